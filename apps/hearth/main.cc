@@ -1,0 +1,36 @@
+// The hearth program: parses the command line, runs one verb, and turns errors into one sentence and an exit status:
+// 0, 1 for a failure, 2 for wrong usage, 130 when interrupted.
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "apps/hearth/verbs.h"
+#include "apps/hearth/version.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{"Hearth runs large language models on the hardware you own."};
+  app.name("hearth");
+  app.set_version_flag("--version", hearth::kVersionText);
+  app.require_subcommand(1);
+  hearth::Action action;
+  hearth::add_run(app, action);
+  hearth::add_inspect(app, action);
+  hearth::add_plan(app, action);
+  hearth::add_tokenize(app, action);
+  hearth::add_logits(app, action);
+  hearth::add_devices(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    constexpr int kExitUsage = 2;
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  try {
+    return action();
+  } catch (const std::bad_alloc&) {
+    std::fputs("hearth: out of memory\n", stderr);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "hearth: %s\n", error.what());
+  }
+  return 1;
+}

@@ -1,0 +1,22 @@
+// The verbs of the command line: each adds its subcommand, and sets `action` when it was chosen.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace hearth {
+
+using Action = std::function<int()>;  // returns the exit status
+
+void add_run(CLI::App& app, Action& action);
+void add_inspect(CLI::App& app, Action& action);
+void add_plan(CLI::App& app, Action& action);
+void add_tokenize(CLI::App& app, Action& action);
+void add_logits(CLI::App& app, Action& action);
+void add_devices(CLI::App& app, Action& action);
+
+struct ModelOptions;
+// MODEL, --device, --threads, --ctx and --compute, as every computing verb takes them.
+void add_model_options(CLI::App& verb, ModelOptions& options);
+
+}  // namespace hearth

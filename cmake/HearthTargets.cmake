@@ -1,0 +1,53 @@
+# The two kinds of targets that the tree consists of: a library per folder, and a test program beside it.
+find_package(Threads REQUIRED)
+
+# Debian's shared libraries stand beside the static archives; name the archives, so that the binary needs neither.
+function(hearth_archive target archive)
+  find_library(${target}_ARCHIVE NAMES ${archive} REQUIRED)
+  add_library(${target} INTERFACE)
+  target_link_libraries(${target} INTERFACE ${${target}_ARCHIVE})
+endfunction()
+
+hearth_archive(archive_json libboost_json.a)
+hearth_archive(archive_pcre2 libpcre2-8.a)
+hearth_archive(archive_utf8proc libutf8proc.a)
+target_compile_definitions(archive_pcre2 INTERFACE PCRE2_CODE_UNIT_WIDTH=8 PCRE2_STATIC)
+target_compile_definitions(archive_utf8proc INTERFACE UTF8PROC_STATIC)
+
+# hearth_library(name SOURCES … [DEPENDS …]): the library of one folder of src/.
+function(hearth_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_library(hearth_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(hearth_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
+  list(TRANSFORM ARG_DEPENDS REPLACE "^([a-z]+)$" "hearth_\\1")
+  target_link_libraries(hearth_${name} PUBLIC ${ARG_DEPENDS} Threads::Threads)
+endfunction()
+
+# hearth_test(name SOURCES … DEPENDS … [LABELS …]): one GoogleTest program; ctest runs each of its cases.
+# Files under ../shared and the repository's own data are found through these two definitions.
+function(hearth_test name)
+  if(NOT HEARTH_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  list(TRANSFORM ARG_DEPENDS REPLACE "^([a-z]+)$" "hearth_\\1")
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE HEARTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                                             HEARTH_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
+  include(GoogleTest)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600 LABELS "${ARG_LABELS}")
+endfunction()
+
+# hearth_benchmark(name SOURCES … DEPENDS …): a Google Benchmark program, built by the `bench` preset only.
+function(hearth_benchmark name)
+  if(NOT HEARTH_BENCHMARKS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  find_package(benchmark REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  list(TRANSFORM ARG_DEPENDS REPLACE "^([a-z]+)$" "hearth_\\1")
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} benchmark::benchmark benchmark::benchmark_main)
+endfunction()

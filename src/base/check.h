@@ -1,0 +1,18 @@
+// CHECK: an invariant of Hearth's own code, tested in every build. A failure prints where and what, and aborts: going
+// on with a broken invariant would mean wrong output, which is worse than none.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace hearth {
+
+[[noreturn]] inline void check_failed(const char* file, int line, const char* expression) {
+  std::fprintf(stderr, "%s:%d: broken invariant: %s\n", file, line, expression);
+  std::abort();
+}
+
+}  // namespace hearth
+
+#define CHECK(condition) \
+  ((condition) ? static_cast<void>(0) : ::hearth::check_failed(__FILE__, __LINE__, #condition))

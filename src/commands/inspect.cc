@@ -1,0 +1,142 @@
+#include "commands/inspect.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <map>
+
+#include "base/error.h"
+#include "model/architecture.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+#include "weights/model_source.h"
+
+namespace hearth {
+namespace {
+
+constexpr std::size_t kArrayElementsShown = 4;
+
+boost::json::array shape_json(const Shape& shape) {
+  boost::json::array dims;
+  for (int i = 0; i < shape.rank(); ++i) dims.push_back(shape[i]);
+  return dims;
+}
+
+// The model's sizes, or why they cannot be read: a file of an unknown architecture can still be looked at.
+boost::json::object describe_model(const ModelSource& source) {
+  boost::json::object result;
+  try {
+    const Settings settings(source);
+    result["architecture"] = settings.architecture();
+    const ModelSpec spec = architecture_of(settings).read_spec(settings);
+    result["layers"] = spec.layer_count();
+    result["width"] = spec.width;
+    result["heads"] = spec.head_count;
+    result["kv_heads"] = spec.kv_head_count;
+    result["head_dim"] = spec.head_dim;
+    result["ff_width"] = spec.ff_width;
+    result["context"] = spec.context_max;
+  } catch (const Error& error) {
+    result["not_runnable"] = error.what();
+  }
+  return result;
+}
+
+boost::json::object describe_tokenizer(const ModelSource& source) {
+  boost::json::object result;
+  try {
+    const auto tokenizer = Tokenizer::open(source);
+    result["kind"] = tokenizer->kind();
+    result["tokens"] = tokenizer->vocab_size();
+    if (tokenizer->bos()) result["bos"] = *tokenizer->bos();
+    if (tokenizer->eos()) result["eos"] = *tokenizer->eos();
+    result["adds_bos"] = tokenizer->adds_bos();
+  } catch (const Error& error) {
+    result["none"] = error.what();
+  }
+  try {
+    result["chat_template"] = ChatTemplate::from_source(source).has_value();
+  } catch (const Error& error) {
+    result["chat_template_error"] = error.what();
+  }
+  return result;
+}
+
+boost::json::object describe_formats(const ModelSource& source) {
+  struct Total {
+    std::int64_t tensors = 0, elements = 0, bytes = 0;
+  };
+  std::map<Format, Total> totals;
+  for (const WeightEntry& tensor : source.tensors()) {
+    Total& total = totals[tensor.format];
+    ++total.tensors;
+    total.elements += tensor.shape.element_count();
+    total.bytes += static_cast<std::int64_t>(tensor.bytes.size());
+  }
+  boost::json::object result;
+  for (const auto& [format, total] : totals) {
+    result[traits(format).name] =
+        boost::json::object{{"tensors", total.tensors}, {"elements", total.elements}, {"bytes", total.bytes}};
+  }
+  return result;
+}
+
+boost::json::object describe_metadata(const ModelSource& source) {
+  if (source.kind() == ModelSource::Kind::kHuggingFace) return source.config();
+  boost::json::object result;
+  for (const Metadata::Entry& entry : source.metadata().entries()) {
+    result[entry.key] = source.metadata().to_string(entry, kArrayElementsShown);
+  }
+  return result;
+}
+
+void print_section(std::string_view title, const boost::json::object& values) {
+  fmt::print("{}\n", title);
+  for (const auto& [key, value] : values) {
+    const std::string text = value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value);
+    fmt::print("  {}: {}\n", std::string_view(key), text);
+  }
+}
+
+}  // namespace
+
+void inspect(const InspectOptions& options) {
+  const auto source = ModelSource::open(options.model);
+  boost::json::object result{
+      {"path", source->path().string()},
+      {"kind", source->kind() == ModelSource::Kind::kGguf ? "gguf" : "hugging_face"},
+      {"model", describe_model(*source)},
+      {"tokenizer", describe_tokenizer(*source)},
+      {"formats", describe_formats(*source)},
+      {"metadata", describe_metadata(*source)},
+  };
+  if (options.tensors) {
+    boost::json::array tensors;
+    for (const WeightEntry& tensor : source->tensors()) {
+      tensors.push_back(boost::json::object{{"name", tensor.name},
+                                            {"format", traits(tensor.format).name},
+                                            {"shape", shape_json(tensor.shape)},
+                                            {"bytes", tensor.bytes.size()}});
+    }
+    result["tensors"] = std::move(tensors);
+  }
+  if (options.json) {
+    std::puts(boost::json::serialize(result).c_str());
+    return;
+  }
+  fmt::print("{} ({})\n", source->path().string(), std::string_view(result["kind"].get_string()));
+  for (const char* section : {"model", "tokenizer", "formats", "metadata"}) {
+    print_section(section, result[section].get_object());
+  }
+  if (!options.tensors) return;
+  fmt::print("tensors\n");
+  for (const WeightEntry& tensor : source->tensors()) {
+    fmt::print("  {:<44} {:<10} {} {} bytes\n", tensor.name, traits(tensor.format).name, tensor.shape.to_string(),
+               tensor.bytes.size());
+  }
+}
+
+}  // namespace hearth

@@ -1,0 +1,51 @@
+#include "commands/logits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "base/error.h"
+
+namespace hearth {
+namespace {
+
+constexpr std::int64_t kChunkDefault = 512;
+
+// NumPy's .npy header, version 1.0: padded so that the data starts at a multiple of 64 bytes.
+std::string npy_header(std::size_t rows, std::int64_t columns) {
+  std::string text =
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
+  constexpr std::size_t kPreamble = 10;
+  text.resize((kPreamble + text.size() + 1 + 63) / 64 * 64 - kPreamble - 1, ' ');
+  text += '\n';
+  std::string header("\x93NUMPY\x01\x00", 8);
+  header += static_cast<char>(text.size() & 0xff);
+  header += static_cast<char>(text.size() >> 8);
+  return header + text;
+}
+
+}  // namespace
+
+void write_logits(const LogitsOptions& options) {
+  if (options.tokens.empty()) throw InvalidInput("--tokens is empty");
+  ModelSession session(options.model);
+  const auto count = static_cast<std::int64_t>(options.tokens.size());
+  const std::int64_t chunk = std::min(options.chunk > 0 ? options.chunk : kChunkDefault, count);
+  const std::int64_t context = options.model.context > 0 ? options.model.context : count;
+  if (context < count) throw InvalidInput(fmt::format("{} tokens do not fit the context of {}", count, context));
+  session.bind(context, chunk, chunk);
+  SequenceRunner& runner = session.load();
+
+  std::ofstream file(options.out, std::ios::binary | std::ios::trunc);
+  file << npy_header(options.tokens.size(), session.pass().spec().vocabulary);
+  runner.feed(options.tokens, Batch::Logits::kAll, [&](std::span<const float> logits) {
+    file.write(reinterpret_cast<const char*>(logits.data()), static_cast<std::streamsize>(logits.size_bytes()));
+  });
+  file.close();
+  if (!file) throw InvalidInput(fmt::format("{}: cannot be written: {}", options.out.string(), std::strerror(errno)));
+}
+
+}  // namespace hearth

@@ -1,0 +1,90 @@
+#include "commands/model_session.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <string_view>
+
+#include "base/error.h"
+#include "kernels/cpu/cpu_kernels.h"
+
+namespace hearth {
+namespace {
+
+// A plan for every progress step would drown the terminal.
+constexpr std::int64_t kProgressStepBytes = 64 << 20;
+constexpr std::int64_t kProgressBytesMin = 256 << 20;
+
+}  // namespace
+
+ComputeMode parse_compute(const std::string& name) {
+  struct Mode {
+    std::string_view name;
+    ComputeMode mode;
+  };
+  static constexpr std::array kModes{Mode{"auto", ComputeMode::kAuto}, Mode{"f32", ComputeMode::kF32},
+                                     Mode{"bf16", ComputeMode::kBf16}, Mode{"int8", ComputeMode::kInt8}};
+  for (const Mode& candidate : kModes) {
+    if (candidate.name == name) return candidate.mode;
+  }
+  throw InvalidInput(fmt::format("compute mode '{}' is not one of auto, f32, bf16, int8", name));
+}
+
+std::unique_ptr<CpuDevice> open_device(const std::string& name, int threads) {
+  if (name == "auto" || name == "cpu") return std::make_unique<CpuDevice>(threads);
+  if (name == "gpu" || name.starts_with("cuda") || name.starts_with("hip")) {
+    throw DeviceError(fmt::format("device '{}': this build has no GPU kernels; `hearth devices` lists what can be used",
+                                  name));
+  }
+  throw InvalidInput(fmt::format("device '{}' is not one of auto, cpu, gpu, cuda:N, hip:N", name));
+}
+
+std::string device_choice(const CpuDevice& device) {
+  return fmt::format("device: cpu ({}); no GPU: this build has no GPU kernels", device.description());
+}
+
+ModelSession::ModelSession(const ModelOptions& options)
+    : options_(options),
+      source_(ModelSource::open(options.path)),
+      device_(open_device(options.device, options.threads)),
+      stream_(device_->open_stream()) {}
+
+std::int64_t ModelSession::context_max() const {
+  const Settings settings(*source_);
+  return architecture_of(settings).read_spec(settings).context_max;
+}
+
+void ModelSession::bind(std::int64_t context, std::int64_t step_tokens_max, std::int64_t logit_rows_max) {
+  const Backend backend{*device_, cpu_kernels(device_->instruction_set())};
+  pass_ = std::make_unique<ForwardPass>(*source_, backend,
+                                        ForwardPassOptions{.compute = parse_compute(options_.compute),
+                                                           .context = context,
+                                                           .step_tokens_max = step_tokens_max,
+                                                           .logit_rows_max = logit_rows_max});
+}
+
+SequenceRunner& ModelSession::load() {
+  const MemoryPlan& plan = pass_->memory_plan();
+  if (plan.total_bytes() > device_->memory_available_bytes()) {
+    throw OutOfMemory(fmt::format(
+        "{}: needs {} bytes of memory ({} weights, {} key/value cache, {} work space); {} are available; a smaller "
+        "--ctx needs less",
+        options_.path.string(), plan.total_bytes(), plan.weight_bytes, plan.kv_cache_bytes, plan.workspace_bytes,
+        device_->memory_available_bytes()));
+  }
+  const bool show = ::isatty(STDERR_FILENO) != 0 && plan.weight_bytes >= kProgressBytesMin;
+  std::int64_t done = 0, shown = 0;
+  pass_->load(*stream_, [&](std::int64_t bytes) {
+    done += bytes;
+    if (!show || (done - shown < kProgressStepBytes && done < plan.weight_bytes)) return;
+    shown = done;
+    std::fprintf(stderr, "\rloading %3d %%", static_cast<int>(100 * done / plan.weight_bytes));
+    if (done >= plan.weight_bytes) std::fputs("\r             \r", stderr);
+  });
+  runner_ = std::make_unique<SequenceRunner>(*pass_, *device_, *stream_);
+  return *runner_;
+}
+
+}  // namespace hearth

@@ -1,0 +1,59 @@
+// What every verb that computes does first: choose the device, open MODEL, bind it, and load it as planned.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "device/cpu/cpu_device.h"
+#include "engine/sequence_runner.h"
+
+namespace hearth {
+
+struct ModelOptions {
+  std::filesystem::path path;
+  std::string device = "auto";
+  std::string compute = "auto";
+  int threads = 0;           // 0: one for each usable core
+  std::int64_t context = 0;  // 0: the verb's own choice
+};
+
+// Throws InvalidInput, listing what there is.
+ComputeMode parse_compute(const std::string& name);
+
+// Opens the device that `name` asks for (auto, cpu, or a GPU's name). Throws DeviceError, with the reason, for one that
+// this build or machine does not have: it never takes another.
+std::unique_ptr<CpuDevice> open_device(const std::string& name, int threads);
+
+// One line for standard error: the device that "auto" chose, and why not another.
+std::string device_choice(const CpuDevice& device);
+
+// A bound model on its device; loaded when load() is called.
+class ModelSession {
+ public:
+  explicit ModelSession(const ModelOptions& options);
+
+  const ModelSource& source() const { return *source_; }
+  CpuDevice& device() { return *device_; }
+  Stream& stream() { return *stream_; }
+
+  // Binds for a context, step size and number of logit rows; throws what ForwardPass does.
+  void bind(std::int64_t context, std::int64_t step_tokens_max, std::int64_t logit_rows_max);
+  ForwardPass& pass() { return *pass_; }
+  // The model's own context, without binding it.
+  std::int64_t context_max() const;
+  // Throws OutOfMemory, with the plan's numbers, before anything is allocated; then loads, with a progress line on
+  // standard error where that is a terminal.
+  SequenceRunner& load();
+
+ private:
+  ModelOptions options_;
+  std::unique_ptr<ModelSource> source_;
+  std::unique_ptr<CpuDevice> device_;
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<ForwardPass> pass_;
+  std::unique_ptr<SequenceRunner> runner_;
+};
+
+}  // namespace hearth

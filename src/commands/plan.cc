@@ -1,0 +1,63 @@
+#include "commands/plan.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+
+namespace hearth {
+namespace {
+
+void print_json(ModelSession& session) {
+  boost::json::array operators;
+  const std::string device = session.device().id().to_string();
+  for (const OperatorPlan& op : session.pass().operators()) {
+    operators.push_back(boost::json::object{{"operator", op.name},
+                                            {"kernel", op.kernel},
+                                            {"device", device},
+                                            {"format", op.format},
+                                            {"bytes_per_token", op.bytes_per_token}});
+  }
+  const MemoryPlan& memory = session.pass().memory_plan();
+  const boost::json::object result{
+      {"device", device},
+      {"context", session.pass().options().context},
+      {"operators", std::move(operators)},
+      {"memory",
+       {{"mapped_weight_bytes", memory.mapped_weight_bytes},
+        {"weight_bytes", memory.weight_bytes},
+        {"kv_cache_bytes", memory.kv_cache_bytes},
+        {"workspace_bytes", memory.workspace_bytes},
+        {"total_bytes", memory.total_bytes()}}},
+  };
+  std::puts(boost::json::serialize(result).c_str());
+}
+
+}  // namespace
+
+void plan(const PlanOptions& options) {
+  ModelSession session(options.model);
+  session.bind(options.model.context, options.step_tokens, 1);
+  if (options.json) return print_json(session);
+
+  fmt::print("{}\n", device_choice(session.device()));
+  fmt::print("{:<32} {:<32} {:<10} {:>14}\n", "operator", "kernel", "format", "bytes/token");
+  std::int64_t bytes_per_token = 0;
+  for (const OperatorPlan& op : session.pass().operators()) {
+    fmt::print("{:<32} {:<32} {:<10} {:>14}\n", op.name, op.kernel, op.format, op.bytes_per_token);
+    bytes_per_token += op.bytes_per_token;
+  }
+  const MemoryPlan& memory = session.pass().memory_plan();
+  fmt::print("weights read per token: {} bytes\n", bytes_per_token);
+  fmt::print("memory for a context of {} positions and steps of {} tokens:\n", session.pass().options().context,
+             session.pass().options().step_tokens_max);
+  fmt::print("  weights, copied into the device's layout {:>16}\n", memory.weight_bytes);
+  fmt::print("  key/value cache                          {:>16}\n", memory.kv_cache_bytes);
+  fmt::print("  work space                               {:>16}\n", memory.workspace_bytes);
+  fmt::print("  allocated in all                         {:>16}\n", memory.total_bytes());
+  fmt::print("  weights, read where the file is mapped   {:>16}\n", memory.mapped_weight_bytes);
+}
+
+}  // namespace hearth

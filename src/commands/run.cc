@@ -1,0 +1,219 @@
+#include "commands/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <chrono>
+#include <cstdio>
+#include <random>
+
+#include "base/error.h"
+#include "commands/interrupt.h"
+#include "engine/sampling_defaults.h"
+#include "sampling/sampler.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace hearth {
+namespace {
+
+// The context where nothing says how long the answer may be, and the least room for one.
+constexpr std::int64_t kContextDefault = 8192;
+constexpr std::int64_t kAnswerRoom = 2048;
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::string token_text_or_empty(const Tokenizer& tokenizer, std::optional<TokenId> id) {
+  return id ? std::string(tokenizer.token_text(*id)) : "";
+}
+
+// The prompt as the model's template renders a conversation of one message.
+std::string render_prompt(const ChatTemplate& chat_template, const Tokenizer& tokenizer, const RunOptions& options) {
+  boost::json::array messages;
+  if (!options.system.empty()) messages.push_back({{"role", "system"}, {"content", options.system}});
+  messages.push_back({{"role", "user"}, {"content", options.prompt}});
+  const boost::json::object context{{"messages", std::move(messages)},
+                                    {"add_generation_prompt", true},
+                                    {"bos_token", token_text_or_empty(tokenizer, tokenizer.bos())},
+                                    {"eos_token", token_text_or_empty(tokenizer, tokenizer.eos())}};
+  try {
+    return chat_template.render(context);
+  } catch (const InvalidInput& error) {
+    throw InvalidInput(fmt::format("{} (--raw sends the prompt without the model's chat template)", error.what()));
+  }
+}
+
+std::optional<ChatTemplate> chat_template_for(const ModelSource& source, const RunOptions& options) {
+  if (options.raw) return std::nullopt;
+  try {
+    auto found = ChatTemplate::from_source(source);
+    if (!found) std::fputs("note: the model has no chat template; the prompt is used as it is\n", stderr);
+    return found;
+  } catch (const InvalidInput& error) {
+    throw InvalidInput(fmt::format("{} (--raw sends the prompt without the model's chat template)", error.what()));
+  }
+}
+
+std::vector<TokenId> encode_prompt(const ModelSource& source, const Tokenizer& tokenizer, const RunOptions& options) {
+  std::vector<TokenId> ids;
+  if (const auto chat_template = chat_template_for(source, options)) {
+    // Templates write special tokens out; most write the beginning token too, and it must not stand there twice.
+    ids = tokenizer.encode(render_prompt(*chat_template, tokenizer, options), {.parse_special = true});
+    const bool has_bos = tokenizer.bos() && !ids.empty() && ids.front() == *tokenizer.bos();
+    if (tokenizer.adds_bos() && tokenizer.bos() && !has_bos) ids.insert(ids.begin(), *tokenizer.bos());
+  } else {
+    ids = tokenizer.encode(options.prompt, {.add_special = true, .parse_special = true});
+    if (ids.empty() && tokenizer.bos()) ids.push_back(*tokenizer.bos());
+  }
+  if (ids.empty()) throw InvalidInput("the prompt is empty, and the model has no beginning token to start from");
+  return ids;
+}
+
+std::int64_t context_for(const RunOptions& options, std::int64_t prompt_count, std::int64_t context_max) {
+  if (options.model.context > 0) return options.model.context;
+  if (options.token_count >= 0) return std::min(context_max, std::max<std::int64_t>(1, prompt_count + options.token_count));
+  return std::min(context_max, std::max(kContextDefault, prompt_count + kAnswerRoom));
+}
+
+Sampler make_sampler(const ModelSource& source, const Tokenizer& tokenizer, std::int64_t vocabulary,
+                     const RunOptions& options) {
+  SamplerOptions sampling = sampling_defaults(source);
+  for (const auto& [name, value] : options.sampling) set_sampler_option(sampling, name, value);
+  if (options.stages) sampling.stages = parse_sampler_stages(*options.stages);
+  sampling.logit_bias = options.logit_bias;
+  sampling.seed = options.seed ? *options.seed : std::random_device{}();
+  return Sampler(std::move(sampling), static_cast<std::int32_t>(vocabulary), [&tokenizer](std::int32_t id) {
+    // A model may have more rows than its vocabulary has tokens.
+    return id < tokenizer.vocab_size() ? std::string(tokenizer.token_bytes(id)) : std::string();
+  });
+}
+
+struct Outcome {
+  std::string text;
+  std::vector<TokenId> ids;
+  std::string finish;  // "stop", "length", "context", "interrupted"
+  double prompt_seconds = 0, decode_seconds = 0;
+};
+
+// Streams to standard output unless JSON was asked for.
+class Generation {
+ public:
+  Generation(const RunOptions& options, const Tokenizer& tokenizer, Sampler& sampler, SequenceRunner& runner)
+      : options_(options), tokenizer_(tokenizer), sampler_(sampler), runner_(runner), decoder_(tokenizer) {}
+
+  Outcome run(std::span<const TokenId> prompt) {
+    for (const TokenId id : prompt) sampler_.accept(id);
+    const auto keep_going = [&] { return !interrupt_.interrupted(); };
+    const auto take = [&](std::span<const float> logits) { next_ = sampler_.sample(logits, runner_.position()); };
+    const auto prompt_start = Clock::now();
+    const bool read = runner_.feed(prompt, Batch::Logits::kLast, take, keep_going);
+    outcome_.prompt_seconds = seconds_since(prompt_start);
+    const auto decode_start = Clock::now();
+    outcome_.finish = read ? decode(take, keep_going) : "interrupted";
+    outcome_.decode_seconds = seconds_since(decode_start);
+    emit(decoder_.finish());
+    return std::move(outcome_);
+  }
+
+ private:
+  std::string decode(const SequenceRunner::OnLogits& take, const std::function<bool()>& keep_going) {
+    for (;;) {
+      if (!keep_going()) return "interrupted";
+      if (static_cast<std::int64_t>(outcome_.ids.size()) == options_.token_count) return "length";
+      const bool known = next_ < tokenizer_.vocab_size();
+      outcome_.ids.push_back(next_);
+      sampler_.accept(next_);
+      if (known && tokenizer_.is_end_of_generation(next_) && !options_.ignore_end) return "stop";
+      if (known) emit(decoder_.push(next_));
+      if (runner_.position() == runner_.context()) return "context";
+      if (static_cast<std::int64_t>(outcome_.ids.size()) == options_.token_count) return "length";
+      runner_.feed({&next_, 1}, Batch::Logits::kLast, take);
+    }
+  }
+
+  void emit(const std::string& piece) {
+    if (piece.empty()) return;
+    outcome_.text += piece;
+    if (options_.json) return;
+    std::fwrite(piece.data(), 1, piece.size(), stdout);
+    std::fflush(stdout);
+  }
+
+  const RunOptions& options_;
+  const Tokenizer& tokenizer_;
+  Sampler& sampler_;
+  SequenceRunner& runner_;
+  StreamDecoder decoder_;
+  InterruptGuard interrupt_;
+  TokenId next_ = 0;
+  Outcome outcome_;
+};
+
+double rate(std::size_t count, double seconds) { return seconds > 0 ? static_cast<double>(count) / seconds : 0; }
+
+// The first generated token comes with the prompt's logits; the others took a step each.
+std::size_t decode_steps(const Outcome& outcome) { return outcome.ids.empty() ? 0 : outcome.ids.size() - 1; }
+
+void print_json(const Outcome& outcome, std::span<const TokenId> prompt, const Sampler& sampler) {
+  const boost::json::object result{
+      {"text", outcome.text},
+      {"tokens", boost::json::array(outcome.ids.begin(), outcome.ids.end())},
+      {"finish_reason", outcome.finish},
+      {"prompt_tokens", prompt.size()},
+      {"generated_tokens", outcome.ids.size()},
+      {"seed", sampler.options().seed},
+      {"prompt_seconds", outcome.prompt_seconds},
+      {"decode_seconds", outcome.decode_seconds},
+      {"prompt_tokens_per_second", rate(prompt.size(), outcome.prompt_seconds)},
+      {"decode_tokens_per_second", rate(decode_steps(outcome), outcome.decode_seconds)},
+  };
+  std::puts(boost::json::serialize(result).c_str());
+}
+
+void print_summary(const Outcome& outcome, std::span<const TokenId> prompt, std::int64_t context,
+                   const Sampler& sampler) {
+  if (outcome.finish == "context") {
+    fmt::print(stderr, "\nnote: the context of {} positions is full; --ctx sets a larger one", context);
+  }
+  fmt::print(stderr, "\nprompt: {} tokens, {:.1f} tokens/s; decode: {} tokens, {:.1f} tokens/s; seed {}\n",
+             prompt.size(), rate(prompt.size(), outcome.prompt_seconds), outcome.ids.size(),
+             rate(decode_steps(outcome), outcome.decode_seconds), sampler.options().seed);
+}
+
+void print_ledger(const Ledger& ledger) {
+  for (const auto& [name, count] : ledger.launches) fmt::print(stderr, "{:>10} x {}\n", count, name);
+  fmt::print(stderr, "host to device {} bytes, device to host {} bytes, {} allocations, {} bytes allocated\n",
+             ledger.host_to_device_bytes, ledger.device_to_host_bytes, ledger.allocation_count,
+             ledger.allocated_bytes);
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  ModelSession session(options.model);
+  if (options.model.device == "auto") fmt::print(stderr, "{}\n", device_choice(session.device()));
+  const auto tokenizer = Tokenizer::open(session.source());
+  const std::vector<TokenId> prompt = encode_prompt(session.source(), *tokenizer, options);
+  const auto prompt_count = static_cast<std::int64_t>(prompt.size());
+  const std::int64_t context = context_for(options, prompt_count, session.context_max());
+  if (prompt_count > context) {
+    throw InvalidInput(fmt::format("the prompt has {} tokens; the context has {}", prompt_count, context));
+  }
+  session.bind(context, options.step_tokens, 1);
+  Sampler sampler = make_sampler(session.source(), *tokenizer, session.pass().spec().vocabulary, options);
+  SequenceRunner& runner = session.load();
+  const Outcome outcome = Generation(options, *tokenizer, sampler, runner).run(prompt);
+  if (options.json) {
+    print_json(outcome, prompt, sampler);
+  } else {
+    print_summary(outcome, prompt, context, sampler);
+  }
+  if (options.ledger) print_ledger(session.device().ledger());
+  return outcome.finish == "interrupted" ? kExitInterrupted : 0;
+}
+
+}  // namespace hearth

@@ -1,0 +1,99 @@
+// A device: its memory, the stream that kernels are launched on, and the ledger of what was done on it. The CPU is a
+// device like any other (device/cpu); a forward pass sees exactly one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "tensor/tensor.h"
+
+namespace hearth {
+
+// What happened on a device since it was opened: the proof of what ran where.
+struct Ledger {
+  std::map<std::string_view, std::int64_t> launches;  // by kernel name; the names are static strings
+  std::int64_t host_to_device_bytes = 0;
+  std::int64_t device_to_host_bytes = 0;
+  std::int64_t allocation_count = 0;
+  std::int64_t allocated_bytes = 0;  // now
+};
+
+class Device;
+
+// Device memory with one owner. Zeroed when allocated.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Device* device, std::byte* data, std::int64_t bytes) : device_(device), data_(data), bytes_(bytes) {}
+  Buffer(Buffer&& other) noexcept
+      : device_(std::exchange(other.device_, nullptr)),
+        data_(std::exchange(other.data_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(device_, other.device_);
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~Buffer();
+
+  std::byte* data() const { return data_; }
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  Device* device_ = nullptr;
+  std::byte* data_ = nullptr;
+  std::int64_t bytes_ = 0;
+};
+
+// Buffers start at multiples of this, and so does every part of an arena: a cache line, and an AVX-512 vector.
+inline constexpr std::int64_t kBufferAlignmentBytes = 64;
+inline constexpr std::int64_t align_bytes(std::int64_t bytes) {
+  return (bytes + kBufferAlignmentBytes - 1) / kBufferAlignmentBytes * kBufferAlignmentBytes;
+}
+
+// Where kernels are launched, in order. A kernel of a device's table receives a stream of that device.
+class Stream {
+ public:
+  explicit Stream(Device& device) : device_(device) {}
+  virtual ~Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  Device& device() const { return device_; }
+
+ private:
+  Device& device_;
+};
+
+class Device {
+ public:
+  explicit Device(DeviceId id) : id_(id) {}
+  virtual ~Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  DeviceId id() const { return id_; }
+  virtual std::string description() const = 0;  // "AMD EPYC 7763, 2 threads, avx2"
+  virtual std::int64_t memory_available_bytes() const = 0;
+  // Throws OutOfMemory, naming `purpose` and both sizes.
+  Buffer allocate(std::int64_t bytes, std::string_view purpose);
+  virtual std::unique_ptr<Stream> open_stream() = 0;
+  const Ledger& ledger() const { return ledger_; }
+  Ledger& ledger() { return ledger_; }
+
+ protected:
+  friend class Buffer;
+  virtual std::byte* allocate_bytes(std::int64_t bytes) = 0;  // zeroed; null: there is not as much
+  virtual void free_bytes(std::byte* data, std::int64_t bytes) = 0;
+
+ private:
+  DeviceId id_;
+  Ledger ledger_;
+};
+
+}  // namespace hearth

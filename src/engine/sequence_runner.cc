@@ -1,0 +1,48 @@
+#include "engine/sequence_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/error.h"
+
+namespace hearth {
+
+SequenceRunner::SequenceRunner(ForwardPass& pass, Device& device, Stream& stream)
+    : pass_(pass),
+      stream_(stream),
+      cache_(device, pass.kv_cache_shape()),
+      pool_(pass.kv_cache_shape().block_count),
+      table_(pool_) {}
+
+bool SequenceRunner::feed(std::span<const std::int32_t> tokens, Batch::Logits logits, const OnLogits& on_logits,
+                          const std::function<bool()>& keep_going) {
+  const std::int64_t end = position_ + static_cast<std::int64_t>(tokens.size());
+  if (end > context()) {
+    throw InvalidInput(fmt::format("{} tokens do not fit the context of {}", end, context()));
+  }
+  for (const std::int32_t token : tokens) {
+    if (token < 0 || token >= pass_.spec().vocabulary) {
+      throw InvalidInput(fmt::format("token {} is not in the vocabulary of {}", token, pass_.spec().vocabulary));
+    }
+  }
+  while (!tokens.empty()) {
+    if (keep_going && !keep_going()) return false;
+    const auto count =
+        std::min(tokens.size(), static_cast<std::size_t>(pass_.options().step_tokens_max));
+    const bool last = count == tokens.size();
+    CHECK(table_.reserve(position_ + static_cast<std::int64_t>(count)));
+    batch_.clear();
+    batch_.add(tokens.first(count), position_, table_.blocks(), 0,
+               logits == Batch::Logits::kLast && !last ? Batch::Logits::kNone : logits);
+    const float* values = pass_.run(stream_, batch_, cache_);
+    position_ += static_cast<std::int64_t>(count);
+    tokens = tokens.subspan(count);
+    const std::size_t rows = batch_.logit_rows().size();
+    if (on_logits && rows > 0) on_logits({values, rows * static_cast<std::size_t>(pass_.spec().vocabulary)});
+  }
+  return true;
+}
+
+}  // namespace hearth

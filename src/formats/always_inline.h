@@ -1,0 +1,6 @@
+// HEARTH_ALWAYS_INLINE marks what the kernels call from their innermost loops. Kernels are compiled once per
+// instruction set; a plain inline function would be emitted by each of them under one name, and the linker could keep
+// the copy that the running processor cannot execute. What is always inlined is never emitted.
+#pragma once
+
+#define HEARTH_ALWAYS_INLINE inline __attribute__((always_inline))

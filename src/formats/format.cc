@@ -1,0 +1,119 @@
+// The table of formats, one line each, and the look-ups in it.
+#include "formats/format.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <limits>
+
+#include "base/check.h"
+#include "formats/bf16.h"
+#include "formats/f16.h"
+#include "formats/f32.h"
+#include "formats/integer_block.h"
+#include "formats/iq4_nl.h"
+#include "formats/iq4_xs.h"
+#include "formats/mxfp4.h"
+#include "formats/mxfp6.h"
+#include "formats/q2_k.h"
+#include "formats/q3_k.h"
+#include "formats/q4_0.h"
+#include "formats/q4_1.h"
+#include "formats/q4_k.h"
+#include "formats/q5_0.h"
+#include "formats/q5_1.h"
+#include "formats/q5_k.h"
+#include "formats/q6_k.h"
+#include "formats/q8_0.h"
+
+namespace hearth {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "blocks are read from files as they stand");
+
+template <class Block>
+constexpr FormatTraits decoded(Format format, std::string_view name, int ggml_type) {
+  return {format,
+          name,
+          Block::kElements,
+          int{sizeof(Block)},
+          ggml_type,
+          decode_blocks_f32<Block>,
+          decode_blocks_bf16<Block>,
+          decode_blocks_int8<Block>,
+          nullptr};
+}
+
+template <class Block>
+constexpr FormatTraits encoded(Format format, std::string_view name, int ggml_type) {
+  FormatTraits traits = decoded<Block>(format, name, ggml_type);
+  traits.encode = encode_blocks<Block>;
+  return traits;
+}
+
+constexpr std::array<FormatTraits, kFormatCount> kFormats = {{
+    {Format::kF32, "f32", 1, 4, 0, decode_f32_to_f32, decode_f32_to_bf16, nullptr, encode_f32},
+    {Format::kF16, "f16", 1, 2, 1, decode_f16_to_f32, decode_f16_to_bf16, nullptr, encode_f16},
+    {Format::kBf16, "bf16", 1, 2, 30, decode_bf16_to_f32, decode_bf16_to_bf16, nullptr, encode_bf16},
+    encoded<Q4_0Block>(Format::kQ4_0, "q4_0", 2),
+    decoded<Q4_1Block>(Format::kQ4_1, "q4_1", 3),
+    decoded<Q5_0Block>(Format::kQ5_0, "q5_0", 6),
+    decoded<Q5_1Block>(Format::kQ5_1, "q5_1", 7),
+    encoded<Q8_0Block>(Format::kQ8_0, "q8_0", 8),
+    decoded<Q2KBlock>(Format::kQ2K, "q2_k", 10),
+    decoded<Q3KBlock>(Format::kQ3K, "q3_k", 11),
+    encoded<Q4KBlock>(Format::kQ4K, "q4_k", 12),
+    decoded<Q5KBlock>(Format::kQ5K, "q5_k", 13),
+    encoded<Q6KBlock>(Format::kQ6K, "q6_k", 14),
+    decoded<Iq4NlBlock>(Format::kIq4Nl, "iq4_nl", 20),
+    decoded<Iq4XsBlock>(Format::kIq4Xs, "iq4_xs", 23),
+    encoded<Mxfp4Block>(Format::kMxfp4, "mxfp4", 39),
+    decoded<Mxfp6E2m3Block>(Format::kMxfp6E2m3, "mxfp6_e2m3", -1),
+    {Format::kMxfp6E3m2, "mxfp6_e3m2", 32, 25, -1, decode_mxfp6_e3m2_to_f32, decode_mxfp6_e3m2_to_bf16, nullptr,
+     nullptr},
+}};
+
+constexpr bool in_enumeration_order() {
+  for (std::size_t i = 0; i < kFormats.size(); ++i) {
+    if (static_cast<std::size_t>(kFormats[i].format) != i) return false;
+  }
+  return true;
+}
+static_assert(in_enumeration_order());
+
+template <class Predicate>
+std::optional<Format> find_format(Predicate predicate) {
+  const auto found = std::find_if(kFormats.begin(), kFormats.end(), predicate);
+  return found == kFormats.end() ? std::nullopt : std::optional(found->format);
+}
+
+}  // namespace
+
+const FormatTraits& traits(Format format) {
+  const auto index = static_cast<std::size_t>(format);
+  CHECK(index < kFormats.size());
+  return kFormats[index];
+}
+
+std::span<const FormatTraits> all_formats() {
+  return kFormats;
+}
+
+std::optional<Format> format_by_name(std::string_view name) {
+  return find_format([&](const FormatTraits& t) { return t.name == name; });
+}
+
+std::optional<Format> format_by_ggml_type(std::uint32_t ggml_type) {
+  return find_format([&](const FormatTraits& t) { return std::int64_t{t.ggml_type} == std::int64_t{ggml_type}; });
+}
+
+std::int64_t format_bytes(Format format, std::int64_t element_count) {
+  const FormatTraits& t = traits(format);
+  CHECK(element_count >= 0 && element_count % t.block_elements == 0);
+  const std::int64_t block_count = element_count / t.block_elements;
+  CHECK(block_count <= std::numeric_limits<std::int64_t>::max() / t.block_bytes);
+  return block_count * t.block_bytes;
+}
+
+}  // namespace hearth

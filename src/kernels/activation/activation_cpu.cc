@@ -1,0 +1,106 @@
+// The nonlinearities on the CPU, eight elements at a time. The last ones of a range are computed as the others, in a
+// padded vector, so that a result does not depend on where a range ends.
+#include "base/check.h"
+#include "device/cpu/cpu_device.h"
+#include "kernels/cpu/cpu_ops.h"
+#include "kernels/cpu/grain.h"
+#include "kernels/cpu/simd_math.h"
+
+namespace hearth::HEARTH_ISA {
+namespace {
+
+// The first `count` lanes to memory; 0 <= count < 8.
+HEARTH_INLINE void store_first(float* p, F32x8 v, std::int64_t count) {
+  std::memcpy(p, &v, static_cast<std::size_t>(count) * sizeof(float));
+}
+
+// Keeps -infinity times 0 from being NaN: the limits there are 0.
+HEARTH_INLINE F32x8 above_minus_infinity(F32x8 x) {
+  const F32x8 lowest = broadcast(-0x1.fffffep127f);
+  return select_less(x, lowest, lowest, x);
+}
+
+struct Silu {
+  HEARTH_INLINE F32x8 operator()(F32x8 x) const { return above_minus_infinity(x) / (exp8(-x) + 1.0f); }
+};
+
+struct Gelu {
+  // x Phi(x), and Phi(x) is half of erfc(-x / sqrt(2)).
+  HEARTH_INLINE F32x8 operator()(F32x8 x) const {
+    const F32x8 tail = erfc8_positive(absolute(x) * 0x1.6a09e6p-1f) * 0.5f;
+    return above_minus_infinity(x) * select_less(x, F32x8{}, tail, 1.0f - tail);
+  }
+};
+
+struct GeluTanh {
+  // (1 + tanh(u)) / 2 is the logistic function of 2 u, which loses no digits where tanh is close to -1.
+  HEARTH_INLINE F32x8 operator()(F32x8 x) const {
+    const F32x8 cubic = multiply_add(x * x, broadcast(0.044715f), broadcast(1.0f));
+    return above_minus_infinity(x) / (exp8(x * cubic * -1.59576912f) + 1.0f);  // 2 sqrt(2 / pi)
+  }
+};
+
+struct GeluQuick {
+  HEARTH_INLINE F32x8 operator()(F32x8 x) const { return above_minus_infinity(x) / (exp8(x * -1.702f) + 1.0f); }
+};
+
+struct Relu {
+  HEARTH_INLINE F32x8 operator()(F32x8 x) const { return select_less(x, F32x8{}, F32x8{}, x); }
+};
+
+struct ReluSquared {
+  HEARTH_INLINE F32x8 operator()(F32x8 x) const {
+    const F32x8 positive = Relu()(x);
+    return positive * positive;
+  }
+};
+
+// Calls use(function) with the function of the kind.
+template <class Use>
+HEARTH_INLINE void with_function(Activation kind, Use use) {
+  switch (kind) {
+    case Activation::kSilu:
+      return use(Silu());
+    case Activation::kGelu:
+      return use(Gelu());
+    case Activation::kGeluTanh:
+      return use(GeluTanh());
+    case Activation::kGeluQuick:
+      return use(GeluQuick());
+    case Activation::kRelu:
+      return use(Relu());
+    case Activation::kReluSquared:
+      return use(ReluSquared());
+  }
+  CHECK(false);
+}
+
+// An exponential and a division cost about as much as four elements' way through memory.
+constexpr std::int64_t kGrain = kTaskElements / 4;
+
+}  // namespace
+
+void activation(Stream& stream, const ActivationArgs& args) {
+  with_function(args.activation, [&](auto function) {
+    cpu_pool(stream).run_ranges(args.element_count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      std::int64_t i = begin;
+      for (; i + 8 <= end; i += 8) store(args.out + i, function(load(args.x + i)));
+      if (i < end) store_first(args.out + i, function(load_first(args.x + i, end - i)), end - i);
+    });
+  });
+}
+
+void gated_activation(Stream& stream, const GatedActivationArgs& args) {
+  with_function(args.activation, [&](auto function) {
+    cpu_pool(stream).run_ranges(args.element_count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      std::int64_t i = begin;
+      for (; i + 8 <= end; i += 8) store(args.out + i, function(load(args.gate + i)) * load(args.up + i));
+      if (i < end) {
+        const std::int64_t count = end - i;
+        store_first(args.out + i, function(load_first(args.gate + i, count)) * load_first(args.up + i, count), count);
+      }
+    });
+  });
+}
+
+}  // namespace hearth::HEARTH_ISA

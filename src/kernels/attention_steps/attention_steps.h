@@ -1,0 +1,54 @@
+// Attention as separate steps over a matrix of scores: a debugging path, and what the fused kernel is checked against.
+// The steps work on one sequence whose keys stand in the paged cache.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/attention/mask.h"
+#include "kernels/attention/paged_kv.h"
+
+namespace hearth {
+
+// scores[h][t][j] = q[t][h] . k[j][h / (heads / kv_heads)] for every key j of sequence 0 of the step
+struct AttentionScoresArgs {
+  const float* q;  // [tokens, heads, head_dim], rows `q_stride` elements apart
+  std::int64_t q_stride;
+  std::int64_t head_count;
+  StepView step;
+  PagedKv cache;
+  float* scores;  // [heads, tokens, keys]
+};
+
+// x[i] = cap(scale * x[i]), cap as in attention.h
+struct AttentionScaleArgs {
+  float* x;  // [elements], in place
+  std::int64_t element_count;
+  float scale;
+  float softcap;
+};
+
+// scores[h][t][j] = -infinity where token t may not see key j
+struct AttentionMaskArgs {
+  float* scores;  // [heads, tokens, keys], in place
+  std::int64_t head_count;
+  StepView step;
+  Mask mask;
+};
+
+// Each row becomes its softmax; a row of nothing but -infinity becomes zeros.
+struct SoftmaxArgs {
+  float* x;  // [rows, width], in place
+  std::int64_t row_count;
+  std::int64_t width;
+};
+
+// out[t][h][:] = sum_j probabilities[h][t][j] * v[j][h / (heads / kv_heads)][:]
+struct AttentionWeightedSumArgs {
+  const float* probabilities;  // [heads, tokens, keys]
+  std::int64_t head_count;
+  StepView step;
+  PagedKv cache;
+  float* out;  // [tokens, heads, head_dim]
+};
+
+}  // namespace hearth

@@ -1,0 +1,182 @@
+// Each step of attention against its reference, alone, and their chain against the fused kernel.
+#include "kernels/attention_steps/attention_steps.h"
+
+#include <limits>
+
+#include "kernels/attention/paged_case.h"
+#include "kernels/attention_steps/attention_steps_reference.h"
+
+namespace hearth::kernel_testing {
+namespace {
+
+using AttentionStepsTest = CpuKernelTest;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+struct StepsCase {
+  PagedShape shape;
+  std::int32_t begin, length;  // the step's tokens: [begin, length) of a sequence
+};
+
+std::vector<StepsCase> steps_cases() {
+  std::vector<StepsCase> cases;
+  for (const Format format : {Format::kF32, Format::kBf16}) {
+    cases.push_back({{2, 2, 8, format, 16}, 0, 1});
+    cases.push_back({{4, 2, 64, format, 8}, 0, 33});
+    cases.push_back({{3, 1, 80, format, 32}, 30, 70});
+    cases.push_back({{2, 1, 256, format, 24}, 128, 129});
+  }
+  return cases;
+}
+
+TEST_P(AttentionStepsTest, ScoresMatchTheReference) {
+  for (const auto& [shape, begin, length] : steps_cases()) {
+    SCOPED_TRACE(to_string(shape));
+    PagedCase data(shape, {length});
+    data.write(run, data.whole_step());
+    const PagedStep step = data.step({{0, begin, length}});
+    std::vector<float> scores(static_cast<std::size_t>(shape.head_count * (length - begin) * length), -1.0f);
+    const AttentionScoresArgs args{step.q.data(), data.q_width(), shape.head_count,
+                                   step.view,     data.cache(),   scores.data()};
+    run.kernels.attention_scores(*run.stream, args);
+    // Sums of up to 256 products of size 1.
+    expect_close(scores, attention_scores_reference(args), 1e-5, 2e-5);
+  }
+}
+
+TEST_P(AttentionStepsTest, ScaleMatchesTheReference) {
+  for (const std::int64_t count : {0, 1, 7, 33, 10001}) {
+    for (const float softcap : {0.0f, 30.0f}) {
+      std::vector<float> x = random_floats(count, 5, 100);
+      if (count > 5) x[3] = -kInfinity, x[4] = std::nanf("");
+      std::vector<double> expected;
+      for (const float value : x) {
+        expected.push_back(scale_reference(static_cast<double>(value), 0.125, static_cast<double>(softcap)));
+      }
+      run.kernels.attention_scale(*run.stream, {x.data(), count, 0.125f, softcap});
+      expect_close(x, expected, 1e-6, 0);
+    }
+  }
+}
+
+TEST_P(AttentionStepsTest, MaskMatchesTheReference) {
+  PagedCase data({3, 1, 8, Format::kF32, 8}, {70});
+  const std::vector<std::int32_t> draws = random_integers(40 * 75, 3, 0, 1);
+  const std::vector<std::uint8_t> matrix(draws.begin(), draws.end());
+  const Mask masks[] = {{},
+                        {.kind = MaskKind::kSlidingWindow, .window = 1},
+                        {.kind = MaskKind::kSlidingWindow, .window = 33},
+                        {.kind = MaskKind::kBidirectional},
+                        {.kind = MaskKind::kPrefix},
+                        {.kind = MaskKind::kExplicit, .explicit_matrix = matrix.data(), .explicit_stride = 75}};
+  const PagedStep step = data.step({{0, 30, 70}}, 50);
+  for (const Mask& mask : masks) {
+    std::vector<float> scores = random_floats(3 * 40 * 70, 8);
+    scores[5] = std::nanf("");
+    const AttentionMaskArgs args{scores.data(), 3, step.view, mask};
+    const std::vector<double> expected = attention_mask_reference(args);
+    run.kernels.attention_mask(*run.stream, args);
+    expect_close(scores, expected, 0, 0);
+  }
+}
+
+TEST_P(AttentionStepsTest, SoftmaxMatchesTheReference) {
+  for (const std::int64_t width : {1, 7, 8, 33, 129, 1000}) {
+    std::vector<float> x = random_floats(5 * width, 6, 50);
+    const auto row = [&](std::int64_t r) { return x.begin() + r * width; };
+    *row(1) = -kInfinity;                   // one hidden key
+    std::fill(row(2), row(3), -kInfinity);  // all of them
+    std::fill(row(3), row(4), 1000.0f);     // large and equal
+    *(row(4) + width - 1) = std::nanf("");  // spoils its row
+    std::vector<double> expected;
+    for (std::int64_t r = 0; r < 5; ++r) {
+      std::vector<double> values(row(r), row(r + 1));
+      softmax_reference(values);
+      expected.insert(expected.end(), values.begin(), values.end());
+    }
+    run.kernels.softmax(*run.stream, {x.data(), 5, width});
+    expect_close(x, expected, 5e-6, 1e-30);
+  }
+}
+
+TEST_P(AttentionStepsTest, WeightedSumMatchesTheReference) {
+  for (const auto& [shape, begin, length] : steps_cases()) {
+    SCOPED_TRACE(to_string(shape));
+    PagedCase data(shape, {length});
+    data.write(run, data.whole_step());
+    const PagedStep step = data.step({{0, begin, length}});
+    const std::vector<float> weights = random_floats(shape.head_count * (length - begin) * length, 9, 0.1f);
+    std::vector<float> out(static_cast<std::size_t>((length - begin) * data.q_width()), -1.0f);
+    const AttentionWeightedSumArgs args{weights.data(), shape.head_count, step.view, data.cache(), out.data()};
+    run.kernels.attention_weighted_sum(*run.stream, args);
+    expect_close(out, attention_weighted_sum_reference(args), 1e-5, 1e-5);
+  }
+}
+
+// A hidden key's probability is 0, and 0 times what stands there must not be NaN.
+TEST_P(AttentionStepsTest, WeightedSumLeavesOutProbabilityZero) {
+  PagedCase data({1, 1, 8, Format::kF32, 8}, {2});
+  data.v(0)[3] = kInfinity;
+  const PagedStep step = data.whole_step();
+  data.write(run, step);
+  const std::vector<float> probabilities = {0, 1, 0, 0.5f};
+  std::vector<float> out(16);
+  run.kernels.attention_weighted_sum(*run.stream, {probabilities.data(), 1, step.view, data.cache(), out.data()});
+  EXPECT_EQ(out[3], data.v(0)[8 + 3]);
+  EXPECT_EQ(out[8 + 3], 0.5f * data.v(0)[8 + 3]);
+}
+
+TEST_P(AttentionStepsTest, AnEmptyStepWritesNothing) {
+  PagedCase data({1, 1, 8, Format::kF32, 8}, {2});
+  const PagedStep step = data.step({});
+  run.kernels.attention_scores(*run.stream, {nullptr, 8, 1, step.view, data.cache(), nullptr});
+  run.kernels.attention_mask(*run.stream, {nullptr, 1, step.view, {}});
+  run.kernels.softmax(*run.stream, {nullptr, 0, 8});
+  run.kernels.attention_weighted_sum(*run.stream, {nullptr, 1, step.view, data.cache(), nullptr});
+}
+
+std::vector<float> attend_in_steps(CpuRunner& run, const AttentionArgs& args) {
+  const std::int64_t keys = args.step.key_counts[0], rows = args.head_count * args.step.token_count;
+  std::vector<float> scores(static_cast<std::size_t>(rows * keys));
+  std::vector<float> out(static_cast<std::size_t>(rows * args.cache.head_dim), -1.0f);
+  run.kernels.attention_scores(*run.stream,
+                               {args.q, args.q_stride, args.head_count, args.step, args.cache, scores.data()});
+  run.kernels.attention_scale(*run.stream, {scores.data(), rows * keys, args.scale, args.softcap});
+  run.kernels.attention_mask(*run.stream, {scores.data(), args.head_count, args.step, args.mask});
+  run.kernels.softmax(*run.stream, {scores.data(), rows, keys});
+  run.kernels.attention_weighted_sum(*run.stream, {scores.data(), args.head_count, args.step, args.cache, out.data()});
+  return out;
+}
+
+TEST_P(AttentionStepsTest, TheirChainIsTheFusedKernel) {
+  for (const auto& [shape, begin, length] : steps_cases()) {
+    PagedCase data(shape, {length});
+    data.write(run, data.whole_step());
+    const std::vector<std::int32_t> draws = random_integers((length - begin) * length, 3, 0, 1);
+    const std::vector<std::uint8_t> matrix(draws.begin(), draws.end());
+    const Mask masks[] = {{},
+                          {.kind = MaskKind::kSlidingWindow, .window = 1},
+                          {.kind = MaskKind::kSlidingWindow, .window = 16},
+                          {.kind = MaskKind::kSlidingWindow, .window = 1000},
+                          {.kind = MaskKind::kBidirectional},
+                          {.kind = MaskKind::kPrefix},
+                          {.kind = MaskKind::kExplicit, .explicit_matrix = matrix.data(), .explicit_stride = length}};
+    const PagedStep step = data.step({{0, begin, length}}, 40);
+    for (const Mask& mask : masks) {
+      for (const float softcap : {0.0f, 20.0f}) {
+        SCOPED_TRACE(to_string(shape) + ", mask " + std::to_string(static_cast<int>(mask.kind)) + ", window " +
+                     std::to_string(mask.window));
+        std::vector<float> fused;
+        AttentionArgs args = data.attention_args(step, mask, fused);
+        args.softcap = softcap;
+        run.kernels.attention(*run.stream, args);
+        expect_close(attend_in_steps(run, args), fused, 1e-5, 1e-5);
+      }
+    }
+  }
+}
+
+HEARTH_INSTANTIATE_FOR_CPU(AttentionStepsTest);
+
+}  // namespace
+}  // namespace hearth::kernel_testing

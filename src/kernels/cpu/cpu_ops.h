@@ -1,0 +1,31 @@
+// The CPU kernels' functions, declared once for the instruction set that is being compiled. Contracts stand with the
+// operators' arguments.
+#pragma once
+
+#include "device/cpu/cpu_device.h"
+#include "kernels/kernel_table.h"
+
+namespace hearth::HEARTH_ISA {
+
+void embedding_gather(Stream& stream, const EmbeddingGatherArgs& args);
+void position_add(Stream& stream, const PositionAddArgs& args);
+void rope_table(Stream& stream, const RopeTableArgs& args);
+void rope(Stream& stream, const RopeArgs& args);
+void rms_norm(Stream& stream, const RmsNormArgs& args);
+void layer_norm(Stream& stream, const LayerNormArgs& args);
+void round_bf16(Stream& stream, const RoundBf16Args& args);
+void quantize_int8(Stream& stream, const QuantizeInt8Args& args);
+void matmul_f32(Stream& stream, const MatmulArgs& args);
+void matmul_bf16(Stream& stream, const MatmulArgs& args);
+void kv_write(Stream& stream, const KvWriteArgs& args);
+void attention(Stream& stream, const AttentionArgs& args);
+void attention_scores(Stream& stream, const AttentionScoresArgs& args);
+void attention_scale(Stream& stream, const AttentionScaleArgs& args);
+void attention_mask(Stream& stream, const AttentionMaskArgs& args);
+void softmax(Stream& stream, const SoftmaxArgs& args);
+void attention_weighted_sum(Stream& stream, const AttentionWeightedSumArgs& args);
+void activation(Stream& stream, const ActivationArgs& args);
+void gated_activation(Stream& stream, const GatedActivationArgs& args);
+void residual_add(Stream& stream, const ResidualAddArgs& args);
+
+}  // namespace hearth::HEARTH_ISA

@@ -1,0 +1,20 @@
+// Embedding gather: the rows of the token-embedding table that a step's tokens name, decoded to float32.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/tensor.h"
+
+namespace hearth {
+
+// out[t][:] = scale * decode(table[ids[t]][:])
+struct EmbeddingGatherArgs {
+  const std::int32_t* ids;  // [tokens], each in [0, rows of table)
+  std::int64_t token_count;
+  Tensor table;        // [vocabulary, width]
+  bool round_to_bf16;  // use the format's bf16 decoding instead of the float32 one (compute modes other than f32)
+  float scale;
+  float* out;  // [tokens, width]
+};
+
+}  // namespace hearth

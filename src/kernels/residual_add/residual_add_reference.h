@@ -1,0 +1,16 @@
+// The scalar reference of the residual addition, in double precision.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace hearth::reference {
+
+inline std::vector<double> residual_add(std::span<const float> x, std::span<const float> delta) {
+  std::vector<double> out(x.begin(), x.end());
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] += static_cast<double>(delta[i]);
+  return out;
+}
+
+}  // namespace hearth::reference

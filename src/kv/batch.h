@@ -1,0 +1,34 @@
+// What one step computes: tokens of one or more sequences, prefill and decode mixed, as flat arrays.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernels/attention/paged_kv.h"
+
+namespace hearth {
+
+class Batch {
+ public:
+  // Which of a sequence's tokens need logits.
+  enum class Logits : std::uint8_t { kNone, kLast, kAll };
+
+  void clear();
+  // Appends a sequence's next tokens: the first stands at `first_position`. `blocks` is its block table, with room for
+  // all of them. `prefix_length`: how many of the sequence's tokens see each other under a prefix mask.
+  void add(std::span<const std::int32_t> tokens, std::int64_t first_position, std::span<const std::int32_t> blocks,
+           std::int64_t prefix_length, Logits logits);
+
+  std::int64_t token_count() const { return static_cast<std::int64_t>(tokens_.size()); }
+  const std::vector<std::int32_t>& tokens() const { return tokens_; }
+  const std::vector<std::int32_t>& logit_rows() const { return logit_rows_; }  // indices of tokens, ascending
+  StepView view() const;  // valid until the batch changes
+
+ private:
+  std::vector<std::int32_t> tokens_, positions_, sequences_, key_counts_, prefix_lengths_, logit_rows_;
+  std::vector<std::vector<std::int32_t>> tables_;  // reused between steps; the first sequence_count() are in use
+  mutable std::vector<std::int32_t> block_tables_;
+};
+
+}  // namespace hearth

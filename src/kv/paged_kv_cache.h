@@ -1,0 +1,41 @@
+// The memory of the key/value cache: for every layer, blocks of kKvBlockTokens positions of keys and of values. One
+// buffer, allocated once.
+#pragma once
+
+#include <cstdint>
+
+#include "device/device.h"
+#include "kernels/attention/paged_kv.h"
+
+namespace hearth {
+
+inline constexpr std::int64_t kKvBlockTokens = 32;
+
+// Blocks that hold positions [0, position_count).
+inline std::int64_t kv_block_count(std::int64_t position_count) {
+  return (position_count + kKvBlockTokens - 1) / kKvBlockTokens;
+}
+
+struct KvCacheShape {
+  std::int64_t layer_count = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t block_count = 0;
+  Format format = Format::kF32;  // kF32 or kBf16
+
+  std::int64_t layer_bytes() const;  // keys or values of one layer
+  std::int64_t bytes() const { return 2 * layer_count * layer_bytes(); }
+};
+
+class PagedKvCache {
+ public:
+  PagedKvCache(Device& device, const KvCacheShape& shape);
+  const KvCacheShape& shape() const { return shape_; }
+  PagedKv layer(std::int64_t index) const;
+
+ private:
+  KvCacheShape shape_;
+  Buffer buffer_;
+};
+
+}  // namespace hearth

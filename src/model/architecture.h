@@ -1,0 +1,26 @@
+// The model families that Hearth knows. A family is one file in architectures/ that says how its settings become a
+// ModelSpec, and a line in the list of architecture.cc.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "model/model_spec.h"
+#include "model/settings.h"
+#include "model/tensor_names.h"
+
+namespace hearth {
+
+struct Architecture {
+  std::string_view gguf_name;    // general.architecture
+  std::string_view config_name;  // model_type of config.json; either may be empty
+  NameScheme config_names;       // how such a checkpoint spells its tensors
+  ModelSpec (*read_spec)(const Settings& settings);
+};
+
+std::span<const Architecture> architectures();
+
+// Throws Unsupported, listing what is known.
+const Architecture& architecture_of(const Settings& settings);
+
+}  // namespace hearth

@@ -1,0 +1,88 @@
+// The blocks that hold weights: a matrix product with its kernel, norms and the embeddings. Each resolves its kernels
+// when it is built, and calls what it stored.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "model/binder.h"
+
+namespace hearth {
+
+// A matmul's input, converted at most once to what its consumers read: several products share one (q, k and v; gate
+// and up).
+class MatmulInput {
+ public:
+  // The conversions that a model's matmuls need, each with memory for as many rows and elements as a step may have.
+  struct Conversions {
+    Kernel<RoundBf16Args> round_bf16;
+    Kernel<QuantizeInt8Args> quantize_int8;
+    float* rounded = nullptr;        // [tokens, k]
+    QuantizedActivations quantized;
+  };
+  MatmulInput(Stream& stream, const Conversions& conversions, const float* x, std::int64_t token_count, std::int64_t k)
+      : stream_(stream), conversions_(conversions), x_(x), token_count_(token_count), k_(k) {}
+
+  void fill(Compute compute, MatmulArgs& args);
+
+ private:
+  Stream& stream_;
+  const Conversions& conversions_;
+  const float* x_;
+  std::int64_t token_count_, k_;
+  bool rounded_ = false, quantized_ = false;
+};
+
+// y = x W^T (times the file's scale, plus bias where it has one).
+class Linear {
+ public:
+  struct Options {
+    bool transposed = false;           // the file has [in, out]
+    std::int64_t interleaved_heads = 0;  // > 0: rows are q, k, v of one head after another; stored as all q, all k, all v
+    bool bias = true;                  // look for "<name>.bias" and "<name>.scale"
+  };
+  // `name` is the tensor's name without ".weight".
+  Linear(Binder& binder, const std::string& name, std::int64_t in, std::int64_t out, const Options& options);
+
+  void locate(const std::byte* weight_buffer);  // once the weights are loaded
+  // y: [tokens, out], rows `y_stride` elements apart.
+  void run(Stream& stream, MatmulInput& input, std::int64_t token_count, float* y, std::int64_t y_stride) const;
+
+  Compute compute() const { return compute_; }
+
+ private:
+  void bind_weight(Binder& binder, const std::string& name, const WeightEntry& entry, const Options& options);
+
+  std::int64_t in_, out_;
+  Compute compute_ = Compute::kF32;
+  MatmulKernel kernel_;
+  Format format_ = Format::kF32;
+  float scale_ = 1;
+  WeightPlace weight_place_;
+  std::optional<WeightPlace> bias_place_;
+  const std::byte* weight_ = nullptr;
+  const float* bias_ = nullptr;
+};
+
+// RMS or layer norm over whole rows.
+class Norm {
+ public:
+  Norm(Binder& binder, const std::string& name, std::int64_t width, NormKind kind, float epsilon);
+  void locate(const std::byte* weight_buffer);
+  void run(Stream& stream, const float* x, std::int64_t token_count, float* out) const;
+  // RMS norm of each of `head_count` heads, in place, in rows `row_stride` apart.
+  void run_heads(Stream& stream, float* x, std::int64_t token_count, std::int64_t row_stride,
+                 std::int64_t head_count) const;
+
+ private:
+  std::int64_t width_;
+  float epsilon_;
+  Kernel<RmsNormArgs> rms_norm_;
+  Kernel<LayerNormArgs> layer_norm_;
+  std::optional<WeightPlace> weight_place_, bias_place_;
+  const float* weight_ = nullptr;
+  const float* bias_ = nullptr;
+};
+
+}  // namespace hearth

@@ -1,0 +1,79 @@
+// One way to ask a model file for a setting, whichever spelling it uses: GGUF's "<architecture>.embedding_length" or
+// config.json's "hidden_size". An architecture is described once, for both.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weights/model_source.h"
+
+namespace hearth {
+
+// A setting's names. `gguf` stands after "<architecture>."; config.json names are tried in order. Empty: not there.
+struct Setting {
+  std::string_view gguf;
+  std::string_view config[3] = {};
+};
+
+namespace settings {
+inline constexpr Setting kContext{"context_length", {"max_position_embeddings", "n_positions"}};
+inline constexpr Setting kWidth{"embedding_length", {"hidden_size", "n_embd"}};
+inline constexpr Setting kLayers{"block_count", {"num_hidden_layers", "n_layer"}};
+inline constexpr Setting kFfWidth{"feed_forward_length", {"intermediate_size", "n_inner"}};
+inline constexpr Setting kHeads{"attention.head_count", {"num_attention_heads", "n_head"}};
+inline constexpr Setting kKvHeads{"attention.head_count_kv", {"num_key_value_heads"}};
+inline constexpr Setting kHeadDim{"attention.key_length", {"head_dim"}};
+inline constexpr Setting kValueDim{"attention.value_length", {}};
+inline constexpr Setting kRmsEpsilon{"attention.layer_norm_rms_epsilon", {"rms_norm_eps"}};
+inline constexpr Setting kLayerNormEpsilon{"attention.layer_norm_epsilon", {"layer_norm_epsilon"}};
+inline constexpr Setting kActivation{"", {"hidden_act", "activation_function", "hidden_activation"}};
+inline constexpr Setting kRotaryDim{"rope.dimension_count", {}};
+inline constexpr Setting kRopeBase{"rope.freq_base", {"rope_theta"}};
+inline constexpr Setting kPartialRotary{"", {"partial_rotary_factor"}};
+inline constexpr Setting kSlidingWindow{"attention.sliding_window", {"sliding_window"}};
+}  // namespace settings
+
+class Settings {
+ public:
+  // Throws InvalidInput when the source names no architecture.
+  explicit Settings(const ModelSource& source);
+
+  bool is_gguf() const { return source_.kind() == ModelSource::Kind::kGguf; }
+  const ModelSource& source() const { return source_; }
+  // GGUF's general.architecture, or config.json's model_type.
+  const std::string& architecture() const { return architecture_; }
+  std::string file_name() const { return source_.path().string(); }
+
+  // Absent (or null in config.json): nullopt. Of another kind: InvalidInput with the setting's name.
+  std::optional<std::int64_t> integer(const Setting& setting) const;
+  std::optional<double> number(const Setting& setting) const;
+  std::optional<bool> boolean(const Setting& setting) const;
+  std::optional<std::string> text(const Setting& setting) const;
+
+  // As integer() and number(), but zero and below count as absent: GGUF writers put 0 for "unset".
+  std::optional<std::int64_t> positive(const Setting& setting) const;
+  std::optional<double> positive_number(const Setting& setting) const;
+  // Throws InvalidInput when absent, not positive, or past `max`.
+  std::int64_t required(const Setting& setting, std::int64_t max) const;
+
+  // A value of config.json itself; null if absent or null. GGUF: always null.
+  const boost::json::value* config(std::string_view key) const;
+
+ private:
+  std::string name_of(const Setting& setting) const;  // as this file spells it
+  const boost::json::value* find_config(const Setting& setting) const;
+  std::string gguf_key(const Setting& setting) const;
+
+  const ModelSource& source_;
+  std::string architecture_;
+};
+
+// Conversions of one JSON value, which throw InvalidInput naming `file` and `key`.
+std::int64_t json_integer(const boost::json::value& value, std::string_view file, std::string_view key);
+double json_number(const boost::json::value& value, std::string_view file, std::string_view key);
+
+}  // namespace hearth

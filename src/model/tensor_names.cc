@@ -1,0 +1,49 @@
+#include "model/tensor_names.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string_view>
+
+#include "base/check.h"
+
+namespace hearth {
+namespace {
+
+struct Row {
+  Weight weight;
+  std::string_view gguf, llama, gpt2;  // "{}" is the layer
+};
+
+constexpr std::array kRows{
+    Row{Weight::kTokenEmbedding, "token_embd", "model.embed_tokens", "transformer.wte"},
+    Row{Weight::kPositionEmbedding, "position_embd", "", "transformer.wpe"},
+    Row{Weight::kOutputNorm, "output_norm", "model.norm", "transformer.ln_f"},
+    Row{Weight::kOutput, "output", "lm_head", "lm_head"},
+    Row{Weight::kAttentionNorm, "blk.{}.attn_norm", "model.layers.{}.input_layernorm", "transformer.h.{}.ln_1"},
+    Row{Weight::kQuery, "blk.{}.attn_q", "model.layers.{}.self_attn.q_proj", ""},
+    Row{Weight::kKey, "blk.{}.attn_k", "model.layers.{}.self_attn.k_proj", ""},
+    Row{Weight::kValue, "blk.{}.attn_v", "model.layers.{}.self_attn.v_proj", ""},
+    Row{Weight::kQueryKeyValue, "blk.{}.attn_qkv", "", "transformer.h.{}.attn.c_attn"},
+    Row{Weight::kQueryNorm, "blk.{}.attn_q_norm", "model.layers.{}.self_attn.q_norm", ""},
+    Row{Weight::kKeyNorm, "blk.{}.attn_k_norm", "model.layers.{}.self_attn.k_norm", ""},
+    Row{Weight::kAttentionOutput, "blk.{}.attn_output", "model.layers.{}.self_attn.o_proj",
+        "transformer.h.{}.attn.c_proj"},
+    Row{Weight::kFfNorm, "blk.{}.ffn_norm", "model.layers.{}.post_attention_layernorm", "transformer.h.{}.ln_2"},
+    Row{Weight::kFfGate, "blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj", ""},
+    Row{Weight::kFfUp, "blk.{}.ffn_up", "model.layers.{}.mlp.up_proj", "transformer.h.{}.mlp.c_fc"},
+    Row{Weight::kFfDown, "blk.{}.ffn_down", "model.layers.{}.mlp.down_proj", "transformer.h.{}.mlp.c_proj"},
+};
+
+}  // namespace
+
+std::string tensor_name(NameScheme scheme, Weight weight, std::int64_t layer) {
+  const Row& row = kRows[static_cast<std::size_t>(weight)];
+  CHECK(row.weight == weight);
+  const std::string_view pattern = scheme == NameScheme::kGguf ? row.gguf
+                                   : scheme == NameScheme::kLlama ? row.llama
+                                                                  : row.gpt2;
+  return fmt::format(fmt::runtime(pattern), layer);
+}
+
+}  // namespace hearth

@@ -1,0 +1,65 @@
+// Repetitions are found with the Z function of the reversed history: z[k] is the length that the history's end has in
+// common with what ends k tokens earlier.
+#include "sampling/dry.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace hearth {
+
+std::unordered_map<std::int32_t, std::int32_t> repeated_lengths(std::span<const std::int32_t> history,
+                                                                std::size_t length_max) {
+  const std::size_t n = history.size();
+  const auto reversed = [&](std::size_t i) { return history[n - 1 - i]; };
+  std::unordered_map<std::int32_t, std::int32_t> lengths;
+  std::vector<std::size_t> z(n);
+  std::size_t left = 0, right = 0;  // reversed [left, right) equals its beginning
+  for (std::size_t k = 1; k < n; ++k) {
+    std::size_t length = k < right ? std::min(right - k, z[k - left]) : 0;
+    while (k + length < n && reversed(length) == reversed(k + length)) ++length;
+    z[k] = length;
+    if (k + length > right) {
+      left = k;
+      right = k + length;
+    }
+    const auto counted = static_cast<std::int32_t>(std::min(length, length_max));
+    if (counted == 0) continue;
+    std::int32_t& longest = lengths[reversed(k - 1)];
+    longest = std::max(longest, counted);
+  }
+  return lengths;
+}
+
+void penalize_sequences(Candidates& candidates, const std::unordered_map<std::int32_t, std::int32_t>& lengths,
+                        const SamplerOptions& options) {
+  candidates.adjust(lengths, [&](double logit, std::int32_t length) {
+    if (length < options.dry_allowed_length) return logit;
+    const double penalty =
+        options.dry_multiplier * std::pow(double{options.dry_base}, length - options.dry_allowed_length);
+    return logit - std::min(penalty, double{std::numeric_limits<float>::max()});
+  });
+}
+
+BreakerScanner::BreakerScanner(std::vector<std::string> breakers) : breakers_(std::move(breakers)) {
+  for (const std::string& breaker : breakers_) length_max_ = std::max(length_max_, breaker.size());
+}
+
+bool BreakerScanner::ends_in(std::string_view bytes) {
+  if (breakers_.empty()) return false;
+  const std::string text = tail_ + std::string(bytes);
+  const bool found = std::any_of(breakers_.begin(), breakers_.end(), [&](const std::string& breaker) {
+    // The last occurrence ends last, and what ends in the tail was seen before.
+    const std::size_t at = text.rfind(breaker);
+    return at != std::string::npos && at + breaker.size() > tail_.size();
+  });
+  tail_ = text.substr(text.size() - std::min(text.size(), length_max_ - 1));
+  return found;
+}
+
+bool BreakerScanner::contains_breaker(std::string_view bytes) const {
+  return std::any_of(breakers_.begin(), breakers_.end(),
+                     [&](const std::string& breaker) { return bytes.find(breaker) != std::string_view::npos; });
+}
+
+}  // namespace hearth

@@ -1,0 +1,44 @@
+// DRY ("don't repeat yourself"): a penalty on the token that would continue a repetition, growing exponentially with
+// the length of what is repeated already. Sequence breakers, such as a line's end, end a repetition: the text before
+// the last of them does not count.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "sampling/candidates.h"
+#include "sampling/sampler_options.h"
+
+namespace hearth {
+
+// For every token that followed an earlier occurrence of the end of `history`: the length of the longest such
+// occurrence, no longer than `length_max`. Linear in the history's length.
+std::unordered_map<std::int32_t, std::int32_t> repeated_lengths(std::span<const std::int32_t> history,
+                                                                std::size_t length_max);
+
+// Subtracts multiplier * base^(length - allowed_length) from the logit of each token whose length is at least
+// `allowed_length`.
+void penalize_sequences(Candidates& candidates, const std::unordered_map<std::int32_t, std::int32_t>& lengths,
+                        const SamplerOptions& options);
+
+// Finds sequence breakers in a text that arrives token by token, also those that span tokens.
+class BreakerScanner {
+ public:
+  explicit BreakerScanner(std::vector<std::string> breakers);
+
+  // Whether a breaker ends within these bytes, which follow all those given before.
+  bool ends_in(std::string_view bytes);
+  bool contains_breaker(std::string_view bytes) const;
+
+ private:
+  std::vector<std::string> breakers_;
+  std::size_t length_max_ = 0;
+  std::string tail_;  // the last bytes seen, one fewer than the longest breaker has
+};
+
+}  // namespace hearth

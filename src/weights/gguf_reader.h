@@ -1,0 +1,27 @@
+// Reads GGUF, versions 2 and 3, from memory: metadata entries and tensors become views of the file's bytes. The input
+// is untrusted: every count, length, offset and dimension is checked before it is used.
+//
+// Format: ggml's GGUF document.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "weights/metadata.h"
+#include "weights/weight_entry.h"
+
+namespace hearth {
+
+inline constexpr std::uint32_t kGgufAlignmentDefault = 32;
+
+struct GgufContents {
+  Metadata metadata;
+  WeightEntries weights;
+};
+
+// `bytes` must outlive the result. Throws InvalidInput for a malformed file and Unsupported for a version or tensor
+// type that Hearth does not know, in one sentence with `file_name`, the entry and the byte.
+GgufContents read_gguf(std::span<const std::byte> bytes, const std::string& file_name);
+
+}  // namespace hearth

@@ -1,0 +1,21 @@
+// JSON from untrusted files: a bounded depth, and errors that name the file and the byte.
+//
+// Format: RFC 8259.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <string_view>
+
+namespace hearth {
+
+// kPython accepts what Python's json module does: the last of two equal keys counts, and NaN (read as null) and the
+// infinities are numbers. kStrict refuses both.
+enum class JsonDialect { kPython, kStrict };
+
+// Parses a whole document, which must be an object. Throws InvalidInput with one sentence that names the file and the
+// byte, counted from `start`, where `text` stands in its file.
+boost::json::object parse_json_object(std::string_view text, const std::string& file_name,
+                                      JsonDialect dialect = JsonDialect::kPython, std::size_t start = 0);
+
+}  // namespace hearth
