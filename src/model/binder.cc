@@ -50,7 +50,8 @@ const WeightEntry* Binder::require(const std::string& tensor, const Shape& shape
   return entry;
 }
 
-std::optional<WeightPlace> Binder::floats(const std::string& tensor, std::int64_t count, bool needed) {
+std::optional<WeightPlace> Binder::floats(const std::string& tensor, std::int64_t count, bool needed,
+                                          float factor) {
   if (!needed && find(tensor) == nullptr) return std::nullopt;
   const WeightEntry* entry = require(tensor, Shape{count});
   if (entry == nullptr) return std::nullopt;
@@ -61,12 +62,15 @@ std::optional<WeightPlace> Binder::floats(const std::string& tensor, std::int64_
   }
   const std::byte* data = entry->bytes.data();
   const bool aligned = reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0;
-  if (entry->format == Format::kF32 && aligned && backend_.device.id().kind == DeviceKind::kCpu) {
+  const bool as_it_is = entry->format == Format::kF32 && aligned && factor == 1;
+  if (as_it_is && backend_.device.id().kind == DeviceKind::kCpu) {
     count_mapped(static_cast<std::int64_t>(entry->bytes.size()));
     return WeightPlace::mapped(data);
   }
-  return reserve(count * std::int64_t{sizeof(float)}, [data, &format, count](Stream&, std::byte* out) {
-    format.decode_f32(data, reinterpret_cast<float*>(out), count);
+  return reserve(count * std::int64_t{sizeof(float)}, [=, &format](Stream&, std::byte* out) {
+    const auto values = reinterpret_cast<float*>(out);
+    format.decode_f32(data, values, count);
+    std::for_each(values, values + count, [=](float& value) { value *= factor; });
   });
 }
 

@@ -60,8 +60,9 @@ class Binder {
   // As find, but absence is a problem, and so is another shape. Null after a problem.
   const WeightEntry* require(const std::string& tensor, const Shape& shape);
 
-  // A list of floats (a norm's weight, a bias) as float32. nullopt: absent and not `needed`, or a problem.
-  std::optional<WeightPlace> floats(const std::string& tensor, std::int64_t count, bool needed);
+  // A list of floats (a norm's weight, a bias) as float32, times `factor`. nullopt: absent and not `needed`, or a
+  // problem.
+  std::optional<WeightPlace> floats(const std::string& tensor, std::int64_t count, bool needed, float factor = 1);
   // A single float; `fallback` if absent.
   float scalar(const std::string& tensor, float fallback);
 

@@ -42,7 +42,7 @@ ForwardPass::ForwardPass(const ModelSource& source, const Backend& backend, cons
   const std::string output = binder_.name(Weight::kOutput);
   const bool own_output = binder_.find(output + ".weight") != nullptr;
   output_.emplace(binder_, own_output ? output : binder_.name(Weight::kTokenEmbedding), spec_.width, spec_.vocabulary,
-                  Linear::Options{.bias = own_output});
+                  Linear::Options{});
   plan_workspace();
   binder_.finish();
 

@@ -96,10 +96,8 @@ Linear::Linear(Binder& binder, const std::string& name, std::int64_t in, std::in
     : in_(in), out_(out) {
   const Shape shape = options.transposed ? Shape{in, out} : Shape{out, in};
   const WeightEntry* entry = binder.require(name + ".weight", shape);
-  if (options.bias) {
-    bias_place_ = binder.floats(name + ".bias", out, false);
-    scale_ = binder.scalar(name + ".scale", 1);
-  }
+  if (options.scale != FileScale::kNone) scale_ = binder.scalar(name + ".scale", 1);
+  bias_place_ = binder.floats(name + ".bias", out, false, options.scale == FileScale::kProductAndBias ? scale_ : 1);
   if (entry != nullptr) bind_weight(binder, name, *entry, options);
 }
 

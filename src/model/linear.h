@@ -34,13 +34,18 @@ class MatmulInput {
   bool rounded_ = false, quantized_ = false;
 };
 
-// y = x W^T (times the file's scale, plus bias where it has one).
+// What a GGUF file's "<name>.scale", one float, is multiplied with: files of some formats keep a matrix's overall scale
+// there. llama.cpp, whose files these are, differs by place: attention scales the product, feed-forward blocks the sum
+// with the bias, and some families do not read it.
+enum class FileScale : std::uint8_t { kProduct, kProductAndBias, kNone };
+
+// y = x W^T, with the file's scale and bias where it has them.
 class Linear {
  public:
   struct Options {
     bool transposed = false;           // the file has [in, out]
     std::int64_t interleaved_heads = 0;  // > 0: rows are q, k, v of one head after another; stored as all q, all k, all v
-    bool bias = true;                  // look for "<name>.bias" and "<name>.scale"
+    FileScale scale = FileScale::kProduct;
   };
   // `name` is the tensor's name without ".weight".
   Linear(Binder& binder, const std::string& name, std::int64_t in, std::int64_t out, const Options& options);

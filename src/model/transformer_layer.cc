@@ -96,17 +96,26 @@ void Attention::collect_linears(std::vector<const Linear*>& out) const {
   out.push_back(&output_);
 }
 
+namespace {
+
+Linear bind_ff(Binder& binder, const ModelSpec& spec, Weight weight, std::int64_t layer) {
+  const bool down = weight == Weight::kFfDown;
+  return Linear(binder, binder.name(weight, layer), down ? spec.ff_width : spec.width,
+                down ? spec.width : spec.ff_width,
+                {.transposed = spec.transposed_linears,
+                 .scale = spec.ff_scales ? FileScale::kProductAndBias : FileScale::kNone});
+}
+
+}  // namespace
+
 Mlp::Mlp(Binder& binder, const ModelSpec& spec, std::int64_t layer)
     : spec_(spec),
       norm_(binder, binder.name(Weight::kFfNorm, layer), spec.width, spec.norm, spec.norm_epsilon),
-      up_(binder, binder.name(Weight::kFfUp, layer), spec.width, spec.ff_width,
-          {.transposed = spec.transposed_linears}),
-      down_(binder, binder.name(Weight::kFfDown, layer), spec.ff_width, spec.width,
-            {.transposed = spec.transposed_linears}) {
+      up_(bind_ff(binder, spec, Weight::kFfUp, layer)),
+      down_(bind_ff(binder, spec, Weight::kFfDown, layer)) {
   const std::string name = fmt::format("layer {} activation", layer);
   if (spec.gated) {
-    gate_.emplace(binder, binder.name(Weight::kFfGate, layer), spec.width, spec.ff_width,
-                  Linear::Options{.transposed = spec.transposed_linears});
+    gate_.emplace(bind_ff(binder, spec, Weight::kFfGate, layer));
     gated_activation_ = binder.kernel(binder.kernels().gated_activation, name);
   } else {
     activation_ = binder.kernel(binder.kernels().activation, name);

@@ -289,6 +289,7 @@ ModelSpec read_gpt_sizes(const Settings& settings) {
   spec.activation = read_activation(settings, Activation::kGeluTanh);
   spec.gated = false;
   spec.learned_positions = true;
+  spec.ff_scales = false;
   if (const boost::json::value* scaled = settings.config("scale_attn_weights");
       scaled != nullptr && scaled->is_bool() && !scaled->get_bool()) {
     for (LayerSpec& layer : spec.layers) layer.attention_scale = 1;
