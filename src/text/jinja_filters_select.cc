@@ -10,8 +10,6 @@
 namespace hearth::jinja {
 namespace {
 
-Value generator(std::vector<Value> items) { return Value(std::make_shared<Generator>(std::move(items))); }
-
 const std::string& name_argument(const Value& value) {
   if (!value.is_string()) fail(fmt::format("a filter or test is named by a string, not {}", value.type_name()));
   return value.bytes();
@@ -54,22 +52,22 @@ Mapping filter_mapping(Interpreter& interpreter, const Arguments& arguments) {
 }
 
 Value filter_map(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
-  if (!truth(subject)) return generator({});
-  const Mapping mapping =
-      arguments.positional.empty() ? attribute_mapping(interpreter, arguments) : filter_mapping(interpreter, arguments);
-  std::vector<Value> mapped;
-  for (const Value& item : interpreter.iterate(subject)) {
-    interpreter.charge(kElementWeight);
-    mapped.push_back(mapping(item));
-  }
-  return generator(std::move(mapped));
+  return Generator::from([&](std::vector<Value>& mapped) {
+    if (!truth(subject)) return;
+    const Mapping mapping = arguments.positional.empty() ? attribute_mapping(interpreter, arguments)
+                                                         : filter_mapping(interpreter, arguments);
+    for (const Value& item : interpreter.iterate(subject)) {
+      interpreter.charge(kElementWeight);
+      mapped.push_back(mapping(item));
+    }
+  });
 }
 
 // Keeps the items for which the test (or, without one, their truth) is `wanted`. With `by_attribute` the first argument
 // names what of each item is tested.
-Value selected(Interpreter& interpreter, const Value& subject, const Arguments& arguments, bool by_attribute,
-               bool wanted) {
-  if (!truth(subject)) return generator({});
+void select_into(std::vector<Value>& kept, Interpreter& interpreter, const Value& subject, const Arguments& arguments,
+                 bool by_attribute, bool wanted) {
+  if (!truth(subject)) return;
   std::optional<AttributePath> path;
   if (by_attribute) {
     if (arguments.positional.empty()) fail("Missing parameter for attribute name");
@@ -84,14 +82,19 @@ Value selected(Interpreter& interpreter, const Value& subject, const Arguments& 
     if (test == nullptr) fail(fmt::format("there is no test named '{}'", name));
     rest = without_first(arguments, test_index + 1);
   }
-  std::vector<Value> kept;
   for (const Value& item : interpreter.iterate(subject)) {
     interpreter.charge(kElementWeight);
     const Value tested = path ? path->get(interpreter, item) : item;
     const bool passes = test != nullptr ? test(interpreter, tested, rest) : truth(tested);
     if (passes == wanted) kept.push_back(item);
   }
-  return generator(std::move(kept));
+}
+
+Value selected(Interpreter& interpreter, const Value& subject, const Arguments& arguments, bool by_attribute,
+               bool wanted) {
+  return Generator::from([&](std::vector<Value>& kept) {
+    select_into(kept, interpreter, subject, arguments, by_attribute, wanted);
+  });
 }
 
 Value filter_select(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {

@@ -16,8 +16,6 @@
 namespace hearth::jinja {
 namespace {
 
-Value generator(std::vector<Value> items) { return Value(std::make_shared<Generator>(std::move(items))); }
-
 std::size_t length_of(Interpreter& interpreter, const Value& value) {
   switch (value.kind()) {
     case Value::Kind::kUndefined:
@@ -79,14 +77,17 @@ Value filter_reverse(Interpreter& interpreter, const Value& subject, const Argum
   if (subject.is_string()) return slice(interpreter, subject, Value(), Value(), Value(std::int64_t{-1}));
   std::vector<Value> items = interpreter.iterate(subject);
   std::reverse(items.begin(), items.end());
-  return is_reversible(subject) ? generator(std::move(items)) : Value::list(std::move(items));
+  if (!is_reversible(subject)) return Value::list(std::move(items));
+  return Value(std::make_shared<Generator>(std::move(items)));
 }
 
 Value filter_items(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   expect_no_arguments("items", arguments);
-  if (subject.is_undefined()) return generator({});
-  if (!subject.is_dict()) fail("Can only get item pairs from a mapping.");
-  return generator(interpreter.iterate(interpreter.call(interpreter.attribute(subject, "items"), {})));
+  return Generator::from([&](std::vector<Value>& items) {
+    if (subject.is_undefined()) return;
+    if (!subject.is_dict()) fail("Can only get item pairs from a mapping.");
+    items = interpreter.iterate(interpreter.call(interpreter.attribute(subject, "items"), {}));
+  });
 }
 
 Value filter_join(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
@@ -178,17 +179,17 @@ Value filter_unique(Interpreter& interpreter, const Value& subject, const Argume
   const BoundArguments bound("unique", arguments, {"case_sensitive", "attribute"});
   std::optional<AttributePath> path;
   if (bound.given(1) != nullptr) path.emplace(*bound[1]);
-  Dict seen;
-  std::vector<Value> kept;
-  for (const Value& item : interpreter.iterate(subject)) {
-    Value key = path ? path->get(interpreter, item) : item;
-    if (!bound.flag_or(0, false)) key = case_folded(key);
-    interpreter.charge(key.weight());
-    const std::size_t count = seen.entries().size();
-    seen.set(std::move(key), Value());
-    if (seen.entries().size() > count) kept.push_back(item);
-  }
-  return generator(std::move(kept));
+  return Generator::from([&](std::vector<Value>& kept) {
+    Dict seen;
+    for (const Value& item : interpreter.iterate(subject)) {
+      Value key = path ? path->get(interpreter, item) : item;
+      if (!bound.flag_or(0, false)) key = case_folded(key);
+      interpreter.charge(key.weight());
+      const std::size_t count = seen.entries().size();
+      seen.set(std::move(key), Value());
+      if (seen.entries().size() > count) kept.push_back(item);
+    }
+  });
 }
 
 Value filter_groupby(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
@@ -220,42 +221,41 @@ Value filter_batch(Interpreter& interpreter, const Value& subject, const Argumen
   const BoundArguments bound("batch", arguments, {"linecount", "fill_with"}, 1);
   const std::int64_t size = bound.integer_or(0, 0);
   const auto is_full = [&](const std::vector<Value>& batch) { return static_cast<std::int64_t>(batch.size()) == size; };
-  std::vector<Value> batches;
-  std::vector<Value> batch;
-  for (Value& item : interpreter.iterate(subject)) {
-    if (is_full(batch)) batches.push_back(Value::list(std::exchange(batch, {})));
-    batch.push_back(std::move(item));
-  }
-  if (!batch.empty()) {
+  return Generator::from([&](std::vector<Value>& batches) {
+    std::vector<Value> batch;
+    for (Value& item : interpreter.iterate(subject)) {
+      if (is_full(batch)) batches.push_back(Value::list(std::exchange(batch, {})));
+      batch.push_back(std::move(item));
+    }
+    if (batch.empty()) return;
     const Value* fill = bound.given(1);
     while (fill != nullptr && static_cast<std::int64_t>(batch.size()) < size) {
       interpreter.charge(kElementWeight + fill->weight());
       batch.push_back(*fill);
     }
     batches.push_back(Value::list(std::move(batch)));
-  }
-  return generator(std::move(batches));
+  });
 }
 
 Value filter_slice(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   const BoundArguments bound("slice", arguments, {"slices", "fill_with"}, 1);
-  const std::vector<Value> items = interpreter.iterate(subject);
-  const std::int64_t wanted = bound.integer_or(0, 0);
-  if (wanted == 0) fail("integer division or modulo by zero");
-  std::vector<Value> slices;
-  const auto count = static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0));
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    interpreter.charge(2 * kElementWeight);
-    const bool longer = i < items.size() % count;
-    const std::size_t end = begin + items.size() / count + (longer ? 1 : 0);
-    std::vector<Value> part(items.begin() + static_cast<std::ptrdiff_t>(begin),
-                            items.begin() + static_cast<std::ptrdiff_t>(end));
-    if (bound.given(1) != nullptr && !longer) part.push_back(*bound[1]);
-    slices.push_back(Value::list(std::move(part)));
-    begin = end;
-  }
-  return generator(std::move(slices));
+  return Generator::from([&](std::vector<Value>& slices) {
+    const std::vector<Value> items = interpreter.iterate(subject);
+    const std::int64_t wanted = bound.integer_or(0, 0);
+    if (wanted == 0) fail("integer division or modulo by zero");
+    const auto count = static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0));
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      interpreter.charge(2 * kElementWeight);
+      const bool longer = i < items.size() % count;
+      const std::size_t end = begin + items.size() / count + (longer ? 1 : 0);
+      std::vector<Value> part(items.begin() + static_cast<std::ptrdiff_t>(begin),
+                              items.begin() + static_cast<std::ptrdiff_t>(end));
+      if (bound.given(1) != nullptr && !longer) part.push_back(*bound[1]);
+      slices.push_back(Value::list(std::move(part)));
+      begin = end;
+    }
+  });
 }
 
 Value filter_sum(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {

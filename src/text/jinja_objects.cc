@@ -116,11 +116,15 @@ std::optional<std::vector<Value>> Generator::take_items() {
   const std::vector<Value>& items = items_.items();
   std::vector<Value> rest(items.begin() + static_cast<std::ptrdiff_t>(next_), items.end());
   next_ = items.size();
+  if (error_) throw *error_;
   return rest;
 }
 
 std::optional<Value> Generator::take_first() {
-  if (next_ >= items_.items().size()) return std::nullopt;
+  if (next_ >= items_.items().size()) {
+    if (error_) throw *error_;
+    return std::nullopt;
+  }
   return items_.items()[next_++];
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "text/jinja_ast.h"
+#include "text/jinja_error.h"
 #include "text/jinja_interpreter.h"
 #include "text/jinja_value.h"
 
@@ -86,10 +87,25 @@ class Macro : public Object {
   std::shared_ptr<Scope> scope_;  // where it was defined; the interpreter keeps it
 };
 
-// Items with the reserve that a list_iterator, a map or another generator has: they can be taken once.
+// What map, select and other lazy filters return: items that can be taken once. They are computed at once, but an error
+// on the way shows, as in Python, only when the items before it were taken.
 class Generator : public Object {
  public:
-  explicit Generator(std::vector<Value> items) : items_(Value::list(std::move(items))) {}
+  // `produce` appends to the vector that it is given.
+  template <typename Produce>
+  static Value from(Produce&& produce) {
+    std::vector<Value> items;
+    std::optional<TemplateError> error;
+    try {
+      std::forward<Produce>(produce)(items);
+    } catch (const TemplateError& caught) {
+      if (caught.kind() == TemplateError::Kind::kLimit) throw;
+      error = caught;
+    }
+    return Value(std::make_shared<Generator>(std::move(items), std::move(error)));
+  }
+  explicit Generator(std::vector<Value> items, std::optional<TemplateError> error = std::nullopt)
+      : items_(Value::list(std::move(items))), error_(std::move(error)) {}
   std::string type_name() const override { return "generator"; }
   std::size_t depth() const override { return items_.depth(); }
   std::size_t weight() const override { return items_.weight(); }
@@ -99,6 +115,7 @@ class Generator : public Object {
 
  private:
   Value items_;
+  std::optional<TemplateError> error_;
   std::size_t next_ = 0;
 };
 

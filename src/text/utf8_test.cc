@@ -44,9 +44,8 @@ TEST(Utf8, IncompleteMeansThatMoreBytesCouldHelp) {
 
 TEST(Utf8, RunsAlternate) {
   std::vector<std::string> runs;
-  for_each_utf8_run("abcdefghijkl\xFF\xFEgr\xC3\xBC\xC3", [&](std::string_view run, bool valid) {
-    runs.push_back((valid ? "+" : "-") + std::string(run));
-  });
+  for_each_utf8_run("abcdefghijkl\xFF\xFEgr\xC3\xBC\xC3",
+                    [&](std::string_view run, bool valid) { runs.push_back((valid ? "+" : "-") + std::string(run)); });
   EXPECT_EQ(runs, (std::vector<std::string>{"+abcdefghijkl", "-\xFF\xFE", "+gr\xC3\xBC", "-\xC3"}));
 }
 

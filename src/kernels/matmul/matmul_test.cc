@@ -1,0 +1,211 @@
+// Matmul against its reference: every format in every compute mode that the table has, odd shapes, and law 2: the bits
+// of an output do not depend on how many tokens or threads there are.
+#include "kernels/matmul/matmul.h"
+
+#include <cmath>
+#include <limits>
+
+#include "formats/float16.h"
+#include "kernels/matmul/matmul_reference.h"
+#include "kernels/testing/kernel_testing.h"
+
+namespace hearth {
+namespace {
+
+using namespace kernel_testing;
+
+constexpr float kScale = 0.75f;
+
+const MatmulKernel& kernel_of(const KernelTable& kernels, Compute compute, Format format) {
+  const auto& entries = compute == Compute::kF32    ? kernels.matmul_f32
+                        : compute == Compute::kBf16 ? kernels.matmul_bf16
+                                                    : kernels.matmul_int8;
+  return entries[format];
+}
+
+// A weight matrix as a kernel wants it, and inputs for it.
+struct Case {
+  Compute compute;
+  Format format;
+  std::int64_t token_count, n, k;
+  std::vector<std::byte> weights;
+  std::vector<float> x, bias;
+
+  Case(Compute c, Format f, std::int64_t tokens, std::int64_t rows, std::int64_t columns)
+      : compute(c),
+        format(f),
+        token_count(tokens),
+        n(rows),
+        k(columns),
+        weights(random_weights(f, rows, columns, 31, 0.5f)),
+        x(random_floats(tokens * columns, 32)),
+        bias(random_floats(rows, 33)) {
+    if (compute == Compute::kBf16) {
+      for (float& value : x) value = round_to_bf16(value);
+    }
+  }
+};
+
+// int8 activations of one case; the arrays behind the kernel's argument.
+struct Quantized {
+  std::vector<std::int8_t> q;
+  std::vector<float> scale, group_sum;
+  std::vector<std::int32_t> sum;
+  QuantizedActivations view{};
+
+  Quantized(CpuRunner& run, const std::vector<float>& x, std::int64_t token_count, std::int64_t k)
+      : q(x.size()), scale(x.size() / 32), group_sum(x.size() / 16), sum(x.size() / 32) {
+    view = {q.data(), scale.data(), sum.data(), group_sum.data()};
+    run.kernels.quantize_int8(*run.stream, {x.data(), token_count, k, view});
+  }
+
+  std::vector<double> values() const {
+    std::vector<double> result(q.size());
+    for (std::size_t i = 0; i < q.size(); ++i) result[i] = double{scale[i / 32]} * q[i];
+    return result;
+  }
+};
+
+// Tokens [first, first + count) of the case; rows of y are padded so that a kernel that ignores the stride shows.
+std::vector<float> multiply(CpuRunner& run, const Case& c, std::int64_t first, std::int64_t count) {
+  const MatmulKernel& kernel = kernel_of(run.kernels, c.compute, c.format);
+  const std::vector<float> x(c.x.begin() + first * c.k, c.x.begin() + (first + count) * c.k);
+  MatmulArgs args{.x = x.data(),
+                  .quantized = {},
+                  .token_count = count,
+                  .k = c.k,
+                  .n = c.n,
+                  .weights = c.weights.data(),
+                  .format = c.format,
+                  .bias = c.bias.data(),
+                  .scale = kScale,
+                  .y = nullptr,
+                  .y_stride = c.n + 3};
+  std::unique_ptr<Quantized> quantized;
+  if (c.compute == Compute::kInt8) {
+    quantized = std::make_unique<Quantized>(run, x, count, c.k);
+    args.quantized = quantized->view;
+  }
+  Buffer packed;
+  if (kernel.pack != nullptr) {
+    packed = run.device.allocate(kernel.packed_bytes(c.n, c.k), "packed weights");
+    kernel.pack(*run.stream, c.weights.data(), c.n, c.k, packed.data());
+    args.weights = packed.data();
+  }
+  std::vector<float> padded(static_cast<std::size_t>(count * args.y_stride), -7.0f);
+  args.y = padded.data();
+  kernel.run(*run.stream, args);
+  std::vector<float> y;
+  for (std::int64_t t = 0; t < count; ++t) {
+    const auto row = padded.begin() + t * args.y_stride;
+    y.insert(y.end(), row, row + c.n);
+    EXPECT_TRUE(std::all_of(row + c.n, row + args.y_stride, [](float v) { return v == -7.0f; }));
+  }
+  return y;
+}
+
+std::vector<double> expected(CpuRunner& run, const Case& c) {
+  std::vector<double> x(c.x.begin(), c.x.end());
+  if (c.compute == Compute::kInt8 && c.token_count > 0) x = Quantized(run, c.x, c.token_count, c.k).values();
+  const auto w = decoded_weights(c.format, c.weights, c.n * c.k, c.compute == Compute::kBf16);
+  return reference::matmul(x, w, c.bias, kScale, c.k);
+}
+
+// Float32 sums of k products of about 0.5: an error of some ulp of the partial sums, which are at most about 2 sqrt(k).
+double tolerance(std::int64_t k) { return 4e-7 * std::sqrt(static_cast<double>(k)) * 4; }
+
+class MatmulTest : public CpuKernelTest {
+ protected:
+  void check(Compute compute, Format format, std::int64_t tokens, std::int64_t n, std::int64_t k) {
+    SCOPED_TRACE(::testing::Message() << traits(format).name << " compute " << static_cast<int>(compute) << " m "
+                                      << tokens << " n " << n << " k " << k);
+    const Case c(compute, format, tokens, n, k);
+    const auto y = multiply(run, c, 0, tokens);
+    expect_close<double>(y, expected(run, c), 1e-5, tolerance(k));
+    expect_same_bits(y, multiply(one_thread, c, 0, tokens));
+    // Each token alone, as decoding would meet it.
+    for (const std::int64_t t : {std::int64_t{0}, tokens / 2, tokens - 1}) {
+      const auto alone = multiply(run, c, t, 1);
+      expect_same_bits(alone, std::vector<float>(y.begin() + t * n, y.begin() + (t + 1) * n));
+    }
+  }
+};
+
+TEST_P(MatmulTest, EveryFormatAndComputeMode) {
+  for (const FormatTraits& format : all_formats()) {
+    const std::int64_t k = 3 * std::max<std::int64_t>(format.block_elements, 32);
+    for (const Compute compute : {Compute::kF32, Compute::kBf16, Compute::kInt8}) {
+      if (!kernel_of(run.kernels, compute, format.format)) continue;
+      check(compute, format.format, 7, 13, k);
+    }
+  }
+}
+
+TEST_P(MatmulTest, TheInt8TableHasEveryFormatThatDecodesToInt8) {
+  for (const FormatTraits& format : all_formats()) {
+    EXPECT_EQ(static_cast<bool>(run.kernels.matmul_int8[format.format]), format.decode_int8 != nullptr) << format.name;
+    EXPECT_TRUE(run.kernels.matmul_f32[format.format]) << format.name;
+    EXPECT_TRUE(run.kernels.matmul_bf16[format.format]) << format.name;
+  }
+}
+
+TEST_P(MatmulTest, OddShapes) {
+  for (const std::int64_t k : {1, 7, 8, 31, 100, 1023, 1024, 1025, 2500}) check(Compute::kF32, Format::kF32, 5, 6, k);
+  for (const std::int64_t k : {1, 9, 130, 1030}) {
+    check(Compute::kF32, Format::kF16, 4, 5, k);
+    check(Compute::kF32, Format::kBf16, 4, 5, k);
+    check(Compute::kBf16, Format::kF16, 4, 5, k);
+    check(Compute::kBf16, Format::kBf16, 4, 5, k);
+    check(Compute::kBf16, Format::kF32, 4, 5, k);
+  }
+  for (const std::int64_t n : {1, 2, 7, 8, 9, 33}) {
+    check(Compute::kF32, Format::kF32, 3, n, 64);
+    check(Compute::kInt8, Format::kQ8_0, 3, n, 64);
+    check(Compute::kInt8, Format::kQ4_0, 3, n, 64);
+    check(Compute::kInt8, Format::kQ4K, 3, n, 256);
+  }
+}
+
+TEST_P(MatmulTest, ManyTokensAndSegments) {
+  for (const std::int64_t tokens : kTokenCounts) {
+    check(Compute::kF32, Format::kF32, tokens, 9, 1100);
+    check(Compute::kInt8, Format::kQ8_0, tokens, 17, 1120);
+    check(Compute::kInt8, Format::kQ4_0, tokens, 17, 1120);
+    check(Compute::kInt8, Format::kQ6K, tokens, 5, 1280);
+    check(Compute::kBf16, Format::kQ4K, tokens, 5, 1280);
+  }
+}
+
+TEST_P(MatmulTest, ExtremeIntegersDoNotOverflow) {
+  // -128 in q8_0 is legal in a file; with the largest activations every product is as large as it gets.
+  for (const Format format : {Format::kQ8_0, Format::kQ4_0}) {
+    Case c(Compute::kInt8, format, 2, 8, 64);
+    const std::size_t block = static_cast<std::size_t>(traits(format).block_bytes);
+    for (std::size_t i = 0; i < c.weights.size(); ++i) {
+      if (i % block >= 2) c.weights[i] = format == Format::kQ8_0 ? std::byte{0x80} : std::byte{0x00};
+    }
+    std::fill(c.x.begin(), c.x.end(), 127.0f);
+    expect_close<double>(multiply(run, c, 0, 2), expected(run, c), 1e-5, 1e-3);
+    std::fill(c.x.begin(), c.x.end(), -127.0f);
+    expect_close<double>(multiply(run, c, 0, 2), expected(run, c), 1e-5, 1e-3);
+  }
+}
+
+TEST_P(MatmulTest, NoTokensIsNothing) {
+  for (const Compute compute : {Compute::kF32, Compute::kBf16}) {
+    EXPECT_TRUE(multiply(run, Case(compute, Format::kF32, 0, 4, 64), 0, 0).empty());
+  }
+  EXPECT_TRUE(multiply(run, Case(Compute::kInt8, Format::kQ8_0, 0, 4, 64), 0, 0).empty());
+}
+
+TEST_P(MatmulTest, NanAndInfinityStayInTheirRowAndToken) {
+  Case c(Compute::kF32, Format::kF32, 3, 4, 40);
+  c.x[static_cast<std::size_t>(1 * c.k + 5)] = std::numeric_limits<float>::quiet_NaN();
+  const auto y = multiply(run, c, 0, 3);
+  for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(std::isnan(y[i]), i / 4 == 1) << i;
+}
+
+HEARTH_INSTANTIATE_FOR_CPU(MatmulTest);
+
+}  // namespace
+}  // namespace hearth
