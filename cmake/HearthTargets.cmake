@@ -23,13 +23,13 @@ function(hearth_library name)
   target_link_libraries(hearth_${name} PUBLIC ${ARG_DEPENDS} Threads::Threads)
 endfunction()
 
-# hearth_test(name SOURCES … DEPENDS … [LABELS …]): one GoogleTest program; ctest runs each of its cases.
+# hearth_test(name SOURCES … DEPENDS …): one GoogleTest program; ctest runs each of its cases.
 # Files under ../shared and the repository's own data are found through these two definitions.
 function(hearth_test name)
   if(NOT HEARTH_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   find_package(GTest REQUIRED)
   add_executable(${name} ${ARG_SOURCES})
   list(TRANSFORM ARG_DEPENDS REPLACE "^([a-z]+)$" "hearth_\\1")
@@ -37,7 +37,7 @@ function(hearth_test name)
   target_compile_definitions(${name} PRIVATE HEARTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                              HEARTH_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
   include(GoogleTest)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600 LABELS "${ARG_LABELS}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
 endfunction()
 
 # hearth_benchmark(name SOURCES … DEPENDS …): a Google Benchmark program, built by the `bench` preset only.

@@ -2,15 +2,9 @@
 // on with a broken invariant would mean wrong output, which is worse than none.
 #pragma once
 
-#include <cstdio>
-#include <cstdlib>
-
 namespace hearth {
 
-[[noreturn]] inline void check_failed(const char* file, int line, const char* expression) {
-  std::fprintf(stderr, "%s:%d: broken invariant: %s\n", file, line, expression);
-  std::abort();
-}
+[[noreturn]] void check_failed(const char* file, int line, const char* expression);
 
 }  // namespace hearth
 

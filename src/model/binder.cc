@@ -30,7 +30,10 @@ Binder::Binder(const ModelSource& source, NameScheme names, const Backend& backe
 
 const WeightEntry* Binder::find(const std::string& tensor) {
   try {
-    return source_.find(tensor);
+    const WeightEntry* entry = source_.find(tensor);
+    // Checkpoints saved from the bare model, without its head, lack the first part of every name ("transformer.").
+    if (entry != nullptr || names_ == NameScheme::kGguf) return entry;
+    return source_.find(tensor.substr(tensor.find('.') + 1));
   } catch (const Unsupported& error) {
     problem(error.what());
     return nullptr;

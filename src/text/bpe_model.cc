@@ -31,18 +31,29 @@ BpeModel::BpeModel(const Vocabulary& vocabulary, std::span<const MergePair> merg
   std::string result;
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
     const auto [left, right] = merges[rank];
-    const TokenId left_id = vocabulary_.find(left);
-    const TokenId right_id = vocabulary_.find(right);
     result = left;
     result += right.starts_with(prefix) ? right.substr(prefix.size()) : right;
-    const TokenId merged = vocabulary_.find(result);
-    if (left_id == kNoToken || right_id == kNoToken || merged == kNoToken) continue;
-    add_merge(left_id, right_id, {static_cast<std::uint32_t>(rank), merged});
+    add_merge(find_or_add_symbol(left), find_or_add_symbol(right),
+              {static_cast<std::uint32_t>(rank), find_or_add_symbol(result)});
   }
-  small_tokens_.resize(kSmallCharacters);
+  small_symbols_.resize(kSmallCharacters);
   for (char32_t character = 0; character < kSmallCharacters; ++character) {
-    small_tokens_[character] = vocabulary_.find(to_utf8(character));
+    small_symbols_[character] = find_symbol(to_utf8(character));
   }
+}
+
+TokenId BpeModel::find_symbol(std::string_view text) const {
+  const TokenId token = vocabulary_.find(text);
+  if (token != kNoToken || intermediates_.empty()) return token;
+  const auto found = intermediates_.find(std::string(text));
+  return found == intermediates_.end() ? kNoToken : found->second;
+}
+
+TokenId BpeModel::find_or_add_symbol(std::string_view text) {
+  const TokenId token = vocabulary_.find(text);
+  if (token != kNoToken || text.empty()) return token;
+  const auto next = static_cast<TokenId>(vocabulary_.size() + intermediates_.size());
+  return intermediates_.emplace(text, next).first->second;
 }
 
 void BpeModel::add_merge(TokenId left, TokenId right, Merge merge) {
@@ -69,12 +80,12 @@ std::optional<Merge> BpeModel::find_merge(TokenId left, TokenId right) const {
 TokenId BpeModel::find_character(std::string_view character, char32_t code_point, bool first, bool last) const {
   const bool plain =
       (first || options_.continuing_subword_prefix.empty()) && (!last || options_.end_of_word_suffix.empty());
-  if (plain && code_point < kSmallCharacters) return small_tokens_[code_point];
-  if (plain) return vocabulary_.find(character);
+  if (plain && code_point < kSmallCharacters) return small_symbols_[code_point];
+  if (plain) return find_symbol(character);
   std::string text = first ? "" : options_.continuing_subword_prefix;
   text += character;
   if (last) text += options_.end_of_word_suffix;
-  return vocabulary_.find(text);
+  return find_symbol(text);
 }
 
 void BpeModel::add_unknown(std::string_view text, std::uint32_t begin, std::vector<Symbol>& symbols) const {
@@ -111,6 +122,20 @@ void BpeModel::read_symbols(std::string_view piece, std::vector<Symbol>& symbols
   }
 }
 
+// Characters as tokens of their own, without merging them.
+void BpeModel::spell(std::string_view text, std::vector<TokenId>& out) const {
+  std::vector<Symbol> symbols;
+  for_each_character(text, [&](char32_t, std::string_view character, bool) {
+    const TokenId token = vocabulary_.find(character);
+    if (token == kNoToken) {
+      add_unknown(character, 0, symbols);
+    } else {
+      symbols.push_back({0, 0, token});
+    }
+  });
+  for (const Symbol& symbol : symbols) out.push_back(symbol.id);
+}
+
 TokenId BpeModel::whole_token(std::string_view piece) const {
   const bool asked = options_.ignore_merges ||
                      (options_.whole_newline_runs && piece.find_first_not_of('\n') == std::string_view::npos);
@@ -129,7 +154,13 @@ void BpeModel::encode(const Pieces& pieces, std::vector<TokenId>& out) const {
     }
     read_symbols(piece, symbols);
     merge_symbols(symbols, queue, rule);
-    for (const Symbol& symbol : symbols) out.push_back(symbol.id);
+    for (const Symbol& symbol : symbols) {
+      if (is_token(symbol.id)) {
+        out.push_back(symbol.id);
+      } else {
+        spell(piece.substr(symbol.begin, symbol.bytes), out);
+      }
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "text/merge_symbols.h"
@@ -29,8 +30,8 @@ struct BpeOptions {
 
 class BpeModel : public TokenModel {
  public:
-  // The merges' rank is their order. A merge that the vocabulary has no token for (either part, or the result) cannot
-  // happen and is left out. The vocabulary must outlive the model.
+  // The merges' rank is their order. What a merge joins or makes need not be a token, as long as further merges make
+  // one of it; what is none in the end is spelt by its characters. The vocabulary must outlive the model.
   BpeModel(const Vocabulary& vocabulary, std::span<const MergePair> merges, BpeOptions options);
   void encode(const Pieces& pieces, std::vector<TokenId>& out) const override;
 
@@ -40,18 +41,24 @@ class BpeModel : public TokenModel {
     Merge merge;
   };
 
+  // The token of this text, or a number past all tokens for a text that only merges know.
+  TokenId find_symbol(std::string_view text) const;
+  TokenId find_or_add_symbol(std::string_view text);
+  bool is_token(TokenId id) const { return vocabulary_.contains(id); }
   void add_merge(TokenId left, TokenId right, Merge merge);
   std::optional<Merge> find_merge(TokenId left, TokenId right) const;
   void read_symbols(std::string_view piece, std::vector<Symbol>& symbols) const;
   TokenId find_character(std::string_view character, char32_t code_point, bool first, bool last) const;
+  void spell(std::string_view text, std::vector<TokenId>& out) const;
   TokenId whole_token(std::string_view piece) const;
   void add_unknown(std::string_view text, std::uint32_t begin, std::vector<Symbol>& symbols) const;
 
   const Vocabulary& vocabulary_;
   BpeOptions options_;
   std::size_t rank_count_;
-  std::vector<Slot> slots_;            // open addressing by pair; a power of two, at most half full
-  std::vector<TokenId> small_tokens_;  // the tokens of the characters below U+0800
+  std::unordered_map<std::string, TokenId> intermediates_;  // texts of symbols that are no tokens
+  std::vector<Slot> slots_;             // open addressing by pair; a power of two, at most half full
+  std::vector<TokenId> small_symbols_;  // those of the characters below U+0800
 };
 
 }  // namespace hearth

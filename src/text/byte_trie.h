@@ -48,6 +48,7 @@ class ByteTrie {
 
  private:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
+  static constexpr std::uint16_t kFewChildren = 8;
   struct Node {
     std::uint32_t first_child = 0;
     std::int32_t value = -1;
@@ -56,11 +57,15 @@ class ByteTrie {
   };
 
   std::uint32_t child(const Node& parent, unsigned char byte) const {
-    const auto begin = nodes_.begin() + parent.first_child;
-    const auto end = begin + parent.child_count;
-    const auto found =
-        std::lower_bound(begin, end, byte, [](const Node& node, unsigned char b) { return node.byte < b; });
-    return found != end && found->byte == byte ? static_cast<std::uint32_t>(found - nodes_.begin()) : kNone;
+    const Node* begin = nodes_.data() + parent.first_child;
+    const Node* end = begin + parent.child_count;
+    const Node* found = begin;
+    if (parent.child_count < kFewChildren) {
+      while (found != end && found->byte < byte) ++found;
+    } else {
+      found = std::lower_bound(begin, end, byte, [](const Node& node, unsigned char b) { return node.byte < b; });
+    }
+    return found != end && found->byte == byte ? static_cast<std::uint32_t>(found - nodes_.data()) : kNone;
   }
 
   std::vector<Node> nodes_;

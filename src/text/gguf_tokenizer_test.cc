@@ -49,6 +49,13 @@ TEST(GgufBpe, MergesInRankOrderWithinPieces) {
   EXPECT_EQ(tokenizer->encode("b ab a"), (Ids{'b', ' ', 256, 259}));  // within " ab", "a b" comes before "\u0120 a"
 }
 
+TEST(GgufBpe, MergesMayPassThroughTextsThatAreNoTokens) {
+  const auto builder = bpe_metadata({.tokens = {"abc"}, .merges = {"a b", "ab c", "c d"}});
+  const auto tokenizer = Tokenizer::from_gguf(builder.metadata());
+  EXPECT_EQ(tokenizer->encode("abc"), (Ids{256}));
+  EXPECT_EQ(tokenizer->encode("ab cd"), (Ids{'a', 'b', ' ', 'c', 'd'}));
+}
+
 TEST(GgufBpe, BytesPassThroughWhateverTheyAre) {
   const auto builder = bpe_metadata({});
   const auto tokenizer = Tokenizer::from_gguf(builder.metadata());

@@ -166,11 +166,12 @@ class HuggingFaceReader {
       texts[index] = token.content;
       added[token.id] = &token;
     }
+    texts.resize(std::max(texts.size(), ids_of_model()));
     TokenTable table(std::make_unique<const Vocabulary>(texts));
     for (TokenId id = 0; table.vocabulary().contains(id); ++id) {
       const auto found = added.find(id);
       if (found == added.end()) {
-        const std::string_view text = texts[static_cast<std::size_t>(id)];
+        const std::string_view text = table.vocabulary().text(id);
         table.append_bytes(text.empty() ? std::string() : decoder.bytes(text));
       } else if (found->second->special) {
         table.set_special(id);
@@ -180,6 +181,15 @@ class HuggingFaceReader {
       }
     }
     return table;
+  }
+
+  // The model may produce ids that the tokenizer has no text for, where its matrices were rounded up.
+  std::size_t ids_of_model() const {
+    auto count = integer_field(files_.config, "vocab_size");
+    const json::object* text_config = object_field(files_.config, "text_config");
+    if (!count && text_config != nullptr) count = integer_field(*text_config, "vocab_size");
+    const bool plausible = count && *count >= 0 && static_cast<std::size_t>(*count) <= ids_max_;
+    return plausible ? static_cast<std::size_t>(*count) : 0;
   }
 
   std::optional<TokenId> id_of(const TokenTable& table, const json::object& object, std::string_view name) const {

@@ -72,7 +72,7 @@ TEST(HuggingFaceNormalizers, PrecompiledReplacesWhatItsCharsmapHas) {
   const auto add_u32 = [&](std::uint32_t value) {
     for (int i = 0; i < 4; ++i) data.push_back(static_cast<char>(value >> (8 * i) & 0xFF));
   };
-  add_u32(units.size() * 4);
+  add_u32(static_cast<std::uint32_t>(units.size() * 4));
   for (const std::uint32_t unit : units) add_u32(unit);
   data += std::string("b\0", 2);
   const PrecompiledNormalizer normalizer{Charsmap(data)};
@@ -217,7 +217,9 @@ TEST(HuggingFaceTokenizer, EndsComeFromTheConfigurations) {
                               "model":{"type":"BPE","vocab":{"a":0,"<e>":1,"b":2,"c":3,"d":4},"merges":[]}})";
   const auto tokenizer =
       open(json, R"({"eos_token":"<e>","added_tokens_decoder":{"5":{"content":"<late>","special":true}}})",
-           R"({"eos_token_id":[1,2,99]})", R"({"eos_token_id":3,"bos_token_id":4})");
+           R"({"eos_token_id":[1,2,99]})", R"({"eos_token_id":3,"bos_token_id":4,"vocab_size":9})");
+  EXPECT_EQ(tokenizer->vocab_size(), 9);  // as many as the model may produce
+  EXPECT_EQ(tokenizer->token_bytes(8), "");
   EXPECT_EQ(tokenizer->eos(), 1);
   EXPECT_EQ(tokenizer->bos(), 4);
   EXPECT_TRUE(tokenizer->is_end_of_generation(1));

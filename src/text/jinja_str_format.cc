@@ -125,7 +125,8 @@ class PercentFormatter {
       if (out_.size() > kTextBytesMax) fail_limit("a formatted text is too long");
     }
     if (operand_.kind() == Value::Kind::kTuple ? next_ < operand_.items().size()
-                                               : next_ == 0 && !operand_.is_dict() && !operand_.is_sequence()) {
+                                               : next_ == 0 && !operand_.is_dict() && !operand_.is_sequence() &&
+                                                     !operand_.is_undefined()) {
       fail("not all arguments converted during string formatting");
     }
     return std::move(out_);

@@ -75,7 +75,7 @@ TEST(ByteTrie, FindsEveryPrefix) {
   std::vector<std::string> keys = {"", "a", "ab", "ab", "\xFF", std::string("\0x", 2)};
   for (int i = 0; i < 200; ++i) {
     std::string key;
-    for (std::uint32_t n = 1 + random() % 6; n > 0; --n) key.push_back(static_cast<char>('a' + random() % 3));
+    for (std::uint64_t n = 1 + random() % 6; n > 0; --n) key.push_back(static_cast<char>('a' + random() % 3));
     keys.push_back(key);
   }
   std::map<std::string, std::int32_t> first;
@@ -95,7 +95,9 @@ TEST(ByteTrie, FindsEveryPrefix) {
     EXPECT_EQ(found, expected) << text;
     const auto longest = trie.longest_prefix(text);
     EXPECT_EQ(longest.has_value(), !expected.empty());
-    if (longest) EXPECT_EQ(text.substr(0, longest->bytes), expected.rbegin()->first);
+    if (longest) {
+      EXPECT_EQ(text.substr(0, longest->bytes), expected.rbegin()->first);
+    }
   }
 }
 

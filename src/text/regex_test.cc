@@ -117,7 +117,7 @@ TEST(GgufPreTokenizers, CutAsTheModelsDo) {
   EXPECT_EQ(pre_tokenize("tekken", "HelloWorld ABc 12"), (Parts{"Hello", "World", " ABc", " ", "1", "2"}));
   EXPECT_EQ(pre_tokenize("gpt-4o", "HelloWorld's 1234"), (Parts{"Hello", "World's", " ", "123", "4"}));
   EXPECT_EQ(pre_tokenize("deepseek-coder", "ab 12\n\u4E2D\u6587"), (Parts{"ab", " ", "1", "2", "\n", "\u4E2D\u6587"}));
-  EXPECT_EQ(pre_tokenize("deepseek-llm", "ab.\u3002 12  "), (Parts{"ab", ".\u3002", " ", "12", "  "}));
+  EXPECT_EQ(pre_tokenize("deepseek-llm", "ab.\u3002 12  "), (Parts{"ab", ".", "\u3002", " ", "12", "  "}));
   EXPECT_EQ(pre_tokenize("deepseek-v3", "a \u4E2D\u6587b 1234=x"),
             (Parts{"a", " ", "\u4E2D\u6587", "b", " ", "123", "4", "=x"}));
   EXPECT_EQ(pre_tokenize("kimi-k2", "ab\u4E2D\u6587cd's"), (Parts{"ab", "\u4E2D\u6587", "cd's"}));

@@ -29,7 +29,7 @@ TEST(StreamDecoder, AnySplitOfAnyBytesGivesTheSameText) {
   std::mt19937 random(11);
   for (int round = 0; round < 2000; ++round) {
     std::string text;
-    for (std::uint32_t n = random() % 12; n > 0; --n) text += samples[random() % std::size(samples)];
+    for (std::uint64_t n = random() % 12; n > 0; --n) text += samples[random() % std::size(samples)];
     StreamDecoder decoder(*tokenizer);
     std::string out;
     for (std::size_t position = 0; position < text.size();) {

@@ -29,7 +29,9 @@ void UnigramModel::encode_piece(std::string_view piece, std::vector<Best>& best,
   best.assign(piece.size() + 1, {-std::numeric_limits<double>::infinity(), kNoToken, 0});
   best[0].score = 0;
   const auto offer = [&](std::size_t begin, std::size_t end, TokenId id, double score) {
-    if (best[begin].score + score > best[end].score) best[end] = {best[begin].score + score, id, begin};
+    if (best[begin].score + score > best[end].score) {
+      best[end] = {best[begin].score + score, id, static_cast<std::uint32_t>(begin)};
+    }
   };
   for (std::size_t position = 0; position < piece.size();) {
     const std::size_t character_bytes = decode_utf8(piece, position).bytes;

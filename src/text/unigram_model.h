@@ -2,6 +2,7 @@
 // log-probabilities have the largest sum, found by the Viterbi algorithm.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,7 @@ class UnigramModel : public TokenModel {
   struct Best {
     double score;
     TokenId id;
-    std::size_t begin;
+    std::uint32_t begin;
   };
   void encode_piece(std::string_view piece, std::vector<Best>& best, std::vector<TokenId>& out) const;
   void add_unknown(std::string_view text, std::vector<TokenId>& out) const;

@@ -278,7 +278,12 @@ std::uint32_t visible_keys_of_block(const AttentionArgs& args, std::int64_t toke
   const std::int64_t begin = range.begin > key_begin ? range.begin - key_begin : 0;
   const std::int64_t end = range.end < key_begin + kKeys ? range.end - key_begin : kKeys;
   if (begin >= end) return 0;
-  std::uint32_t visible = (~0u >> (kKeys - (end - begin))) << begin;
+  const auto bits = [](std::int64_t first, std::int64_t last) { return (~0u >> (kKeys - (last - first))) << first; };
+  std::uint32_t visible = bits(begin, end);
+  const KeyRange hidden = hidden_keys(args.mask, args.step.positions[token]);
+  const std::int64_t hidden_begin = hidden.begin > key_begin ? hidden.begin - key_begin : 0;
+  const std::int64_t hidden_end = hidden.end < key_begin + kKeys ? hidden.end - key_begin : kKeys;
+  if (hidden_begin < hidden_end) visible &= ~bits(hidden_begin, hidden_end);
   if (args.mask.kind == MaskKind::kExplicit) {
     const std::uint8_t* row = args.mask.explicit_matrix + token * args.mask.explicit_stride + key_begin;
     for (std::int64_t j = begin; j < end; ++j) visible &= ~(static_cast<std::uint32_t>(row[j] == 0) << j);

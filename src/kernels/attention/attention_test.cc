@@ -65,6 +65,10 @@ TEST_P(AttentionTest, MatchesTheReferenceForEveryMask) {
       const PagedStep step = data.whole_step();
       expect_matches_reference(run, data, step, kCausal);
       for (const int window : {1, 16, 33, 1000}) expect_matches_reference(run, data, step, window_mask(window));
+      for (const auto& [global, window] : {std::pair{1, 1}, {4, 16}, {0, 33}, {40, 8}, {1000, 1}}) {
+        expect_matches_reference(run, data, step,
+                                 {.kind = MaskKind::kGlobalLocal, .window = window, .global = global});
+      }
       expect_matches_reference(run, data, step, {.kind = MaskKind::kBidirectional});
       for (const int prefix : {0, 5, 32, 60, 1000}) {
         expect_matches_reference(run, data, data.whole_step(prefix), {.kind = MaskKind::kPrefix});

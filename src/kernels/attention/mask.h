@@ -13,19 +13,21 @@ enum class MaskKind : std::uint8_t {
   kSlidingWindow,  // causal, and less than `window` positions back
   kBidirectional,  // every key of the sequence
   kPrefix,         // every key of the prefix, and causal after it
+  kGlobalLocal,    // causal; the sequence's first `global` keys, and those less than `window` positions back
   kExplicit,       // as a matrix says (operator level only)
 };
 
 struct Mask {
   MaskKind kind = MaskKind::kCausal;
-  std::int64_t window = 0;  // kSlidingWindow: how many keys, the query's own included
+  std::int64_t window = 0;  // kSlidingWindow, kGlobalLocal: how many keys, the query's own included
+  std::int64_t global = 0;  // kGlobalLocal: keys that every later query sees
   // kExplicit: [tokens of the step, explicit_stride], non-zero where key j may be seen; no position rule applies.
   const std::uint8_t* explicit_matrix = nullptr;
   std::int64_t explicit_stride = 0;
 };
 
-// The half-open range of key positions that a query at `position` may see under every kind but kExplicit, of a
-// sequence with `key_count` keys.
+// The half-open range of key positions in which the keys lie that a query at `position` may see, of a sequence with
+// `key_count` keys. hidden_keys() and, for kExplicit, the matrix take some of them out.
 struct KeyRange {
   std::int64_t begin;
   std::int64_t end;
@@ -35,6 +37,7 @@ HEARTH_ALWAYS_INLINE KeyRange visible_keys(const Mask& mask, std::int64_t positi
   const std::int64_t causal_end = position + 1 < key_count ? position + 1 : key_count;
   switch (mask.kind) {
     case MaskKind::kCausal:
+    case MaskKind::kGlobalLocal:
       return {0, causal_end};
     case MaskKind::kSlidingWindow:
       return {position + 1 > mask.window ? position + 1 - mask.window : 0, causal_end};
@@ -48,7 +51,15 @@ HEARTH_ALWAYS_INLINE KeyRange visible_keys(const Mask& mask, std::int64_t positi
   return {0, key_count};
 }
 
-// The same for a token of a step.
+// The range of keys within visible_keys() that a query at `position` does not see: those between the global and the
+// local ones; empty under every other kind.
+HEARTH_ALWAYS_INLINE KeyRange hidden_keys(const Mask& mask, std::int64_t position) {
+  const std::int64_t local_begin = position + 1 - mask.window;
+  if (mask.kind != MaskKind::kGlobalLocal || local_begin <= mask.global) return {0, 0};
+  return {mask.global, local_begin};
+}
+
+// visible_keys() for a token of a step.
 HEARTH_ALWAYS_INLINE KeyRange visible_keys(const Mask& mask, const StepView& step, std::int64_t token) {
   const std::int64_t sequence = step.sequences[token];
   return visible_keys(mask, step.positions[token], step.key_counts[sequence],
@@ -59,6 +70,8 @@ HEARTH_ALWAYS_INLINE KeyRange visible_keys(const Mask& mask, const StepView& ste
 HEARTH_ALWAYS_INLINE bool is_visible(const Mask& mask, const StepView& step, std::int64_t token, std::int64_t key) {
   const KeyRange range = visible_keys(mask, step, token);
   if (key < range.begin || key >= range.end) return false;
+  const KeyRange hidden = hidden_keys(mask, step.positions[token]);
+  if (key >= hidden.begin && key < hidden.end) return false;
   return mask.kind != MaskKind::kExplicit || mask.explicit_matrix[token * mask.explicit_stride + key] != 0;
 }
 

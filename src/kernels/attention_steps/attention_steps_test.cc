@@ -67,6 +67,7 @@ TEST_P(AttentionStepsTest, MaskMatchesTheReference) {
                         {.kind = MaskKind::kSlidingWindow, .window = 1},
                         {.kind = MaskKind::kSlidingWindow, .window = 33},
                         {.kind = MaskKind::kBidirectional},
+                        {.kind = MaskKind::kGlobalLocal, .window = 9, .global = 5},
                         {.kind = MaskKind::kPrefix},
                         {.kind = MaskKind::kExplicit, .explicit_matrix = matrix.data(), .explicit_stride = 75}};
   const PagedStep step = data.step({{0, 30, 70}}, 50);
@@ -159,7 +160,8 @@ TEST_P(AttentionStepsTest, TheirChainIsTheFusedKernel) {
                           {.kind = MaskKind::kSlidingWindow, .window = 16},
                           {.kind = MaskKind::kSlidingWindow, .window = 1000},
                           {.kind = MaskKind::kBidirectional},
-                          {.kind = MaskKind::kPrefix},
+                          {.kind = MaskKind::kGlobalLocal, .window = 9, .global = 5},
+                        {.kind = MaskKind::kPrefix},
                           {.kind = MaskKind::kExplicit, .explicit_matrix = matrix.data(), .explicit_stride = length}};
     const PagedStep step = data.step({{0, begin, length}}, 40);
     for (const Mask& mask : masks) {

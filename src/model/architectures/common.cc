@@ -152,9 +152,10 @@ RopeScaling scaling_from_gguf(const Settings& settings, std::int64_t context_max
   s.beta_slow = settings.positive_number({"rope.scaling.yarn_beta_slow"}).value_or(s.beta_slow);
   const double attention_factor = settings.positive_number({"rope.scaling.attn_factor"}).value_or(1);
   if (s.kind == RopeScalingKind::kYarn) {
-    // The file's factor multiplies YaRN's own.
-    const double own = s.factor <= 1 ? 1 : 0.1 * std::log(s.factor) + 1;
-    s.attention_factor = attention_factor * own;
+    // The file's factor multiplies YaRN's own, which the logarithm's multiplier divides.
+    const auto own = [&](double multiplier) { return s.factor <= 1 ? 1 : 0.1 * multiplier * std::log(s.factor) + 1; };
+    const double multiplier = settings.positive_number({"rope.scaling.yarn_log_multiplier"}).value_or(0);
+    s.attention_factor = attention_factor * own(1) / own(multiplier);
   } else if (s.kind == RopeScalingKind::kLongRope) {
     s.attention_factor = attention_factor;
   }

@@ -1,0 +1,323 @@
+// Whole models: logits against what independent implementations computed (tests/data), law 2 (chunks and threads
+// change no bit), the memory plan, and what binding reports of broken files.
+#include "model/forward_pass.h"
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value_to.hpp>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.h"
+#include "device/cpu/cpu_device.h"
+#include "kernels/cpu/cpu_kernels.h"
+#include "kv/block_pool.h"
+#include "weights/gguf_writer.h"
+#include "weights/model_source.h"
+
+namespace hearth {
+namespace {
+
+namespace fs = std::filesystem;
+const fs::path kData = fs::path(HEARTH_SOURCE_DIR) / "tests/data";
+
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file) << path;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct Setup {
+  ComputeMode compute = ComputeMode::kF32;
+  int threads = 2;
+  InstructionSet set = usable_instruction_sets().back();
+  std::int64_t chunk = 512;
+};
+
+// All logits of `tokens`, read in chunks.
+std::vector<float> logits(const fs::path& model, const std::vector<std::int32_t>& tokens, const Setup& setup = {}) {
+  const auto source = ModelSource::open(model);
+  CpuDevice device(setup.threads, setup.set);
+  const auto stream = device.open_stream();
+  const auto count = static_cast<std::int64_t>(tokens.size());
+  ForwardPass pass(*source, {device, cpu_kernels(setup.set)},
+                   {.compute = setup.compute, .context = count, .step_tokens_max = setup.chunk,
+                    .logit_rows_max = setup.chunk});
+  pass.load(*stream);
+  PagedKvCache cache(device, pass.kv_cache_shape());
+  EXPECT_EQ(device.ledger().allocated_bytes, pass.memory_plan().total_bytes());
+  const std::int64_t allocations = device.ledger().allocation_count;
+  BlockPool pool(pass.kv_cache_shape().block_count);
+  BlockTable table(pool);
+  EXPECT_TRUE(table.reserve(count));
+  std::vector<float> result;
+  Batch batch;
+  for (std::int64_t at = 0; at < count; at += setup.chunk) {
+    const auto step = std::span(tokens).subspan(static_cast<std::size_t>(at),
+                                                static_cast<std::size_t>(std::min(setup.chunk, count - at)));
+    batch.clear();
+    batch.add(step, at, table.blocks(), 0, Batch::Logits::kAll);
+    const float* rows = pass.run(*stream, batch, cache);
+    result.insert(result.end(), rows, rows + static_cast<std::int64_t>(step.size()) * pass.spec().vocabulary);
+  }
+  EXPECT_EQ(device.ledger().allocation_count, allocations);
+  return result;
+}
+
+double relative_error(std::span<const float> actual, std::span<const float> expected) {
+  EXPECT_EQ(actual.size(), expected.size());
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    difference += std::pow(static_cast<double>(actual[i]) - static_cast<double>(expected[i]), 2);
+    norm += std::pow(static_cast<double>(expected[i]), 2);
+  }
+  return std::sqrt(difference / norm);
+}
+
+std::vector<float> floats_of(std::string_view bytes) {
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  return values;
+}
+
+// A checkpoint of tests/data/hf with its prompt, greedy continuation and logits.
+struct Fixture {
+  fs::path path;
+  std::vector<std::int32_t> prompt, greedy;
+  std::vector<float> expected;
+
+  explicit Fixture(const std::string& name) : path(kData / "hf" / name) {
+    const boost::json::value tokens = boost::json::parse(read_file(path / "tokens.json"));
+    prompt = boost::json::value_to<std::vector<std::int32_t>>(tokens.at("prompt"));
+    greedy = boost::json::value_to<std::vector<std::int32_t>>(tokens.at("greedy"));
+    const std::string npy = read_file(path / "logits.npy");
+    const auto header = static_cast<std::size_t>(static_cast<unsigned char>(npy[8]) |
+                                                 static_cast<unsigned char>(npy[9]) << 8);
+    expected = floats_of(std::string_view(npy).substr(10 + header));
+  }
+  std::size_t vocabulary() const { return expected.size() / prompt.size(); }
+  std::vector<std::int32_t> all() const {
+    std::vector<std::int32_t> tokens = prompt;
+    tokens.insert(tokens.end(), greedy.begin(), greedy.end());
+    return tokens;
+  }
+};
+
+class HuggingFaceModel : public testing::TestWithParam<const char*> {};
+
+TEST_P(HuggingFaceModel, AgreesInFloat32) {
+  const Fixture fixture(GetParam());
+  for (const InstructionSet set : usable_instruction_sets()) {
+    const auto y = logits(fixture.path, fixture.all(), {.set = set});
+    EXPECT_LT(relative_error(std::span(y).first(fixture.expected.size()), fixture.expected), 1e-4);
+    const std::size_t vocabulary = fixture.vocabulary();
+    for (std::size_t i = 0; i < fixture.greedy.size(); ++i) {
+      const auto row = y.begin() + static_cast<std::ptrdiff_t>((fixture.prompt.size() - 1 + i) * vocabulary);
+      EXPECT_EQ(std::max_element(row, row + static_cast<std::ptrdiff_t>(vocabulary)) - row, fixture.greedy[i]) << i;
+    }
+  }
+}
+
+TEST_P(HuggingFaceModel, IsCloseInBf16) {
+  const Fixture fixture(GetParam());
+  const auto y = logits(fixture.path, fixture.prompt, {.compute = ComputeMode::kBf16});
+  EXPECT_LT(relative_error(y, fixture.expected), 3e-2);
+  EXPECT_GT(relative_error(y, fixture.expected), 1e-5) << "this was not computed in bf16";
+}
+
+TEST_P(HuggingFaceModel, ChunksAndThreadsChangeNoBit) {
+  const Fixture fixture(GetParam());
+  for (const ComputeMode compute : {ComputeMode::kF32, ComputeMode::kBf16}) {
+    const auto whole = logits(fixture.path, fixture.all(), {.compute = compute});
+    for (const std::int64_t chunk : {1, 7, 33}) {
+      EXPECT_EQ(logits(fixture.path, fixture.all(), {.compute = compute, .threads = 3, .chunk = chunk}), whole)
+          << "chunk " << chunk;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, HuggingFaceModel,
+                         testing::Values("llama3-rope", "mistral-swa", "qwen2", "qwen3", "gpt2", "gpt_bigcode"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST(GgufModel, AgreesInFloat32) {
+  const boost::json::value tokens = boost::json::parse(read_file(kData / "gguf/llama-dense.json"));
+  const auto ids = boost::json::value_to<std::vector<std::int32_t>>(tokens.at("tokens"));
+  const auto expected = floats_of(read_file(kData / "gguf/llama-dense.f32"));
+  EXPECT_LT(relative_error(logits(kData / "gguf/llama-dense.gguf", ids), expected), 1e-3);
+}
+
+// A Llama of random weights in any format, written to a temporary file.
+class WrittenModel {
+ public:
+  static constexpr std::int64_t kWidth = 256, kFfWidth = 512, kVocabulary = 64, kLayers = 2;
+
+  explicit WrittenModel(Format format) {
+    writer_.add("general.architecture", "llama");
+    const auto number = [&](const char* key, std::int64_t value) {
+      writer_.add(std::string("llama.") + key, static_cast<std::uint32_t>(value));
+    };
+    number("context_length", 128);
+    number("embedding_length", kWidth);
+    number("block_count", kLayers);
+    number("feed_forward_length", kFfWidth);
+    number("attention.head_count", 8);
+    number("attention.head_count_kv", 2);
+    writer_.add("llama.attention.layer_norm_rms_epsilon", 1e-5f);
+    matrix("token_embd.weight", kVocabulary, kWidth, format);
+    norm("output_norm.weight");
+    for (std::int64_t i = 0; i < kLayers; ++i) {
+      const std::string p = "blk." + std::to_string(i) + ".";
+      norm(p + "attn_norm.weight");
+      norm(p + "ffn_norm.weight");
+      matrix(p + "attn_q.weight", kWidth, kWidth, format);
+      matrix(p + "attn_k.weight", kWidth / 4, kWidth, format);
+      matrix(p + "attn_v.weight", kWidth / 4, kWidth, format);
+      matrix(p + "attn_output.weight", kWidth, kWidth, format);
+      matrix(p + "ffn_gate.weight", kFfWidth, kWidth, format);
+      matrix(p + "ffn_up.weight", kFfWidth, kWidth, format);
+      matrix(p + "ffn_down.weight", kWidth, kFfWidth, format);
+    }
+  }
+
+  fs::path write(const std::string& name) const {
+    const fs::path path = fs::temp_directory_path() / ("hearth-" + std::to_string(::getpid()) + "-" + name);
+    writer_.write(path);
+    return path;
+  }
+
+ private:
+  void norm(const std::string& name) { tensor(name, Shape{kWidth}, std::vector<float>(kWidth, 1.0f), Format::kF32); }
+  void matrix(const std::string& name, std::int64_t rows, std::int64_t columns, Format format) {
+    std::vector<float> values(static_cast<std::size_t>(rows * columns));
+    for (float& value : values) {
+      state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+      value = (static_cast<float>(state_ >> 40) * 0x1p-24f - 0.5f) * 0.2f;
+    }
+    tensor(name, Shape{rows, columns}, values, format);
+  }
+  void tensor(const std::string& name, const Shape& shape, const std::vector<float>& values, Format format) {
+    auto bytes = std::make_shared<std::vector<std::byte>>(
+        static_cast<std::size_t>(format_bytes(format, shape.element_count())));
+    traits(format).encode(values.data(), bytes->data(), shape.element_count());
+    writer_.add(OutputTensor{name, format, shape, [bytes](ByteSink& sink) { sink.write(*bytes); }});
+  }
+
+  std::uint64_t state_ = 1;
+  GgufWriter writer_;
+};
+
+std::vector<std::int32_t> some_tokens(int count) {
+  std::vector<std::int32_t> tokens;
+  for (int i = 0; i < count; ++i) tokens.push_back(i * 37 % static_cast<int>(WrittenModel::kVocabulary));
+  return tokens;
+}
+
+TEST(QuantizedModel, EveryModeIsCloseToFloat32AndFreeOfChunks) {
+  const auto tokens = some_tokens(40);
+  for (const Format format : {Format::kF16, Format::kBf16, Format::kQ8_0, Format::kQ4_0, Format::kQ4K, Format::kQ6K,
+                              Format::kMxfp4}) {
+    SCOPED_TRACE(traits(format).name);
+    const fs::path path = WrittenModel(format).write("quantized.gguf");
+    const auto reference = logits(path, tokens);
+    for (const ComputeMode compute : {ComputeMode::kAuto, ComputeMode::kBf16, ComputeMode::kF32}) {
+      for (const InstructionSet set : usable_instruction_sets()) {
+        const auto whole = logits(path, tokens, {.compute = compute, .set = set});
+        EXPECT_LT(relative_error(whole, reference), compute == ComputeMode::kF32 ? 1e-5 : 3e-2);
+        EXPECT_EQ(logits(path, tokens, {.compute = compute, .threads = 3, .set = set, .chunk = 3}), whole);
+      }
+    }
+    fs::remove(path);
+  }
+}
+
+TEST(BrokenModel, EveryProblemIsReportedAtOnce) {
+  const fs::path path = kData / "hf/qwen3";
+  const fs::path copy = fs::temp_directory_path() / ("hearth-" + std::to_string(::getpid()) + "-broken");
+  fs::remove_all(copy);
+  fs::copy(path, copy, fs::copy_options::recursive);
+  std::string config = read_file(copy / "config.json");
+  const auto replace = [&](std::string_view from, std::string_view to) {
+    config.replace(config.find(from), from.size(), to);
+  };
+  replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4");  // the weights of a layer are missing
+  replace("\"intermediate_size\": 160", "\"intermediate_size\": 168");  // and others have another shape
+  std::ofstream(copy / "config.json", std::ios::binary | std::ios::trunc) << config;
+  try {
+    logits(copy, {1, 2, 3});
+    FAIL() << "a broken model was run";
+  } catch (const Unsupported& error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find("'model.layers.0.mlp.up_proj.weight' has shape [160, 64], not [168, 64]"), std::string::npos)
+        << what;
+    EXPECT_NE(what.find("more like these"), std::string::npos) << what;
+  }
+  fs::remove_all(copy);
+}
+
+TEST(BrokenModel, ContextAndTokensAreChecked) {
+  const Fixture fixture("gpt2");
+  const auto source = ModelSource::open(fixture.path);
+  CpuDevice device(1);
+  const Backend backend{device, cpu_kernels(device.instruction_set())};
+  EXPECT_THROW(ForwardPass(*source, backend, {.context = 513}), InvalidInput);
+  EXPECT_NO_THROW(ForwardPass(*source, backend, {.context = 512}));
+}
+
+TEST(BrokenModel, AKernelThatTheDeviceLacksIsNamed) {
+  const Fixture fixture("llama3-rope");
+  const auto source = ModelSource::open(fixture.path);
+  CpuDevice device(1);
+  KernelTable kernels = cpu_kernels(device.instruction_set());
+  kernels.rope = kUnsupported;
+  kernels.matmul_f32 = kUnsupported;
+  try {
+    ForwardPass(*source, {device, kernels}, {.compute = ComputeMode::kF32});
+    FAIL() << "bound without kernels";
+  } catch (const Unsupported& error) {
+    const std::string what = error.what();
+    EXPECT_NE(what.find("cpu has no kernel for operator 'matmul' with f32 weights"), std::string::npos) << what;
+  }
+  kernels.matmul_f32 = cpu_kernels(device.instruction_set()).matmul_f32;
+  try {
+    ForwardPass(*source, {device, kernels}, {.compute = ComputeMode::kF32});
+    FAIL() << "bound without a rope kernel";
+  } catch (const Unsupported& error) {
+    EXPECT_NE(std::string(error.what()).find("'layer 0 rope'"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Ledger, CountsEveryOperator) {
+  const Fixture fixture("gpt2");
+  const auto source = ModelSource::open(fixture.path);
+  CpuDevice device(1);
+  const auto stream = device.open_stream();
+  ForwardPass pass(*source, {device, cpu_kernels(device.instruction_set())}, {.compute = ComputeMode::kF32});
+  pass.load(*stream);
+  PagedKvCache cache(device, pass.kv_cache_shape());
+  BlockPool pool(pass.kv_cache_shape().block_count);
+  BlockTable table(pool);
+  ASSERT_TRUE(table.reserve(5));
+  Batch batch;
+  batch.add(std::vector<std::int32_t>{1, 2, 3, 4, 5}, 0, table.blocks(), 0, Batch::Logits::kLast);
+  pass.run(*stream, batch, cache);
+  std::map<std::string, std::int64_t> launches;
+  for (const auto& [name, count] : device.ledger().launches) {
+    launches[std::string(name.substr(0, name.find(".cpu.")))] += count;
+  }
+  const std::map<std::string, std::int64_t> expected{
+      {"embedding_gather", 2}, {"position_add", 1}, {"layer_norm", 7}, {"matmul.f32", 13}, {"kv_write", 3},
+      {"attention", 3},        {"activation", 3},   {"residual_add", 6}};
+  EXPECT_EQ(launches, expected);
+}
+
+}  // namespace
+}  // namespace hearth
