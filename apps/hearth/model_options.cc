@@ -1,3 +1,4 @@
+// The options that every verb takes which binds a model.
 #include "apps/hearth/verbs.h"
 #include "commands/model_session.h"
 

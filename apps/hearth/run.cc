@@ -21,7 +21,9 @@ struct RunFlags {
   std::vector<std::string> logit_bias;
 };
 
-std::string read_all(std::istream& in) { return {std::istreambuf_iterator<char>(in), {}}; }
+std::string read_all(std::istream& in) {
+  return {std::istreambuf_iterator<char>(in), {}};
+}
 
 std::string prompt_text(const RunFlags& flags) {
   if (flags.prompt) return *flags.prompt;

@@ -8,5 +8,4 @@ namespace hearth {
 
 }  // namespace hearth
 
-#define CHECK(condition) \
-  ((condition) ? static_cast<void>(0) : ::hearth::check_failed(__FILE__, __LINE__, #condition))
+#define CHECK(condition) ((condition) ? static_cast<void>(0) : ::hearth::check_failed(__FILE__, __LINE__, #condition))

@@ -29,8 +29,9 @@ class ThreadPool {
   template <class Task>
   void run(std::int64_t task_count, Task&& task) {
     using Plain = std::remove_reference_t<Task>;
-    run_erased(task_count, [](void* context, std::int64_t i) { (*static_cast<Plain*>(context))(i); },
-               const_cast<std::remove_const_t<Plain>*>(&task));
+    run_erased(
+        task_count, [](void* context, std::int64_t i) { (*static_cast<Plain*>(context))(i); },
+        const_cast<std::remove_const_t<Plain>*>(&task));
   }
 
   // Cuts [0, count) into pieces of `grain` (the last may be smaller) and calls task(begin, end) for each.

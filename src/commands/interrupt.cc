@@ -7,7 +7,9 @@ namespace {
 
 volatile std::sig_atomic_t interrupted_flag = 0;  // a signal handler reaches nothing but statics
 
-void on_signal(int) { interrupted_flag = 1; }
+void on_signal(int) {
+  interrupted_flag = 1;
+}
 
 }  // namespace
 
@@ -25,6 +27,8 @@ InterruptGuard::~InterruptGuard() {
   std::signal(SIGTERM, SIG_DFL);
 }
 
-bool InterruptGuard::interrupted() const { return interrupted_flag != 0; }
+bool InterruptGuard::interrupted() const {
+  return interrupted_flag != 0;
+}
 
 }  // namespace hearth

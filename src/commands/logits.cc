@@ -16,8 +16,7 @@ constexpr std::int64_t kChunkDefault = 512;
 
 // NumPy's .npy header, version 1.0: padded so that the data starts at a multiple of 64 bytes.
 std::string npy_header(std::size_t rows, std::int64_t columns) {
-  std::string text =
-      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
+  std::string text = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
   constexpr std::size_t kPreamble = 10;
   text.resize((kPreamble + text.size() + 1 + 63) / 64 * 64 - kPreamble - 1, ' ');
   text += '\n';

@@ -35,8 +35,8 @@ ComputeMode parse_compute(const std::string& name) {
 std::unique_ptr<CpuDevice> open_device(const std::string& name, int threads) {
   if (name == "auto" || name == "cpu") return std::make_unique<CpuDevice>(threads);
   if (name == "gpu" || name.starts_with("cuda") || name.starts_with("hip")) {
-    throw DeviceError(fmt::format("device '{}': this build has no GPU kernels; `hearth devices` lists what can be used",
-                                  name));
+    throw DeviceError(
+        fmt::format("device '{}': this build has no GPU kernels; `hearth devices` lists what can be used", name));
   }
   throw InvalidInput(fmt::format("device '{}' is not one of auto, cpu, gpu, cuda:N, hip:N", name));
 }

@@ -25,7 +25,9 @@ constexpr std::int64_t kAnswerRoom = 2048;
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 std::string token_text_or_empty(const Tokenizer& tokenizer, std::optional<TokenId> id) {
   return id ? std::string(tokenizer.token_text(*id)) : "";
@@ -75,7 +77,8 @@ std::vector<TokenId> encode_prompt(const ModelSource& source, const Tokenizer& t
 
 std::int64_t context_for(const RunOptions& options, std::int64_t prompt_count, std::int64_t context_max) {
   if (options.model.context > 0) return options.model.context;
-  if (options.token_count >= 0) return std::min(context_max, std::max<std::int64_t>(1, prompt_count + options.token_count));
+  if (options.token_count >= 0)
+    return std::min(context_max, std::max<std::int64_t>(1, prompt_count + options.token_count));
   return std::min(context_max, std::max(kContextDefault, prompt_count + kAnswerRoom));
 }
 
@@ -153,10 +156,14 @@ class Generation {
   Outcome outcome_;
 };
 
-double rate(std::size_t count, double seconds) { return seconds > 0 ? static_cast<double>(count) / seconds : 0; }
+double rate(std::size_t count, double seconds) {
+  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+}
 
 // The first generated token comes with the prompt's logits; the others took a step each.
-std::size_t decode_steps(const Outcome& outcome) { return outcome.ids.empty() ? 0 : outcome.ids.size() - 1; }
+std::size_t decode_steps(const Outcome& outcome) {
+  return outcome.ids.empty() ? 0 : outcome.ids.size() - 1;
+}
 
 void print_json(const Outcome& outcome, std::span<const TokenId> prompt, const Sampler& sampler) {
   const boost::json::object result{
@@ -187,8 +194,7 @@ void print_summary(const Outcome& outcome, std::span<const TokenId> prompt, std:
 void print_ledger(const Ledger& ledger) {
   for (const auto& [name, count] : ledger.launches) fmt::print(stderr, "{:>10} x {}\n", count, name);
   fmt::print(stderr, "host to device {} bytes, device to host {} bytes, {} allocations, {} bytes allocated\n",
-             ledger.host_to_device_bytes, ledger.device_to_host_bytes, ledger.allocation_count,
-             ledger.allocated_bytes);
+             ledger.host_to_device_bytes, ledger.device_to_host_bytes, ledger.allocation_count, ledger.allocated_bytes);
 }
 
 }  // namespace

@@ -14,15 +14,15 @@ namespace hearth {
 struct RunOptions {
   ModelOptions model;
   std::string prompt;
-  bool raw = false;                // no chat template
-  std::string system;              // a system message before the prompt; empty: none
-  std::int64_t token_count = -1;   // -1: until the model ends or the context is full
+  bool raw = false;               // no chat template
+  std::string system;             // a system message before the prompt; empty: none
+  std::int64_t token_count = -1;  // -1: until the model ends or the context is full
   std::int64_t step_tokens = 512;
   bool json = false;
   bool ignore_end = false;
-  std::map<std::string, double> sampling;    // by option name; the rest is the model's or Hearth's default
+  std::map<std::string, double> sampling;  // by option name; the rest is the model's or Hearth's default
   std::optional<std::string> stages;
-  std::optional<std::uint64_t> seed;         // unset: drawn, and reported
+  std::optional<std::uint64_t> seed;  // unset: drawn, and reported
   std::map<std::int32_t, float> logit_bias;
   bool ledger = false;
 };

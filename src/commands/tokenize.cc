@@ -16,8 +16,7 @@ namespace {
 
 void print_ids(const Tokenizer& tokenizer, std::string_view text, const TokenizeOptions& options) {
   std::string line;
-  for (const TokenId id :
-       tokenizer.encode(text, {.add_special = options.special, .parse_special = options.special})) {
+  for (const TokenId id : tokenizer.encode(text, {.add_special = options.special, .parse_special = options.special})) {
     if (!line.empty()) line += ' ';
     line += std::to_string(id);
   }

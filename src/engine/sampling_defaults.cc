@@ -7,9 +7,9 @@ namespace hearth {
 namespace {
 
 struct Name {
-  std::string_view gguf;     // after "general.sampling."; empty: none
-  std::string_view config;   // in generation_config.json; empty: none
-  std::string_view option;   // Hearth's
+  std::string_view gguf;    // after "general.sampling."; empty: none
+  std::string_view config;  // in generation_config.json; empty: none
+  std::string_view option;  // Hearth's
 };
 
 constexpr Name kNames[] = {

@@ -29,8 +29,7 @@ bool SequenceRunner::feed(std::span<const std::int32_t> tokens, Batch::Logits lo
   }
   while (!tokens.empty()) {
     if (keep_going && !keep_going()) return false;
-    const auto count =
-        std::min(tokens.size(), static_cast<std::size_t>(pass_.options().step_tokens_max));
+    const auto count = std::min(tokens.size(), static_cast<std::size_t>(pass_.options().step_tokens_max));
     const bool last = count == tokens.size();
     CHECK(table_.reserve(position_ + static_cast<std::int64_t>(count)));
     batch_.clear();

@@ -13,8 +13,8 @@ void Batch::clear() {
   }
 }
 
-void Batch::add(std::span<const std::int32_t> tokens, std::int64_t first_position,
-                std::span<const std::int32_t> blocks, std::int64_t prefix_length, Logits logits) {
+void Batch::add(std::span<const std::int32_t> tokens, std::int64_t first_position, std::span<const std::int32_t> blocks,
+                std::int64_t prefix_length, Logits logits) {
   const auto sequence = static_cast<std::int32_t>(key_counts_.size());
   const std::int64_t key_count = first_position + static_cast<std::int64_t>(tokens.size());
   CHECK(static_cast<std::int64_t>(blocks.size()) >= kv_block_count(key_count));

@@ -23,7 +23,7 @@ class Batch {
   std::int64_t token_count() const { return static_cast<std::int64_t>(tokens_.size()); }
   const std::vector<std::int32_t>& tokens() const { return tokens_; }
   const std::vector<std::int32_t>& logit_rows() const { return logit_rows_; }  // indices of tokens, ascending
-  StepView view() const;  // valid until the batch changes
+  StepView view() const;                                                       // valid until the batch changes
 
  private:
   std::vector<std::int32_t> tokens_, positions_, sequences_, key_counts_, prefix_lengths_, logit_rows_;

@@ -1,5 +1,5 @@
-// The blocks of a paged key/value cache: who may write where. Blocks are numbered from 0; a sequence's block table lists
-// its blocks in the order of its positions.
+// The blocks of a paged key/value cache: who may write where. Blocks are numbered from 0; a sequence's block table
+// lists its blocks in the order of its positions.
 #pragma once
 
 #include <cstdint>

@@ -53,8 +53,7 @@ const WeightEntry* Binder::require(const std::string& tensor, const Shape& shape
   return entry;
 }
 
-std::optional<WeightPlace> Binder::floats(const std::string& tensor, std::int64_t count, bool needed,
-                                          float factor) {
+std::optional<WeightPlace> Binder::floats(const std::string& tensor, std::int64_t count, bool needed, float factor) {
   if (!needed && find(tensor) == nullptr) return std::nullopt;
   const WeightEntry* entry = require(tensor, Shape{count});
   if (entry == nullptr) return std::nullopt;
@@ -96,7 +95,9 @@ WeightPlace Binder::reserve(std::int64_t bytes, Fill fill) {
   return WeightPlace::reserved(offset);
 }
 
-void Binder::problem(std::string sentence) { problems_.push_back(std::move(sentence)); }
+void Binder::problem(std::string sentence) {
+  problems_.push_back(std::move(sentence));
+}
 
 void Binder::problem_no_kernel(std::string_view operator_name) {
   problem(fmt::format("{} has no kernel for operator '{}'", backend_.device.id().to_string(), operator_name));

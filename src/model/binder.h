@@ -22,9 +22,9 @@ enum class ComputeMode : std::uint8_t { kAuto, kF32, kBf16, kInt8 };
 
 // One operator of the plan, for the user to read.
 struct OperatorPlan {
-  std::string name;    // "blk.0.attn_q"
-  std::string kernel;  // "matmul.int8.q4_0.cpu.avx2"
-  std::string format;  // of its weights; empty: it has none
+  std::string name;                  // "blk.0.attn_q"
+  std::string kernel;                // "matmul.int8.q4_0.cpu.avx2"
+  std::string format;                // of its weights; empty: it has none
   std::int64_t bytes_per_token = 0;  // of weights, read when one token is decoded
 };
 

@@ -10,7 +10,9 @@
 namespace hearth {
 namespace {
 
-const Architecture& known_architecture(const Settings& settings) { return architecture_of(settings); }
+const Architecture& known_architecture(const Settings& settings) {
+  return architecture_of(settings);
+}
 
 Tensor tensor_of(const WeightEntry& entry, DeviceId device) {
   return {entry.bytes.data(), entry.format, device, entry.shape};
@@ -59,8 +61,9 @@ void ForwardPass::bind_embeddings() {
   const KernelTable& kernels = binder_.kernels();
   const auto gather_kernel = [&](Format format, std::string_view name) {
     const auto& kernel = kernels.embedding_gather[format];
-    if (!kernel) binder_.problem(fmt::format("{} has no kernel for operator '{}' with {} weights", device.to_string(),
-                                             name, traits(format).name));
+    if (!kernel)
+      binder_.problem(fmt::format("{} has no kernel for operator '{}' with {} weights", device.to_string(), name,
+                                  traits(format).name));
     return kernel;
   };
   std::string name = binder_.name(Weight::kTokenEmbedding);
@@ -79,8 +82,8 @@ void ForwardPass::bind_embeddings() {
   embedding_gather_ = gather_kernel(entry->format, "embedding_gather");
   row_gather_ = gather_kernel(Format::kF32, "row_gather");
   binder_.count_mapped(static_cast<std::int64_t>(entry->bytes.size()));
-  binder_.operation({"embedding_gather", std::string(embedding_gather_.name()),
-                     std::string(traits(entry->format).name), format_bytes(entry->format, spec_.width)});
+  binder_.operation({"embedding_gather", std::string(embedding_gather_.name()), std::string(traits(entry->format).name),
+                     format_bytes(entry->format, spec_.width)});
   if (!spec_.learned_positions) return;
 
   name = binder_.name(Weight::kPositionEmbedding) + ".weight";

@@ -17,8 +17,8 @@ namespace hearth {
 
 struct ForwardPassOptions {
   ComputeMode compute = ComputeMode::kAuto;
-  std::int64_t context = 0;         // positions per sequence; what rope scalings are chosen for
-  std::int64_t sequences_max = 1;   // whose caches are held at once, each of `context` positions
+  std::int64_t context = 0;        // positions per sequence; what rope scalings are chosen for
+  std::int64_t sequences_max = 1;  // whose caches are held at once, each of `context` positions
   std::int64_t step_tokens_max = 512;
   std::int64_t logit_rows_max = 1;  // of one step
 };

@@ -44,9 +44,9 @@ std::vector<float> logits(const fs::path& model, const std::vector<std::int32_t>
   CpuDevice device(setup.threads, setup.set);
   const auto stream = device.open_stream();
   const auto count = static_cast<std::int64_t>(tokens.size());
-  ForwardPass pass(*source, {device, cpu_kernels(setup.set)},
-                   {.compute = setup.compute, .context = count, .step_tokens_max = setup.chunk,
-                    .logit_rows_max = setup.chunk});
+  ForwardPass pass(
+      *source, {device, cpu_kernels(setup.set)},
+      {.compute = setup.compute, .context = count, .step_tokens_max = setup.chunk, .logit_rows_max = setup.chunk});
   pass.load(*stream);
   PagedKvCache cache(device, pass.kv_cache_shape());
   EXPECT_EQ(device.ledger().allocated_bytes, pass.memory_plan().total_bytes());
@@ -95,8 +95,8 @@ struct Fixture {
     prompt = boost::json::value_to<std::vector<std::int32_t>>(tokens.at("prompt"));
     greedy = boost::json::value_to<std::vector<std::int32_t>>(tokens.at("greedy"));
     const std::string npy = read_file(path / "logits.npy");
-    const auto header = static_cast<std::size_t>(static_cast<unsigned char>(npy[8]) |
-                                                 static_cast<unsigned char>(npy[9]) << 8);
+    const auto header =
+        static_cast<std::size_t>(static_cast<unsigned char>(npy[8]) | static_cast<unsigned char>(npy[9]) << 8);
     expected = floats_of(std::string_view(npy).substr(10 + header));
   }
   std::size_t vocabulary() const { return expected.size() / prompt.size(); }
@@ -205,8 +205,8 @@ class WrittenModel {
     tensor(name, Shape{rows, columns}, values, format);
   }
   void tensor(const std::string& name, const Shape& shape, const std::vector<float>& values, Format format) {
-    auto bytes = std::make_shared<std::vector<std::byte>>(
-        static_cast<std::size_t>(format_bytes(format, shape.element_count())));
+    auto bytes =
+        std::make_shared<std::vector<std::byte>>(static_cast<std::size_t>(format_bytes(format, shape.element_count())));
     traits(format).encode(values.data(), bytes->data(), shape.element_count());
     writer_.add(OutputTensor{name, format, shape, [bytes](ByteSink& sink) { sink.write(*bytes); }});
   }
@@ -223,8 +223,8 @@ std::vector<std::int32_t> some_tokens(int count) {
 
 TEST(QuantizedModel, EveryModeIsCloseToFloat32AndFreeOfChunks) {
   const auto tokens = some_tokens(40);
-  for (const Format format : {Format::kF16, Format::kBf16, Format::kQ8_0, Format::kQ4_0, Format::kQ4K, Format::kQ6K,
-                              Format::kMxfp4}) {
+  for (const Format format :
+       {Format::kF16, Format::kBf16, Format::kQ8_0, Format::kQ4_0, Format::kQ4K, Format::kQ6K, Format::kMxfp4}) {
     SCOPED_TRACE(traits(format).name);
     const fs::path path = WrittenModel(format).write("quantized.gguf");
     const auto reference = logits(path, tokens);
@@ -248,7 +248,7 @@ TEST(BrokenModel, EveryProblemIsReportedAtOnce) {
   const auto replace = [&](std::string_view from, std::string_view to) {
     config.replace(config.find(from), from.size(), to);
   };
-  replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4");  // the weights of a layer are missing
+  replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4");      // the weights of a layer are missing
   replace("\"intermediate_size\": 160", "\"intermediate_size\": 168");  // and others have another shape
   std::ofstream(copy / "config.json", std::ios::binary | std::ios::trunc) << config;
   try {
@@ -313,9 +313,9 @@ TEST(Ledger, CountsEveryOperator) {
   for (const auto& [name, count] : device.ledger().launches) {
     launches[std::string(name.substr(0, name.find(".cpu.")))] += count;
   }
-  const std::map<std::string, std::int64_t> expected{
-      {"embedding_gather", 2}, {"position_add", 1}, {"layer_norm", 7}, {"matmul.f32", 13}, {"kv_write", 3},
-      {"attention", 3},        {"activation", 3},   {"residual_add", 6}};
+  const std::map<std::string, std::int64_t> expected{{"embedding_gather", 2}, {"position_add", 1}, {"layer_norm", 7},
+                                                     {"matmul.f32", 13},      {"kv_write", 3},     {"attention", 3},
+                                                     {"activation", 3},       {"residual_add", 6}};
   EXPECT_EQ(launches, expected);
 }
 

@@ -123,7 +123,8 @@ void Linear::bind_weight(Binder& binder, const std::string& name, const WeightEn
       return;
     }
     const std::int64_t size = format.block_bytes;
-    weight_place_ = binder.reserve(bytes, [=](Stream&, std::byte* to) { transpose(data, in_count, out_count, size, to); });
+    weight_place_ =
+        binder.reserve(bytes, [=](Stream&, std::byte* to) { transpose(data, in_count, out_count, size, to); });
   } else if (options.interleaved_heads > 0) {
     const std::int64_t heads = options.interleaved_heads;
     weight_place_ = binder.reserve(
@@ -141,9 +142,8 @@ void Linear::bind_weight(Binder& binder, const std::string& name, const WeightEn
     }
   } else if (kernel_.pack != nullptr) {
     const auto pack = kernel_.pack;
-    weight_place_ = binder.reserve(kernel_.packed_bytes(out_, in_), [=](Stream& stream, std::byte* to) {
-      pack(stream, data, out_count, in_count, to);
-    });
+    weight_place_ = binder.reserve(kernel_.packed_bytes(out_, in_),
+                                   [=](Stream& stream, std::byte* to) { pack(stream, data, out_count, in_count, to); });
   } else {
     binder.count_mapped(bytes);
     weight_place_ = WeightPlace::mapped(data);

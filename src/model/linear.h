@@ -18,7 +18,7 @@ class MatmulInput {
   struct Conversions {
     Kernel<RoundBf16Args> round_bf16;
     Kernel<QuantizeInt8Args> quantize_int8;
-    float* rounded = nullptr;        // [tokens, k]
+    float* rounded = nullptr;  // [tokens, k]
     QuantizedActivations quantized;
   };
   MatmulInput(Stream& stream, const Conversions& conversions, const float* x, std::int64_t token_count, std::int64_t k)
@@ -43,8 +43,9 @@ enum class FileScale : std::uint8_t { kProduct, kProductAndBias, kNone };
 class Linear {
  public:
   struct Options {
-    bool transposed = false;           // the file has [in, out]
-    std::int64_t interleaved_heads = 0;  // > 0: rows are q, k, v of one head after another; stored as all q, all k, all v
+    bool transposed = false;  // the file has [in, out]
+    std::int64_t interleaved_heads =
+        0;  // > 0: rows are q, k, v of one head after another; stored as all q, all k, all v
     FileScale scale = FileScale::kProduct;
   };
   // `name` is the tensor's name without ".weight".

@@ -43,9 +43,9 @@ struct ModelSpec {
   std::vector<LayerSpec> layers;
 
   // How the file stores weights, where it differs from rows [out, in] in the order q, k, v.
-  bool transposed_linears = false;    // matrices inside layers are [in, out] (GPT-2's Conv1D)
-  bool ff_scales = true;  // GGUF: the feed-forward matrices' ".scale" counts
-  bool interleaved_qkv_heads = false; // fused rows are head by head q, k, v (GPT-BigCode with multi-head attention)
+  bool transposed_linears = false;     // matrices inside layers are [in, out] (GPT-2's Conv1D)
+  bool ff_scales = true;               // GGUF: the feed-forward matrices' ".scale" counts
+  bool interleaved_qkv_heads = false;  // fused rows are head by head q, k, v (GPT-BigCode with multi-head attention)
 
   std::int64_t layer_count() const { return static_cast<std::int64_t>(layers.size()); }
   std::int64_t q_width() const { return head_count * head_dim; }

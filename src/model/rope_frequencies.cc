@@ -52,8 +52,7 @@ void apply_llama3(const RopeScaling& s, std::vector<double>& inverse) {
     if (turns < s.low_frequency_factor) {
       f /= s.factor;
     } else if (turns <= s.high_frequency_factor) {
-      const double smooth =
-          (turns - s.low_frequency_factor) / (s.high_frequency_factor - s.low_frequency_factor);
+      const double smooth = (turns - s.low_frequency_factor) / (s.high_frequency_factor - s.low_frequency_factor);
       f = (1 - smooth) * f / s.factor + smooth * f;
     }
   }

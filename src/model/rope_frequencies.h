@@ -1,7 +1,8 @@
 // The angles per position of rotary embeddings, with the scalings that stretch a model's context.
 //
-// Sources: Su et al. 2021 (rope); linear interpolation, Chen et al. 2023; dynamic NTK; YaRN, Peng et al. 2023; LongRoPE,
-// Ding et al. 2024; Llama 3.1's published scaling. Parameters are named as in Hugging Face's `rope_parameters`.
+// Sources: Su et al. 2021 (rope); linear interpolation, Chen et al. 2023; dynamic NTK; YaRN, Peng et al. 2023;
+// LongRoPE, Ding et al. 2024; Llama 3.1's published scaling. Parameters are named as in Hugging Face's
+// `rope_parameters`.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +18,11 @@ enum class RopeScalingKind : std::uint8_t { kNone, kLinear, kDynamicNtk, kYarn, 
 struct RopeScaling {
   RopeScalingKind kind = RopeScalingKind::kNone;
   double factor = 1;
-  std::int64_t original_context = 0;         // positions before stretching
-  std::optional<double> attention_factor;    // YaRN, LongRoPE; unset: derived
-  double beta_fast = 32, beta_slow = 1;      // YaRN
-  bool truncate = true;                      // YaRN: whole dimensions at the ends of the ramp
-  double mscale = 0, mscale_all_dim = 0;     // YaRN; 0: unset
+  std::int64_t original_context = 0;                           // positions before stretching
+  std::optional<double> attention_factor;                      // YaRN, LongRoPE; unset: derived
+  double beta_fast = 32, beta_slow = 1;                        // YaRN
+  bool truncate = true;                                        // YaRN: whole dimensions at the ends of the ramp
+  double mscale = 0, mscale_all_dim = 0;                       // YaRN; 0: unset
   double low_frequency_factor = 1, high_frequency_factor = 4;  // Llama 3
   std::vector<double> short_factors, long_factors;             // LongRoPE
 };

@@ -40,7 +40,7 @@ constexpr std::array kRows{
 std::string tensor_name(NameScheme scheme, Weight weight, std::int64_t layer) {
   const Row& row = kRows[static_cast<std::size_t>(weight)];
   CHECK(row.weight == weight);
-  const std::string_view pattern = scheme == NameScheme::kGguf ? row.gguf
+  const std::string_view pattern = scheme == NameScheme::kGguf    ? row.gguf
                                    : scheme == NameScheme::kLlama ? row.llama
                                                                   : row.gpt2;
   return fmt::format(fmt::runtime(pattern), layer);

@@ -100,10 +100,9 @@ namespace {
 
 Linear bind_ff(Binder& binder, const ModelSpec& spec, Weight weight, std::int64_t layer) {
   const bool down = weight == Weight::kFfDown;
-  return Linear(binder, binder.name(weight, layer), down ? spec.ff_width : spec.width,
-                down ? spec.width : spec.ff_width,
-                {.transposed = spec.transposed_linears,
-                 .scale = spec.ff_scales ? FileScale::kProductAndBias : FileScale::kNone});
+  return Linear(
+      binder, binder.name(weight, layer), down ? spec.ff_width : spec.width, down ? spec.width : spec.ff_width,
+      {.transposed = spec.transposed_linears, .scale = spec.ff_scales ? FileScale::kProductAndBias : FileScale::kNone});
 }
 
 }  // namespace

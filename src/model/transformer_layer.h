@@ -16,13 +16,13 @@ struct StepContext {
   std::vector<const float*> rope_tables;  // one for each ModelSpec::ropes
   MatmulInput::Conversions conversions;
   // Work space, all [tokens, …]:
-  float* x;          // [width]: the residual stream
-  float* normed;     // [width]
-  float* qkv;        // [q_width + 2 kv_width]
-  float* attended;   // [q_width]
-  float* gate;       // [ff_width]; unused without gating
-  float* up;         // [ff_width]
-  float* delta;      // [width]
+  float* x;         // [width]: the residual stream
+  float* normed;    // [width]
+  float* qkv;       // [q_width + 2 kv_width]
+  float* attended;  // [q_width]
+  float* gate;      // [ff_width]; unused without gating
+  float* up;        // [ff_width]
+  float* delta;     // [width]
 };
 
 class Attention {

@@ -31,6 +31,7 @@ BpeModel::BpeModel(const Vocabulary& vocabulary, std::span<const MergePair> merg
   std::string result;
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
     const auto [left, right] = merges[rank];
+    if (left.empty() || right.empty()) continue;
     result = left;
     result += right.starts_with(prefix) ? right.substr(prefix.size()) : right;
     add_merge(find_or_add_symbol(left), find_or_add_symbol(right),

@@ -19,7 +19,7 @@ namespace {
 
 // Reserved address space; pages are used only as far as a pattern with nested repeats goes.
 constexpr std::size_t kJitStackStartBytes = 32 << 10;
-constexpr std::size_t kJitStackBytesMax = 512 << 20;
+constexpr std::size_t kJitStackBytesMax = 256 << 20;
 
 std::string message(int code) {
   std::array<PCRE2_UCHAR, 256> text{};

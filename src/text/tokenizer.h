@@ -46,6 +46,9 @@ struct DecodeRules {
 // Immutable, so that threads may share it. Ids passed to it must be those of the vocabulary: InvalidInput otherwise.
 class Tokenizer {
  public:
+  using EncodeOptions = hearth::EncodeOptions;
+  using DecodeOptions = hearth::DecodeOptions;
+
   // Throws Unsupported if the model has no tokenizer, or one of a kind that Hearth does not know; InvalidInput if it is
   // malformed. The source need not outlive the tokenizer.
   static std::unique_ptr<Tokenizer> open(const ModelSource& source);

@@ -26,7 +26,7 @@ class Logits(CliCase):
     def test_formats(self):
         """Computed in float32, and as `auto` computes: activations in bf16, or in int8 blocks where weights are
         quantized."""
-        for matrix_format, auto_error_max in (("f16", 1e-2), ("bf16", 1e-2), ("q8_0", 4e-2), ("q4_0", 4e-2)):
+        for matrix_format, auto_error_max in (("f16", 3e-2), ("bf16", 3e-2), ("q8_0", 4e-2), ("q4_0", 4e-2)):
             with self.subTest(matrix_format):
                 expected = ReferenceModel(TinyModel(), matrix_format).logits(TOKENS)
                 path = self.model("llama", matrix_format)
@@ -34,8 +34,8 @@ class Logits(CliCase):
                 self.assert_close(self.logits(path, TOKENS)[0], expected, auto_error_max)
 
     def test_chunks_change_no_bit(self):
-        for architecture, matrix_format in (("llama", "f32"), ("llama", "bf16"), ("llama", "q8_0"), ("llama", "q4_0"),
-                                            ("gpt2", "q8_0"), ("starcoder", "f32")):
+        for architecture, matrix_format in (("llama", "f32"), ("qwen3", "bf16"), ("gpt2", "q8_0"),
+                                            ("starcoder", "q4_0")):
             with self.subTest(f"{architecture} {matrix_format}"):
                 path = self.model(architecture, matrix_format)
                 whole = self.logits(path, TOKENS, "--threads", 1)[1]

@@ -70,7 +70,9 @@ std::int64_t CpuDevice::memory_available_bytes() const {
   return kib.empty() ? 0 : std::stoll(kib) * 1024;
 }
 
-std::unique_ptr<Stream> CpuDevice::open_stream() { return std::make_unique<CpuStream>(*this, pool_); }
+std::unique_ptr<Stream> CpuDevice::open_stream() {
+  return std::make_unique<CpuStream>(*this, pool_);
+}
 
 std::byte* CpuDevice::allocate_bytes(std::int64_t bytes) {
   if (bytes > memory_available_bytes()) return nullptr;  // the kernel would promise it, and kill somebody later
@@ -81,6 +83,8 @@ std::byte* CpuDevice::allocate_bytes(std::int64_t bytes) {
   return static_cast<std::byte*>(data);
 }
 
-void CpuDevice::free_bytes(std::byte* data, std::int64_t bytes) { ::munmap(data, static_cast<std::size_t>(bytes)); }
+void CpuDevice::free_bytes(std::byte* data, std::int64_t bytes) {
+  ::munmap(data, static_cast<std::size_t>(bytes));
+}
 
 }  // namespace hearth

@@ -52,6 +52,8 @@ class CpuStream final : public Stream {
 };
 
 // For the bodies of CPU kernels: their table is only ever bound to a CpuDevice.
-inline ThreadPool& cpu_pool(Stream& stream) { return static_cast<CpuStream&>(stream).pool(); }
+inline ThreadPool& cpu_pool(Stream& stream) {
+  return static_cast<CpuStream&>(stream).pool();
+}
 
 }  // namespace hearth

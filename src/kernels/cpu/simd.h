@@ -16,7 +16,9 @@ using I32x8 = std::int32_t __attribute__((vector_size(32)));
 
 #define HEARTH_INLINE inline __attribute__((always_inline))
 
-HEARTH_INLINE F32x8 broadcast(float x) { return F32x8{x, x, x, x, x, x, x, x}; }
+HEARTH_INLINE F32x8 broadcast(float x) {
+  return F32x8{x, x, x, x, x, x, x, x};
+}
 
 // Unaligned on purpose: rows of a mapped file start anywhere.
 HEARTH_INLINE F32x8 load(const float* p) {
@@ -25,7 +27,9 @@ HEARTH_INLINE F32x8 load(const float* p) {
   return v;
 }
 
-HEARTH_INLINE void store(float* p, F32x8 v) { std::memcpy(p, &v, sizeof v); }
+HEARTH_INLINE void store(float* p, F32x8 v) {
+  std::memcpy(p, &v, sizeof v);
+}
 
 // The first `count` lanes from memory, zeros in the others; 0 <= count < 8.
 HEARTH_INLINE F32x8 load_first(const float* p, std::int64_t count) {
@@ -50,6 +54,8 @@ HEARTH_INLINE float sum_lanes(F32x8 v) {
   return (a0 + a2) + (a1 + a3);
 }
 
-HEARTH_INLINE F32x8 max(F32x8 a, F32x8 b) { return a > b ? a : b; }
+HEARTH_INLINE F32x8 max(F32x8 a, F32x8 b) {
+  return a > b ? a : b;
+}
 
 }  // namespace hearth::HEARTH_ISA

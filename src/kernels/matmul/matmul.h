@@ -22,8 +22,8 @@ inline constexpr std::int64_t kMatmulSegment = 1024;
 
 // y[t][n] = scale * sum_k x[t][k] * w[n][k] + bias[n]
 struct MatmulArgs {
-  const float* x;                 // [tokens, k]; f32 and bf16 (already rounded for bf16)
-  QuantizedActivations quantized; // int8
+  const float* x;                  // [tokens, k]; f32 and bf16 (already rounded for bf16)
+  QuantizedActivations quantized;  // int8
   std::int64_t token_count;
   std::int64_t k;
   std::int64_t n;

@@ -41,9 +41,9 @@ void matmul(benchmark::State& state, Compute compute, Format format) {
                         .y = y.data(),
                         .y_stride = n};
   run.time(state, Traffic::kRead, bytes, [&] { kernel.run(*run.stream, args); });
-  state.counters["GFLOP/s"] = benchmark::Counter(
-      static_cast<double>(2 * tokens * n * k) * static_cast<double>(state.iterations()) * 1e-9,
-      benchmark::Counter::kIsRate);
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(static_cast<double>(2 * tokens * n * k) * static_cast<double>(state.iterations()) * 1e-9,
+                         benchmark::Counter::kIsRate);
 }
 
 void shapes(benchmark::internal::Benchmark* b) {

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::int64_t kBlock = 32;
 
-std::int64_t panel_count(std::int64_t n) { return (n + kPanelRows - 1) / kPanelRows; }
+std::int64_t panel_count(std::int64_t n) {
+  return (n + kPanelRows - 1) / kPanelRows;
+}
 
 void put_row(TileQ8_0& tile, std::int64_t r, const Q8_0Block& block) {
   std::memcpy(&tile.scale[r], &block.d, sizeof block.d);

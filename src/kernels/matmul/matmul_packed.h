@@ -1,7 +1,8 @@
 // The layouts that the int8 kernels for q8_0 and q4_0 stream: eight rows of the weight stand side by side, so that one
 // vector holds the same columns of eight rows, their scales are one load, and decode reads memory in one run.
 //
-// A panel is eight rows (missing rows at the end are zeros); a panel is k / 32 tiles, in order; panels follow each other.
+// A panel is eight rows (missing rows at the end are zeros); a panel is k / 32 tiles, in order; panels follow each
+// other.
 #pragma once
 
 #include <cstddef>

@@ -29,8 +29,7 @@ void check_heads(const Settings& settings, const ModelSpec& spec) {
 // The values of one object of rope settings, `rope_parameters` or the older `rope_scaling`.
 class RopeParameters {
  public:
-  RopeParameters(const Settings& settings, const boost::json::object* object)
-      : settings_(settings), object_(object) {}
+  RopeParameters(const Settings& settings, const boost::json::object* object) : settings_(settings), object_(object) {}
 
   const boost::json::value* find(std::string_view key) const {
     const boost::json::value* value = object_ == nullptr ? nullptr : object_->if_contains(key);
@@ -71,9 +70,9 @@ struct ScalingName {
   RopeScalingKind kind;
 };
 constexpr std::array kScalingNames{
-    ScalingName{"default", RopeScalingKind::kNone},    ScalingName{"none", RopeScalingKind::kNone},
-    ScalingName{"linear", RopeScalingKind::kLinear},   ScalingName{"dynamic", RopeScalingKind::kDynamicNtk},
-    ScalingName{"yarn", RopeScalingKind::kYarn},       ScalingName{"llama3", RopeScalingKind::kLlama3},
+    ScalingName{"default", RopeScalingKind::kNone},      ScalingName{"none", RopeScalingKind::kNone},
+    ScalingName{"linear", RopeScalingKind::kLinear},     ScalingName{"dynamic", RopeScalingKind::kDynamicNtk},
+    ScalingName{"yarn", RopeScalingKind::kYarn},         ScalingName{"llama3", RopeScalingKind::kLlama3},
     ScalingName{"longrope", RopeScalingKind::kLongRope}, ScalingName{"su", RopeScalingKind::kLongRope},
 };
 
@@ -81,9 +80,10 @@ RopeScalingKind scaling_kind(const Settings& settings, const std::string& name) 
   for (const ScalingName& candidate : kScalingNames) {
     if (candidate.name == name) return candidate.kind;
   }
-  throw Unsupported(fmt::format("{}: rope scaling '{}' is not supported; known are default, linear, dynamic, yarn, "
-                                "llama3, longrope",
-                                settings.file_name(), name));
+  throw Unsupported(
+      fmt::format("{}: rope scaling '{}' is not supported; known are default, linear, dynamic, yarn, "
+                  "llama3, longrope",
+                  settings.file_name(), name));
 }
 
 const boost::json::object* rope_object(const Settings& settings) {
@@ -107,7 +107,8 @@ RopeScaling scaling_from_config(const Settings& settings, const RopeParameters& 
   }
   // Dynamic NTK stretches from the model's own context.
   if (s.kind == RopeScalingKind::kDynamicNtk) s.original_context = context_max;
-  const double stretch = s.original_context > 0 ? static_cast<double>(context_max) / static_cast<double>(s.original_context) : 1;
+  const double stretch =
+      s.original_context > 0 ? static_cast<double>(context_max) / static_cast<double>(s.original_context) : 1;
   s.factor = p.number("factor").value_or(stretch);
   // LongRoPE: the ratio of the two contexts where the file gives both.
   if (s.kind == RopeScalingKind::kLongRope && s.original_context != context_max) s.factor = stretch;
@@ -206,8 +207,8 @@ ModelSpec read_sizes(const Settings& settings) {
   spec.kv_head_count = settings.positive(settings::kKvHeads).value_or(spec.head_count);
   spec.head_dim = settings.positive(settings::kHeadDim).value_or(spec.width / spec.head_count);
   if (const auto value_dim = settings.positive(settings::kValueDim); value_dim && *value_dim != spec.head_dim) {
-    throw Unsupported(fmt::format("{}: values of size {} with keys of size {}", settings.file_name(), *value_dim,
-                                  spec.head_dim));
+    throw Unsupported(
+        fmt::format("{}: values of size {} with keys of size {}", settings.file_name(), *value_dim, spec.head_dim));
   }
   check_heads(settings, spec);
   spec.ff_width = settings.positive(settings::kFfWidth).value_or(4 * spec.width);
@@ -247,12 +248,17 @@ Activation read_activation(const Settings& settings, Activation fallback) {
     Activation activation;
   };
   static constexpr std::array kNames{
-      Name{"silu", Activation::kSilu},          Name{"swish", Activation::kSilu},
-      Name{"gelu", Activation::kGelu},          Name{"gelu_python", Activation::kGelu},
-      Name{"gelu_new", Activation::kGeluTanh},  Name{"gelu_pytorch_tanh", Activation::kGeluTanh},
-      Name{"gelu_fast", Activation::kGeluTanh}, Name{"gelu_accurate", Activation::kGeluTanh},
+      Name{"silu", Activation::kSilu},
+      Name{"swish", Activation::kSilu},
+      Name{"gelu", Activation::kGelu},
+      Name{"gelu_python", Activation::kGelu},
+      Name{"gelu_new", Activation::kGeluTanh},
+      Name{"gelu_pytorch_tanh", Activation::kGeluTanh},
+      Name{"gelu_fast", Activation::kGeluTanh},
+      Name{"gelu_accurate", Activation::kGeluTanh},
       Name{"quick_gelu", Activation::kGeluQuick},
-      Name{"relu", Activation::kRelu},          Name{"relu2", Activation::kReluSquared},
+      Name{"relu", Activation::kRelu},
+      Name{"relu2", Activation::kReluSquared},
   };
   const auto name = settings.text(settings::kActivation);
   if (!name) return fallback;
@@ -268,8 +274,8 @@ void read_sliding_window(const Settings& settings, std::int64_t first_layer, Mod
   const boost::json::value* types = settings.config("layer_types");
   const boost::json::array* list = types != nullptr && types->is_array() ? &types->get_array() : nullptr;
   if (list != nullptr && list->size() != spec.layers.size()) {
-    throw InvalidInput(fmt::format("{}: layer_types lists {} layers of {}", settings.file_name(), list->size(),
-                                   spec.layers.size()));
+    throw InvalidInput(
+        fmt::format("{}: layer_types lists {} layers of {}", settings.file_name(), list->size(), spec.layers.size()));
   }
   for (std::size_t i = 0; i < spec.layers.size(); ++i) {
     bool slides = static_cast<std::int64_t>(i) >= first_layer;

@@ -1,0 +1,87 @@
+"""The program against what independent implementations computed: ../shared/models and ../shared/fixtures, whose READMEs
+say what the files are and which error separates right from wrong. Registered only where that folder is."""
+import json
+
+import numpy as np
+
+from cli_case import ROOT, CliCase, main
+
+SHARED = ROOT.parent / "shared"
+HF_FAMILIES = ("llama", "llama3-rope", "mistral-swa", "qwen2", "qwen3", "gpt2", "gpt_bigcode")
+GGUF_FAMILIES = ("llama-dense", "gpt2-dense", "qwen3-dense", "starcoder-dense")
+HF_ERROR_MAX, GGUF_ERROR_MAX, BF16_ERROR_MAX = 1e-4, 1e-3, 3e-2
+
+
+class TinyStories(CliCase):
+    def test_reference_stories(self):
+        model = SHARED / "models/TinyStories-656K"
+        references = json.loads((model / "reference_greedy.json").read_text())
+        self.assertEqual(len(references), 5)
+        for reference in references:
+            with self.subTest(reference["prompt"]):
+                arguments = ("run", model, "--raw", "--temp", 0, "-n", 64, "-p", reference["prompt"])
+                ids = reference["greedy_ids"][:64]
+                self.assertEqual(self.json(*arguments)["tokens"], ids)
+                # The reference's text is that of all its ids, the prompt's included.
+                printed = self.hearth(*arguments).stdout.decode()
+                self.assertTrue(reference["text"].startswith(reference["prompt"] + printed))
+                self.assertEqual(printed, self.decoded(model, reference, ids))
+
+    def decoded(self, model, reference, ids):
+        """The text of the ids alone, from that of prompt and ids."""
+        prompt = " ".join(map(str, reference["prompt_ids"]))
+        whole = f"{prompt} {' '.join(map(str, ids))}"
+        text, start = (self.hearth("tokenize", model, "--ids", "-p", part).stdout.decode() for part in (whole, prompt))
+        return text.removeprefix(start)
+
+
+class Logits(CliCase):
+    def test_hugging_face(self):
+        for family in HF_FAMILIES:
+            folder = SHARED / "fixtures/hf" / family
+            tokens = json.loads((folder / "tokens.json").read_text())
+            prompt, greedy = tokens["prompt"], tokens["greedy"]
+            expected = np.load(folder / "logits.npy")
+            for compute, error_max in (("f32", HF_ERROR_MAX), ("bf16", BF16_ERROR_MAX)):
+                with self.subTest(f"{family} {compute}"):
+                    values, data = self.logits(folder, prompt + greedy, "--compute", compute)
+                    self.assert_close(values[:len(prompt)], expected, error_max)
+                    self.assert_greedy(values[len(prompt) - 1:-1], greedy, 0 if compute == "f32" else error_max)
+                    for chunk in (1, 7):
+                        chunked = self.logits(folder, prompt + greedy, "--compute", compute, "--chunk", chunk)[1]
+                        self.assertEqual(chunked, data, chunk)
+
+    def test_gguf(self):
+        for family in GGUF_FAMILIES:
+            path = SHARED / "fixtures/gguf" / f"{family}.gguf"
+            tokens = json.loads(path.with_suffix(".json").read_text())["tokens"]
+            expected = np.fromfile(path.with_suffix(".f32"), "<f4").reshape(len(tokens), -1)
+            with self.subTest(family):
+                values, data = self.logits(path, tokens, "--compute", "f32")
+                self.assert_close(values, expected, GGUF_ERROR_MAX)
+                self.assertEqual(self.logits(path, tokens, "--compute", "f32", "--chunk", 5)[1], data)
+                self.assert_greedy(values, expected.argmax(axis=1).tolist(), GGUF_ERROR_MAX)
+
+    def assert_greedy(self, values, ids, error_max):
+        """The likeliest ids, wherever the two best logits are further apart than the error."""
+        for row, token in zip(values, ids, strict=True):
+            if error_max == 0 or np.diff(np.sort(row)[-2:])[0] > error_max * np.abs(row).max():
+                self.assertEqual(int(row.argmax()), token)
+
+
+class Tokenizers(CliCase):
+    def test_every_row(self):
+        vocabularies = sorted((SHARED / "fixtures/tokenizers").glob("*.gguf"))
+        self.assertGreaterEqual(len(vocabularies), 6)
+        for path in vocabularies:
+            rows = json.loads(path.with_suffix(".json").read_text())
+            records = b"".join(row["text"].encode() + b"\0" for row in rows)
+            for column, options in (("ids", []), ("ids_special", ["--special"])):
+                with self.subTest(f"{path.stem} {column}"):
+                    lines = self.hearth("tokenize", path, "--stdin0", *options, stdin=records).stdout.decode()
+                    ids = [[int(word) for word in line.split(" ")] if line else [] for line in lines.splitlines()]
+                    self.assertEqual(ids, [row[column] for row in rows])
+
+
+if __name__ == "__main__":
+    main()
