@@ -66,6 +66,12 @@ class PerFormat {
     result.entries_.fill(entry);
     return result;
   }
+  // The same with another kernel for one format.
+  constexpr PerFormat with(Format format, const Entry& entry) const {
+    PerFormat result = *this;
+    result.entries_[static_cast<std::size_t>(format)] = entry;
+    return result;
+  }
   constexpr const Entry& operator[](Format format) const { return entries_[static_cast<std::size_t>(format)]; }
 
  private:

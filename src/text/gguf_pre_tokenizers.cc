@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kAfterDigitGroups = "@after-digit-groups";
 constexpr std::string_view kBeforeDigitGroups = "@before-digit-groups";
 
-constexpr std::string_view kAsciiPunctuationAndMore = R"([\p{P}\$\+<=>\^~\|]+)";
+constexpr std::string_view kPunctuationAndSigns = R"([\p{P}\$\+<=>\^~\|]+)";
 constexpr std::string_view kLlama3 =
     R"('(?:[sdmtSDMT]|[lL][lL]|[vV][eE]|[rR][eE])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|)"
     R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
@@ -132,7 +132,7 @@ constexpr std::string_view kLines = R"([^\n]+|[\n]+)";
 constexpr std::string_view kThreeDigits = "[0-9][0-9][0-9]";
 
 constexpr Recipe kRecipes[] = {
-    {kPlain, {"default"}, {kAsciiPunctuationAndMore, kGpt2Pattern, R"(\p{N}+)", kThreeDigits}},
+    {kPlain, {"default"}, {kPunctuationAndSigns, kGpt2Pattern, R"(\p{N}+)", kThreeDigits}},
     {kPlain,
      {"gpt-2", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "gigachat", "a.x-4.0", "mellum",
       "modern-bert", "jina-v1-en", "jina-v2-code", "roberta-bpe", "exaone4"},

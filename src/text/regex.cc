@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,6 +19,8 @@ namespace {
 // Reserved address space; pages are used only as far as a pattern with nested repeats goes.
 constexpr std::size_t kJitStackStartBytes = 32 << 10;
 constexpr std::size_t kJitStackBytesMax = 256 << 20;
+// Far more than the patterns of real tokenizers need for a gigabyte; one that backtracks without end still stops.
+constexpr std::uint32_t kMatchSteps = 1U << 30;
 
 std::string message(int code) {
   std::array<PCRE2_UCHAR, 256> text{};
@@ -62,8 +63,8 @@ RegexMatcher::RegexMatcher(const Regex& regex)
       context_(pcre2_match_context_create(nullptr)),
       stack_(pcre2_jit_stack_create(kJitStackStartBytes, kJitStackBytesMax, nullptr)) {
   CHECK(data_ != nullptr && context_ != nullptr);
-  pcre2_set_match_limit(context_, std::numeric_limits<std::uint32_t>::max());
-  pcre2_set_depth_limit(context_, std::numeric_limits<std::uint32_t>::max());
+  pcre2_set_match_limit(context_, kMatchSteps);
+  pcre2_set_depth_limit(context_, kMatchSteps);
   if (stack_ != nullptr) pcre2_jit_stack_assign(context_, nullptr, stack_);
 }
 

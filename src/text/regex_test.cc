@@ -85,6 +85,10 @@ TEST(Regex, BadPatternsAreRefusedWithTheirText) {
   }
 }
 
+TEST(Regex, EndlessBacktrackingStops) {
+  EXPECT_THROW(matches("(?:a|aa|aaa)+$x", std::string(200, 'a') + "b"), Unsupported);
+}
+
 TEST(Regex, EmptyMatchesAdvance) {
   EXPECT_EQ(matches("(?=b)", "abcb"), (Parts{"", ""}));
   EXPECT_EQ(split("(?=b)", SplitBehavior::kIsolated, "abcb"), (Parts{"a", "bc", "b"}));

@@ -27,7 +27,8 @@ constexpr KernelTable kTable{
     .round_bf16 = {NAME("round_bf16"), round_bf16},
     .quantize_int8 = {NAME("quantize_int8"), quantize_int8},
     .matmul_f32 = PerFormat<MatmulKernel>::every({{NAME("matmul.f32"), matmul_f32}}),
-    .matmul_bf16 = PerFormat<MatmulKernel>::every({{NAME("matmul.bf16"), matmul_bf16}}),
+    .matmul_bf16 = PerFormat<MatmulKernel>::every({{NAME("matmul.bf16"), matmul_bf16}})
+                       .with(Format::kF16, {{NAME("matmul.bf16"), matmul_bf16}, packed_bytes_bf16, pack_bf16_from_f16}),
     // All quantized formats but mxfp6_e3m2, whose values span more than 8 bits.
     .matmul_int8 = {{
         {Format::kQ4_0, {{NAME("matmul.int8.q4_0"), matmul_int8_q4_0}, packed_bytes_q4_0, pack_q4_0}},

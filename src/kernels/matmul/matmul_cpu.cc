@@ -21,6 +21,7 @@ using U32x8 = std::uint32_t __attribute__((vector_size(32)));
 struct RowsF32 {
   const float* rows;
   std::int64_t stride;
+  HEARTH_INLINE void prefetch(int r, std::int64_t k) const { __builtin_prefetch(rows + r * stride + k); }
   HEARTH_INLINE F32x8 at(int r, std::int64_t k) const { return load(rows + r * stride + k); }
   HEARTH_INLINE F32x8 at(int r, std::int64_t k, std::int64_t count) const {
     return load_first(rows + r * stride + k, count);
@@ -30,6 +31,7 @@ struct RowsF32 {
 struct Rows16Bit {
   const std::byte* rows;
   std::int64_t stride_bytes;
+  HEARTH_INLINE void prefetch(int r, std::int64_t k) const { __builtin_prefetch(rows + r * stride_bytes + 2 * k); }
   HEARTH_INLINE U16x8 bits(int r, std::int64_t k, std::int64_t count = 8) const {
     U16x8 v{};
     std::memcpy(&v, rows + r * stride_bytes + 2 * k, static_cast<std::size_t>(2 * count));
@@ -88,6 +90,8 @@ HEARTH_INLINE void segment_tile(const Rows& rows, std::int64_t begin, const floa
     F32x8 xs[kTokens];
     for (int t = 0; t < kTokens; ++t) xs[t] = load(x + t * x_stride + k);
     for (int r = 0; r < kRows; ++r) {
+      // One token is bound by memory: ask for the next tile's rows while these are multiplied.
+      if (kTokens == 1) rows.prefetch(r + kRows, begin + k);
       const F32x8 w = rows.at(r, begin + k);
       for (int t = 0; t < kTokens; ++t) sums[r][t] = multiply_add(w, xs[t], sums[r][t]);
     }
@@ -231,8 +235,7 @@ void matmul_bf16(Stream& stream, const MatmulArgs& a) {
   switch (a.format) {
     case Format::kF32:
       return run_rows(stream, a, DirectSegment<RoundedToBf16<RowsF32>>{a}, kTokenBlock);
-    case Format::kF16:
-      return run_rows(stream, a, DirectSegment<RoundedToBf16<RowsF16>>{a}, kTokenBlock);
+    case Format::kF16:  // packed as bf16
     case Format::kBf16:
       return run_rows(stream, a, DirectSegment<RowsBf16>{a}, kTokenBlock);
     default:

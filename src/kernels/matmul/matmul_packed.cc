@@ -68,4 +68,16 @@ void pack_q4_0(Stream& stream, const std::byte* weights, std::int64_t n, std::in
   pack<TileQ4_0, Q4_0Block>(stream, weights, n, k, packed);
 }
 
+std::int64_t packed_bytes_bf16(std::int64_t n, std::int64_t k) {
+  return format_bytes(Format::kBf16, n * k);
+}
+
+void pack_bf16_from_f16(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed) {
+  const FormatTraits& f16 = traits(Format::kF16);
+  cpu_pool(stream).run_ranges(n, 64, [&](std::int64_t begin, std::int64_t end) {
+    f16.decode_bf16(weights + begin * format_bytes(Format::kF16, k),
+                    reinterpret_cast<std::uint16_t*>(packed) + begin * k, (end - begin) * k);
+  });
+}
+
 }  // namespace hearth
