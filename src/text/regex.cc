@@ -19,8 +19,8 @@ namespace {
 // Reserved address space; pages are used only as far as a pattern with nested repeats goes.
 constexpr std::size_t kJitStackStartBytes = 32 << 10;
 constexpr std::size_t kJitStackBytesMax = 256 << 20;
-// Far more than the patterns of real tokenizers need for a gigabyte; one that backtracks without end still stops.
-constexpr std::uint32_t kMatchSteps = 1U << 30;
+// Far more than the patterns of real tokenizers need for one match; one that backtracks without end still stops.
+constexpr std::uint32_t kMatchSteps = 1U << 28;
 
 std::string message(int code) {
   std::array<PCRE2_UCHAR, 256> text{};

@@ -86,7 +86,7 @@ TEST(Regex, BadPatternsAreRefusedWithTheirText) {
 }
 
 TEST(Regex, EndlessBacktrackingStops) {
-  EXPECT_THROW(matches("(?:a|aa|aaa)+$x", std::string(200, 'a') + "b"), Unsupported);
+  EXPECT_THROW(matches("(?:a|aa|aaa)+c", std::string(200, 'a') + "bc"), Unsupported);
 }
 
 TEST(Regex, EmptyMatchesAdvance) {

@@ -15,6 +15,11 @@ constexpr MatmulKernel int8_kernel(const char* name) {
   return {{name, matmul_int8<Block>}};
 }
 
+template <class Tile>
+constexpr MatmulKernel panel_kernel(const char* name, Kernel<MatmulArgs>::Function function) {
+  return {{name, function}, packed_bytes<Tile>, pack<Tile>};
+}
+
 }  // namespace
 
 constexpr KernelTable kTable{
@@ -31,16 +36,16 @@ constexpr KernelTable kTable{
                        .with(Format::kF16, {{NAME("matmul.bf16"), matmul_bf16}, packed_bytes_bf16, pack_bf16_from_f16}),
     // All quantized formats but mxfp6_e3m2, whose values span more than 8 bits.
     .matmul_int8 = {{
-        {Format::kQ4_0, {{NAME("matmul.int8.q4_0"), matmul_int8_q4_0}, packed_bytes_q4_0, pack_q4_0}},
-        {Format::kQ8_0, {{NAME("matmul.int8.q8_0"), matmul_int8_q8_0}, packed_bytes_q8_0, pack_q8_0}},
+        {Format::kQ4_0, panel_kernel<TileQ4_0>(NAME("matmul.int8.q4_0"), matmul_int8_q4_0)},
+        {Format::kQ8_0, panel_kernel<TileQ8_0>(NAME("matmul.int8.q8_0"), matmul_int8_q8_0)},
+        {Format::kQ4K, panel_kernel<TileQ4K>(NAME("matmul.int8.q4_k"), matmul_int8_q4_k)},
+        {Format::kQ6K, panel_kernel<TileQ6K>(NAME("matmul.int8.q6_k"), matmul_int8_q6_k)},
         {Format::kQ4_1, int8_kernel<Q4_1Block>(NAME("matmul.int8.q4_1"))},
         {Format::kQ5_0, int8_kernel<Q5_0Block>(NAME("matmul.int8.q5_0"))},
         {Format::kQ5_1, int8_kernel<Q5_1Block>(NAME("matmul.int8.q5_1"))},
         {Format::kQ2K, int8_kernel<Q2KBlock>(NAME("matmul.int8.q2_k"))},
         {Format::kQ3K, int8_kernel<Q3KBlock>(NAME("matmul.int8.q3_k"))},
-        {Format::kQ4K, int8_kernel<Q4KBlock>(NAME("matmul.int8.q4_k"))},
         {Format::kQ5K, int8_kernel<Q5KBlock>(NAME("matmul.int8.q5_k"))},
-        {Format::kQ6K, int8_kernel<Q6KBlock>(NAME("matmul.int8.q6_k"))},
         {Format::kIq4Nl, int8_kernel<Iq4NlBlock>(NAME("matmul.int8.iq4_nl"))},
         {Format::kIq4Xs, int8_kernel<Iq4XsBlock>(NAME("matmul.int8.iq4_xs"))},
         {Format::kMxfp4, int8_kernel<Mxfp4Block>(NAME("matmul.int8.mxfp4"))},

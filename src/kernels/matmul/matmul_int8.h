@@ -9,11 +9,9 @@
 #include "formats/q2_k.h"
 #include "formats/q3_k.h"
 #include "formats/q4_1.h"
-#include "formats/q4_k.h"
 #include "formats/q5_0.h"
 #include "formats/q5_1.h"
 #include "formats/q5_k.h"
-#include "formats/q6_k.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/matmul/matmul_packed.h"
 
@@ -26,5 +24,7 @@ void matmul_int8(Stream& stream, const MatmulArgs& args);
 // Weights in panels of eight rows (matmul_packed.h).
 void matmul_int8_q8_0(Stream& stream, const MatmulArgs& args);
 void matmul_int8_q4_0(Stream& stream, const MatmulArgs& args);
+void matmul_int8_q4_k(Stream& stream, const MatmulArgs& args);
+void matmul_int8_q6_k(Stream& stream, const MatmulArgs& args);
 
 }  // namespace hearth::HEARTH_ISA

@@ -5,17 +5,14 @@
 
 #include "base/check.h"
 #include "device/cpu/cpu_device.h"
+#include "formats/integer_block.h"
 #include "formats/q4_0.h"
+#include "formats/q4_k.h"
+#include "formats/q6_k.h"
 #include "formats/q8_0.h"
 
 namespace hearth {
 namespace {
-
-constexpr std::int64_t kBlock = 32;
-
-std::int64_t panel_count(std::int64_t n) {
-  return (n + kPanelRows - 1) / kPanelRows;
-}
 
 void put_row(TileQ8_0& tile, std::int64_t r, const Q8_0Block& block) {
   std::memcpy(&tile.scale[r], &block.d, sizeof block.d);
@@ -27,46 +24,87 @@ void put_row(TileQ4_0& tile, std::int64_t r, const Q4_0Block& block) {
   for (int j = 0; j < 4; ++j) std::memcpy(tile.q[j][r], block.qs + 4 * j, 4);
 }
 
-template <class Tile, class Block>
+void put_row(TileQ4K& tile, std::int64_t r, const Q4KBlock& block) {
+  tile.d[r] = block.d;
+  tile.dmin[r] = block.dmin;
+  for (int b = 0; b < 8; ++b) {
+    const KScaleMin factors = unpack_k_scale(block.scales, b);
+    tile.scale[b][r] = static_cast<std::uint8_t>(factors.scale);
+    tile.min[b][r] = static_cast<std::uint8_t>(factors.min);
+  }
+  for (int p = 0; p < 4; ++p) {
+    for (int j = 0; j < 8; ++j) std::memcpy(tile.q[p][j][r], block.qs + 32 * p + 4 * j, 4);
+  }
+}
+
+void put_row(TileQ6K& tile, std::int64_t r, const Q6KBlock& block) {
+  tile.d[r] = block.d;
+  for (int g = 0; g < 16; ++g) tile.scale[g][r] = block.scales[g];
+  for (int half = 0; half < 2; ++half) {
+    for (int j = 0; j < 8; ++j) {
+      for (int s = 0; s < 2; ++s) std::memcpy(tile.low[half][s][j][r], block.ql + 64 * half + 32 * s + 4 * j, 4);
+      std::memcpy(tile.high[half][j][r], block.qh + 32 * half + 4 * j, 4);
+    }
+  }
+}
+
+template <class Tile>
+struct BlockOf;
+template <>
+struct BlockOf<TileQ8_0> {
+  using Type = Q8_0Block;
+};
+template <>
+struct BlockOf<TileQ4_0> {
+  using Type = Q4_0Block;
+};
+template <>
+struct BlockOf<TileQ4K> {
+  using Type = Q4KBlock;
+};
+template <>
+struct BlockOf<TileQ6K> {
+  using Type = Q6KBlock;
+};
+
+std::int64_t panel_count(std::int64_t n) {
+  return (n + kPanelRows - 1) / kPanelRows;
+}
+
+}  // namespace
+
+template <class Tile>
+std::int64_t packed_bytes(std::int64_t n, std::int64_t k) {
+  return panel_count(n) * (k / Tile::kColumns) * std::int64_t{sizeof(Tile)};
+}
+
+template <class Tile>
 void pack(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed) {
-  CHECK(k % kBlock == 0);
-  const std::int64_t tiles = k / kBlock;
-  const std::int64_t row_bytes = tiles * static_cast<std::int64_t>(sizeof(Block));
+  using Block = typename BlockOf<Tile>::Type;
+  CHECK(k % Tile::kColumns == 0);
+  const std::int64_t tiles = k / Tile::kColumns;
   cpu_pool(stream).run_ranges(panel_count(n), 8, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t panel = begin; panel < end; ++panel) {
-      std::byte* out = packed + panel * tiles * static_cast<std::int64_t>(sizeof(Tile));
       const std::int64_t row_count = std::min(kPanelRows, n - panel * kPanelRows);
-      for (std::int64_t t = 0; t < tiles; ++t) {
+      for (std::int64_t i = 0; i < tiles; ++i) {
         Tile tile{};
         for (std::int64_t r = 0; r < row_count; ++r) {
-          Block block;
-          std::memcpy(&block, weights + (panel * kPanelRows + r) * row_bytes + t * std::int64_t{sizeof(Block)},
-                      sizeof block);
-          put_row(tile, r, block);
+          put_row(tile, r, load_block<Block>(weights, (panel * kPanelRows + r) * tiles + i));
         }
-        std::memcpy(out + t * static_cast<std::int64_t>(sizeof(Tile)), &tile, sizeof tile);
+        std::memcpy(packed + (panel * tiles + i) * std::int64_t{sizeof(Tile)}, &tile, sizeof tile);
       }
     }
   });
 }
 
-}  // namespace
-
-std::int64_t packed_bytes_q8_0(std::int64_t n, std::int64_t k) {
-  return panel_count(n) * (k / kBlock) * static_cast<std::int64_t>(sizeof(TileQ8_0));
-}
-
-std::int64_t packed_bytes_q4_0(std::int64_t n, std::int64_t k) {
-  return panel_count(n) * (k / kBlock) * static_cast<std::int64_t>(sizeof(TileQ4_0));
-}
-
-void pack_q8_0(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed) {
-  pack<TileQ8_0, Q8_0Block>(stream, weights, n, k, packed);
-}
-
-void pack_q4_0(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed) {
-  pack<TileQ4_0, Q4_0Block>(stream, weights, n, k, packed);
-}
+template std::int64_t packed_bytes<TileQ8_0>(std::int64_t, std::int64_t);
+template void pack<TileQ8_0>(Stream&, const std::byte*, std::int64_t, std::int64_t, std::byte*);
+template std::int64_t packed_bytes<TileQ4_0>(std::int64_t, std::int64_t);
+template void pack<TileQ4_0>(Stream&, const std::byte*, std::int64_t, std::int64_t, std::byte*);
+template std::int64_t packed_bytes<TileQ4K>(std::int64_t, std::int64_t);
+template void pack<TileQ4K>(Stream&, const std::byte*, std::int64_t, std::int64_t, std::byte*);
+template std::int64_t packed_bytes<TileQ6K>(std::int64_t, std::int64_t);
+template void pack<TileQ6K>(Stream&, const std::byte*, std::int64_t, std::int64_t, std::byte*);
 
 std::int64_t packed_bytes_bf16(std::int64_t n, std::int64_t k) {
   return format_bytes(Format::kBf16, n * k);

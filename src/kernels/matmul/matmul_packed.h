@@ -1,8 +1,9 @@
-// The layouts that the int8 kernels for q8_0 and q4_0 stream: eight rows of the weight stand side by side, so that one
-// vector holds the same columns of eight rows, their scales are one load, and decode reads memory in one run.
+// The layouts that the int8 kernels for q8_0, q4_0, q4_k and q6_k stream: eight rows of the weight stand side by side,
+// so that one vector holds the same columns of eight rows, their scales are one load, and decode reads memory in one
+// run.
 //
-// A panel is eight rows (missing rows at the end are zeros); a panel is k / 32 tiles, in order; panels follow each
-// other.
+// A panel is eight rows (missing rows at the end are zeros); a panel is a row of tiles, one for each block of columns,
+// in order; panels follow each other.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +17,7 @@ inline constexpr std::int64_t kPanelRows = 8;
 
 // scale[r] is row r's float16 scale. q[j][r][i] is column 4 j + i of the block.
 struct TileQ8_0 {
+  static constexpr std::int64_t kColumns = 32;
   std::uint16_t scale[kPanelRows];
   std::int8_t q[8][kPanelRows][4];
 };
@@ -23,18 +25,43 @@ static_assert(sizeof(TileQ8_0) == kPanelRows * 34);
 
 // q[j][r][i]: column 4 j + i in the low half, column 16 + 4 j + i in the high half.
 struct TileQ4_0 {
+  static constexpr std::int64_t kColumns = 32;
   std::uint16_t scale[kPanelRows];
   std::uint8_t q[4][kPanelRows][4];
 };
 static_assert(sizeof(TileQ4_0) == kPanelRows * 18);
 
-// Bytes of a packed matrix [n, k]; k is a multiple of 32.
-std::int64_t packed_bytes_q8_0(std::int64_t n, std::int64_t k);
-std::int64_t packed_bytes_q4_0(std::int64_t n, std::int64_t k);
+// d[r] and dmin[r] are row r's float16 factors; scale[b][r] and min[b][r] its six-bit ones of block b, a byte each.
+// q[p][j][r][i]: column 64 p + 4 j + i in the low half, column 32 further in the high half.
+struct TileQ4K {
+  static constexpr std::int64_t kColumns = 256;
+  std::uint16_t d[kPanelRows];
+  std::uint16_t dmin[kPanelRows];
+  std::uint8_t scale[8][kPanelRows];
+  std::uint8_t min[8][kPanelRows];
+  std::uint8_t q[4][8][kPanelRows][4];
+};
+static_assert(sizeof(TileQ4K) == kPanelRows * 148);  // the file's 144 and the scales' spare bits
+
+// Of each half of 128 columns, with q + 32 split as in q6_k: low[half][s][j][r][i] has the low four bits of columns
+// 32 s + 4 j + i (low half of the byte) and 64 further; high[half][j][r][i] the upper two bits of the columns 4 j + i,
+// and 32, 64 and 96 further, from the lowest up. scale[g][r]: of the group of 16 columns g.
+struct TileQ6K {
+  static constexpr std::int64_t kColumns = 256;
+  std::uint16_t d[kPanelRows];
+  std::int8_t scale[16][kPanelRows];
+  std::uint8_t low[2][2][8][kPanelRows][4];
+  std::uint8_t high[2][8][kPanelRows][4];
+};
+static_assert(sizeof(TileQ6K) == kPanelRows * 210);
+
+// Bytes of a packed matrix [n, k]; k is a multiple of the tile's columns.
+template <class Tile>
+std::int64_t packed_bytes(std::int64_t n, std::int64_t k);
 
 // Rewrites a matrix [n, k] from the file's layout. `stream` is a CPU stream.
-void pack_q8_0(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed);
-void pack_q4_0(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed);
+template <class Tile>
+void pack(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed);
 
 // float16 rows as bf16 rows, for computing in bf16: rounding every weight again for every token costs a third of the
 // speed.
