@@ -150,7 +150,8 @@ TEST(HuggingFaceWordPiece, LongestTokensOrUnknown) {
 
 TEST(HuggingFaceUnigram, BestSumFusedUnknownsAndBytes) {
   const std::string model =
-      R"("model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0.0],["_",-2.0],["a",-3.0],["_a",-4.0],["<0x7A>",-9.0]])";
+      R"("model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0.0],["_",-2.0],["a",-3.0],["_a",-4.0],)"
+      R"(["<0x7A>",-9.0]])";
   const std::string space = R"("pre_tokenizer":{"type":"Metaspace","replacement":"_","prepend_scheme":"always"},
                                "decoder":{"type":"Metaspace","replacement":"_","prepend_scheme":"always"},)";
   const auto tokenizer = open("{" + space + model + "}}");
@@ -196,11 +197,13 @@ TEST(HuggingFacePostProcessors, TemplatesAndTheirSequence) {
   const std::string rest =
       R"("added_tokens":[{"id":1,"content":"<s>","special":true},{"id":2,"content":"</s>","special":true}],
                               "model":{"type":"BPE","vocab":{"a":0,"<s>":1,"</s>":2},"merges":[]}})";
-  const auto tokenizer =
-      open(R"({"post_processor":{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"TemplateProcessing",
-      "single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"</s>","type_id":0}}],
-      "special_tokens":{"<s>":{"id":"<s>","ids":[1],"tokens":["<s>"]},"</s>":{"id":"</s>","ids":[2],"tokens":["</s>"]}}}]},)" +
-           rest);
+  const auto tokenizer = open(R"({"post_processor":{"type":"Sequence","processors":[
+      {"type":"ByteLevel"},{"type":"TemplateProcessing",
+      "single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},
+      {"SpecialToken":{"id":"</s>","type_id":0}}],
+      "special_tokens":{"<s>":{"id":"<s>","ids":[1],"tokens":["<s>"]},
+      "</s>":{"id":"</s>","ids":[2],"tokens":["</s>"]}}}]},)" +
+                              rest);
   EXPECT_EQ(tokenizer->encode("a", kSpecial), (Ids{1, 0, 2}));
   EXPECT_EQ(tokenizer->encode("", kSpecial), (Ids{1, 2}));
   EXPECT_EQ(tokenizer->encode("a"), (Ids{0}));

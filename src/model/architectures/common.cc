@@ -110,8 +110,6 @@ RopeScaling scaling_from_config(const Settings& settings, const RopeParameters& 
   const double stretch =
       s.original_context > 0 ? static_cast<double>(context_max) / static_cast<double>(s.original_context) : 1;
   s.factor = p.number("factor").value_or(stretch);
-  // LongRoPE: the ratio of the two contexts where the file gives both.
-  if (s.kind == RopeScalingKind::kLongRope && s.original_context != context_max) s.factor = stretch;
   s.attention_factor = p.number("attention_factor");
   s.beta_fast = p.number("beta_fast").value_or(s.beta_fast);
   s.beta_slow = p.number("beta_slow").value_or(s.beta_slow);
@@ -236,6 +234,10 @@ void read_rope(const Settings& settings, RopePairs gguf_pairs, ModelSpec& spec) 
     rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(spec.head_dim) * partial);
     rope.base = parameters.number("rope_theta").value_or(settings.number(settings::kRopeBase).value_or(10000));
     rope.scaling = scaling_from_config(settings, parameters, spec.context_max);
+    // The only scaling whose files state the context before stretching.
+    if (rope.scaling.kind == RopeScalingKind::kDynamicNtk && rope.scaling.factor > 1 && rope.scaling.factor < 1024) {
+      spec.context_max = static_cast<std::int64_t>(static_cast<double>(spec.context_max) * rope.scaling.factor);
+    }
   }
   check_rope(settings, rope, spec.head_dim);
   for (LayerSpec& layer : spec.layers) layer.rope = static_cast<int>(spec.ropes.size());
