@@ -105,6 +105,7 @@ class TidyTest(unittest.TestCase):
                               ("int get_size();", "a get_ function")):
             with self.subTest(text):
                 self.refused({"src/base/a.cc": f"// A.\n{text}\n"}, "src/base/a.cc:2", message)
+        self.assertEqual(self.findings({"src/base/a.cc": f'// A.\nf("a", "{"b" * 120}");\n'}), [])
         self.refused({"src/base/a.cc": "// A.\nint x;"}, "src/base/a.cc:2", "no line break")
 
     def test_openings(self):

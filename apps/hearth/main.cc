@@ -6,6 +6,7 @@
 
 #include "apps/hearth/verbs.h"
 #include "apps/hearth/version.h"
+#include "base/error.h"
 
 int main(int argc, char** argv) {
   CLI::App app{"Hearth runs large language models on the hardware you own."};
@@ -26,7 +27,11 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
   try {
-    return action();
+    const int status = action();
+    // A full disk or a closed pipe shows here at the latest.
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw hearth::DeviceError("standard output: write failed");
+    return status;
   } catch (const std::bad_alloc&) {
     std::fputs("hearth: out of memory\n", stderr);
   } catch (const std::exception& error) {

@@ -143,7 +143,7 @@ class Generation {
     outcome_.text += piece;
     if (options_.json) return;
     std::fwrite(piece.data(), 1, piece.size(), stdout);
-    std::fflush(stdout);
+    if (std::fflush(stdout) != 0) throw DeviceError("standard output: write failed");
   }
 
   const RunOptions& options_;

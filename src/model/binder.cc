@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <span>
 
 #include "base/error.h"
@@ -66,7 +67,7 @@ std::optional<WeightPlace> Binder::floats(const std::string& tensor, std::int64_
   const bool aligned = reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0;
   const bool as_it_is = entry->format == Format::kF32 && aligned && factor == 1;
   if (as_it_is && backend_.device.id().kind == DeviceKind::kCpu) {
-    count_mapped(static_cast<std::int64_t>(entry->bytes.size()));
+    count_mapped(*entry);
     return WeightPlace::mapped(data);
   }
   return reserve(count * std::int64_t{sizeof(float)}, [=, &format](Stream&, std::byte* out) {
@@ -93,6 +94,16 @@ WeightPlace Binder::reserve(std::int64_t bytes, Fill fill) {
   reservations_.push_back({offset, bytes, std::move(fill)});
   reserved_bytes_ += align_bytes(bytes);
   return WeightPlace::reserved(offset);
+}
+
+void Binder::count_mapped(const WeightEntry& entry) {
+  mapped_.insert(&entry);
+}
+
+std::int64_t Binder::mapped_bytes() const {
+  return std::accumulate(
+      mapped_.begin(), mapped_.end(), std::int64_t{0},
+      [](std::int64_t sum, const WeightEntry* entry) { return sum + static_cast<std::int64_t>(entry->bytes.size()); });
 }
 
 void Binder::problem(std::string sentence) {

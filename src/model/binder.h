@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,7 +70,8 @@ class Binder {
   // Room in the device's weight buffer, filled by `fill` when the model is loaded.
   using Fill = std::function<void(Stream&, std::byte*)>;
   WeightPlace reserve(std::int64_t bytes, Fill fill);
-  void count_mapped(std::int64_t bytes) { mapped_bytes_ += bytes; }
+  // Notes a weight that is read where the file is mapped; one that several operators share counts once.
+  void count_mapped(const WeightEntry& entry);
 
   void problem(std::string sentence);
   void operation(OperatorPlan operation) { operators_.push_back(std::move(operation)); }
@@ -88,7 +90,7 @@ class Binder {
   void finish() const;
 
   std::int64_t reserved_bytes() const { return reserved_bytes_; }
-  std::int64_t mapped_bytes() const { return mapped_bytes_; }
+  std::int64_t mapped_bytes() const;
   const std::vector<OperatorPlan>& operators() const { return operators_; }
   // Fills the weight buffer; `progress` hears of bytes written.
   void fill(Stream& stream, std::byte* weight_buffer, const std::function<void(std::int64_t)>& progress) const;
@@ -107,7 +109,8 @@ class Binder {
   ComputeMode compute_;
   bool all_f32_ = false;
   std::vector<Reservation> reservations_;
-  std::int64_t reserved_bytes_ = 0, mapped_bytes_ = 0;
+  std::int64_t reserved_bytes_ = 0;
+  std::set<const WeightEntry*> mapped_;
   std::vector<OperatorPlan> operators_;
   std::vector<std::string> problems_;
 };

@@ -81,7 +81,7 @@ void ForwardPass::bind_embeddings() {
   token_embedding_ = tensor_of(*entry, device);
   embedding_gather_ = gather_kernel(entry->format, "embedding_gather");
   row_gather_ = gather_kernel(Format::kF32, "row_gather");
-  binder_.count_mapped(static_cast<std::int64_t>(entry->bytes.size()));
+  binder_.count_mapped(*entry);
   binder_.operation({"embedding_gather", std::string(embedding_gather_.name()), std::string(traits(entry->format).name),
                      format_bytes(entry->format, spec_.width)});
   if (!spec_.learned_positions) return;
@@ -101,7 +101,7 @@ void ForwardPass::bind_embeddings() {
     binder_.problem(fmt::format("{} has no kernel for operator 'position_add' with {} weights", device.to_string(),
                                 traits(entry->format).name));
   }
-  binder_.count_mapped(static_cast<std::int64_t>(entry->bytes.size()));
+  binder_.count_mapped(*entry);
   binder_.operation({"position_add", std::string(position_add_.name()), std::string(traits(entry->format).name),
                      format_bytes(entry->format, spec_.width)});
 }

@@ -145,7 +145,7 @@ void Linear::bind_weight(Binder& binder, const std::string& name, const WeightEn
     weight_place_ = binder.reserve(kernel_.packed_bytes(out_, in_),
                                    [=](Stream& stream, std::byte* to) { pack(stream, data, out_count, in_count, to); });
   } else {
-    binder.count_mapped(bytes);
+    binder.count_mapped(entry);
     weight_place_ = WeightPlace::mapped(data);
   }
 }

@@ -84,8 +84,9 @@ std::optional<double> parse_float(std::string_view text) {
   return negative ? -number : number;
 }
 
-Value filter_int(Interpreter&, const Value& subject, const Arguments& arguments) {
+Value filter_int(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   const BoundArguments bound("int", arguments, {"default", "base"});
+  interpreter.charge(subject.weight() * kScanCost);
   if (subject.is_undefined()) fail(subject.hint());
   if (const auto integer = subject.as_integer()) return Value(*integer);
   if (subject.kind() == Value::Kind::kFloat && !std::isnan(subject.number())) return Value(truncated(subject.number()));
@@ -98,8 +99,9 @@ Value filter_int(Interpreter&, const Value& subject, const Arguments& arguments)
   return bound.value_or(0, Value(std::int64_t{0}));
 }
 
-Value filter_float(Interpreter&, const Value& subject, const Arguments& arguments) {
+Value filter_float(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   const BoundArguments bound("float", arguments, {"default"});
+  interpreter.charge(subject.weight() * kScanCost);
   if (subject.is_undefined()) fail(subject.hint());
   if (const auto number = subject.as_number()) return Value(*number);
   if (subject.is_string()) {

@@ -17,7 +17,7 @@ namespace {
 
 // The subject as a string, still Markup if it is.
 Value soft_text(Interpreter& interpreter, const Value& subject) {
-  interpreter.charge(subject.weight());
+  interpreter.charge(subject.weight() * kScanCost);
   return subject.is_string() ? subject : Value(to_text(subject));
 }
 
@@ -101,7 +101,7 @@ Value filter_indent(Interpreter& interpreter, const Value& subject, const Argume
     indention.assign(static_cast<std::size_t>(std::max<std::int64_t>(width, 0)), ' ');
   }
   const bool blank = bound.flag_or(2, false);
-  interpreter.charge(text.size());
+  interpreter.charge(text.size() * kScanCost);
   std::string out = bound.flag_or(1, false) ? indention : "";
   bool first = true;
   for (const std::string& line : split_lines(text + "\n", false)) {
@@ -114,10 +114,11 @@ Value filter_indent(Interpreter& interpreter, const Value& subject, const Argume
   return Value(std::move(out), subject.is_markup());
 }
 
-Value filter_truncate(Interpreter&, const Value& subject, const Arguments& arguments) {
+Value filter_truncate(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   const BoundArguments bound("truncate", arguments, {"length", "killwords", "end", "leeway"});
   if (subject.is_undefined()) return subject;
   const std::string& text = expect_text(subject);
+  interpreter.charge(text.size());
   const std::string end = bound[2] != nullptr ? bound.text(2) : "...";
   const std::int64_t length = bound.integer_or(0, 255);
   const std::int64_t leeway = bound.given(3) != nullptr ? bound.integer_or(3, 5) : 5;
@@ -219,7 +220,7 @@ std::string query_quoted(std::string_view text) {
 
 Value filter_urlencode(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   expect_no_arguments("urlencode", arguments);
-  interpreter.charge(subject.weight() * 3);
+  interpreter.charge(subject.weight() * 3 * kScanCost);
   if (subject.is_string() || !(subject.is_sequence() || subject.is_dict() || subject.is_object())) {
     return Value(url_quoted(to_text(subject), true));
   }
@@ -275,7 +276,7 @@ Value filter_tojson(Interpreter& interpreter, const Value& subject, const Argume
     style.item_separator = expect_text(parts[0]);
     style.key_separator = expect_text(parts[1]);
   }
-  interpreter.charge(subject.weight());
+  interpreter.charge(subject.weight() * kScanCost);
   return Value(to_json(subject, style));
 }
 

@@ -74,7 +74,7 @@ Value make_namespace(Interpreter& interpreter, const Arguments& arguments) {
   interpreter.keep(object);
   const Dict attributes = dict_from(interpreter, arguments);
   for (const auto& [key, value] : attributes.entries()) {
-    if (key.is_string()) object->set(key.bytes(), value);
+    if (key.is_string()) object->set(interpreter, key.bytes(), value);
   }
   return Value(object);
 }

@@ -14,13 +14,19 @@
 namespace hearth::jinja {
 namespace {
 
+// A scope with more variables than this gets an index.
+constexpr std::size_t kSmallScope = 16;
+// Characters of a name that a message repeats.
+constexpr std::size_t kNameShownMax = 100;
+
 std::string described(const Value& object) { return object.is_none() ? "None" : object.type_name() + " object"; }
 
 }  // namespace
 
 std::string missing_attribute(const Value& object, std::string_view name) {
-  return object.is_none() ? fmt::format("None has no attribute {}", quoted(name))
-                          : fmt::format("'{}' has no attribute {}", described(object), quoted(name));
+  const std::string shown = quoted(name.substr(0, byte_offset(name.substr(0, 4 * kNameShownMax), kNameShownMax)));
+  return object.is_none() ? fmt::format("None has no attribute {}", shown)
+                          : fmt::format("'{}' has no attribute {}", described(object), shown);
 }
 
 std::string missing_element(const Value& object, const Value& key) {
@@ -31,21 +37,34 @@ std::string missing_element(const Value& object, const Value& key) {
 
 const Value* Scope::find(NameId name) const {
   for (const Scope* scope = this; scope != nullptr; scope = scope->parent_.get()) {
-    for (const auto& [id, value] : scope->variables_) {
-      if (id == name) return &value;
-    }
+    const std::size_t position = scope->locate(name);
+    if (position < scope->variables_.size()) return &scope->variables_[position].second;
   }
   return nullptr;
 }
 
+std::size_t Scope::locate(NameId name) const {
+  if (variables_.size() > kSmallScope) {
+    const auto found = index_.find(name);
+    return found == index_.end() ? variables_.size() : found->second;
+  }
+  const auto found =
+      std::find_if(variables_.begin(), variables_.end(), [&](const auto& variable) { return variable.first == name; });
+  return static_cast<std::size_t>(found - variables_.begin());
+}
+
 void Scope::set(NameId name, Value value) {
-  for (auto& [id, current] : variables_) {
-    if (id == name) {
-      current = std::move(value);
-      return;
-    }
+  const std::size_t position = locate(name);
+  if (position < variables_.size()) {
+    variables_[position].second = std::move(value);
+    return;
   }
   variables_.emplace_back(name, std::move(value));
+  if (variables_.size() == kSmallScope + 1) {
+    for (std::size_t i = 0; i < variables_.size(); ++i) index_.emplace(variables_[i].first, i);
+  } else if (variables_.size() > kSmallScope) {
+    index_.emplace(name, variables_.size() - 1);
+  }
 }
 
 Interpreter::Interpreter(const Program& program, const boost::json::object& context, Clock clock)
@@ -149,7 +168,7 @@ void Interpreter::assign_attribute(const Target& target, const Value& value) {
   const auto object = lookup(target.name).object_as<Namespace>();
   if (!object) fail("cannot assign attribute on non-namespace object");
   charge(kElementWeight);
-  object->set(target.attribute, value);
+  object->set(*this, target.attribute, value);
 }
 
 std::optional<Value> Interpreter::own_attribute(const Value& object, std::string_view name) {
@@ -255,7 +274,7 @@ bool Interpreter::equal(const Value& left, const Value& right) {
 }
 
 std::string Interpreter::text(const Value& value) {
-  charge(value.weight());
+  charge(value.is_string() ? value.weight() : value.weight() * kScanCost);
   return to_text(value);
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,8 @@ using Clock = std::function<std::tm()>;
 // template make about a gigabyte of text, or take some sixty million steps: seconds, not minutes.
 inline constexpr std::size_t kWorkMax = std::size_t{1} << 30;
 inline constexpr std::size_t kStepCost = 16;
+// Looking at each character costs more than copying it.
+inline constexpr std::size_t kScanCost = 8;
 // Recursion of the tree walk, macros and recursive loops included.
 inline constexpr std::size_t kCallDepthMax = 600;
 inline constexpr std::size_t kOutputBytesMax = kTextBytesMax;
@@ -42,11 +45,17 @@ class Scope : public Collectable {
   explicit Scope(std::shared_ptr<Scope> parent) : parent_(std::move(parent)) {}
   const Value* find(NameId name) const;  // here or further out; null if nowhere
   void set(NameId name, Value value);
-  void clear() override { variables_.clear(); }
+  void clear() override {
+    variables_.clear();
+    index_.clear();
+  }
 
  private:
+  std::size_t locate(NameId name) const;  // variables_.size() if it is not here
+
   std::shared_ptr<Scope> parent_;
   std::vector<std::pair<NameId, Value>> variables_;
+  std::unordered_map<NameId, std::size_t> index_;  // kept once there are many
 };
 
 class Interpreter {

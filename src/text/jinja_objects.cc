@@ -12,22 +12,24 @@
 namespace hearth::jinja {
 
 Value BoundMethod::call(Interpreter& interpreter, const Arguments& arguments) {
-  interpreter.charge(self_.is_string() ? self_.bytes().size() : kStepCost);
+  interpreter.charge(self_.is_string() ? self_.bytes().size() * kScanCost : kStepCost);
   for (const Value& argument : arguments.positional) {
-    if (argument.is_string()) interpreter.charge(argument.bytes().size());
+    if (argument.is_string()) interpreter.charge(argument.bytes().size() * 2 * kScanCost);
   }
   Value result = method_.function(interpreter, self_, arguments);
   return self_.is_markup() && result.is_string() ? Value(result.bytes(), true) : result;
 }
 
-std::optional<Value> Namespace::attribute(Interpreter&, std::string_view name) {
+std::optional<Value> Namespace::attribute(Interpreter& interpreter, std::string_view name) {
+  interpreter.charge(attributes_.size());
   for (const auto& [key, value] : attributes_) {
     if (key == name) return value;
   }
   return std::nullopt;
 }
 
-void Namespace::set(std::string_view name, Value value) {
+void Namespace::set(Interpreter& interpreter, std::string_view name, Value value) {
+  interpreter.charge(attributes_.size());
   for (auto& [key, current] : attributes_) {
     if (key == name) {
       current = std::move(value);

@@ -61,7 +61,7 @@ class Namespace : public Object, public Collectable {
  public:
   std::string type_name() const override { return "Namespace"; }
   std::optional<Value> attribute(Interpreter& interpreter, std::string_view name) override;
-  void set(std::string_view name, Value value);
+  void set(Interpreter& interpreter, std::string_view name, Value value);
   void clear() override { attributes_.clear(); }
 
  private:

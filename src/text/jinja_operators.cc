@@ -240,7 +240,7 @@ Value arithmetic(Interpreter& interpreter, BinaryOperator op, const Value& left,
     }
   }
   if (op == BinaryOperator::kModulo && left.is_string()) {
-    interpreter.charge(left.weight() + right.weight());
+    interpreter.charge((left.weight() + right.weight()) * kScanCost);
     return percent_format(left, right);
   }
   fail_operands(op, left, right);
@@ -332,7 +332,7 @@ Value slice(Interpreter& interpreter, const Value& object, const Value& start, c
                                                          : nullptr;
   if (items != nullptr) {
     const SliceRange range = slice_range(items->size(), start, stop, step);
-    interpreter.charge(range.count * kElementWeight);
+    interpreter.charge(range.count * kElementWeight / 2);
     std::vector<Value> taken;
     for (std::size_t i = 0; i < range.count; ++i) {
       taken.push_back((*items)[static_cast<std::size_t>(range.start + static_cast<Integer>(i) * range.step)]);
@@ -342,7 +342,7 @@ Value slice(Interpreter& interpreter, const Value& object, const Value& start, c
   }
   if (!object.is_string()) fail(fmt::format("'{}' object cannot be sliced", object.type_name()));
   const Text& text = object.text();
-  interpreter.charge(text.bytes.size());
+  interpreter.charge(text.bytes.size() * (step.is_none() ? 1 : kScanCost));
   const SliceRange range = slice_range(text.length, start, stop, step);
   if (range.step == 1) {
     const std::size_t begin = byte_offset(text.bytes, static_cast<std::size_t>(range.start));

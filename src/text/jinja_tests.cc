@@ -99,11 +99,13 @@ bool test_in(Interpreter& interpreter, const Value& subject, const Arguments& ar
 
 bool test_lower(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   expect_no_arguments("lower", arguments);
+  interpreter.charge(subject.weight() * kScanCost);
   return is_lower_text(interpreter.text(subject));
 }
 
 bool test_upper(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   expect_no_arguments("upper", arguments);
+  interpreter.charge(subject.weight() * kScanCost);
   return is_upper_text(interpreter.text(subject));
 }
 

@@ -260,7 +260,8 @@ TEST(ModelSource, DataIsAlignedWhateverTheFileDoes) {
   folder.write("config.json", "{}");
   for (int spaces = 0; spaces < 8; ++spaces) {
     const std::string header =
-        R"({"f":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"h":{"dtype":"F16","shape":[1],"data_offsets":[4,6]}})" +
+        R"({"f":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+        R"("h":{"dtype":"F16","shape":[1],"data_offsets":[4,6]}})" +
         std::string(static_cast<std::size_t>(spaces), ' ');
     folder.write("model.safetensors", FileBytes().string(header).put(2.5F).put(std::uint16_t{77}).text());
     const std::unique_ptr<ModelSource> source = ModelSource::open(folder.path());

@@ -69,7 +69,8 @@ def gguf_files():
     yield "deep", b"GGUF" + u32(3) + u64(0) + u64(1) + string("k") + u32(ARRAY) + (u32(ARRAY) + u64(1)) * 40
     yield "vocabulary", gguf(vocabulary)
     yield "tensor", gguf(vocabulary, [f32], bytes(24))
-    yield "formats", gguf([], [tensor("q4_0", [32], 2, 0), tensor("q8_0", [32, 1], 8, 32), tensor("q4_k", [256], 12, 96),
+    yield "formats", gguf([], [tensor("q4_0", [32], 2, 0),
+                               tensor("q8_0", [32, 1], 8, 32), tensor("q4_k", [256], 12, 96),
                                tensor("i32", [2], 26, 256), tensor("f16", [0, 3], 1, 288)], bytes(320))
     yield "alignment", gguf([entry("general.alignment", U32, 64)], [f32], bytes(24), alignment=64)
     yield "alignment_0", gguf([entry("general.alignment", U32, 0)], [f32], bytes(24))
@@ -122,14 +123,17 @@ def safetensors_files():
 def json_files():
     config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "rms_norm_eps": 1e-6,
               "tie_word_embeddings": False, "rope_scaling": None, "rope_parameters": {"rope_theta": 10000.0}}
-    index = {"metadata": {"total_size": 8}, "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "x.safetensors"}}
+    index = {"metadata": {"total_size": 8},
+             "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "x.safetensors"}}
     yield "empty", b""
     yield "object", b"{}"
     yield "array", b"[1, 2]"
     yield "config", json.dumps(config, indent=2).encode()
-    yield "literals", json.dumps({"limits": [float("inf"), -float("inf"), float("nan")], "t": "NaN \" Infinity"}).encode()
+    limits = [float("inf"), -float("inf"), float("nan")]
+    yield "literals", json.dumps({"limits": limits, "t": "NaN \" Infinity"}).encode()
     yield "literals_broken", b'{"a":NaN,"b":Infinity,"c":-NaN,"d":"Infinity'
-    yield "numbers", b'{"a":[0,-0,1e999,1E-999,18446744073709551615,-9223372036854775808,123456789012345678901234567890]}'
+    yield "numbers", (b'{"a":[0,-0,1e999,1E-999,18446744073709551615,-9223372036854775808,'
+                      b'123456789012345678901234567890]}')
     yield "strings", b'{"\\u00e9\\ud83d\\ude00":"\\"\\\\\\/\\b\\f\\n\\r\\t","\xf0\x9f\x98\x80":"\xc3\xa9"}'
     yield "surrogate", b'{"a":"\\ud800"}'
     yield "not_utf8", b'{"a":"\xed\xa0\x80"}'
