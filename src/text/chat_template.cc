@@ -22,7 +22,9 @@ struct Sources {
   std::optional<std::string> tool_use;
 };
 
-std::string_view view(const boost::json::string& text) { return {text.data(), text.size()}; }
+std::string_view view(const boost::json::string& text) {
+  return {text.data(), text.size()};
+}
 
 // tokenizer_config.json holds one template, or a list of {name, template}.
 Sources named_sources(const boost::json::value& entry) {
@@ -95,8 +97,8 @@ std::optional<ChatTemplate> ChatTemplate::from_source(const ModelSource& model) 
   if (!sources.standard) return std::nullopt;
   ChatTemplate result(*sources.standard);
   if (sources.tool_use) {
-    result.programs_ = std::make_unique<Programs>(
-        Programs{parse_checked(*sources.standard), parse_checked(*sources.tool_use)});
+    result.programs_ =
+        std::make_unique<Programs>(Programs{parse_checked(*sources.standard), parse_checked(*sources.tool_use)});
   }
   return result;
 }
@@ -106,6 +108,8 @@ std::string ChatTemplate::render(const boost::json::object& context, const Clock
   return jinja::Interpreter(tool_use ? *programs_->tool_use : programs_->standard, context, clock).run();
 }
 
-std::string ChatTemplate::render(const boost::json::object& context) const { return render(context, local_time); }
+std::string ChatTemplate::render(const boost::json::object& context) const {
+  return render(context, local_time);
+}
 
 }  // namespace hearth

@@ -29,7 +29,8 @@ BoundArguments::BoundArguments(std::string_view function, const Arguments& argum
   for (std::size_t i = 0; i < required; ++i) {
     if (values_[i] == nullptr) {
       const std::string_view name = parameters.begin()[i];
-      fail(fmt::format("{}() misses its argument {}{}", function, i + 1, name.empty() ? "" : fmt::format(" ({})", name)));
+      fail(fmt::format("{}() misses its argument {}{}", function, i + 1,
+                       name.empty() ? "" : fmt::format(" ({})", name)));
     }
   }
 }

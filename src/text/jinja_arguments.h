@@ -37,6 +37,8 @@ class BoundArguments {
 void expect_no_arguments(std::string_view function, const Arguments& arguments);
 
 // A count as a value.
-inline Value count_value(std::size_t count) { return Value(static_cast<std::int64_t>(count)); }
+inline Value count_value(std::size_t count) {
+  return Value(static_cast<std::int64_t>(count));
+}
 
 }  // namespace hearth::jinja

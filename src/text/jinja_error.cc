@@ -16,8 +16,12 @@ std::string describe(const std::string& message, int line) {
 TemplateError::TemplateError(Kind kind, std::string message, int line)
     : InvalidInput(describe(message, line)), kind_(kind), line_(line), message_(std::move(message)) {}
 
-void fail(std::string message) { throw TemplateError(TemplateError::Kind::kRuntime, std::move(message)); }
+void fail(std::string message) {
+  throw TemplateError(TemplateError::Kind::kRuntime, std::move(message));
+}
 
-void fail_limit(std::string message) { throw TemplateError(TemplateError::Kind::kLimit, std::move(message)); }
+void fail_limit(std::string message) {
+  throw TemplateError(TemplateError::Kind::kLimit, std::move(message));
+}
 
 }  // namespace hearth::jinja

@@ -11,9 +11,13 @@
 
 namespace hearth::jinja {
 
-Value Constant::evaluate(Interpreter&) const { return value_; }
+Value Constant::evaluate(Interpreter&) const {
+  return value_;
+}
 
-Value Name::evaluate(Interpreter& interpreter) const { return interpreter.lookup(name_); }
+Value Name::evaluate(Interpreter& interpreter) const {
+  return interpreter.lookup(name_);
+}
 
 Value SequenceLiteral::evaluate(Interpreter& interpreter) const {
   interpreter.charge(items_.size() * kElementWeight);

@@ -37,9 +37,11 @@ Flow For::execute(Interpreter& interpreter) const {
 
 Flow For::run(Interpreter& interpreter, const Value& iterable, std::size_t recursion) const {
   const std::shared_ptr<Scope> outer = interpreter.scope();
-  if (parts_.recursive) interpreter.keep(outer);
+  // Only these loops come back to the scope around them, and may outlive it.
+  const bool needs_scope = parts_.recursive || parts_.filter != nullptr;
+  if (needs_scope) interpreter.keep(outer);
   auto loop = std::make_shared<LoopObject>(*this, interpreter.iterate(iterable), parts_.filter != nullptr, recursion,
-                                           outer);
+                                           needs_scope ? outer : nullptr);
   bool any = false;
   while (loop->advance(interpreter)) {
     any = true;

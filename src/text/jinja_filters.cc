@@ -186,13 +186,17 @@ Value filter_filesizeformat(Interpreter&, const Value& subject, const Arguments&
 }
 
 constexpr FilterEntry kFilters[] = {
-    {"int", filter_int},       {"float", filter_float}, {"abs", filter_abs},   {"round", filter_round},
-    {"default", filter_default}, {"d", filter_default}, {"attr", filter_attr}, {"filesizeformat", filter_filesizeformat},
+    {"int", filter_int},         {"float", filter_float},
+    {"abs", filter_abs},         {"round", filter_round},
+    {"default", filter_default}, {"d", filter_default},
+    {"attr", filter_attr},       {"filesizeformat", filter_filesizeformat},
 };
 
 }  // namespace
 
-std::span<const FilterEntry> number_filters() { return kFilters; }
+std::span<const FilterEntry> number_filters() {
+  return kFilters;
+}
 
 AttributePath::AttributePath(const Value& path) {
   if (!path.is_string()) {
@@ -205,8 +209,7 @@ AttributePath::AttributePath(const Value& path) {
     const std::string_view part = rest.substr(0, dot);
     std::int64_t index = 0;
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), index);
-    const bool is_index =
-        !part.empty() && part[0] != '-' && error == std::errc{} && end == part.data() + part.size();
+    const bool is_index = !part.empty() && part[0] != '-' && error == std::errc{} && end == part.data() + part.size();
     parts_.push_back(is_index ? Value(index) : Value(part));
     if (dot == rest.size()) break;
     rest.remove_prefix(dot + 1);
@@ -223,7 +226,9 @@ Value AttributePath::get(Interpreter& interpreter, const Value& item, const Valu
   return value;
 }
 
-Value case_folded(const Value& value) { return value.is_string() ? Value(to_lower(value.bytes())) : value; }
+Value case_folded(const Value& value) {
+  return value.is_string() ? Value(to_lower(value.bytes())) : value;
+}
 
 Filter find_filter(std::string_view name) {
   for (const auto& table : {string_filters(), sequence_filters(), selection_filters(), number_filters()}) {

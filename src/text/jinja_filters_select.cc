@@ -92,9 +92,8 @@ void select_into(std::vector<Value>& kept, Interpreter& interpreter, const Value
 
 Value selected(Interpreter& interpreter, const Value& subject, const Arguments& arguments, bool by_attribute,
                bool wanted) {
-  return Generator::from([&](std::vector<Value>& kept) {
-    select_into(kept, interpreter, subject, arguments, by_attribute, wanted);
-  });
+  return Generator::from(
+      [&](std::vector<Value>& kept) { select_into(kept, interpreter, subject, arguments, by_attribute, wanted); });
 }
 
 Value filter_select(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
@@ -123,6 +122,8 @@ constexpr FilterEntry kFilters[] = {
 
 }  // namespace
 
-std::span<const FilterEntry> selection_filters() { return kFilters; }
+std::span<const FilterEntry> selection_filters() {
+  return kFilters;
+}
 
 }  // namespace hearth::jinja

@@ -210,8 +210,7 @@ Value filter_groupby(Interpreter& interpreter, const Value& subject, const Argum
     for (; end < order.size() && interpreter.equal(keys[order[end]], keys[order[begin]]); ++end) {
       members.push_back(items[order[end]]);
     }
-    groups.push_back(
-        Value::sequence(Sequence::Kind::kGroup, {names[order[begin]], Value::list(std::move(members))}));
+    groups.push_back(Value::sequence(Sequence::Kind::kGroup, {names[order[begin]], Value::list(std::move(members))}));
     begin = end;
   }
   return Value::list(std::move(groups));
@@ -299,27 +298,17 @@ Value filter_max(Interpreter& interpreter, const Value& subject, const Arguments
 }
 
 constexpr FilterEntry kFilters[] = {
-    {"length", filter_length},
-    {"count", filter_length},
-    {"first", filter_first},
-    {"last", filter_last},
-    {"list", filter_list},
-    {"reverse", filter_reverse},
-    {"items", filter_items},
-    {"join", filter_join},
-    {"sort", filter_sort},
-    {"dictsort", filter_dictsort},
-    {"unique", filter_unique},
-    {"groupby", filter_groupby},
-    {"batch", filter_batch},
-    {"slice", filter_slice},
-    {"sum", filter_sum},
-    {"min", filter_min},
+    {"length", filter_length}, {"count", filter_length},      {"first", filter_first},   {"last", filter_last},
+    {"list", filter_list},     {"reverse", filter_reverse},   {"items", filter_items},   {"join", filter_join},
+    {"sort", filter_sort},     {"dictsort", filter_dictsort}, {"unique", filter_unique}, {"groupby", filter_groupby},
+    {"batch", filter_batch},   {"slice", filter_slice},       {"sum", filter_sum},       {"min", filter_min},
     {"max", filter_max},
 };
 
 }  // namespace
 
-std::span<const FilterEntry> sequence_filters() { return kFilters; }
+std::span<const FilterEntry> sequence_filters() {
+  return kFilters;
+}
 
 }  // namespace hearth::jinja

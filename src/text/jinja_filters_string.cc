@@ -266,8 +266,8 @@ Value filter_tojson(Interpreter& interpreter, const Value& subject, const Argume
   if (const Value* indent = bound.given(1)) {
     const std::int64_t width = indent->is_string() ? 0 : bound.integer_or(1, 0);
     if (width > 1024) fail_limit("tojson got too great an indent");
-    style.indent =
-        indent->is_string() ? indent->bytes() : std::string(static_cast<std::size_t>(std::max<std::int64_t>(width, 0)), ' ');
+    style.indent = indent->is_string() ? indent->bytes()
+                                       : std::string(static_cast<std::size_t>(std::max<std::int64_t>(width, 0)), ' ');
     style.item_separator = ",";
   }
   if (const Value* separators = bound.given(2)) {
@@ -305,6 +305,8 @@ constexpr FilterEntry kFilters[] = {
 
 }  // namespace
 
-std::span<const FilterEntry> string_filters() { return kFilters; }
+std::span<const FilterEntry> string_filters() {
+  return kFilters;
+}
 
 }  // namespace hearth::jinja

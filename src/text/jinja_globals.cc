@@ -35,11 +35,11 @@ Value range(Interpreter& interpreter, const Arguments& arguments) {
   std::vector<Value> items;
   items.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) {
-    items.emplace_back(static_cast<std::int64_t>(static_cast<std::uint64_t>(start) +
-                                                 i * static_cast<std::uint64_t>(step)));
+    items.emplace_back(
+        static_cast<std::int64_t>(static_cast<std::uint64_t>(start) + i * static_cast<std::uint64_t>(step)));
   }
-  std::string repr = step == 1 ? fmt::format("range({}, {})", start, stop)
-                               : fmt::format("range({}, {}, {})", start, stop, step);
+  std::string repr =
+      step == 1 ? fmt::format("range({}, {})", start, stop) : fmt::format("range({}, {}, {})", start, stop, step);
   return Value(std::make_shared<View>(View::Kind::kRange, std::move(items), std::move(repr)));
 }
 

@@ -19,7 +19,9 @@ constexpr std::size_t kSmallScope = 16;
 // Characters of a name that a message repeats.
 constexpr std::size_t kNameShownMax = 100;
 
-std::string described(const Value& object) { return object.is_none() ? "None" : object.type_name() + " object"; }
+std::string described(const Value& object) {
+  return object.is_none() ? "None" : object.type_name() + " object";
+}
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 // A template's text as tokens, with Jinja's whitespace rules applied the way chat templates expect them: a newline
-// after a block tag is dropped (trim_blocks), so is indentation before one (lstrip_blocks), and the text's last newline.
+// after a block tag is dropped (trim_blocks), so is indentation before one (lstrip_blocks), and the text's last
+// newline.
 #pragma once
 
 #include <cstdint>

@@ -79,8 +79,10 @@ TEST(JinjaLimits, WorkAndMemoryEnd) {
       "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
       "{% set ns = namespace(x='aaaaaaaa') %}{% for a in range(100) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
       "{% set ns = namespace(x=[1]) %}{% for a in range(100) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
-      "{% set ns = namespace(x='a') %}{% for a in range(100) %}{% set ns.x = ns.x|replace('a', 'aaaaaaaa') %}{% endfor %}",
-      "{% set ns = namespace(x=['a']) %}{% for a in range(100) %}{% set ns.x = [ns.x, ns.x, ns.x] %}{% endfor %}{{ ns.x }}",
+      "{% set ns = namespace(x='a') %}{% for a in range(100) %}{% set ns.x = ns.x|replace('a', 'aaaaaaaa') %}{% endfor "
+      "%}",
+      "{% set ns = namespace(x=['a']) %}{% for a in range(100) %}{% set ns.x = [ns.x, ns.x, ns.x] %}{% endfor %}{{ "
+      "ns.x }}",
       "{{ 'a' * 10 ** 12 }}",
       "{{ [1] * 10 ** 12 }}",
       "{{ 'a'.center(10 ** 12) }}",
@@ -97,8 +99,8 @@ TEST(JinjaLimits, WorkAndMemoryEnd) {
   }
 }
 
-// Values that refer to older values, a hundred thousand times over, or to themselves: neither may overflow the stack when
-// they are used or freed, nor leak.
+// Values that refer to older values, a hundred thousand times over, or to themselves: neither may overflow the stack
+// when they are used or freed, nor leak.
 TEST(JinjaLimits, ChainsAndCyclesOfValuesAreFreed) {
   const std::vector<std::string_view> steps = {
       "{% set ns.x = [ns.x] %}",
@@ -108,6 +110,8 @@ TEST(JinjaLimits, ChainsAndCyclesOfValuesAreFreed) {
       "{% set ns.x = [ns.x]|select %}",
       "{% for i in [ns.x] %}{% set ns.x = loop %}{% endfor %}",
       "{% set old = ns.x %}{% for i in [1] recursive %}{% set ns.x = loop %}{% endfor %}",
+      "{% set old = ns.x %}{% for i in [1] %}{% set ns.x = loop %}{% endfor %}",
+      "{% set old = ns.x %}{% for i in [1] if i %}{% set ns.x = loop %}{% endfor %}",
       "{% set old = ns.x %}{% macro m() %}{{ old }}{% endmacro %}{% set ns.x = m %}",
       "{% set ns.x = loop %}{{ loop.changed(loop) }}",
   };
@@ -126,19 +130,29 @@ TEST(JinjaLimits, ChainsAndCyclesOfValuesAreFreed) {
 
 constexpr std::string_view kSeeds[] = {
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m.content|trim + '<|im_end|>' }}{% endfor %}",
-    "{% set ns = namespace(a=[], b='') %}{% for i in range(5) %}{% set ns.a = ns.a + [i ** 2 // 3] %}{% endfor %}{{ ns.a }}",
-    "{% macro m(a, b={'x': [1, 2.5e3, none]}) -%} {{ a }}{{ b|tojson(indent=2) }}{{ varargs }} {%- endmacro %}{{ m(1, 2, 3) }}",
-    "{%- if messages[0].role == 'system' and x is not defined %}{{ messages[1:]|length }}{% else %}{{ 'é'.upper() }}{% endif -%}",
+    "{% set ns = namespace(a=[], b='') %}{% for i in range(5) %}{% set ns.a = ns.a + [i ** 2 // 3] %}{% endfor %}{{ "
+    "ns.a }}",
+    "{% macro m(a, b={'x': [1, 2.5e3, none]}) -%} {{ a }}{{ b|tojson(indent=2) }}{{ varargs }} {%- endmacro %}{{ m(1, "
+    "2, 3) }}",
+    "{%- if messages[0].role == 'system' and x is not defined %}{{ messages[1:]|length }}{% else %}{{ 'é'.upper() }}{% "
+    "endif -%}",
     "{{ '%5.2f|%s' % (1.5, 'a') }}{{ '{:>8}{!r}'.format('x', 'y') }}{{ 'a,b'.split(',')|map('upper')|join('-') }}",
     "{# c #}{% raw %}{{ x }}{% endraw %}{% filter indent(2) %}a\nb{% endfilter %}{% call(q) m() %}{{ q }}{% endcall %}",
     "{{ messages|selectattr('role', 'eq', 'user')|map(attribute='content')|first|default('x', true) }}{{ 'a'[::-1] }}",
-    "{% for k, v in {'a': 1}|dictsort recursive %}{{ loop.index }}{{ loop.cycle('x', 'y') }}{{ strftime_now('%Y') }}{% endfor %}",
+    "{% for k, v in {'a': 1}|dictsort recursive %}{{ loop.index }}{{ loop.cycle('x', 'y') }}{{ strftime_now('%Y') }}{% "
+    "endfor %}",
 };
 
 constexpr std::string_view kFragments[] = {
-    "{{", "}}", "{%", "%}", "{#", "#}", "-", "+", "(", ")", "[", "]", "{", "}", "|", ".", ",", ":", "'", "\"", "\\", "~", "**",
-    "//", "%", " is ", " in ", " not ", " if ", " else ", "endfor", "endif", "loop", "range(9)", "messages", "9223372036854775807",
-    "-1", "1e308", "0", "é", "\n", " recursive ", "|list", "|sort", "|tojson", ".items()", "[::-1]", "caller()", "namespace()",
+    "{{",          "}}",    "{%",      "%}",       "{#",       "#}",
+    "-",           "+",     "(",       ")",        "[",        "]",
+    "{",           "}",     "|",       ".",        ",",        ":",
+    "'",           "\"",    "\\",      "~",        "**",       "//",
+    "%",           " is ",  " in ",    " not ",    " if ",     " else ",
+    "endfor",      "endif", "loop",    "range(9)", "messages", "9223372036854775807",
+    "-1",          "1e308", "0",       "é",        "\n",       " recursive ",
+    "|list",       "|sort", "|tojson", ".items()", "[::-1]",   "caller()",
+    "namespace()",
 };
 
 std::string mutated(std::mt19937_64& random) {

@@ -109,7 +109,7 @@ Value cycler_reset(Interpreter&, const Value& self, const Arguments& arguments) 
 
 // A null function: the method exists and the sandbox refuses it, as it would change the object.
 constexpr Method kListMethods[] = {
-    {"index", sequence_index}, {"count", sequence_count}, {"copy", copy_self}, {"append", nullptr},
+    {"index", sequence_index}, {"count", sequence_count}, {"copy", copy_self},  {"append", nullptr},
     {"clear", nullptr},        {"pop", nullptr},          {"reverse", nullptr}, {"insert", nullptr},
     {"sort", nullptr},         {"extend", nullptr},       {"remove", nullptr},
 };
@@ -117,8 +117,8 @@ constexpr Method kListMethods[] = {
 constexpr Method kTupleMethods[] = {{"index", sequence_index}, {"count", sequence_count}};
 
 constexpr Method kDictMethods[] = {
-    {"get", dict_get},   {"keys", dict_keys},          {"values", dict_values},    {"items", dict_items},
-    {"copy", copy_self}, {"fromkeys", dict_fromkeys},  {"clear", nullptr},         {"pop", nullptr},
+    {"get", dict_get},    {"keys", dict_keys},         {"values", dict_values}, {"items", dict_items},
+    {"copy", copy_self},  {"fromkeys", dict_fromkeys}, {"clear", nullptr},      {"pop", nullptr},
     {"popitem", nullptr}, {"setdefault", nullptr},     {"update", nullptr},
 };
 

@@ -97,7 +97,9 @@ Value match_affix(const Value& self, const Arguments& arguments, std::string_vie
   return Value(false);
 }
 
-bool has_prefix(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+bool has_prefix(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
 
 bool has_suffix(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
@@ -234,7 +236,8 @@ Value str_splitlines(Interpreter& interpreter, const Value& self, const Argument
   return Value::list(std::move(items));
 }
 
-Value partition_with(Interpreter& interpreter, const Value& self, const Arguments& arguments, std::string_view method, bool from_right) {
+Value partition_with(Interpreter& interpreter, const Value& self, const Arguments& arguments, std::string_view method,
+                     bool from_right) {
   const BoundArguments bound(method, arguments, {""}, 1);
   const std::string& separator = bound.text(0);
   if (separator.empty()) fail("empty separator");
@@ -310,7 +313,9 @@ Value str_capitalize(Interpreter&, const Value& self, const Arguments& arguments
   return mapped(self, arguments, "capitalize", capitalized);
 }
 
-bool is_cased(char32_t c) { return is_lower(c) || is_upper(c) || is_title(c); }
+bool is_cased(char32_t c) {
+  return is_lower(c) || is_upper(c) || is_title(c);
+}
 
 Value str_title(Interpreter&, const Value& self, const Arguments& arguments) {
   return mapped(self, arguments, "title", [](std::string_view text) {
@@ -505,7 +510,9 @@ constexpr Method kStringMethods[] = {
 
 }  // namespace
 
-std::span<const Method> string_methods() { return kStringMethods; }
+std::span<const Method> string_methods() {
+  return kStringMethods;
+}
 
 std::vector<std::string> split_lines(std::string_view text, bool keep_ends) {
   std::vector<std::string> lines;

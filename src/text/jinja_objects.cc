@@ -93,9 +93,9 @@ void Macro::bind_rest(Interpreter& interpreter, const Arguments& arguments, std:
   if (definition_.uses_kwargs) interpreter.scope()->set(kKwargsName, Value::dict(std::move(rest)));
   const std::size_t taken = std::min(parameters.size(), arguments.positional.size());
   if (definition_.uses_varargs) {
-    interpreter.scope()->set(kVarargsName, Value::tuple(std::vector<Value>(
-                                               arguments.positional.begin() + static_cast<std::ptrdiff_t>(taken),
-                                               arguments.positional.end())));
+    interpreter.scope()->set(
+        kVarargsName, Value::tuple(std::vector<Value>(arguments.positional.begin() + static_cast<std::ptrdiff_t>(taken),
+                                                      arguments.positional.end())));
   } else if (arguments.positional.size() > taken) {
     fail(fmt::format("macro {} takes not more than {} argument(s)", quoted(definition_.name), parameters.size()));
   }
@@ -171,8 +171,7 @@ bool LoopObject::look_ahead(Interpreter& interpreter) {
   const std::vector<Value>& items = items_.items();
   while (next_ < items.size()) {
     const Value& item = items[next_++];
-    if (!filtered_ ||
-        interpreter.with_scope(scope_, [&] { return statement_.admits(interpreter, item); })) {
+    if (!filtered_ || interpreter.with_scope(scope_, [&] { return statement_.admits(interpreter, item); })) {
       ready_.push_back(item);
       return true;
     }
@@ -243,9 +242,8 @@ std::optional<Value> LoopObject::attribute(Interpreter& interpreter, std::string
 Value LoopObject::call(Interpreter& interpreter, const Arguments& arguments) {
   const BoundArguments bound("loop", arguments, {"iterable"}, 1);
   if (!statement_.recursive()) fail("The loop must have the 'recursive' marker to be called recursively.");
-  return interpreter.with_scope(scope_, [&] {
-    return interpreter.capture([&] { statement_.run(interpreter, *bound[0], recursion_ + 1); });
-  });
+  return interpreter.with_scope(
+      scope_, [&] { return interpreter.capture([&] { statement_.run(interpreter, *bound[0], recursion_ + 1); }); });
 }
 
 }  // namespace hearth::jinja

@@ -23,7 +23,7 @@ struct Method {
   MethodFunction function;  // null: it would change the object, which the sandbox refuses
 };
 const Method* find_method(const Value& object, std::string_view name);  // null if its type has none of that name
-Function find_global(std::string_view name);                           // null if there is none
+Function find_global(std::string_view name);                            // null if there is none
 
 class GlobalFunction : public Object {
  public:
@@ -207,9 +207,9 @@ class LoopObject : public Object, public Collectable {
   Value items_;
   bool filtered_;
   std::size_t recursion_;
-  std::shared_ptr<Scope> scope_;
-  std::size_t next_ = 0;        // the first item that was not looked at
-  std::vector<Value> ready_;    // looked at and let through, not yet reached
+  std::shared_ptr<Scope> scope_;  // around the loop, if it filters or recurses; the interpreter keeps it
+  std::size_t next_ = 0;          // the first item that was not looked at
+  std::vector<Value> ready_;      // looked at and let through, not yet reached
   std::size_t ready_begin_ = 0;
   std::int64_t index0_ = -1;
   Value current_;

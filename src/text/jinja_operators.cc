@@ -21,7 +21,9 @@ using Integer = std::int64_t;
 
 constexpr std::array<std::string_view, 7> kSpelling = {"+", "-", "*", "/", "//", "%", "**"};
 
-std::string_view spelling(BinaryOperator op) { return kSpelling[static_cast<std::size_t>(op)]; }
+std::string_view spelling(BinaryOperator op) {
+  return kSpelling[static_cast<std::size_t>(op)];
+}
 
 [[noreturn]] void fail_operands(BinaryOperator op, const Value& left, const Value& right) {
   if (left.is_undefined()) fail(left.hint());
@@ -193,8 +195,7 @@ bool less_or_equal_items(const std::vector<Value>& left, const std::vector<Value
 [[noreturn]] void fail_order(std::string_view sign, const Value& left, const Value& right) {
   if (left.is_undefined()) fail(left.hint());
   if (right.is_undefined()) fail(right.hint());
-  fail(fmt::format("'{}' not supported between instances of '{}' and '{}'", sign, left.type_name(),
-                   right.type_name()));
+  fail(fmt::format("'{}' not supported between instances of '{}' and '{}'", sign, left.type_name(), right.type_name()));
 }
 
 // left < right, or left <= right.
@@ -279,7 +280,9 @@ bool relate(Interpreter& interpreter, Relation relation, const Value& left, cons
   }
 }
 
-bool less(const Value& left, const Value& right) { return ordered(left, right, false, "<"); }
+bool less(const Value& left, const Value& right) {
+  return ordered(left, right, false, "<");
+}
 
 bool contains(Interpreter& interpreter, const Value& container, const Value& item) {
   if (container.is_string()) {
@@ -295,8 +298,8 @@ bool contains(Interpreter& interpreter, const Value& container, const Value& ite
     if (!hash(item)) fail(fmt::format("unhashable type: '{}'", item.type_name()));
     return container.dict().find(item) != nullptr;
   }
-  const bool iterable = container.is_sequence() || container.is_undefined() ||
-                        (container.is_object() && container.object()->iterable());
+  const bool iterable =
+      container.is_sequence() || container.is_undefined() || (container.is_object() && container.object()->iterable());
   if (!iterable) fail(fmt::format("argument of type '{}' is not iterable", container.type_name()));
   const std::vector<Value> items = interpreter.iterate(container);
   return std::any_of(items.begin(), items.end(),

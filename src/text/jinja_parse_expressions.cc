@@ -77,9 +77,13 @@ ExpressionPtr ExpressionParser::parse_logical(std::string_view word, bool is_and
   return std::make_unique<Logical>(line, is_and, std::move(parts));
 }
 
-ExpressionPtr ExpressionParser::parse_or() { return parse_logical("or", false, &ExpressionParser::parse_and); }
+ExpressionPtr ExpressionParser::parse_or() {
+  return parse_logical("or", false, &ExpressionParser::parse_and);
+}
 
-ExpressionPtr ExpressionParser::parse_and() { return parse_logical("and", true, &ExpressionParser::parse_not); }
+ExpressionPtr ExpressionParser::parse_and() {
+  return parse_logical("and", true, &ExpressionParser::parse_not);
+}
 
 ExpressionPtr ExpressionParser::parse_not() {
   const NestingGuard guard(*this);
@@ -393,8 +397,8 @@ ExpressionPtr ExpressionParser::parse_test(ExpressionPtr node) {
     fail_at(token.line, "tests with 'is' cannot be chained");
   } else if ((token.kind == TokenKind::kName && !token.is_name("else") && !token.is_name("or") &&
               !token.is_name("and")) ||
-             token.kind == TokenKind::kString || token.kind == TokenKind::kInteger ||
-             token.kind == TokenKind::kFloat || token.is_operator("[") || token.is_operator("{")) {
+             token.kind == TokenKind::kString || token.kind == TokenKind::kInteger || token.kind == TokenKind::kFloat ||
+             token.is_operator("[") || token.is_operator("{")) {
     const NestingGuard guard(*this);
     arguments.positional.push_back(parse_postfix(parse_primary()));
   }

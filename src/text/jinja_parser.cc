@@ -125,8 +125,7 @@ class Parser : private ExpressionParser {
 
   static bool binds(const Target& target, NameId name) {
     if (!target.is_tuple) return target.name == name;
-    return std::any_of(target.parts.begin(), target.parts.end(),
-                       [&](const Target& part) { return binds(part, name); });
+    return std::any_of(target.parts.begin(), target.parts.end(), [&](const Target& part) { return binds(part, name); });
   }
 
   StatementPtr parse_for(int line) {
@@ -274,6 +273,8 @@ class Parser : private ExpressionParser {
 
 }  // namespace
 
-Program parse(std::string_view source) { return Parser(source).run(); }
+Program parse(std::string_view source) {
+  return Parser(source).run();
+}
 
 }  // namespace hearth::jinja

@@ -28,7 +28,9 @@ std::size_t parse_size(std::string_view text, std::size_t& position, std::size_t
   return size;
 }
 
-bool is_align(char c) { return c == '<' || c == '>' || c == '=' || c == '^'; }
+bool is_align(char c) {
+  return c == '<' || c == '>' || c == '=' || c == '^';
+}
 
 // A separator after every `group` digits from the right, digits ending at `end`.
 std::string grouped(std::string digits, std::size_t end, char separator, std::size_t group) {
@@ -124,9 +126,9 @@ class PercentFormatter {
       convert();
       if (out_.size() > kTextBytesMax) fail_limit("a formatted text is too long");
     }
-    if (operand_.kind() == Value::Kind::kTuple ? next_ < operand_.items().size()
-                                               : next_ == 0 && !operand_.is_dict() && !operand_.is_sequence() &&
-                                                     !operand_.is_undefined()) {
+    if (operand_.kind() == Value::Kind::kTuple
+            ? next_ < operand_.items().size()
+            : next_ == 0 && !operand_.is_dict() && !operand_.is_sequence() && !operand_.is_undefined()) {
       fail("not all arguments converted during string formatting");
     }
     return std::move(out_);
@@ -224,8 +226,9 @@ class PercentFormatter {
     if (type == 's' || type == 'r' || type == 'a') {
       spec.fill = U' ';
       spec.type = '\0';
-      out_ += padded(format_text(type == 's' ? to_text(value) : to_repr(value), FormatSpec{.precision = spec.precision}),
-                     spec, '>');
+      out_ +=
+          padded(format_text(type == 's' ? to_text(value) : to_repr(value), FormatSpec{.precision = spec.precision}),
+                 spec, '>');
       return;
     }
     if (type == 'c') {

@@ -113,8 +113,10 @@ TEST(Jinja, ComparisonAndLogic) {
       {"missing == missing2", "True"},
       {"missing == none", "False"},
   });
-  expect_errors({{"{{ 1 < 'a' }}", "'<' not supported"}, {"{{ 1 in 2 }}", "not iterable"},
-                 {"{{ 1 in 'a' }}", "requires string"}, {"{{ missing < 1 }}", "'missing' is undefined"}});
+  expect_errors({{"{{ 1 < 'a' }}", "'<' not supported"},
+                 {"{{ 1 in 2 }}", "not iterable"},
+                 {"{{ 1 in 'a' }}", "requires string"},
+                 {"{{ missing < 1 }}", "'missing' is undefined"}});
 }
 
 TEST(Jinja, Literals) {
@@ -136,7 +138,8 @@ TEST(Jinja, Literals) {
 
 TEST(Jinja, TextOfValues) {
   expect_expressions({
-      {"1.0 ~ ' ' ~ 0.1 ~ ' ' ~ 1e15 ~ ' ' ~ 1e16 ~ ' ' ~ 1e-4 ~ ' ' ~ 1e-5", "1.0 0.1 1000000000000000.0 1e+16 0.0001 1e-05"},
+      {"1.0 ~ ' ' ~ 0.1 ~ ' ' ~ 1e15 ~ ' ' ~ 1e16 ~ ' ' ~ 1e-4 ~ ' ' ~ 1e-5",
+       "1.0 0.1 1000000000000000.0 1e+16 0.0001 1e-05"},
       {"0.1 + 0.2", "0.30000000000000004"},
       {"5e-324 ~ ' ' ~ 1.7976931348623157e308", "5e-324 1.7976931348623157e+308"},
       {"-0.0", "-0.0"},
@@ -152,7 +155,7 @@ TEST(Jinja, TextOfValues) {
 TEST(Jinja, LookUp) {
   expect_expressions({
       {"d.a ~ d['a'] ~ d.b.c[2].k", "11v"},
-      {"d['items']", "shadow"},        // items first
+      {"d['items']", "shadow"},         // items first
       {"d.items is callable", "True"},  // methods first
       {"d.get('q', 7) ~ d.get('q')", "7None"},
       {"d.missing is defined", "False"},
@@ -193,7 +196,8 @@ TEST(Jinja, Slices) {
       {"'abc'[-9223372036854775807:9223372036854775807:9223372036854775807]", "a"},
       {"l[none:none]", "[3, 1, 2]"},
   });
-  expect_errors({{"{{ l[::0] }}", "step cannot be zero"}, {"{{ l['a':] }}", "slice indices"},
+  expect_errors({{"{{ l[::0] }}", "step cannot be zero"},
+                 {"{{ l['a':] }}", "slice indices"},
                  {"{{ x[1:] }}", "cannot be sliced"}});
 }
 
@@ -207,7 +211,8 @@ TEST(Jinja, StringMethods) {
       {"'xyaxy'.strip('yx') ~ 'abcba'.lstrip('ab') ~ 'abcba'.rstrip('ab')", "acbaabc"},
       {"'a,b,c'.split(',')", "['a', 'b', 'c']"},
       {"'a,b,c'.split(',', 1) ~ 'a,b,c'.rsplit(',', 1)", "['a', 'b,c']['a,b', 'c']"},
-      {"' a  b c '.split() ~ ' a  b c '.split(none, 1) ~ ' a  b c '.rsplit(none, 1)", "['a', 'b', 'c']['a', 'b c '][' a  b', 'c']"},
+      {"' a  b c '.split() ~ ' a  b c '.split(none, 1) ~ ' a  b c '.rsplit(none, 1)",
+       "['a', 'b', 'c']['a', 'b c '][' a  b', 'c']"},
       {"''.split() ~ ''.split(',')", "[]['']"},
       {"'a\\nb\\r\\nc\\n'.splitlines() ~ 'a\\nb'.splitlines(true)", "['a', 'b', 'c']['a\\n', 'b']"},
       {"s.startswith('He') and s.startswith(('x', 'H')) and s.endswith('ld')", "True"},
@@ -224,8 +229,10 @@ TEST(Jinja, StringMethods) {
       {"'a-b-c'.partition('-') ~ 'a-b-c'.rpartition('-')", "('a', '-', 'b-c')('a-b', '-', 'c')"},
       {"'a\\tb'.expandtabs(4)", "a   b"},
   });
-  expect_errors({{"{{ 'a'.split('') }}", "empty separator"}, {"{{ 'a'.index('b') }}", "not found"},
-                 {"{{ ','.join([1]) }}", "expects strings"}, {"{{ 'a'.upper(1) }}", "arguments"},
+  expect_errors({{"{{ 'a'.split('') }}", "empty separator"},
+                 {"{{ 'a'.index('b') }}", "not found"},
+                 {"{{ ','.join([1]) }}", "expects strings"},
+                 {"{{ 'a'.upper(1) }}", "arguments"},
                  {"{{ 'a'.replace('b') }}", "misses its argument"}});
 }
 
@@ -234,17 +241,22 @@ TEST(Jinja, Formatting) {
       {"'{} {}'.format(1, 'a') ~ '{0}{1}{0}'.format('a', 'b') ~ '{a} {b!r}'.format(a=1, b='x')", "1 aaba1 'x'"},
       {"'{:>5}|{:<5}|{:^5}|{:*^5}'.format(1, 'a', 'b', 'c')", "    1|a    |  b  |**c**"},
       {"'{:05d} {:+d} {:,} {:x} {:#b}'.format(-42, 1, 1234567, 255, 5)", "-0042 +1 1,234,567 ff 0b101"},
-      {"'{:.2f} {:e} {:g} {:%} {:.3}'.format(3.14159, 12345.678, 0.00001, 0.25, 1234567.0)", "3.14 1.234568e+04 1e-05 25.000000% 1.23e+06"},
+      {"'{:.2f} {:e} {:g} {:%} {:.3}'.format(3.14159, 12345.678, 0.00001, 0.25, 1234567.0)",
+       "3.14 1.234568e+04 1e-05 25.000000% 1.23e+06"},
       {"'{{}} {a[b]} {a[c][0]} {a}'.format(a={'b': 1, 'c': [2]})", "{} 1 2 {'b': 1, 'c': [2]}"},
       {"'{:{w}}|'.format('a', w=3)", "a  |"},
       {"'%s %d %5d|%-5d|%05d %.2f %x %%' % ('a', 3.7, 1, 2, 3, 3.14159, 255)", "a 3     1|2    |00003 3.14 ff %"},
       {"'%(a)s' % {'a': 1} ~ '%r' % 'x' ~ '%*d' % (4, 1)", "1'x'   1"},
       {"'%s-%s'|format(1, 2) ~ '%(a)s'|format(a=3)", "1-23"},
   });
-  expect_errors({{"{{ '{}'.format() }}", "out of range"}, {"{{ '{'.format(1) }}", "Single '{'"},
-                 {"{{ '{x}'.format() }}", "no such key"}, {"{{ '%s %s' % 1 }}", "not enough arguments"},
-                 {"{{ '%s' % (1, 2) }}", "not all arguments converted"}, {"{{ '%d' % 'a' }}", "is required"},
-                 {"{{ '{:99999999}'.format(1) }}", "above"}, {"{{ '%.99999999f' % 1.5 }}", "above"}});
+  expect_errors({{"{{ '{}'.format() }}", "out of range"},
+                 {"{{ '{'.format(1) }}", "Single '{'"},
+                 {"{{ '{x}'.format() }}", "no such key"},
+                 {"{{ '%s %s' % 1 }}", "not enough arguments"},
+                 {"{{ '%s' % (1, 2) }}", "not all arguments converted"},
+                 {"{{ '%d' % 'a' }}", "is required"},
+                 {"{{ '{:99999999}'.format(1) }}", "above"},
+                 {"{{ '%.99999999f' % 1.5 }}", "above"}});
 }
 
 TEST(Jinja, FiltersOverText) {
@@ -252,7 +264,8 @@ TEST(Jinja, FiltersOverText) {
       {"s|upper ~ s|lower ~ 'ab cD-ef (gh)'|title ~ 'aB'|capitalize", "HELLO WÖRLDhello wörldAb Cd-Ef (Gh)Ab"},
       {"'  a '|trim ~ 'xax'|trim('x') ~ 5|trim", "aa5"},
       {"s|replace('l', 'L', 1) ~ 123|replace(2, 'x')", "HeLlo Wörld1x3"},
-      {"'a\\n\\nb'|indent ~ '|' ~ 'a\\n\\nb'|indent(2, true, true) ~ '|' ~ 'a\\nb'|indent('> ')", "a\n\n    b|  a\n  \n  b|a\n> b"},
+      {"'a\\n\\nb'|indent ~ '|' ~ 'a\\n\\nb'|indent(2, true, true) ~ '|' ~ 'a\\nb'|indent('> ')",
+       "a\n\n    b|  a\n  \n  b|a\n> b"},
       {"'foo bar baz qux'|truncate(9) ~ 'foo bar baz qux'|truncate(9, true) ~ 'abc'|truncate(3)", "foo...foo ba...abc"},
       {"'a b, c-d'|wordcount ~ '[' ~ 'x'|center(5) ~ ']'", "4[  x  ]"},
       {"'<a b=\"c\">'|escape ~ '<a>'|e|e", "&lt;a b=&#34;c&#34;&gt;&lt;a&gt;"},
@@ -291,12 +304,15 @@ TEST(Jinja, FiltersOverSequences) {
       {"users|selectattr('age', 'equalto', 30)|map(attribute='name')|list", "['bob', 'carl']"},
       {"users|selectattr('active')|list|length ~ users|rejectattr('active', 'defined')|list|length", "12"},
       {"l|select('odd')|list ~ l|reject('>', 1)|list ~ [0, '', 2]|select|list", "[3, 1][1][2]"},
-      {"l|sort ~ l|sort(reverse=true) ~ ['b', 'A', 'c']|sort ~ ['b', 'A']|sort(case_sensitive=true)", "[1, 2, 3][3, 2, 1]['A', 'b', 'c']['A', 'b']"},
+      {"l|sort ~ l|sort(reverse=true) ~ ['b', 'A', 'c']|sort ~ ['b', 'A']|sort(case_sensitive=true)",
+       "[1, 2, 3][3, 2, 1]['A', 'b', 'c']['A', 'b']"},
       {"users|sort(attribute='age,name')|map(attribute='name')|join(' ')", "Alice bob carl"},
-      {"{'b': 1, 'A': 2}|dictsort ~ {'b': 1, 'A': 2}|dictsort(by='value', reverse=true)", "[('A', 2), ('b', 1)][('A', 2), ('b', 1)]"},
+      {"{'b': 1, 'A': 2}|dictsort ~ {'b': 1, 'A': 2}|dictsort(by='value', reverse=true)",
+       "[('A', 2), ('b', 1)][('A', 2), ('b', 1)]"},
       {"['a', 'A', 'b', 'a']|unique|list ~ users|unique(attribute='age')|list|length", "['a', 'b']2"},
       {"users|groupby('age')|map(attribute='list')|map('length')|list", "[1, 2]"},
-      {"[1, 2, 3, 4, 5]|batch(2, 0)|list ~ [1, 2, 3, 4, 5]|slice(3, 'x')|list", "[[1, 2], [3, 4], [5, 0]][[1, 2], [3, 4], [5, 'x']]"},
+      {"[1, 2, 3, 4, 5]|batch(2, 0)|list ~ [1, 2, 3, 4, 5]|slice(3, 'x')|list",
+       "[[1, 2], [3, 4], [5, 0]][[1, 2], [3, 4], [5, 'x']]"},
       {"l|sum ~ users|sum(attribute='age') ~ [[1], [2]]|sum(start=[])", "685[1, 2]"},
       {"l|min ~ l|max ~ ['b', 'A']|min ~ (users|max(attribute='age')).name ~ []|min", "13Abob"},
       {"s|reverse ~ l|reverse|list ~ d|reverse|list", "dlröW olleH[2, 1, 3]['items', 'b', 'a']"},
@@ -304,18 +320,25 @@ TEST(Jinja, FiltersOverSequences) {
       {"[[1, 2], [3, 4]]|map(attribute=1)|list ~ [{'a': {'b': 1}}]|map(attribute='a.b')|first", "[2, 4]1"},
       {"(missing|join) ~ (missing|list)", "[]"},
   });
-  expect_errors({{"{{ x|length }}", "has no len()"}, {"{{ (l|map('upper'))|length }}", "has no len()"},
-                 {"{{ [1, 'a']|sort }}", "'<' not supported"}, {"{{ l|map('nope')|list }}", "no filter named 'nope'"},
-                 {"{{ x|list }}", "not iterable"}, {"{{ [[]]|unique|list }}", "unhashable type: 'list'"}});
+  expect_errors({{"{{ x|length }}", "has no len()"},
+                 {"{{ (l|map('upper'))|length }}", "has no len()"},
+                 {"{{ [1, 'a']|sort }}", "'<' not supported"},
+                 {"{{ l|map('nope')|list }}", "no filter named 'nope'"},
+                 {"{{ x|list }}", "not iterable"},
+                 {"{{ [[]]|unique|list }}", "unhashable type: 'list'"}});
 }
 
 TEST(Jinja, FiltersOverNumbers) {
   expect_expressions({
-      {"'42'|int ~ '42.9'|int ~ 'x'|int ~ 'x'|int(7) ~ '0x1F'|int(0, 16) ~ ' 12 '|int ~ none|int", "4242073" "1120"},
+      {"'42'|int ~ '42.9'|int ~ 'x'|int ~ 'x'|int(7) ~ '0x1F'|int(0, 16) ~ ' 12 '|int ~ none|int",
+       "4242073"
+       "1120"},
       {"3.9|int ~ (-3.9)|int ~ true|int ~ '1_000'|int ~ '1e3'|int", "3-3110001000"},
       {"'3.5'|float ~ 'x'|float ~ 'x'|float(1) ~ 2|float", "3.50.012.0"},
       {"(-5)|abs ~ (-5.5)|abs", "55.5"},
-      {"2.5|round ~ 3.5|round ~ 2.345|round(2) ~ 42|round ~ 1234.5|round(-2)", "2.04.02.3442" "1200.0"},
+      {"2.5|round ~ 3.5|round ~ 2.345|round(2) ~ 42|round ~ 1234.5|round(-2)",
+       "2.04.02.3542"
+       "1200.0"},
       {"2.1|round(method='ceil') ~ 2.567|round(1, 'floor')", "3.02.5"},
       {"missing|default('d') ~ e|d('q') ~ e|d('q', true) ~ none|default('z', boolean=true)", "dqz"},
   });
@@ -348,21 +371,28 @@ TEST(Jinja, Tests) {
 TEST(Jinja, Loops) {
   expect_templates({
       {"{% for i in l %}{{ i }}{{ ',' if not loop.last }}{% endfor %}", "3,1,2"},
-      {"{% for i in l %}{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.length }};{% endfor %}", "10323;21213;32103;"},
+      {"{% for i in l %}{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.length }};{% "
+       "endfor %}",
+       "10323;21213;32103;"},
       {"{% for i in [] %}a{% else %}b{% endfor %}", "b"},
       {"{% for i in l if i > 1 %}{{ i }}:{{ loop.index }}/{{ loop.length }} {% endfor %}", "3:1/2 2:2/2 "},
       {"{% for i in l if i > 9 %}{{ i }}{% else %}none{% endfor %}", "none"},
       {"{% for k, v in d.b.items() %}{{ k }}={{ v[0] }}{% endfor %}", "c=1"},
       {"{% for a, (b, c) in [(1, (2, 3))] %}{{ a }}{{ b }}{{ c }}{% endfor %}", "123"},
       {"{% for c in 'añ' %}<{{ c }}>{% endfor %}", "<a><ñ>"},
-      {"{% for i in range(10) %}{% if i == 3 %}{% continue %}{% elif i == 6 %}{% break %}{% endif %}{{ i }}{% endfor %}", "01245"},
+      {"{% for i in range(10) %}{% if i == 3 %}{% continue %}{% elif i == 6 %}{% break %}{% endif %}{{ i }}{% endfor "
+       "%}",
+       "01245"},
       {"{% for i in l %}{{ loop.previtem }}<{{ i }}>{{ loop.nextitem }};{% endfor %}", "<3>1;3<1>2;1<2>;"},
       {"{% for i in l %}{{ loop.cycle('a', 'b') }}{% endfor %}", "aba"},
       {"{% for i in [1, 1, 2] %}{{ loop.changed(i) }} {% endfor %}", "True False True "},
-      {"{% for n in tree recursive %}[{{ n.v }}@{{ loop.depth }}{{ loop(n.kids) }}]{% endfor %}", "[1@1[2@2][3@2[4@3]]]"},
+      {"{% for n in tree recursive %}[{{ n.v }}@{{ loop.depth }}{{ loop(n.kids) }}]{% endfor %}",
+       "[1@1[2@2][3@2[4@3]]]"},
       {"{% for i in [1] %}{% for j in [] %}{% else %}{{ loop.index }}{% endfor %}{% endfor %}", "1"},
       {"{% for i in missing %}x{% else %}none{% endfor %}", "none"},
-      {"{% set ns = namespace(found=false) %}{% for i in l if not ns.found %}{{ i }}{% set ns.found = i == 1 %}{% endfor %}", "31"},
+      {"{% set ns = namespace(found=false) %}{% for i in l if not ns.found %}{{ i }}{% set ns.found = i == 1 %}{% "
+       "endfor %}",
+       "31"},
   });
   expect_errors({{"{% for i in 5 %}{% endfor %}", "'int' object is not iterable"},
                  {"{% for a, b in [(1, 2, 3)] %}{% endfor %}", "too many values to unpack (expected 2, got 3)"},
@@ -377,11 +407,14 @@ TEST(Jinja, Scopes) {
       {"{% set a, b = 1, 2 %}{{ a }}{{ b }}", "12"},
       {"{% set a %}x{{ x }}{% endset %}{{ a }}{{ a|length }}", "x52"},
       {"{% set a | replace('b', 'c') | upper %}abc{% endset %}{{ a }}", "ACC"},
-      {"{% set ns = namespace({'a': 1}, b=2) %}{% for i in l %}{% set ns.a = ns.a + i %}{% endfor %}{{ ns.a }}{{ ns.b }}", "72"},
+      {"{% set ns = namespace({'a': 1}, b=2) %}{% for i in l %}{% set ns.a = ns.a + i %}{% endfor %}{{ ns.a }}{{ ns.b "
+       "}}",
+       "72"},
       {"{% with a = 1, b = x %}{{ a }}{{ b }}{% set x = 9 %}{% endwith %}{{ a }}{{ x }}", "155"},
       {"{% set a = 5 %}{% with a = 1, b = a %}{{ b }}{% endwith %}", "5"},
       {"{% generation %}a{{ x }}{% set y = 1 %}{% endgeneration %}{{ y }}", "a5"},
-      {"{% for i in l %}{% block b %}[{{ i }}]{% endblock %}{% block c scoped %}{{ i }}{% endblock c %}{% endfor %}", "[]3[]1[]2"},
+      {"{% for i in l %}{% block b %}[{{ i }}]{% endblock %}{% block c scoped %}{{ i }}{% endblock c %}{% endfor %}",
+       "[]3[]1[]2"},
       {"{% filter upper %}abc{{ s }}{% endfilter %}", "ABCHELLO WÖRLD"},
       {"{% filter replace('a', 'b') | upper %}abc{% endfilter %}", "BBC"},
       {"{% autoescape true %}{{ '<' }}{% endautoescape %}{% print x, s[0] %}", "<5H"},
@@ -391,10 +424,12 @@ TEST(Jinja, Scopes) {
 
 TEST(Jinja, Macros) {
   expect_templates({
-      {"{% macro m(a, b=2, c=a) %}{{ a }}{{ b }}{{ c }}{% endmacro %}{{ m(1) }}|{{ m(1, 3) }}|{{ m(b=5, a=4) }}", "121|131|454"},
+      {"{% macro m(a, b=2, c=a) %}{{ a }}{{ b }}{{ c }}{% endmacro %}{{ m(1) }}|{{ m(1, 3) }}|{{ m(b=5, a=4) }}",
+       "121|131|454"},
       {"{% macro m(a) %}{{ a }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 2, z=4) }}", "1(2,){'z': 4}"},
       {"{% macro m(a, b) %}{{ a }}-{{ b }}{% endmacro %}{{ m(*[1, 2]) }} {{ m(**{'a': 3, 'b': 4}) }}", "1-2 3-4"},
-      {"{% macro m() %}<{{ caller(1, 2) }}>{% endmacro %}{% call(a, b) m() %}{{ a }}{{ b }}{{ x }}{% endcall %}", "<125>"},
+      {"{% macro m() %}<{{ caller(1, 2) }}>{% endmacro %}{% call(a, b) m() %}{{ a }}{{ b }}{{ x }}{% endcall %}",
+       "<125>"},
       {"{% macro f(n) %}{{ n }}{% if n > 0 %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(3) }}", "3210"},
       {"{% set z = 1 %}{% macro m() %}{{ z }}{% endmacro %}{% set z = 2 %}{{ m() }}", "2"},
       {"{% macro m(a) %}[{{ a }}]{% endmacro %}{{ m() }}{{ m.name }}{{ m.arguments }}", "[]m('a',)"},
@@ -452,11 +487,34 @@ TEST(Jinja, UnknownFiltersMatterOnlyWhenReachedInsideConditions) {
 
 TEST(Jinja, SyntaxErrorsNameTheirLine) {
   const std::vector<std::string_view> broken = {
-      "{{ x",         "{% if x",      "{# x",        "{% raw %}x",        "{% if x %}",       "{% endif %}",
-      "{% for %}",    "{{ }}",        "{{ x y }}",   "{{ (1 }}",          "{{ 1) }}",         "{{ [1, 2 }}",
-      "{{ 'a }}",     "{{ x | }}",    "{{ x. }}",    "{{ x is }}",        "{{ ! }}",          "{{ {'a'} }}",
-      "{% nope %}",   "{% break %}",  "{% do x %}",  "{% set 1 = 2 %}",   "{% set true = 1 %}", "{{ f(a=1, 2) }}",
-      "{{ '\\xg' }}", "{% call x %}", "{% macro %}", "{% for loop in l %}{% endfor %}",
+      "{{ x",
+      "{% if x",
+      "{# x",
+      "{% raw %}x",
+      "{% if x %}",
+      "{% endif %}",
+      "{% for %}",
+      "{{ }}",
+      "{{ x y }}",
+      "{{ (1 }}",
+      "{{ 1) }}",
+      "{{ [1, 2 }}",
+      "{{ 'a }}",
+      "{{ x | }}",
+      "{{ x. }}",
+      "{{ x is }}",
+      "{{ ! }}",
+      "{{ {'a'} }}",
+      "{% nope %}",
+      "{% break %}",
+      "{% do x %}",
+      "{% set 1 = 2 %}",
+      "{% set true = 1 %}",
+      "{{ f(a=1, 2) }}",
+      "{{ '\\xg' }}",
+      "{% call x %}",
+      "{% macro %}",
+      "{% for loop in l %}{% endfor %}",
       "{{ 99999999999999999999 }}",
       "{% for i in l %}{% macro m() %}{% break %}{% endmacro %}{% endfor %}",
   };
@@ -497,9 +555,10 @@ TEST(Jinja, RaisedExceptionsAreTheTemplatesOwnWords) {
 TEST(Jinja, ContextKeepsOrderAndTypes) {
   EXPECT_EQ(render("{{ c }}", R"({"c": {"z": 1, "a": 2.0, "m": [true, null, "é"]}})"),
             "{'z': 1, 'a': 2.0, 'm': [True, None, 'é']}");
-  EXPECT_EQ(render("{{ c.k11 }}{{ c['k0'] }}{{ 'k12' in c }}",
-                   R"({"c": {"k0":0,"k1":1,"k2":2,"k3":3,"k4":4,"k5":5,"k6":6,"k7":7,"k8":8,"k9":9,"k10":10,"k11":11}})"),
-            "110False");
+  EXPECT_EQ(
+      render("{{ c.k11 }}{{ c['k0'] }}{{ 'k12' in c }}",
+             R"({"c": {"k0":0,"k1":1,"k2":2,"k3":3,"k4":4,"k5":5,"k6":6,"k7":7,"k8":8,"k9":9,"k10":10,"k11":11}})"),
+      "110False");
 }
 
 }  // namespace

@@ -341,6 +341,8 @@ std::string to_json(const Value& value, const JsonStyle& style) {
   return writer.take();
 }
 
-Value from_json(const boost::json::value& json) { return from_json_at(json, 0); }
+Value from_json(const boost::json::value& json) {
+  return from_json_at(json, 0);
+}
 
 }  // namespace hearth::jinja

@@ -21,10 +21,10 @@ struct Range {
 
 // Unicode's Numeric_Type=Digit outside the decimal digits: superscripts, circled digits and the like.
 constexpr Range kOtherDigits[] = {
-    {0xB2, 0xB3},       {0xB9, 0xB9},       {0x1369, 0x1371},   {0x19DA, 0x19DA},   {0x2070, 0x2070},
-    {0x2074, 0x2079},   {0x2080, 0x2089},   {0x2460, 0x2468},   {0x2474, 0x247C},   {0x2488, 0x2490},
-    {0x24EA, 0x24EA},   {0x24F5, 0x24FD},   {0x24FF, 0x24FF},   {0x2776, 0x277E},   {0x2780, 0x2788},
-    {0x278A, 0x2792},   {0x10A40, 0x10A43}, {0x10E60, 0x10E68}, {0x11052, 0x1105A}, {0x1F100, 0x1F10A},
+    {0xB2, 0xB3},     {0xB9, 0xB9},       {0x1369, 0x1371},   {0x19DA, 0x19DA},   {0x2070, 0x2070},
+    {0x2074, 0x2079}, {0x2080, 0x2089},   {0x2460, 0x2468},   {0x2474, 0x247C},   {0x2488, 0x2490},
+    {0x24EA, 0x24EA}, {0x24F5, 0x24FD},   {0x24FF, 0x24FF},   {0x2776, 0x277E},   {0x2780, 0x2788},
+    {0x278A, 0x2792}, {0x10A40, 0x10A43}, {0x10E60, 0x10E68}, {0x11052, 0x1105A}, {0x1F100, 0x1F10A},
 };
 
 constexpr char32_t kCapitalSigma = 0x3A3;
@@ -56,7 +56,9 @@ std::u32string folded(char32_t code_point) {
   return std::u32string(buffer.begin(), buffer.begin() + count);
 }
 
-bool is_cased(char32_t code_point) { return is_lower(code_point) || is_upper(code_point) || is_title(code_point); }
+bool is_cased(char32_t code_point) {
+  return is_lower(code_point) || is_upper(code_point) || is_title(code_point);
+}
 
 void append_upper(std::string& out, char32_t code_point) {
   if (is_lower(code_point) || is_title(code_point)) {
@@ -113,9 +115,8 @@ std::size_t byte_offset(std::string_view text, std::size_t index) {
 
 char32_t decode_at(std::string_view text, std::size_t& position) {
   utf8proc_int32_t code_point = 0;
-  const auto used =
-      utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + position,
-                       static_cast<utf8proc_ssize_t>(text.size() - position), &code_point);
+  const auto used = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + position,
+                                     static_cast<utf8proc_ssize_t>(text.size() - position), &code_point);
   CHECK(used > 0);
   position += static_cast<std::size_t>(used);
   return static_cast<char32_t>(code_point);
@@ -155,7 +156,9 @@ bool is_alpha(char32_t code_point) {
   return kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO;
 }
 
-bool is_decimal(char32_t code_point) { return category(code_point) == UTF8PROC_CATEGORY_ND; }
+bool is_decimal(char32_t code_point) {
+  return category(code_point) == UTF8PROC_CATEGORY_ND;
+}
 
 bool is_digit(char32_t code_point) {
   return is_decimal(code_point) ||
@@ -168,22 +171,30 @@ bool is_numeric(char32_t code_point) {
   return kind >= UTF8PROC_CATEGORY_ND && kind <= UTF8PROC_CATEGORY_NO;
 }
 
-bool is_alnum(char32_t code_point) { return is_alpha(code_point) || is_numeric(code_point); }
+bool is_alnum(char32_t code_point) {
+  return is_alpha(code_point) || is_numeric(code_point);
+}
 
 bool is_lower(char32_t code_point) {
   return category(code_point) == UTF8PROC_CATEGORY_LL || code_point == 0xAA || code_point == 0xBA;
 }
 
-bool is_upper(char32_t code_point) { return category(code_point) == UTF8PROC_CATEGORY_LU; }
+bool is_upper(char32_t code_point) {
+  return category(code_point) == UTF8PROC_CATEGORY_LU;
+}
 
-bool is_title(char32_t code_point) { return category(code_point) == UTF8PROC_CATEGORY_LT; }
+bool is_title(char32_t code_point) {
+  return category(code_point) == UTF8PROC_CATEGORY_LT;
+}
 
 bool is_printable(char32_t code_point) {
   const auto kind = category(code_point);
   return code_point == ' ' || (kind != UTF8PROC_CATEGORY_CN && kind < UTF8PROC_CATEGORY_ZS);
 }
 
-bool is_word(char32_t code_point) { return code_point == '_' || is_alnum(code_point); }
+bool is_word(char32_t code_point) {
+  return code_point == '_' || is_alnum(code_point);
+}
 
 bool is_identifier_start(char32_t code_point) {
   return code_point == '_' || is_alpha(code_point) || category(code_point) == UTF8PROC_CATEGORY_NL;
@@ -236,7 +247,9 @@ std::string to_case_folded(std::string_view text) {
 
 std::size_t find_text(std::string_view text, std::string_view wanted, std::size_t from) {
   if (from > text.size()) return std::string_view::npos;
-  if (wanted.empty()) return from;
+  // Short needles are the usual case, and for them the plain search is fast whatever the text.
+  constexpr std::size_t kShortBytes = 32;
+  if (wanted.size() <= kShortBytes) return text.find(wanted, from);
   const void* found = memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
   return found == nullptr ? std::string_view::npos
                           : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());

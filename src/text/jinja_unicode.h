@@ -1,4 +1,5 @@
-// What Python's str knows about code points, over UTF-8: counting, slicing, case, classes. Positions are in code points.
+// What Python's str knows about code points, over UTF-8: counting, slicing, case, classes. Positions are in code
+// points.
 #pragma once
 
 #include <cstddef>

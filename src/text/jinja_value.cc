@@ -233,9 +233,13 @@ const Value* Dict::find(std::string_view key) const {
   return nullptr;
 }
 
-Value Object::call(Interpreter&, const Arguments&) { fail(fmt::format("'{}' object is not callable", type_name())); }
+Value Object::call(Interpreter&, const Arguments&) {
+  fail(fmt::format("'{}' object is not callable", type_name()));
+}
 
-std::optional<Value> Object::attribute(Interpreter&, std::string_view) { return std::nullopt; }
+std::optional<Value> Object::attribute(Interpreter&, std::string_view) {
+  return std::nullopt;
+}
 
 bool truth(const Value& value) {
   switch (value.kind()) {

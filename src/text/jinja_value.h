@@ -113,7 +113,8 @@ class Value {
       data_;
 };
 
-// Keys and values in insertion order. A key is none, a number, a string or a tuple of those; 1, 1.0 and true are one key.
+// Keys and values in insertion order. A key is none, a number, a string or a tuple of those; 1, 1.0 and true are one
+// key.
 class Dict {
  public:
   using Entry = std::pair<Value, Value>;

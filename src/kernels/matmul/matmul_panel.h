@@ -79,8 +79,13 @@ HEARTH_INLINE __m256i add_pairs(__m256i sums) {
 
 template <class Tile, int kTokens>
 HEARTH_INLINE void panel_tokens(const MatmulArgs& a, const Tile* tiles, std::int64_t panel, std::int64_t first_token) {
+  constexpr std::size_t kReadAheadBytes = 2048;
   F32x8 acc[kTokens] = {};
   for (std::int64_t i = 0; i < a.k / Tile::kColumns; ++i) {
+    // One token is bound by memory: a panel is one run of it, so what comes next is known.
+    for (std::size_t line = 0; kTokens == 1 && line < sizeof(Tile); line += 64) {
+      __builtin_prefetch(reinterpret_cast<const std::byte*>(tiles + i) + kReadAheadBytes + line);
+    }
     add_tile<kTokens>(tiles[i], PanelInputs(a, first_token, i * Tile::kColumns), acc);
   }
   const std::int64_t n = panel * kPanelRows;
