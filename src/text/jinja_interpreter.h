@@ -23,8 +23,8 @@ namespace hearth::jinja {
 using Clock = std::function<std::tm()>;
 
 // Work is counted in bytes made and elements stored; a step of the tree costs a few bytes' worth. The budget lets a
-// template make about a gigabyte of text, or take some thirty million steps: seconds, not minutes.
-inline constexpr std::size_t kWorkMax = std::size_t{1} << 25;
+// template make 128 MiB of text, or take some four million steps: a second at most, and far past any conversation.
+inline constexpr std::size_t kWorkMax = std::size_t{1} << 27;
 inline constexpr std::size_t kStepCost = 32;
 // Looking at each character costs more than copying it.
 inline constexpr std::size_t kScanCost = 8;
