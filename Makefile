@@ -1,5 +1,5 @@
 # The short commands. Everything is built by CMake under build/; see CMakePresets.json.
-.PHONY: all setup demo test bench fuzz format clean
+.PHONY: all setup demo test test-gpu bench fuzz format clean
 
 all: setup
 	@tools/build release
@@ -12,6 +12,9 @@ demo: all
 
 test: setup
 	@tools/test
+
+test-gpu: setup
+	@tools/test_gpu
 
 bench: setup
 	@tools/build bench

@@ -10,9 +10,9 @@
 #include <cstdlib>
 #include <exception>
 #include <limits>
-#include <numeric>
 #include <vector>
 
+#include "commands/device_limits.h"
 #include "commands/model_session.h"
 
 namespace hearth {
@@ -24,28 +24,6 @@ constexpr int kTokensPerRound = 8;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Seconds to read the buffer once with every thread, in pieces as large as a kernel's.
-double read_seconds(ThreadPool& pool, const Buffer& buffer) {
-  constexpr std::int64_t kPieceBytes = 1 << 20;
-  constexpr std::int64_t kReadAheadBytes = 2048;  // the fastest of those tried
-  std::vector<std::uint64_t> sums(static_cast<std::size_t>(buffer.bytes() / kPieceBytes + 1));
-  const auto start = std::chrono::steady_clock::now();
-  pool.run_ranges(buffer.bytes(), kPieceBytes, [&](std::int64_t begin, std::int64_t end) {
-    using Words = std::uint64_t __attribute__((vector_size(16)));
-    const auto* words = reinterpret_cast<const Words*>(buffer.data() + begin);
-    Words lanes[4] = {};  // one cache line a turn
-    for (std::int64_t i = 0; i + 4 <= (end - begin) / 16; i += 4) {
-      __builtin_prefetch(words + i + kReadAheadBytes / 16);
-      for (int lane = 0; lane < 4; ++lane) lanes[lane] += words[i + lane];
-    }
-    const Words sum = lanes[0] + lanes[1] + lanes[2] + lanes[3];
-    sums[static_cast<std::size_t>(begin / kPieceBytes)] = sum[0] + sum[1];
-  });
-  const double seconds = seconds_since(start);
-  if (std::accumulate(sums.begin(), sums.end(), std::uint64_t{0}) == 1) std::puts("");  // the sums are needed
-  return seconds;
 }
 
 int measure(const char* path, int threads) {

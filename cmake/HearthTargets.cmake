@@ -9,6 +9,9 @@ function(hearth_archive target archive)
 endfunction()
 
 hearth_archive(archive_json libboost_json.a)
+if(HEARTH_TESTS)
+  hearth_archive(archive_context libboost_context.a)
+endif()
 hearth_archive(archive_pcre2 libpcre2-8.a)
 hearth_archive(archive_utf8proc libutf8proc.a)
 target_compile_definitions(archive_pcre2 INTERFACE PCRE2_CODE_UNIT_WIDTH=8 PCRE2_STATIC)
@@ -23,13 +26,18 @@ function(hearth_library name)
   target_link_libraries(hearth_${name} PUBLIC ${ARG_DEPENDS} Threads::Threads)
 endfunction()
 
-# hearth_test(name SOURCES … DEPENDS …): one GoogleTest program; ctest runs each of its cases.
+# hearth_test(name [GPU] SOURCES … DEPENDS …): one GoogleTest program; ctest runs each of its cases. The sources of
+# those with GPU are part of hearth_gpu_tests as well (tests/gpu).
 # Files under ../shared and the repository's own data are found through these two definitions.
 function(hearth_test name)
+  cmake_parse_arguments(ARG "GPU" "" "SOURCES;DEPENDS" ${ARGN})
+  if(ARG_GPU)
+    list(TRANSFORM ARG_SOURCES PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/" OUTPUT_VARIABLE paths)
+    set_property(GLOBAL APPEND PROPERTY HEARTH_GPU_TEST_SOURCES ${paths})
+  endif()
   if(NOT HEARTH_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   find_package(GTest REQUIRED)
   add_executable(${name} ${ARG_SOURCES})
   list(TRANSFORM ARG_DEPENDS REPLACE "^([a-z]+)$" "hearth_\\1")

@@ -19,7 +19,9 @@ int main(int argc, char** argv) {
   hearth::add_plan(app, action);
   hearth::add_tokenize(app, action);
   hearth::add_logits(app, action);
+  hearth::add_bench(app, action);
   hearth::add_devices(app, action);
+  hearth::add_verify(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -13,7 +13,9 @@ void add_inspect(CLI::App& app, Action& action);
 void add_plan(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
+void add_verify(CLI::App& app, Action& action);
 
 struct ModelOptions;
 // MODEL, --device, --threads, --ctx and --compute, as every computing verb takes them.

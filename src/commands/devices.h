@@ -3,6 +3,7 @@
 
 namespace hearth {
 
+// Opens every GPU that this program has kernels for: what is called usable has loaded them.
 void devices(bool json);
 
 }  // namespace hearth

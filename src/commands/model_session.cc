@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "kernels/cpu/cpu_kernels.h"
+#include "model/backend.h"
 
 namespace hearth {
 namespace {
@@ -32,24 +32,11 @@ ComputeMode parse_compute(const std::string& name) {
   throw InvalidInput(fmt::format("compute mode '{}' is not one of auto, f32, bf16, int8", name));
 }
 
-std::unique_ptr<CpuDevice> open_device(const std::string& name, int threads) {
-  if (name == "auto" || name == "cpu") return std::make_unique<CpuDevice>(threads);
-  if (name == "gpu" || name.starts_with("cuda") || name.starts_with("hip")) {
-    throw DeviceError(
-        fmt::format("device '{}': this build has no GPU kernels; `hearth devices` lists what can be used", name));
-  }
-  throw InvalidInput(fmt::format("device '{}' is not one of auto, cpu, gpu, cuda:N, hip:N", name));
-}
-
-std::string device_choice(const CpuDevice& device) {
-  return fmt::format("device: cpu ({}); no GPU: this build has no GPU kernels", device.description());
-}
-
 ModelSession::ModelSession(const ModelOptions& options)
     : options_(options),
       source_(ModelSource::open(options.path)),
-      device_(open_device(options.device, options.threads)),
-      stream_(device_->open_stream()) {}
+      opened_(open_device(options.device, options.threads)),
+      stream_(device().open_stream()) {}
 
 std::int64_t ModelSession::context_max() const {
   const Settings settings(*source_);
@@ -57,9 +44,9 @@ std::int64_t ModelSession::context_max() const {
 }
 
 void ModelSession::bind(std::int64_t context, std::int64_t step_tokens_max, std::int64_t logit_rows_max) {
-  const Backend backend{*device_, cpu_kernels(device_->instruction_set())};
+  const auto [backend, compute] = backend_for(device(), parse_compute(options_.compute));
   pass_ = std::make_unique<ForwardPass>(*source_, backend,
-                                        ForwardPassOptions{.compute = parse_compute(options_.compute),
+                                        ForwardPassOptions{.compute = compute,
                                                            .context = context,
                                                            .step_tokens_max = step_tokens_max,
                                                            .logit_rows_max = logit_rows_max});
@@ -67,12 +54,12 @@ void ModelSession::bind(std::int64_t context, std::int64_t step_tokens_max, std:
 
 SequenceRunner& ModelSession::load() {
   const MemoryPlan& plan = pass_->memory_plan();
-  if (plan.total_bytes() > device_->memory_available_bytes()) {
+  if (plan.total_bytes() > device().memory_available_bytes()) {
     throw OutOfMemory(fmt::format(
         "{}: needs {} bytes of memory ({} weights, {} key/value cache, {} work space); {} are available; a smaller "
         "--ctx needs less",
         options_.path.string(), plan.total_bytes(), plan.weight_bytes, plan.kv_cache_bytes, plan.workspace_bytes,
-        device_->memory_available_bytes()));
+        device().memory_available_bytes()));
   }
   const bool show = ::isatty(STDERR_FILENO) != 0 && plan.weight_bytes >= kProgressBytesMin;
   std::int64_t done = 0, shown = 0;
@@ -83,7 +70,7 @@ SequenceRunner& ModelSession::load() {
     std::fprintf(stderr, "\rloading %3d %%", static_cast<int>(100 * done / plan.weight_bytes));
     if (done >= plan.weight_bytes) std::fputs("\r             \r", stderr);
   });
-  runner_ = std::make_unique<SequenceRunner>(*pass_, *device_, *stream_);
+  runner_ = std::make_unique<SequenceRunner>(*pass_, device(), *stream_);
   return *runner_;
 }
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "device/cpu/cpu_device.h"
+#include "commands/device_choice.h"
 #include "engine/sequence_runner.h"
 
 namespace hearth {
@@ -22,20 +22,15 @@ struct ModelOptions {
 // Throws InvalidInput, listing what there is.
 ComputeMode parse_compute(const std::string& name);
 
-// Opens the device that `name` asks for (auto, cpu, or a GPU's name). Throws DeviceError, with the reason, for one that
-// this build or machine does not have: it never takes another.
-std::unique_ptr<CpuDevice> open_device(const std::string& name, int threads);
-
-// One line for standard error: the device that "auto" chose, and why not another.
-std::string device_choice(const CpuDevice& device);
-
 // A bound model on its device; loaded when load() is called.
 class ModelSession {
  public:
   explicit ModelSession(const ModelOptions& options);
 
   const ModelSource& source() const { return *source_; }
-  CpuDevice& device() { return *device_; }
+  Device& device() { return *opened_.device; }
+  // One line for the user: the device, and why not another.
+  const std::string& device_choice() const { return opened_.choice; }
   Stream& stream() { return *stream_; }
 
   // Binds for a context, step size and number of logit rows; throws what ForwardPass does.
@@ -50,7 +45,7 @@ class ModelSession {
  private:
   ModelOptions options_;
   std::unique_ptr<ModelSource> source_;
-  std::unique_ptr<CpuDevice> device_;
+  OpenedDevice opened_;
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<ForwardPass> pass_;
   std::unique_ptr<SequenceRunner> runner_;

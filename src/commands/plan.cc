@@ -42,7 +42,7 @@ void plan(const PlanOptions& options) {
   session.bind(options.model.context, options.step_tokens, 1);
   if (options.json) return print_json(session);
 
-  fmt::print("{}\n", device_choice(session.device()));
+  fmt::print("{}\n", session.device_choice());
   fmt::print("{:<32} {:<32} {:<10} {:>14}\n", "operator", "kernel", "format", "bytes/token");
   std::int64_t bytes_per_token = 0;
   for (const OperatorPlan& op : session.pass().operators()) {

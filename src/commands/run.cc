@@ -201,7 +201,7 @@ void print_ledger(const Ledger& ledger) {
 
 int run(const RunOptions& options) {
   ModelSession session(options.model);
-  if (options.model.device == "auto") fmt::print(stderr, "{}\n", device_choice(session.device()));
+  if (options.model.device == "auto") fmt::print(stderr, "{}\n", session.device_choice());
   const auto tokenizer = Tokenizer::open(session.source());
   const std::vector<TokenId> prompt = encode_prompt(session.source(), *tokenizer, options);
   const auto prompt_count = static_cast<std::int64_t>(prompt.size());

@@ -21,6 +21,7 @@ struct Ledger {
   std::int64_t device_to_host_bytes = 0;
   std::int64_t allocation_count = 0;
   std::int64_t allocated_bytes = 0;  // now
+  std::int64_t graph_replay_count = 0;
 };
 
 class Device;
@@ -66,6 +67,15 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
   Device& device() const { return device_; }
 
+  // Between host memory and the device's, in the stream's order. What is read may be changed, and what is written may
+  // be read, after synchronize().
+  virtual void upload(std::byte* to, const void* from, std::int64_t bytes) = 0;
+  virtual void download(void* to, const std::byte* from, std::int64_t bytes) = 0;
+  virtual void set_zero(std::byte* data, std::int64_t bytes) = 0;
+  virtual void synchronize() = 0;  // until all that was launched is done
+  // An operator of the device's table is about to run; where operators are what is launched, that is counted.
+  virtual void note_operator(std::string_view) {}
+
  private:
   Device& device_;
 };
@@ -80,6 +90,8 @@ class Device {
   DeviceId id() const { return id_; }
   virtual std::string description() const = 0;  // "AMD EPYC 7763, 2 threads, avx2"
   virtual std::int64_t memory_available_bytes() const = 0;
+  // Whether the host reads and writes the device's memory as its own.
+  bool shares_host_memory() const { return id_.kind == DeviceKind::kCpu; }
   // Throws OutOfMemory, naming `purpose` and both sizes.
   Buffer allocate(std::int64_t bytes, std::string_view purpose);
   virtual std::unique_ptr<Stream> open_stream() = 0;

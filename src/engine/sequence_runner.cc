@@ -14,10 +14,27 @@ SequenceRunner::SequenceRunner(ForwardPass& pass, Device& device, Stream& stream
       stream_(stream),
       cache_(device, pass.kv_cache_shape()),
       pool_(pass.kv_cache_shape().block_count),
-      table_(pool_) {}
+      table_(pool_) {
+  pass.record_decode_steps(stream, cache_);
+}
 
 bool SequenceRunner::feed(std::span<const std::int32_t> tokens, Batch::Logits logits, const OnLogits& on_logits,
                           const std::function<bool()>& keep_going) {
+  const auto on_host = [&](const float* values, std::int64_t row_count) {
+    const auto count = static_cast<std::size_t>(row_count * pass_.spec().vocabulary);
+    if (!stream_.device().shares_host_memory()) {
+      host_logits_.resize(count);
+      stream_.download(host_logits_.data(), reinterpret_cast<const std::byte*>(values), std::ssize(host_logits_) * 4);
+      stream_.synchronize();
+      values = host_logits_.data();
+    }
+    on_logits({values, count});
+  };
+  return feed_on_device(tokens, logits, on_logits ? OnDeviceLogits(on_host) : OnDeviceLogits(), keep_going);
+}
+
+bool SequenceRunner::feed_on_device(std::span<const std::int32_t> tokens, Batch::Logits logits,
+                                    const OnDeviceLogits& on_logits, const std::function<bool()>& keep_going) {
   const std::int64_t end = position_ + static_cast<std::int64_t>(tokens.size());
   if (end > context()) {
     throw InvalidInput(fmt::format("{} tokens do not fit the context of {}", end, context()));
@@ -38,8 +55,8 @@ bool SequenceRunner::feed(std::span<const std::int32_t> tokens, Batch::Logits lo
     const float* values = pass_.run(stream_, batch_, cache_);
     position_ += static_cast<std::int64_t>(count);
     tokens = tokens.subspan(count);
-    const std::size_t rows = batch_.logit_rows().size();
-    if (on_logits && rows > 0) on_logits({values, rows * static_cast<std::size_t>(pass_.spec().vocabulary)});
+    const std::int64_t rows = std::ssize(batch_.logit_rows());
+    if (on_logits && rows > 0) on_logits(values, rows);
   }
   return true;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "kv/block_pool.h"
 #include "model/forward_pass.h"
@@ -13,7 +14,8 @@ namespace hearth {
 
 class SequenceRunner {
  public:
-  // Allocates the cache that the pass has planned. The pass is loaded and outlives the runner.
+  // Allocates the cache that the pass has planned, and on a GPU records decoding steps. The pass is loaded and outlives
+  // the runner.
   SequenceRunner(ForwardPass& pass, Device& device, Stream& stream);
 
   // Appends tokens to the sequence, in steps of at most `step_tokens_max`. `on_logits` (may be empty) hears of the
@@ -23,6 +25,11 @@ class SequenceRunner {
   using OnLogits = std::function<void(std::span<const float>)>;
   bool feed(std::span<const std::int32_t> tokens, Batch::Logits logits, const OnLogits& on_logits,
             const std::function<bool()>& keep_going = {});
+
+  // The same, where the logits stay in the device's memory: [rows, vocabulary].
+  using OnDeviceLogits = std::function<void(const float* logits, std::int64_t row_count)>;
+  bool feed_on_device(std::span<const std::int32_t> tokens, Batch::Logits logits, const OnDeviceLogits& on_logits,
+                      const std::function<bool()>& keep_going = {});
 
   std::int64_t position() const { return position_; }  // tokens so far
   std::int64_t context() const { return pass_.options().context; }
@@ -34,6 +41,7 @@ class SequenceRunner {
   BlockPool pool_;
   BlockTable table_;
   Batch batch_;
+  std::vector<float> host_logits_;  // where the device's memory is not the host's
   std::int64_t position_ = 0;
 };
 

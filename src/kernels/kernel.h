@@ -29,7 +29,7 @@ class Kernel {
 
   void operator()(Stream& stream, const Args& args) const {
     CHECK(function_ != nullptr);
-    ++stream.device().ledger().launches[name_];
+    stream.note_operator(name_);
     function_(stream, args);
   }
 

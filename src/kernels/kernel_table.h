@@ -16,24 +16,34 @@
 #include "kernels/residual_add/residual_add.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope/rope.h"
+#include "kernels/sample/sample.h"
 
 namespace hearth {
 
-// A matmul kernel and the layout that it wants its weights in.
-struct MatmulKernel {
-  Kernel<MatmulArgs> run;
-  // Where these are null the kernel reads the format as files have it. Otherwise `packed_bytes` says how large a matrix
-  // [n, k] becomes, and `pack` rewrites it once, at load; `packed` is aligned to kBufferAlignmentBytes.
-  std::int64_t (*packed_bytes)(std::int64_t n, std::int64_t k) = nullptr;
-  void (*pack)(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed) = nullptr;
+// How a kernel wants a weight matrix [n, k] where it does not read what files have: packed once, at load, in tiles of
+// rows that do not depend on each other.
+struct WeightPacking {
+  std::int64_t tile_rows;
+  std::int64_t (*bytes)(std::int64_t n, std::int64_t k);  // of the packed matrix
+  // Packs the tiles [tile_begin, tile_end) to `out`, which is where the first of them goes.
+  void (*pack)(const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t tile_begin, std::int64_t tile_end,
+               std::byte* out);
+};
+
+// A kernel that reads weights of one format.
+template <class Args>
+struct WeightKernel {
+  Kernel<Args> run;
+  const WeightPacking* packing = nullptr;  // null: as files have them
 
   constexpr explicit operator bool() const { return static_cast<bool>(run); }
 };
+using MatmulKernel = WeightKernel<MatmulArgs>;
 
 struct KernelTable {
-  PerFormat<Kernel<EmbeddingGatherArgs>> embedding_gather;
-  PerFormat<Kernel<PositionAddArgs>> position_add;
-  Required<RopeTableArgs> rope_table;
+  PerFormat<WeightKernel<EmbeddingGatherArgs>> embedding_gather;
+  PerFormat<WeightKernel<PositionAddArgs>> position_add;
+  Required<RowGatherArgs> row_gather;
   Required<RopeArgs> rope;
   Required<RmsNormArgs> rms_norm;
   Required<LayerNormArgs> layer_norm;
@@ -52,6 +62,12 @@ struct KernelTable {
   Required<ActivationArgs> activation;
   Required<GatedActivationArgs> gated_activation;
   Required<ResidualAddArgs> residual_add;
+  Required<SampleArgs> sample;  // unsupported on the CPU, where sampling/sampler.h does it
+
+  // The form in which the operators hand activations to the next matmul: float32, rounded where it is computed in bf16
+  // (round_bf16), or bf16 itself.
+  Format activation_format = Format::kF32;
+  bool v_by_dimension = false;  // the layout of the cache's values (PagedKv)
 };
 
 // A device and its kernels: what a model is bound to.

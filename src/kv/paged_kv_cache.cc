@@ -14,7 +14,13 @@ PagedKvCache::PagedKvCache(Device& device, const KvCacheShape& shape)
 PagedKv PagedKvCache::layer(std::int64_t index) const {
   CHECK(index >= 0 && index < shape_.layer_count);
   std::byte* keys = buffer_.data() + 2 * index * shape_.layer_bytes();
-  return {keys, keys + shape_.layer_bytes(), shape_.format, kKvBlockTokens, shape_.kv_heads, shape_.head_dim};
+  return {keys,
+          keys + shape_.layer_bytes(),
+          shape_.format,
+          kKvBlockTokens,
+          shape_.kv_heads,
+          shape_.head_dim,
+          shape_.v_by_dimension};
 }
 
 }  // namespace hearth

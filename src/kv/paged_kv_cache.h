@@ -22,6 +22,7 @@ struct KvCacheShape {
   std::int64_t head_dim = 0;
   std::int64_t block_count = 0;
   Format format = Format::kF32;  // kF32 or kBf16
+  bool v_by_dimension = false;   // the layout of values (PagedKv)
 
   std::int64_t layer_bytes() const;  // keys or values of one layer
   std::int64_t bytes() const { return 2 * layer_count * layer_bytes(); }

@@ -8,12 +8,15 @@
 #include <numeric>
 #include <span>
 
+#include "base/check.h"
 #include "base/error.h"
+#include "model/weight_loader.h"
 
 namespace hearth {
 namespace {
 
 constexpr std::size_t kProblemsShown = 8;
+constexpr std::int64_t kRowsPerPart = 16;  // of a matrix that is copied as it is
 
 // kAuto means float32 throughout only for a model whose matrices all are.
 bool matrices_are_f32(const ModelSource& source) {
@@ -66,11 +69,11 @@ std::optional<WeightPlace> Binder::floats(const std::string& tensor, std::int64_
   const std::byte* data = entry->bytes.data();
   const bool aligned = reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0;
   const bool as_it_is = entry->format == Format::kF32 && aligned && factor == 1;
-  if (as_it_is && backend_.device.id().kind == DeviceKind::kCpu) {
+  if (as_it_is && backend_.device.shares_host_memory()) {
     count_mapped(*entry);
     return WeightPlace::mapped(data);
   }
-  return reserve(count * std::int64_t{sizeof(float)}, [=, &format](Stream&, std::byte* out) {
+  return reserve(count * std::int64_t{sizeof(float)}, [=, &format](std::byte* out) {
     const auto values = reinterpret_cast<float*>(out);
     format.decode_f32(data, values, count);
     std::for_each(values, values + count, [=](float& value) { value *= factor; });
@@ -89,15 +92,52 @@ float Binder::scalar(const std::string& tensor, float fallback) {
   return value;
 }
 
-WeightPlace Binder::reserve(std::int64_t bytes, Fill fill) {
+WeightPlace Binder::reserve(std::int64_t bytes, std::int64_t part_bytes, Fill fill) {
   const std::int64_t offset = reserved_bytes_;
-  reservations_.push_back({offset, bytes, std::move(fill)});
+  reservations_.push_back({offset, bytes, part_bytes, std::move(fill)});
   reserved_bytes_ += align_bytes(bytes);
   return WeightPlace::reserved(offset);
 }
 
-void Binder::count_mapped(const WeightEntry& entry) {
-  mapped_.insert(&entry);
+WeightPlace Binder::reserve(std::int64_t bytes, std::function<void(std::byte*)> fill) {
+  return reserve(bytes, bytes, [fill = std::move(fill)](std::int64_t, std::int64_t, std::byte* out) { fill(out); });
+}
+
+WeightPlace Binder::reserve_matrix(Format format, std::int64_t n, std::int64_t k, const WeightPacking* packing,
+                                   Rows rows) {
+  const std::int64_t tile_rows = packing == nullptr ? kRowsPerPart : packing->tile_rows;
+  const std::int64_t row_bytes = format_bytes(format, k), tiles = (n + tile_rows - 1) / tile_rows;
+  const std::int64_t bytes = packing == nullptr ? n * row_bytes : packing->bytes(n, k);
+  const std::int64_t tile_bytes = packing == nullptr ? tile_rows * row_bytes : packing->bytes(tile_rows, k);
+  CHECK(bytes <= tiles * tile_bytes);
+  return reserve(bytes, tile_bytes, [=, rows = std::move(rows)](std::int64_t begin, std::int64_t end, std::byte* out) {
+    std::vector<std::byte> scratch;
+    const std::int64_t first = begin * tile_rows, last = std::min(n, end * tile_rows);
+    const std::byte* from = rows(first, last, scratch);
+    if (packing == nullptr) {
+      std::memcpy(out, from, static_cast<std::size_t>((last - first) * row_bytes));
+    } else {
+      packing->pack(from, last - first, k, 0, end - begin, out);
+    }
+  });
+}
+
+WeightPlace Binder::place_matrix(const WeightEntry& entry, const WeightPacking* packing) {
+  const auto found = matrices_.find({&entry, packing});
+  if (found != matrices_.end()) return found->second;
+  const std::byte* data = entry.bytes.data();
+  WeightPlace place;
+  if (packing == nullptr && backend_.device.shares_host_memory()) {
+    count_mapped(entry);
+    place = WeightPlace::mapped(data);
+  } else {
+    const std::int64_t row_bytes = format_bytes(entry.format, entry.shape[1]);
+    place = reserve_matrix(
+        entry.format, entry.shape[0], entry.shape[1], packing,
+        [=](std::int64_t begin, std::int64_t, std::vector<std::byte>&) { return data + begin * row_bytes; });
+  }
+  matrices_.emplace(std::pair(&entry, packing), place);
+  return place;
 }
 
 std::int64_t Binder::mapped_bytes() const {
@@ -123,10 +163,7 @@ void Binder::finish() const {
 }
 
 void Binder::fill(Stream& stream, std::byte* weight_buffer, const std::function<void(std::int64_t)>& progress) const {
-  for (const Reservation& reservation : reservations_) {
-    reservation.fill(stream, weight_buffer + reservation.offset);
-    if (progress) progress(reservation.bytes);
-  }
+  fill_weights(backend_.device, stream, reservations_, weight_buffer, progress);
 }
 
 }  // namespace hearth

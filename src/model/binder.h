@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/kernel_table.h"
@@ -45,6 +47,12 @@ class WeightPlace {
   std::int64_t offset_ = 0;
 };
 
+// A piece of the weight buffer and how it is filled.
+struct WeightReservation {
+  std::int64_t offset, bytes, part_bytes;
+  std::function<void(std::int64_t begin, std::int64_t end, std::byte* out)> fill;
+};
+
 class Binder {
  public:
   Binder(const ModelSource& source, NameScheme names, const Backend& backend, ComputeMode compute);
@@ -67,11 +75,20 @@ class Binder {
   // A single float; `fallback` if absent.
   float scalar(const std::string& tensor, float fallback);
 
-  // Room in the device's weight buffer, filled by `fill` when the model is loaded.
-  using Fill = std::function<void(Stream&, std::byte*)>;
-  WeightPlace reserve(std::int64_t bytes, Fill fill);
-  // Notes a weight that is read where the file is mapped; one that several operators share counts once.
-  void count_mapped(const WeightEntry& entry);
+  // Room in the device's weight buffer, in parts of `part_bytes` of which the last may be shorter. When the model is
+  // loaded `fill` writes the parts [begin, end) to host memory, from any thread.
+  using Fill = std::function<void(std::int64_t begin, std::int64_t end, std::byte* out)>;
+  WeightPlace reserve(std::int64_t bytes, std::int64_t part_bytes, Fill fill);
+  // The same in one part.
+  WeightPlace reserve(std::int64_t bytes, std::function<void(std::byte*)> fill);
+
+  // Room for a matrix [n, k] whose rows `rows` hands out as files have them: rows [begin, end), which may stand in
+  // `scratch`. Packed where `packing` is not null.
+  using Rows = std::function<const std::byte*(std::int64_t begin, std::int64_t end, std::vector<std::byte>& scratch)>;
+  WeightPlace reserve_matrix(Format format, std::int64_t n, std::int64_t k, const WeightPacking* packing, Rows rows);
+  // A whole tensor [n, k]: where the file is mapped if the device can read that, else in the weight buffer, once for
+  // all operators that read it in the same form.
+  WeightPlace place_matrix(const WeightEntry& entry, const WeightPacking* packing);
 
   void problem(std::string sentence);
   void operation(OperatorPlan operation) { operators_.push_back(std::move(operation)); }
@@ -98,17 +115,15 @@ class Binder {
  private:
   void problem_no_kernel(std::string_view operator_name);
 
-  struct Reservation {
-    std::int64_t offset, bytes;
-    Fill fill;
-  };
+  void count_mapped(const WeightEntry& entry) { mapped_.insert(&entry); }
 
   const ModelSource& source_;
   NameScheme names_;
   Backend backend_;
   ComputeMode compute_;
   bool all_f32_ = false;
-  std::vector<Reservation> reservations_;
+  std::vector<WeightReservation> reservations_;
+  std::map<std::pair<const WeightEntry*, const WeightPacking*>, WeightPlace> matrices_;
   std::int64_t reserved_bytes_ = 0;
   std::set<const WeightEntry*> mapped_;
   std::vector<OperatorPlan> operators_;

@@ -14,9 +14,12 @@ const Architecture& known_architecture(const Settings& settings) {
   return architecture_of(settings);
 }
 
-Tensor tensor_of(const WeightEntry& entry, DeviceId device) {
-  return {entry.bytes.data(), entry.format, device, entry.shape};
-}
+// Numbers of sequences whose decoding steps are recorded, and the least bound of keys; further ones are four times the
+// one before. A step takes the smallest that holds it: what lies beyond its keys costs little.
+constexpr std::int64_t kRecordedSequences[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
+constexpr std::int64_t kRecordedKeysMin = 2048;
+// Sequences whose attention in decoding steps shares the keys out over the GPU; more fill it by themselves.
+constexpr std::int64_t kSharedAttentionSequences = 32;
 
 }  // namespace
 
@@ -35,8 +38,7 @@ ForwardPass::ForwardPass(const ModelSource& source, const Backend& backend, cons
   options_.step_tokens_max = std::min(options_.step_tokens_max, options_.context * options_.sequences_max);
   options_.logit_rows_max = std::min(options_.logit_rows_max, options_.step_tokens_max);
   bind_embeddings();
-  for (const RopeSpec& rope : spec_.ropes) ropes_.push_back({rope_frequencies(rope, options_.context)});
-  if (!ropes_.empty()) rope_table_ = binder_.kernel(binder_.kernels().rope_table, "rope_table");
+  plan_rope_tables();
   layers_.reserve(spec_.layers.size());
   for (std::int64_t i = 0; i < spec_.layer_count(); ++i) layers_.emplace_back(binder_, spec_, i);
   output_norm_.emplace(binder_, binder_.name(Weight::kOutputNorm), spec_.width, spec_.norm, spec_.norm_epsilon);
@@ -45,27 +47,24 @@ ForwardPass::ForwardPass(const ModelSource& source, const Backend& backend, cons
   const bool own_output = binder_.find(output + ".weight") != nullptr;
   output_.emplace(binder_, own_output ? output : binder_.name(Weight::kTokenEmbedding), spec_.width, spec_.vocabulary,
                   Linear::Options{});
+  if (!layers_.empty()) residual_add_ = binder_.kernel(binder_.kernels().residual_add, "residual_add");
   plan_workspace();
   binder_.finish();
 
-  kv_shape_ = {spec_.layer_count(), spec_.kv_head_count, spec_.head_dim,
+  kv_shape_ = {spec_.layer_count(),
+               spec_.kv_head_count,
+               spec_.head_dim,
                options_.sequences_max * kv_block_count(options_.context),
-               binder_.all_f32() ? Format::kF32 : Format::kBf16};
+               binder_.all_f32() ? Format::kF32 : Format::kBf16,
+               binder_.kernels().v_by_dimension};
   plan_ = {binder_.mapped_bytes(), binder_.reserved_bytes(), kv_shape_.bytes(), layout_.bytes};
 }
 
 ForwardPass::~ForwardPass() = default;
 
 void ForwardPass::bind_embeddings() {
-  const DeviceId device = backend_.device.id();
   const KernelTable& kernels = binder_.kernels();
-  const auto gather_kernel = [&](Format format, std::string_view name) {
-    const auto& kernel = kernels.embedding_gather[format];
-    if (!kernel)
-      binder_.problem(fmt::format("{} has no kernel for operator '{}' with {} weights", device.to_string(), name,
-                                  traits(format).name));
-    return kernel;
-  };
+  row_gather_ = binder_.kernel(kernels.row_gather, "row_gather");
   std::string name = binder_.name(Weight::kTokenEmbedding);
   if (binder_.find(name + ".weight") == nullptr && binder_.find(binder_.name(Weight::kOutput) + ".weight") != nullptr) {
     name = binder_.name(Weight::kOutput);
@@ -78,12 +77,7 @@ void ForwardPass::bind_embeddings() {
     binder_.finish();
   }
   spec_.vocabulary = entry->shape[0];
-  token_embedding_ = tensor_of(*entry, device);
-  embedding_gather_ = gather_kernel(entry->format, "embedding_gather");
-  row_gather_ = gather_kernel(Format::kF32, "row_gather");
-  binder_.count_mapped(*entry);
-  binder_.operation({"embedding_gather", std::string(embedding_gather_.name()), std::string(traits(entry->format).name),
-                     format_bytes(entry->format, spec_.width)});
+  embedding_gather_ = bind_table(kernels.embedding_gather, "embedding_gather", *entry, token_embedding_);
   if (!spec_.learned_positions) return;
 
   name = binder_.name(Weight::kPositionEmbedding) + ".weight";
@@ -95,15 +89,36 @@ void ForwardPass::bind_embeddings() {
                                                    entry->shape.to_string(), options_.context, spec_.width));
     return;
   }
-  position_embedding_ = tensor_of(*entry, device);
-  position_add_ = kernels.position_add[entry->format];
-  if (!position_add_) {
-    binder_.problem(fmt::format("{} has no kernel for operator 'position_add' with {} weights", device.to_string(),
-                                traits(entry->format).name));
+  position_add_ = bind_table(kernels.position_add, "position_add", *entry, position_embedding_);
+}
+
+template <class Args>
+Kernel<Args> ForwardPass::bind_table(const PerFormat<WeightKernel<Args>>& kernels, std::string_view name,
+                                     const WeightEntry& entry, Table& table) {
+  const WeightKernel<Args>& kernel = kernels[entry.format];
+  const DeviceId device = backend_.device.id();
+  if (!kernel) {
+    binder_.problem(fmt::format("{} has no kernel for operator '{}' with {} weights", device.to_string(), name,
+                                traits(entry.format).name));
+    return {};
   }
-  binder_.count_mapped(*entry);
-  binder_.operation({"position_add", std::string(position_add_.name()), std::string(traits(entry->format).name),
-                     format_bytes(entry->format, spec_.width)});
+  table = {{nullptr, entry.format, device, entry.shape}, binder_.place_matrix(entry, kernel.packing)};
+  binder_.operation({std::string(name), std::string(kernel.run.name()), std::string(traits(entry.format).name),
+                     format_bytes(entry.format, spec_.width)});
+  return kernel.run;
+}
+
+void ForwardPass::plan_rope_tables() {
+  for (const RopeSpec& rope : spec_.ropes) {
+    const std::int64_t positions = options_.context, row_bytes = rope.rotary_dim * std::int64_t{sizeof(float)};
+    constexpr std::int64_t kPart = 64;  // positions
+    const auto fill = [frequencies = rope_frequencies(rope, positions), positions](std::int64_t begin, std::int64_t end,
+                                                                                   std::byte* to) {
+      const std::int64_t first = begin * kPart, last = std::min(positions, end * kPart);
+      fill_rope_table(frequencies, first, last - first, reinterpret_cast<float*>(to));
+    };
+    rope_tables_.push_back(binder_.reserve(positions * row_bytes, kPart * row_bytes, fill));
+  }
 }
 
 void ForwardPass::plan_workspace() {
@@ -119,15 +134,16 @@ void ForwardPass::plan_workspace() {
   };
   const std::int64_t k_max = std::max({spec_.width, spec_.q_width(), spec_.ff_width});
 
+  const Format handed_on = binder_.kernels().activation_format;
+  const auto activations = [&](std::int64_t width) { return place(format_bytes(handed_on, tokens * width)); };
   layout_.x = floats(spec_.width);
-  layout_.normed = floats(spec_.width);
-  layout_.qkv = floats(spec_.q_width() + 2 * spec_.kv_width());
-  layout_.attended = floats(spec_.q_width());
-  layout_.gate = floats(spec_.gated ? spec_.ff_width : 0);
-  layout_.up = floats(spec_.ff_width);
   layout_.delta = floats(spec_.width);
-  for (std::size_t i = 0; i < ropes_.size(); ++i) ropes_[i].table_offset = floats(spec_.ropes[i].rotary_dim);
-  if (any(Compute::kBf16)) {
+  layout_.normed = activations(spec_.width);
+  layout_.qkv = floats(spec_.q_width() + 2 * spec_.kv_width());
+  layout_.attended = activations(spec_.q_width());
+  layout_.gate_up = floats((spec_.gated ? 2 : 1) * spec_.ff_width);
+  layout_.hidden = activations(spec_.ff_width);
+  if (any(Compute::kBf16) && handed_on == Format::kF32) {
     conversions_.round_bf16 = binder_.kernel(binder_.kernels().round_bf16, "round_bf16");
     layout_.rounded = floats(k_max);
   }
@@ -140,65 +156,122 @@ void ForwardPass::plan_workspace() {
   }
   layout_.logit_x = place(options_.logit_rows_max * spec_.width * std::int64_t{sizeof(float)});
   layout_.logits = place(options_.logit_rows_max * spec_.vocabulary * std::int64_t{sizeof(float)});
+  if (!backend_.device.shares_host_memory()) plan_batch_and_attention(place);
   layout_.bytes = end;
+}
+
+DeviceBatch::Limits ForwardPass::batch_limits() const {
+  return {options_.step_tokens_max, options_.sequences_max, options_.context};
+}
+
+void ForwardPass::plan_batch_and_attention(const std::function<std::int64_t(std::int64_t)>& place) {
+  layout_.batch = place(DeviceBatch::bytes(batch_limits()));
+  layout_.attention_bytes = attention_workspace_bytes(std::min(options_.sequences_max, kSharedAttentionSequences),
+                                                      options_.context, spec_.head_count, spec_.head_dim);
+  layout_.attention = place(layout_.attention_bytes);
 }
 
 void ForwardPass::load(Stream& stream, const std::function<void(std::int64_t)>& progress) {
   weights_ = backend_.device.allocate(plan_.weight_bytes, "weights");
   workspace_ = backend_.device.allocate(plan_.workspace_bytes, "work space");
   binder_.fill(stream, weights_.data(), progress);
+  for (Table* table : {&token_embedding_, &position_embedding_}) {
+    table->tensor.data = table->place.resolve(weights_.data());
+  }
   for (TransformerLayer& layer : layers_) layer.locate(weights_.data());
   output_norm_->locate(weights_.data());
   output_->locate(weights_.data());
   conversions_.rounded = at<float>(layout_.rounded);
   conversions_.quantized = {at<std::int8_t>(layout_.q), at<float>(layout_.q_scale), at<std::int32_t>(layout_.q_sum),
                             at<float>(layout_.q_group_sum)};
+  if (!backend_.device.shares_host_memory()) {
+    device_batch_ = DeviceBatch(batch_limits(), at<std::byte>(layout_.batch));
+  }
 }
 
-StepContext ForwardPass::step_context(Stream& stream, const Batch& batch) {
+StepContext ForwardPass::step_context(Stream& stream) {
   StepContext context{.stream = stream,
-                      .step = batch.view(),
+                      .step = device_batch_.step(),
                       .rope_tables = {},
                       .conversions = conversions_,
+                      .activation_format = binder_.kernels().activation_format,
+                      .attention_workspace = at<void>(layout_.attention),
+                      .attention_workspace_bytes = layout_.attention_bytes,
                       .x = at<float>(layout_.x),
-                      .normed = at<float>(layout_.normed),
+                      .delta = at<float>(layout_.delta),
+                      .normed = at<void>(layout_.normed),
                       .qkv = at<float>(layout_.qkv),
-                      .attended = at<float>(layout_.attended),
-                      .gate = at<float>(layout_.gate),
-                      .up = at<float>(layout_.up),
-                      .delta = at<float>(layout_.delta)};
-  for (const Rope& rope : ropes_) context.rope_tables.push_back(at<float>(rope.table_offset));
+                      .attended = at<void>(layout_.attended),
+                      .gate_up = at<float>(layout_.gate_up),
+                      .hidden = at<void>(layout_.hidden)};
+  for (const WeightPlace& table : rope_tables_) {
+    context.rope_tables.push_back(reinterpret_cast<const float*>(table.resolve(weights_.data())));
+  }
   return context;
 }
 
 const float* ForwardPass::run(Stream& stream, const Batch& batch, const PagedKvCache& cache) {
-  const std::int64_t tokens = batch.token_count();
   const auto logit_rows = static_cast<std::int64_t>(batch.logit_rows().size());
-  CHECK(tokens <= options_.step_tokens_max && logit_rows <= options_.logit_rows_max);
-  StepContext context = step_context(stream, batch);
+  CHECK(batch.token_count() <= options_.step_tokens_max && logit_rows <= options_.logit_rows_max);
+  device_batch_.set(stream, batch);
+  if (!replay_decode_step(stream, cache, logit_rows)) launch_step(stream, step_context(stream), cache, logit_rows);
+  return at<float>(layout_.logits);
+}
+
+void ForwardPass::launch_step(Stream& stream, StepContext context, const PagedKvCache& cache, std::int64_t logit_rows) {
+  const std::int64_t tokens = context.step.token_count;
   const bool round_to_bf16 = !binder_.all_f32();
-
-  embedding_gather_(stream, {batch.tokens().data(), tokens, token_embedding_, round_to_bf16, 1.0f, context.x});
+  embedding_gather_(stream, {device_batch_.tokens(), tokens, token_embedding_.tensor, round_to_bf16, 1.0f, context.x});
   if (position_add_) {
-    position_add_(stream, {context.step.positions, tokens, 0, position_embedding_, round_to_bf16, context.x});
+    position_add_(stream, {context.step.positions, tokens, 0, position_embedding_.tensor, round_to_bf16, context.x});
   }
-  for (const Rope& rope : ropes_) {
-    rope_table_(stream, {context.step.positions, tokens, rope.frequencies.inverse.data(),
-                         static_cast<std::int64_t>(rope.frequencies.inverse.size()), rope.frequencies.scale,
-                         at<float>(rope.table_offset)});
+  if (observer_) observer_(-1, context.x, nullptr);
+  for (std::int64_t i = 0; i < std::ssize(layers_); ++i) {
+    layers_[static_cast<std::size_t>(i)].run(context, cache.layer(i), i > 0);
+    if (observer_) observer_(i, context.x, context.delta);
   }
-  for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i].run(context, cache.layer(static_cast<std::int64_t>(i)));
-
-  float* logits = at<float>(layout_.logits);
-  if (logit_rows == 0) return logits;
-  const Tensor x{reinterpret_cast<const std::byte*>(context.x), Format::kF32, backend_.device.id(),
-                 Shape{tokens, spec_.width}};
+  if (logit_rows == 0) return;
+  if (!layers_.empty()) residual_add_(stream, {context.x, context.delta, tokens * spec_.width});
   float* rows = at<float>(layout_.logit_x);
-  row_gather_(stream, {batch.logit_rows().data(), logit_rows, x, false, 1.0f, rows});
-  output_norm_->run(stream, rows, logit_rows, rows);
-  MatmulInput input(stream, conversions_, rows, logit_rows, spec_.width);
-  output_->run(stream, input, logit_rows, logits, spec_.vocabulary);
-  return logits;
+  row_gather_(stream, {device_batch_.logit_rows(), logit_rows, context.x, spec_.width, rows});
+  output_norm_->run(stream, rows, logit_rows, nullptr, context.normed, context.activation_format);
+  MatmulInput input(stream, conversions_, context.normed, context.activation_format, logit_rows, spec_.width);
+  output_->run(stream, input, logit_rows, at<float>(layout_.logits), spec_.vocabulary);
+}
+
+void ForwardPass::record_decode_steps(Stream& stream, const PagedKvCache& cache) {
+  if (backend_.device.shares_host_memory()) return;
+  GpuStream& gpu = gpu_stream(stream);
+  decode_steps_.clear();
+  decode_cache_ = &cache;
+  for (const std::int64_t sequences : kRecordedSequences) {
+    if (sequences > std::min({options_.sequences_max, options_.logit_rows_max, options_.step_tokens_max})) break;
+    for (std::int64_t keys = std::min(kRecordedKeysMin, options_.context);;
+         keys = std::min(4 * keys, options_.context)) {
+      // Where the arrays stand depends on the numbers of tokens and sequences alone; what is in them, nothing reads
+      // now.
+      Batch batch;
+      const std::int32_t token = 0, block = 0;
+      for (std::int64_t s = 0; s < sequences; ++s) batch.add({&token, 1}, 0, {&block, 1}, 0, Batch::Logits::kLast);
+      device_batch_.set(stream, batch);
+      StepContext context = step_context(stream);
+      context.step.key_count_max = keys;
+      gpu.begin_capture();
+      launch_step(stream, std::move(context), cache, sequences);
+      decode_steps_.insert_or_assign({sequences, keys}, gpu.end_capture());
+      if (keys == options_.context) break;
+    }
+  }
+}
+
+bool ForwardPass::replay_decode_step(Stream& stream, const PagedKvCache& cache, std::int64_t logit_rows) {
+  const StepView& step = device_batch_.step();
+  const bool is_decode = step.token_count == step.sequence_count && step.token_count == logit_rows;
+  if (!is_decode || observer_ || decode_steps_.empty() || decode_cache_ != &cache) return false;
+  const auto found = decode_steps_.lower_bound({step.sequence_count, step.key_count_max});
+  if (found == decode_steps_.end() || found->first.first != step.sequence_count) return false;
+  gpu_stream(stream).replay(found->second);
+  return true;
 }
 
 }  // namespace hearth

@@ -4,11 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
-#include "kv/batch.h"
+#include "device/gpu/gpu_device.h"
+#include "kv/device_batch.h"
 #include "kv/paged_kv_cache.h"
 #include "model/architecture.h"
 #include "model/transformer_layer.h"
@@ -48,24 +51,45 @@ class ForwardPass {
   // Allocates what the plan says and fills the weights; `progress` hears of bytes done, of plan().weight_bytes in all.
   void load(Stream& stream, const std::function<void(std::int64_t)>& progress = {});
 
-  // Writes the batch's keys and values to the cache and returns the logits of its logit_rows(), [rows, vocabulary],
-  // valid until the next call. Token ids must be in [0, vocabulary).
+  // Writes the batch's keys and values to the cache and returns the logits of its logit_rows(), [rows, vocabulary], in
+  // the device's memory, valid until the next call. Token ids must be in [0, vocabulary).
   const float* run(Stream& stream, const Batch& batch, const PagedKvCache& cache);
 
+  // What a step computes on its way, for comparing devices: hears of the residual stream after the embedding (layer -1)
+  // and after each layer, x plus, from layer 0 on, delta: both [tokens, width] in the device's memory. While there is
+  // an observer nothing is replayed.
+  using Observer = std::function<void(std::int64_t layer, const float* x, const float* delta)>;
+  void observe(Observer observer) { observer_ = std::move(observer); }
+
+  // On a GPU: records the decoding steps (one token for each sequence, logits for all) of the usual numbers of
+  // sequences, so that run() replays them. `cache` outlives the pass's use. On the CPU there is nothing to record.
+  void record_decode_steps(Stream& stream, const PagedKvCache& cache);
+
  private:
-  struct Rope {
-    RopeFrequencies frequencies;
-    std::int64_t table_offset = 0;  // in the work space
-  };
   // Offsets in the work space.
   struct WorkspaceLayout {
-    std::int64_t x, normed, qkv, attended, gate, up, delta, rounded, q, q_scale, q_sum, q_group_sum, logit_x, logits;
-    std::int64_t bytes;
+    std::int64_t x, delta, normed, qkv, attended, gate_up, hidden, rounded, q, q_scale, q_sum, q_group_sum, logit_x,
+        logits, batch, attention;
+    std::int64_t attention_bytes, bytes;
+  };
+
+  // A table of rows, and where it is.
+  struct Table {
+    Tensor tensor;
+    WeightPlace place;
   };
 
   void bind_embeddings();
+  template <class Args>
+  Kernel<Args> bind_table(const PerFormat<WeightKernel<Args>>& kernels, std::string_view name, const WeightEntry& entry,
+                          Table& table);
+  void plan_rope_tables();
   void plan_workspace();
-  StepContext step_context(Stream& stream, const Batch& batch);
+  void plan_batch_and_attention(const std::function<std::int64_t(std::int64_t)>& place);
+  StepContext step_context(Stream& stream);
+  DeviceBatch::Limits batch_limits() const;
+  void launch_step(Stream& stream, StepContext context, const PagedKvCache& cache, std::int64_t logit_rows);
+  bool replay_decode_step(Stream& stream, const PagedKvCache& cache, std::int64_t logit_rows);
   template <class T>
   T* at(std::int64_t offset) const {
     return reinterpret_cast<T*>(workspace_.data() + offset);
@@ -77,11 +101,12 @@ class ForwardPass {
   Backend backend_;
   Binder binder_;
 
-  Tensor token_embedding_, position_embedding_;
-  Kernel<EmbeddingGatherArgs> embedding_gather_, row_gather_;
+  Table token_embedding_, position_embedding_;
+  Kernel<EmbeddingGatherArgs> embedding_gather_;
   Kernel<PositionAddArgs> position_add_;
-  Kernel<RopeTableArgs> rope_table_;
-  std::vector<Rope> ropes_;
+  Kernel<RowGatherArgs> row_gather_;
+  Kernel<ResidualAddArgs> residual_add_;
+  std::vector<WeightPlace> rope_tables_;  // of all positions; one for each ModelSpec::ropes
   std::vector<TransformerLayer> layers_;
   std::optional<Norm> output_norm_;
   std::optional<Linear> output_;
@@ -91,6 +116,12 @@ class ForwardPass {
   WorkspaceLayout layout_{};
   MemoryPlan plan_;
   Buffer weights_, workspace_;
+  DeviceBatch device_batch_;
+
+  // Recorded decoding steps, by number of sequences and upper bound of their keys.
+  std::map<std::pair<std::int64_t, std::int64_t>, GpuGraph> decode_steps_;
+  const PagedKvCache* decode_cache_ = nullptr;
+  Observer observer_;
 };
 
 }  // namespace hearth

@@ -51,23 +51,63 @@ Compute compute_for(const Binder& binder, Format format) {
   return traits(format).is_quantized() && binder.kernels().matmul_int8[format] ? Compute::kInt8 : Compute::kBf16;
 }
 
-// [rows, columns] to [columns, rows], elements of `size` bytes.
-void transpose(const std::byte* in, std::int64_t rows, std::int64_t columns, std::int64_t size, std::byte* out) {
-  for (std::int64_t c = 0; c < columns; ++c) {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      std::memcpy(out + (c * rows + r) * size, in + (r * columns + c) * size, static_cast<std::size_t>(size));
-    }
-  }
-}
+// Rows of a matrix that the file keeps in another order, or in several tensors.
+class RowSource {
+ public:
+  struct Piece {
+    const std::byte* data;
+    std::int64_t rows;
+  };
+  RowSource(std::vector<Piece> pieces, Format format, std::int64_t in, const Linear::Options& options)
+      : pieces_(std::move(pieces)),
+        row_bytes_(format_bytes(format, in)),
+        element_bytes_(traits(format).block_bytes),
+        in_(in),
+        options_(options) {}
 
-// Rows [heads][q, k, v][head_dim] to [q, k, v][heads][head_dim].
-void gather_heads(const std::byte* in, std::int64_t heads, std::int64_t head_bytes, std::byte* out) {
-  for (std::int64_t part = 0; part < 3; ++part) {
-    for (std::int64_t h = 0; h < heads; ++h) {
-      std::memcpy(out + (part * heads + h) * head_bytes, in + (3 * h + part) * head_bytes,
-                  static_cast<std::size_t>(head_bytes));
+  // Rows [begin, end), in the file where they stand there in a row.
+  const std::byte* operator()(std::int64_t begin, std::int64_t end, std::vector<std::byte>& scratch) const {
+    if (pieces_.size() == 1 && !options_.transposed && options_.interleaved_heads == 0) {
+      return pieces_[0].data + begin * row_bytes_;
     }
+    scratch.resize(static_cast<std::size_t>((end - begin) * row_bytes_));
+    for (std::int64_t row = begin; row < end; ++row) copy_row(row, scratch.data() + (row - begin) * row_bytes_);
+    return scratch.data();
   }
+
+ private:
+  void copy_row(std::int64_t row, std::byte* to) const {
+    std::size_t i = 0;
+    for (; row >= pieces_[i].rows; ++i) row -= pieces_[i].rows;
+    const Piece& piece = pieces_[i];
+    if (options_.transposed) {
+      for (std::int64_t c = 0; c < in_; ++c) {
+        std::memcpy(to + c * element_bytes_, piece.data + (c * piece.rows + row) * element_bytes_,
+                    static_cast<std::size_t>(element_bytes_));
+      }
+      return;
+    }
+    std::memcpy(to, piece.data + file_row(row, piece.rows, options_.interleaved_heads) * row_bytes_,
+                static_cast<std::size_t>(row_bytes_));
+  }
+
+ public:
+  // Where the file keeps row `row` of [q, k, v][heads][head_dim], if it has [heads][q, k, v][head_dim].
+  static std::int64_t file_row(std::int64_t row, std::int64_t row_count, std::int64_t heads) {
+    if (heads == 0) return row;
+    const std::int64_t head_rows = row_count / (3 * heads);
+    const std::int64_t part = row / (heads * head_rows), head = row / head_rows % heads;
+    return (3 * head + part) * head_rows + row % head_rows;
+  }
+
+ private:
+  std::vector<Piece> pieces_;
+  std::int64_t row_bytes_, element_bytes_, in_;
+  Linear::Options options_;
+};
+
+float file_scale(Binder& binder, const std::string& name, const Linear::Options& options) {
+  return options.scale == FileScale::kNone ? 1.0f : binder.scalar(name + ".scale", 1);
 }
 
 }  // namespace
@@ -80,29 +120,38 @@ void MatmulInput::fill(Compute compute, MatmulArgs& args) {
       args.x = x_;
       return;
     case Compute::kBf16:
-      if (!rounded_) conversions_.round_bf16(stream_, {x_, token_count_ * k_, conversions_.rounded});
+      args.x = format_ == Format::kBf16 ? x_ : conversions_.rounded;
+      if (format_ == Format::kBf16 || rounded_) return;
+      conversions_.round_bf16(stream_, {static_cast<const float*>(x_), token_count_ * k_, conversions_.rounded});
       rounded_ = true;
-      args.x = conversions_.rounded;
       return;
     case Compute::kInt8:
-      if (!quantized_) conversions_.quantize_int8(stream_, {x_, token_count_, k_, conversions_.quantized});
+      if (!quantized_)
+        conversions_.quantize_int8(stream_, {static_cast<const float*>(x_), token_count_, k_, conversions_.quantized});
       quantized_ = true;
       args.quantized = conversions_.quantized;
       return;
   }
 }
 
-Linear::Linear(Binder& binder, const std::string& name, std::int64_t in, std::int64_t out, const Options& options)
-    : in_(in), out_(out) {
-  const Shape shape = options.transposed ? Shape{in, out} : Shape{out, in};
-  const WeightEntry* entry = binder.require(name + ".weight", shape);
-  if (options.scale != FileScale::kNone) scale_ = binder.scalar(name + ".scale", 1);
-  bias_place_ = binder.floats(name + ".bias", out, false, options.scale == FileScale::kProductAndBias ? scale_ : 1);
-  if (entry != nullptr) bind_weight(binder, name, *entry, options);
+Linear::Linear(Binder& binder, std::span<const Part> parts, std::int64_t in, const Options& options) : in_(in) {
+  for (const Part& part : parts) out_ += part.out;
+  scale_ = file_scale(binder, parts[0].name, options);
+  bind_weight(binder, parts, options);
+  bind_bias(binder, parts, options);
 }
 
-void Linear::bind_weight(Binder& binder, const std::string& name, const WeightEntry& entry, const Options& options) {
-  format_ = entry.format;
+void Linear::bind_weight(Binder& binder, std::span<const Part> parts, const Options& options) {
+  std::vector<RowSource::Piece> pieces;
+  const WeightEntry* entry = nullptr;
+  for (const Part& part : parts) {
+    const Shape shape = options.transposed ? Shape{in_, part.out} : Shape{part.out, in_};
+    entry = binder.require(part.name + ".weight", shape);
+    if (entry == nullptr) return;
+    pieces.push_back({entry->bytes.data(), part.out});
+  }
+  const std::string& name = parts[0].name;
+  format_ = entry->format;
   const FormatTraits& format = traits(format_);
   compute_ = compute_for(binder, format_);
   kernel_ = matmuls(binder.kernels(), compute_)[format_];
@@ -111,42 +160,80 @@ void Linear::bind_weight(Binder& binder, const std::string& name, const WeightEn
                                binder.backend().device.id().to_string(), format.name, to_string(compute_), name));
     return;
   }
-  const std::int64_t row_bytes = format_bytes(format_, in_);
-  const std::int64_t bytes = out_ * row_bytes;
-  binder.operation({name, std::string(kernel_.run.name()), std::string(format.name),
-                    kernel_.pack == nullptr ? bytes : kernel_.packed_bytes(out_, in_)});
-  const std::byte* data = entry.bytes.data();
-  const std::int64_t in_count = in_, out_count = out_;
-  if (options.transposed) {
-    if (format.is_quantized()) {
-      binder.problem(fmt::format("tensor '{}.weight' is transposed and {}", name, format.name));
-      return;
-    }
-    const std::int64_t size = format.block_bytes;
-    weight_place_ =
-        binder.reserve(bytes, [=](Stream&, std::byte* to) { transpose(data, in_count, out_count, size, to); });
-  } else if (options.interleaved_heads > 0) {
-    const std::int64_t heads = options.interleaved_heads;
-    weight_place_ = binder.reserve(
-        bytes, [=](Stream&, std::byte* to) { gather_heads(data, heads, out_count / (3 * heads) * row_bytes, to); });
-    if (bias_place_) {
-      // The bias follows the rows. It is short: gathered from the file again, whatever was planned for it above.
-      const WeightEntry* bias = binder.find(name + ".bias");
-      const FormatTraits& bias_format = traits(bias->format);
-      bias_place_ = binder.reserve(out_count * std::int64_t{sizeof(float)}, [=, &bias_format](Stream&, std::byte* to) {
-        std::vector<float> values(static_cast<std::size_t>(out_count));
-        bias_format.decode_f32(bias->bytes.data(), values.data(), out_count);
-        gather_heads(reinterpret_cast<const std::byte*>(values.data()), heads,
-                     out_count / (3 * heads) * std::int64_t{sizeof(float)}, to);
-      });
-    }
-  } else if (kernel_.pack != nullptr) {
-    const auto pack = kernel_.pack;
-    weight_place_ = binder.reserve(kernel_.packed_bytes(out_, in_),
-                                   [=](Stream& stream, std::byte* to) { pack(stream, data, out_count, in_count, to); });
+  if (options.transposed && format.is_quantized()) {
+    binder.problem(fmt::format("tensor '{}.weight' is transposed and {}", name, format.name));
+    return;
+  }
+  std::string names = name;
+  for (const Part& part : parts.subspan(1)) names += " + " + part.name;
+  binder.operation(
+      {names, std::string(kernel_.run.name()), std::string(format.name),
+       kernel_.packing == nullptr ? out_ * format_bytes(format_, in_) : kernel_.packing->bytes(out_, in_)});
+  if (parts.size() == 1 && !options.transposed && options.interleaved_heads == 0) {
+    weight_place_ = binder.place_matrix(*entry, kernel_.packing);
   } else {
-    binder.count_mapped(entry);
-    weight_place_ = WeightPlace::mapped(data);
+    weight_place_ =
+        binder.reserve_matrix(format_, out_, in_, kernel_.packing, RowSource(std::move(pieces), format_, in_, options));
+  }
+}
+
+void Linear::bind_bias(Binder& binder, std::span<const Part> parts, const Options& options) {
+  const float factor = options.scale == FileScale::kProductAndBias ? scale_ : 1;
+  if (parts.size() == 1 && options.interleaved_heads == 0) {
+    bias_place_ = binder.floats(parts[0].name + ".bias", out_, false, factor);
+    return;
+  }
+  struct Piece {
+    const WeightEntry* entry;  // null: zeros
+    std::int64_t count;
+  };
+  std::vector<Piece> pieces;
+  bool any = false;
+  for (const Part& part : parts) {
+    const std::string name = part.name + ".bias";
+    const WeightEntry* entry = binder.find(name) == nullptr ? nullptr : binder.require(name, Shape{part.out});
+    any = any || entry != nullptr;
+    pieces.push_back({entry, part.out});
+  }
+  if (!any) return;
+  const std::int64_t heads = options.interleaved_heads;
+  bias_place_ = binder.reserve(out_ * std::int64_t{sizeof(float)}, [=](std::byte* to) {
+    auto* out = reinterpret_cast<float*>(to);
+    for (const Piece& piece : pieces) {
+      std::vector<float> values(static_cast<std::size_t>(piece.count));
+      if (piece.entry != nullptr) {
+        traits(piece.entry->format).decode_f32(piece.entry->bytes.data(), values.data(), piece.count);
+      }
+      for (std::int64_t i = 0; i < piece.count; ++i) {
+        *out++ = factor * values[static_cast<std::size_t>(RowSource::file_row(i, piece.count, heads))];
+      }
+    }
+  });
+}
+
+std::vector<Linear> Linear::bind_side_by_side(Binder& binder, std::span<const Part> parts, std::int64_t in,
+                                              const Options& options) {
+  std::vector<Linear> result;
+  const auto mergeable = [&](const Part& a, const Part& b) {
+    if (binder.backend().device.shares_host_memory()) return false;
+    const WeightEntry *first = binder.find(a.name + ".weight"), *second = binder.find(b.name + ".weight");
+    return first != nullptr && second != nullptr && first->format == second->format &&
+           file_scale(binder, a.name, options) == file_scale(binder, b.name, options);
+  };
+  for (std::size_t begin = 0; begin < parts.size();) {
+    std::size_t end = begin + 1;
+    while (end < parts.size() && mergeable(parts[begin], parts[end])) ++end;
+    result.emplace_back(binder, parts.subspan(begin, end - begin), in, options);
+    begin = end;
+  }
+  return result;
+}
+
+void run_side_by_side(std::span<const Linear> linears, Stream& stream, MatmulInput& input, std::int64_t token_count,
+                      float* y, std::int64_t y_stride) {
+  for (const Linear& linear : linears) {
+    linear.run(stream, input, token_count, y, y_stride);
+    y += linear.out();
   }
 }
 
@@ -185,11 +272,12 @@ void Norm::locate(const std::byte* weight_buffer) {
   if (bias_place_) bias_ = reinterpret_cast<const float*>(bias_place_->resolve(weight_buffer));
 }
 
-void Norm::run(Stream& stream, const float* x, std::int64_t token_count, float* out) const {
+void Norm::run(Stream& stream, const float* x, std::int64_t token_count, float* residual, void* out,
+               Format out_format) const {
   if (layer_norm_) {
-    layer_norm_(stream, {x, token_count, width_, weight_, bias_, epsilon_, out});
+    layer_norm_(stream, {x, token_count, width_, weight_, bias_, epsilon_, out, residual, out_format});
   } else {
-    rms_norm_(stream, {x, token_count, width_, 1, width_, weight_, epsilon_, out, width_});
+    rms_norm_(stream, {x, token_count, width_, 1, width_, weight_, epsilon_, out, width_, residual, out_format});
   }
 }
 

@@ -2,9 +2,12 @@
 // when it is built, and calls what it stored.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "model/binder.h"
 
@@ -21,15 +24,18 @@ class MatmulInput {
     float* rounded = nullptr;  // [tokens, k]
     QuantizedActivations quantized;
   };
-  MatmulInput(Stream& stream, const Conversions& conversions, const float* x, std::int64_t token_count, std::int64_t k)
-      : stream_(stream), conversions_(conversions), x_(x), token_count_(token_count), k_(k) {}
+  // x: [tokens, k] of `format`: float32, or what the device's operators hand on (KernelTable::activation_format).
+  MatmulInput(Stream& stream, const Conversions& conversions, const void* x, Format format, std::int64_t token_count,
+              std::int64_t k)
+      : stream_(stream), conversions_(conversions), x_(x), format_(format), token_count_(token_count), k_(k) {}
 
   void fill(Compute compute, MatmulArgs& args);
 
  private:
   Stream& stream_;
   const Conversions& conversions_;
-  const float* x_;
+  const void* x_;
+  Format format_;
   std::int64_t token_count_, k_;
   bool rounded_ = false, quantized_ = false;
 };
@@ -39,7 +45,8 @@ class MatmulInput {
 // with the bias, and some families do not read it.
 enum class FileScale : std::uint8_t { kProduct, kProductAndBias, kNone };
 
-// y = x W^T, with the file's scale and bias where it has them.
+// y = x W^T, with the file's scale and bias where it has them. W may be several of the file's matrices, one below the
+// other.
 class Linear {
  public:
   struct Options {
@@ -48,19 +55,31 @@ class Linear {
         0;  // > 0: rows are q, k, v of one head after another; stored as all q, all k, all v
     FileScale scale = FileScale::kProduct;
   };
-  // `name` is the tensor's name without ".weight".
-  Linear(Binder& binder, const std::string& name, std::int64_t in, std::int64_t out, const Options& options);
+  struct Part {
+    std::string name;  // the tensor's name without ".weight"
+    std::int64_t out;
+  };
+  Linear(Binder& binder, std::span<const Part> parts, std::int64_t in, const Options& options);
+  Linear(Binder& binder, const std::string& name, std::int64_t in, std::int64_t out, const Options& options)
+      : Linear(binder, std::array{Part{name, out}}, in, options) {}
+
+  // One for each run of parts that can be one matrix: of one format and scale, on a device whose weights are packed
+  // anyway. Fewer, larger products.
+  static std::vector<Linear> bind_side_by_side(Binder& binder, std::span<const Part> parts, std::int64_t in,
+                                               const Options& options);
 
   void locate(const std::byte* weight_buffer);  // once the weights are loaded
   // y: [tokens, out], rows `y_stride` elements apart.
   void run(Stream& stream, MatmulInput& input, std::int64_t token_count, float* y, std::int64_t y_stride) const;
 
   Compute compute() const { return compute_; }
+  std::int64_t out() const { return out_; }
 
  private:
-  void bind_weight(Binder& binder, const std::string& name, const WeightEntry& entry, const Options& options);
+  void bind_weight(Binder& binder, std::span<const Part> parts, const Options& options);
+  void bind_bias(Binder& binder, std::span<const Part> parts, const Options& options);
 
-  std::int64_t in_, out_;
+  std::int64_t in_, out_ = 0;
   Compute compute_ = Compute::kF32;
   MatmulKernel kernel_;
   Format format_ = Format::kF32;
@@ -71,12 +90,18 @@ class Linear {
   const float* bias_ = nullptr;
 };
 
+// Runs Linears whose outputs stand side by side: y is [tokens, sum of their out], rows `y_stride` elements apart.
+void run_side_by_side(std::span<const Linear> linears, Stream& stream, MatmulInput& input, std::int64_t token_count,
+                      float* y, std::int64_t y_stride);
+
 // RMS or layer norm over whole rows.
 class Norm {
  public:
   Norm(Binder& binder, const std::string& name, std::int64_t width, NormKind kind, float epsilon);
   void locate(const std::byte* weight_buffer);
-  void run(Stream& stream, const float* x, std::int64_t token_count, float* out) const;
+  // Of x, or where `residual` is given of residual += x; out is of `out_format`.
+  void run(Stream& stream, const float* x, std::int64_t token_count, float* residual, void* out,
+           Format out_format) const;
   // RMS norm of each of `head_count` heads, in place, in rows `row_stride` apart.
   void run_heads(Stream& stream, float* x, std::int64_t token_count, std::int64_t row_stride,
                  std::int64_t head_count) const;

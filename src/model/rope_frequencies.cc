@@ -110,4 +110,16 @@ RopeFrequencies rope_frequencies(const RopeSpec& rope, std::int64_t context) {
   return result;
 }
 
+void fill_rope_table(const RopeFrequencies& frequencies, std::int64_t first_position, std::int64_t count,
+                     float* table) {
+  for (std::int64_t p = 0; p < count; ++p) {
+    const auto position = static_cast<double>(first_position + p);
+    for (const double inverse : frequencies.inverse) {
+      const double angle = position * inverse;
+      *table++ = static_cast<float>(frequencies.scale * std::cos(angle));
+      *table++ = static_cast<float>(frequencies.scale * std::sin(angle));
+    }
+  }
+}
+
 }  // namespace hearth

@@ -44,4 +44,9 @@ struct RopeFrequencies {
 // that a prompt's bits do not depend on how far it has been read (law 2).
 RopeFrequencies rope_frequencies(const RopeSpec& rope, std::int64_t context);
 
+// table[p][i] = (scale * cos, scale * sin)((first_position + p) * inverse[i]) for `count` positions, in double
+// precision and then rounded. A host's work, on every device: not all GPUs have accurate sines.
+void fill_rope_table(const RopeFrequencies& frequencies, std::int64_t first_position, std::int64_t count,
+                     float* table);  // [count, pairs, 2]
+
 }  // namespace hearth

@@ -86,5 +86,28 @@ TEST(RopeFrequencies, FileDivisors) {
   expect_near(rope_frequencies(spec, 10).inverse, {1, 0.05, 0.0025, -0.000125});
 }
 
+TEST(RopeTable, IsRightAtFarPositions) {
+  RopeFrequencies frequencies = rope_frequencies(rope(128, 10000, RopeScalingKind::kNone, 1, 0), 4096);
+  frequencies.scale = 1.25;
+  for (const std::int64_t position : {0, 1, 4095, 131'072, 1'000'003}) {
+    std::vector<float> table(2 * 128);
+    fill_rope_table(frequencies, position, 2, table.data());
+    for (std::size_t i = 0; i < table.size(); i += 2) {
+      const double angle = static_cast<double>(position + (i < 128 ? 0 : 1)) * frequencies.inverse[i / 2 % 64];
+      EXPECT_EQ(table[i], static_cast<float>(1.25 * std::cos(angle))) << position << ", " << i;
+      EXPECT_EQ(table[i + 1], static_cast<float>(1.25 * std::sin(angle))) << position << ", " << i;
+    }
+  }
+}
+
+TEST(RopeTable, InPartsIsTheWhole) {
+  const RopeFrequencies frequencies = rope_frequencies(rope(16, 10000, RopeScalingKind::kNone, 1, 0), 4096);
+  std::vector<float> whole(100 * 16), parts(whole.size());
+  fill_rope_table(frequencies, 0, 100, whole.data());
+  fill_rope_table(frequencies, 0, 37, parts.data());
+  fill_rope_table(frequencies, 37, 63, parts.data() + 37 * 16);
+  EXPECT_EQ(whole, parts);
+}
+
 }  // namespace
 }  // namespace hearth

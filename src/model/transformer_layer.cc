@@ -15,16 +15,15 @@ std::vector<Linear> bind_projections(Binder& binder, const ModelSpec& spec, std:
     result.emplace_back(binder, fused, spec.width, spec.q_width() + 2 * spec.kv_width(), options);
     return result;
   }
-  const Linear::Options options{.transposed = spec.transposed_linears};
   // A checkpoint that only knows the fused tensor is told that this one is missing.
   const auto name = [&](Weight weight) {
     const std::string own = binder.name(weight, layer);
     return own.empty() ? fused : own;
   };
-  result.emplace_back(binder, name(Weight::kQuery), spec.width, spec.q_width(), options);
-  result.emplace_back(binder, name(Weight::kKey), spec.width, spec.kv_width(), options);
-  result.emplace_back(binder, name(Weight::kValue), spec.width, spec.kv_width(), options);
-  return result;
+  const Linear::Part parts[]{{name(Weight::kQuery), spec.q_width()},
+                             {name(Weight::kKey), spec.kv_width()},
+                             {name(Weight::kValue), spec.kv_width()}};
+  return Linear::bind_side_by_side(binder, parts, spec.width, {.transposed = spec.transposed_linears});
 }
 
 std::optional<Norm> bind_head_norm(Binder& binder, const ModelSpec& spec, Weight weight, std::int64_t layer) {
@@ -45,8 +44,12 @@ Attention::Attention(Binder& binder, const ModelSpec& spec, std::int64_t layer)
               {.transposed = spec.transposed_linears}) {
   const KernelTable& kernels = binder.kernels();
   const auto name = [&](std::string_view op) { return fmt::format("layer {} {}", layer, op); };
-  if (layer_.rope >= 0) rope_ = binder.kernel(kernels.rope, name("rope"));
-  kv_write_ = binder.kernel(kernels.kv_write, name("kv_write"));
+  // The rotation writes to the cache as well.
+  if (layer_.rope >= 0) {
+    rope_ = binder.kernel(kernels.rope, name("rope"));
+  } else {
+    kv_write_ = binder.kernel(kernels.kv_write, name("kv_write"));
+  }
   attention_ = binder.kernel(kernels.attention, name("attention"));
 }
 
@@ -58,37 +61,30 @@ void Attention::locate(const std::byte* weight_buffer) {
   output_.locate(weight_buffer);
 }
 
-void Attention::project(StepContext& c) const {
-  const std::int64_t tokens = c.step.token_count;
-  const std::int64_t row = spec_.q_width() + 2 * spec_.kv_width();
-  MatmulInput input(c.stream, c.conversions, c.normed, tokens, spec_.width);
-  const std::int64_t columns[] = {0, spec_.q_width(), spec_.q_width() + spec_.kv_width()};
-  for (std::size_t i = 0; i < projections_.size(); ++i) {
-    projections_[i].run(c.stream, input, tokens, c.qkv + columns[i], row);
-  }
-}
-
-void Attention::run(StepContext& c, const PagedKv& cache) const {
+void Attention::run(StepContext& c, const PagedKv& cache, bool add_delta) const {
   const std::int64_t tokens = c.step.token_count;
   const std::int64_t row = spec_.q_width() + 2 * spec_.kv_width();
   float* q = c.qkv;
   float* k = q + spec_.q_width();
   float* v = k + spec_.kv_width();
 
-  norm_.run(c.stream, c.x, tokens, c.normed);
-  project(c);
+  norm_.run(c.stream, add_delta ? c.delta : c.x, tokens, add_delta ? c.x : nullptr, c.normed, c.activation_format);
+  MatmulInput normed(c.stream, c.conversions, c.normed, c.activation_format, tokens, spec_.width);
+  run_side_by_side(projections_, c.stream, normed, tokens, c.qkv, row);
   if (q_norm_) q_norm_->run_heads(c.stream, q, tokens, row, spec_.head_count);
   if (k_norm_) k_norm_->run_heads(c.stream, k, tokens, row, spec_.kv_head_count);
   if (layer_.rope >= 0) {
     const RopeSpec& rope = spec_.ropes[static_cast<std::size_t>(layer_.rope)];
-    rope_(c.stream, {c.rope_tables[static_cast<std::size_t>(layer_.rope)], tokens, rope.rotary_dim / 2, rope.pairs,
-                     spec_.head_dim, spec_.head_count + spec_.kv_head_count, q, row});
+    rope_(c.stream,
+          {c.rope_tables[static_cast<std::size_t>(layer_.rope)], c.step.positions, tokens, rope.rotary_dim / 2,
+           rope.pairs, spec_.head_dim, spec_.head_count, spec_.kv_head_count, q, row, c.step, cache});
+  } else {
+    kv_write_(c.stream, {k, v, row, c.step, cache});
   }
-  kv_write_(c.stream, {k, v, row, c.step, cache});
-  attention_(c.stream,
-             {q, row, spec_.head_count, c.step, cache, layer_.mask, layer_.attention_scale, 0.0f, c.attended});
-  MatmulInput input(c.stream, c.conversions, c.attended, tokens, spec_.q_width());
-  output_.run(c.stream, input, tokens, c.delta, spec_.width);
+  attention_(c.stream, {q, row, spec_.head_count, c.step, cache, layer_.mask, layer_.attention_scale, 0.0f, c.attended,
+                        c.activation_format, c.attention_workspace, c.attention_workspace_bytes});
+  MatmulInput attended(c.stream, c.conversions, c.attended, c.activation_format, tokens, spec_.q_width());
+  output_.run(c.stream, attended, tokens, c.delta, spec_.width);
 }
 
 void Attention::collect_linears(std::vector<const Linear*>& out) const {
@@ -98,11 +94,16 @@ void Attention::collect_linears(std::vector<const Linear*>& out) const {
 
 namespace {
 
-Linear bind_ff(Binder& binder, const ModelSpec& spec, Weight weight, std::int64_t layer) {
-  const bool down = weight == Weight::kFfDown;
-  return Linear(
-      binder, binder.name(weight, layer), down ? spec.ff_width : spec.width, down ? spec.width : spec.ff_width,
-      {.transposed = spec.transposed_linears, .scale = spec.ff_scales ? FileScale::kProductAndBias : FileScale::kNone});
+Linear::Options ff_options(const ModelSpec& spec) {
+  return {.transposed = spec.transposed_linears,
+          .scale = spec.ff_scales ? FileScale::kProductAndBias : FileScale::kNone};
+}
+
+std::vector<Linear> bind_gate_up(Binder& binder, const ModelSpec& spec, std::int64_t layer) {
+  std::vector<Linear::Part> parts;
+  if (spec.gated) parts.push_back({binder.name(Weight::kFfGate, layer), spec.ff_width});
+  parts.push_back({binder.name(Weight::kFfUp, layer), spec.ff_width});
+  return Linear::bind_side_by_side(binder, parts, spec.width, ff_options(spec));
 }
 
 }  // namespace
@@ -110,11 +111,10 @@ Linear bind_ff(Binder& binder, const ModelSpec& spec, Weight weight, std::int64_
 Mlp::Mlp(Binder& binder, const ModelSpec& spec, std::int64_t layer)
     : spec_(spec),
       norm_(binder, binder.name(Weight::kFfNorm, layer), spec.width, spec.norm, spec.norm_epsilon),
-      up_(bind_ff(binder, spec, Weight::kFfUp, layer)),
-      down_(bind_ff(binder, spec, Weight::kFfDown, layer)) {
+      gate_up_(bind_gate_up(binder, spec, layer)),
+      down_(binder, binder.name(Weight::kFfDown, layer), spec.ff_width, spec.width, ff_options(spec)) {
   const std::string name = fmt::format("layer {} activation", layer);
   if (spec.gated) {
-    gate_.emplace(bind_ff(binder, spec, Weight::kFfGate, layer));
     gated_activation_ = binder.kernel(binder.kernels().gated_activation, name);
   } else {
     activation_ = binder.kernel(binder.kernels().activation, name);
@@ -123,49 +123,41 @@ Mlp::Mlp(Binder& binder, const ModelSpec& spec, std::int64_t layer)
 
 void Mlp::locate(const std::byte* weight_buffer) {
   norm_.locate(weight_buffer);
-  if (gate_) gate_->locate(weight_buffer);
-  up_.locate(weight_buffer);
+  for (Linear& linear : gate_up_) linear.locate(weight_buffer);
   down_.locate(weight_buffer);
 }
 
 void Mlp::run(StepContext& c) const {
-  const std::int64_t tokens = c.step.token_count;
-  norm_.run(c.stream, c.x, tokens, c.normed);
-  MatmulInput input(c.stream, c.conversions, c.normed, tokens, spec_.width);
-  up_.run(c.stream, input, tokens, c.up, spec_.ff_width);
-  if (gate_) {
-    gate_->run(c.stream, input, tokens, c.gate, spec_.ff_width);
-    gated_activation_(c.stream, {spec_.activation, c.gate, c.up, tokens * spec_.ff_width, c.up});
+  const std::int64_t tokens = c.step.token_count, ff = spec_.ff_width;
+  norm_.run(c.stream, c.delta, tokens, c.x, c.normed, c.activation_format);
+  MatmulInput normed(c.stream, c.conversions, c.normed, c.activation_format, tokens, spec_.width);
+  run_side_by_side(gate_up_, c.stream, normed, tokens, c.gate_up, spec_.gated ? 2 * ff : ff);
+  if (spec_.gated) {
+    gated_activation_(c.stream,
+                      {spec_.activation, c.gate_up, c.gate_up + ff, tokens, ff, 2 * ff, c.hidden, c.activation_format});
   } else {
-    activation_(c.stream, {spec_.activation, c.up, tokens * spec_.ff_width, c.up});
+    activation_(c.stream, {spec_.activation, c.gate_up, tokens * ff, c.hidden, c.activation_format});
   }
-  MatmulInput hidden(c.stream, c.conversions, c.up, tokens, spec_.ff_width);
+  MatmulInput hidden(c.stream, c.conversions, c.hidden, c.activation_format, tokens, ff);
   down_.run(c.stream, hidden, tokens, c.delta, spec_.width);
 }
 
 void Mlp::collect_linears(std::vector<const Linear*>& out) const {
-  if (gate_) out.push_back(&*gate_);
-  out.push_back(&up_);
+  for (const Linear& linear : gate_up_) out.push_back(&linear);
   out.push_back(&down_);
 }
 
 TransformerLayer::TransformerLayer(Binder& binder, const ModelSpec& spec, std::int64_t layer)
-    : spec_(spec),
-      attention_(binder, spec, layer),
-      mlp_(binder, spec, layer),
-      residual_add_(binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer))) {}
+    : attention_(binder, spec, layer), mlp_(binder, spec, layer) {}
 
 void TransformerLayer::locate(const std::byte* weight_buffer) {
   attention_.locate(weight_buffer);
   mlp_.locate(weight_buffer);
 }
 
-void TransformerLayer::run(StepContext& c, const PagedKv& cache) const {
-  const std::int64_t elements = c.step.token_count * spec_.width;
-  attention_.run(c, cache);
-  residual_add_(c.stream, {c.x, c.delta, elements});
+void TransformerLayer::run(StepContext& c, const PagedKv& cache, bool add_delta) const {
+  attention_.run(c, cache, add_delta);
   mlp_.run(c);
-  residual_add_(c.stream, {c.x, c.delta, elements});
 }
 
 void TransformerLayer::collect_linears(std::vector<const Linear*>& out) const {

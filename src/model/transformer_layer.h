@@ -15,27 +15,28 @@ struct StepContext {
   StepView step;
   std::vector<const float*> rope_tables;  // one for each ModelSpec::ropes
   MatmulInput::Conversions conversions;
+  Format activation_format;  // of what one operator hands to a matmul: normed, attended and hidden
+  void* attention_workspace;
+  std::int64_t attention_workspace_bytes;
   // Work space, all [tokens, …]:
-  float* x;         // [width]: the residual stream
-  float* normed;    // [width]
-  float* qkv;       // [q_width + 2 kv_width]
-  float* attended;  // [q_width]
-  float* gate;      // [ff_width]; unused without gating
-  float* up;        // [ff_width]
-  float* delta;     // [width]
+  float* x;        // [width]: the residual stream
+  float* delta;    // [width]: what the last block adds to it; the norm that follows does
+  void* normed;    // [width]
+  float* qkv;      // [q_width + 2 kv_width]
+  void* attended;  // [q_width]
+  float* gate_up;  // [2 ff_width], or without gating [ff_width]
+  void* hidden;    // [ff_width]
 };
 
 class Attention {
  public:
   Attention(Binder& binder, const ModelSpec& spec, std::int64_t layer);
   void locate(const std::byte* weight_buffer);
-  // context.delta = attention(norm(context.x))
-  void run(StepContext& context, const PagedKv& cache) const;
+  // context.delta = attention(norm(context.x)); with `add_delta`, context.x += context.delta comes first.
+  void run(StepContext& context, const PagedKv& cache, bool add_delta) const;
   void collect_linears(std::vector<const Linear*>& out) const;
 
  private:
-  void project(StepContext& context) const;
-
   const ModelSpec& spec_;
   LayerSpec layer_;
   Norm norm_;
@@ -51,15 +52,15 @@ class Mlp {
  public:
   Mlp(Binder& binder, const ModelSpec& spec, std::int64_t layer);
   void locate(const std::byte* weight_buffer);
-  // context.delta = mlp(norm(context.x))
+  // context.delta = mlp(norm(context.x += context.delta))
   void run(StepContext& context) const;
   void collect_linears(std::vector<const Linear*>& out) const;
 
  private:
   const ModelSpec& spec_;
   Norm norm_;
-  std::optional<Linear> gate_;
-  Linear up_, down_;
+  std::vector<Linear> gate_up_;  // gate and up, or one that holds both, or up alone
+  Linear down_;
   Kernel<ActivationArgs> activation_;
   Kernel<GatedActivationArgs> gated_activation_;
 };
@@ -68,14 +69,13 @@ class TransformerLayer {
  public:
   TransformerLayer(Binder& binder, const ModelSpec& spec, std::int64_t layer);
   void locate(const std::byte* weight_buffer);
-  void run(StepContext& context, const PagedKv& cache) const;
+  // Leaves in context.delta what is still to be added to context.x; `add_delta`: so did the layer before.
+  void run(StepContext& context, const PagedKv& cache, bool add_delta) const;
   void collect_linears(std::vector<const Linear*>& out) const;
 
  private:
-  const ModelSpec& spec_;
   Attention attention_;
   Mlp mlp_;
-  Kernel<ResidualAddArgs> residual_add_;
 };
 
 }  // namespace hearth

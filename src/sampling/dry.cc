@@ -31,14 +31,16 @@ std::unordered_map<std::int32_t, std::int32_t> repeated_lengths(std::span<const 
   return lengths;
 }
 
-void penalize_sequences(Candidates& candidates, const std::unordered_map<std::int32_t, std::int32_t>& lengths,
-                        const SamplerOptions& options) {
-  candidates.adjust(lengths, [&](double logit, std::int32_t length) {
-    if (length < options.dry_allowed_length) return logit;
+std::unordered_map<std::int32_t, double> penalties_of(const std::unordered_map<std::int32_t, std::int32_t>& lengths,
+                                                      const SamplerOptions& options) {
+  std::unordered_map<std::int32_t, double> penalties;
+  for (const auto& [token, length] : lengths) {
+    if (length < options.dry_allowed_length) continue;
     const double penalty =
         options.dry_multiplier * std::pow(double{options.dry_base}, length - options.dry_allowed_length);
-    return logit - std::min(penalty, double{std::numeric_limits<float>::max()});
-  });
+    penalties[token] = std::min(penalty, double{std::numeric_limits<float>::max()});
+  }
+  return penalties;
 }
 
 BreakerScanner::BreakerScanner(std::vector<std::string> breakers) : breakers_(std::move(breakers)) {

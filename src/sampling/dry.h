@@ -11,7 +11,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "sampling/candidates.h"
 #include "sampling/sampler_options.h"
 
 namespace hearth {
@@ -21,10 +20,10 @@ namespace hearth {
 std::unordered_map<std::int32_t, std::int32_t> repeated_lengths(std::span<const std::int32_t> history,
                                                                 std::size_t length_max);
 
-// Subtracts multiplier * base^(length - allowed_length) from the logit of each token whose length is at least
-// `allowed_length`.
-void penalize_sequences(Candidates& candidates, const std::unordered_map<std::int32_t, std::int32_t>& lengths,
-                        const SamplerOptions& options);
+// What is to be subtracted from the logit of each token whose length is at least `dry_allowed_length`: multiplier *
+// base^(length - allowed_length), and no more than float32 holds.
+std::unordered_map<std::int32_t, double> penalties_of(const std::unordered_map<std::int32_t, std::int32_t>& lengths,
+                                                      const SamplerOptions& options);
 
 // Finds sequence breakers in a text that arrives token by token, also those that span tokens.
 class BreakerScanner {

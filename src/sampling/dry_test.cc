@@ -56,15 +56,12 @@ TEST(Dry, PenaltyGrowsWithTheLength) {
   options.dry_multiplier = 0.5f;
   options.dry_base = 2.0f;
   options.dry_allowed_length = 3;
-  Candidates candidates;
-  candidates.assign(std::vector<float>{10, 10, 10, 10, 10});
-  penalize_sequences(candidates, {{0, 2}, {1, 3}, {2, 6}, {3, 100000}}, options);
-  const auto logits = candidates.items();
-  EXPECT_EQ(logits[0].logit, 10.0);
-  EXPECT_EQ(logits[1].logit, 9.5);
-  EXPECT_EQ(logits[2].logit, 6.0);
-  EXPECT_TRUE(std::isfinite(logits[3].logit) && logits[3].logit < -1e38);
-  EXPECT_EQ(logits[4].logit, 10.0);
+  auto penalties = penalties_of({{0, 2}, {1, 3}, {2, 6}, {3, 100000}}, options);
+  EXPECT_EQ(penalties.count(0), 0u);
+  EXPECT_EQ(penalties[1], 0.5);
+  EXPECT_EQ(penalties[2], 4.0);
+  EXPECT_TRUE(std::isfinite(penalties[3]) && penalties[3] > 1e38);
+  EXPECT_EQ(penalties.size(), 3u);
 }
 
 TEST(Dry, BreakersWithinAndAcrossTokens) {

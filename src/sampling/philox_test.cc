@@ -1,5 +1,5 @@
 // The generator against the vectors that its authors publish, and the draws made from it.
-#include "sampling/philox.h"
+#include "base/philox.h"
 
 #include <gtest/gtest.h>
 

@@ -36,6 +36,8 @@ std::string DeviceId::to_string() const {
       return fmt::format("cuda:{}", index);
     case DeviceKind::kHip:
       return fmt::format("hip:{}", index);
+    case DeviceKind::kSimt:
+      return fmt::format("simt:{}", index);
   }
   CHECK(false);
 }

@@ -33,7 +33,8 @@ class Shape {
   int rank_ = 0;
 };
 
-enum class DeviceKind : std::uint8_t { kCpu, kCuda, kHip };
+// kSimt: the executor on which the tests run GPU kernels without a GPU.
+enum class DeviceKind : std::uint8_t { kCpu, kCuda, kHip, kSimt };
 
 struct DeviceId {
   DeviceKind kind = DeviceKind::kCpu;

@@ -5,9 +5,11 @@
 
 #include <cstring>
 #include <iterator>
+#include <utility>
 
 #include "base/error.h"
 #include "weights/escape.h"
+#include "weights/gguf_reader.h"
 
 namespace hearth {
 
@@ -22,6 +24,16 @@ std::unique_ptr<ModelSource> ModelSource::open(const std::filesystem::path& path
   } else {
     source->open_gguf(path);
   }
+  source->index_names();
+  return source;
+}
+
+std::unique_ptr<ModelSource> ModelSource::in_memory(std::string_view name, std::span<const std::byte> head,
+                                                    std::vector<WeightEntry> tensors) {
+  std::unique_ptr<ModelSource> source(new ModelSource);
+  source->path_ = name;
+  source->metadata_ = read_gguf(head, std::string(name)).metadata;
+  source->add({std::move(tensors), {}});
   source->index_names();
   return source;
 }

@@ -25,6 +25,11 @@ class ModelSource {
   // Throws InvalidInput or Unsupported with one sentence that names the file, the entry and the offset.
   static std::unique_ptr<ModelSource> open(const std::filesystem::path& path);
 
+  // A GGUF model that no file holds: `head` is a GGUF file with metadata and no tensors, `tensors` stand beside it.
+  // `name` stands where messages name the file. Both `head` and the tensors' bytes outlive the source.
+  static std::unique_ptr<ModelSource> in_memory(std::string_view name, std::span<const std::byte> head,
+                                                std::vector<WeightEntry> tensors);
+
   Kind kind() const { return kind_; }
   const std::filesystem::path& path() const { return path_; }
 

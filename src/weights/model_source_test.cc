@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json/value.hpp>
+#include <sstream>
 
 #include "base/error.h"
 #include "weights/gguf_writer.h"
@@ -72,6 +73,23 @@ TEST(ModelSource, OpensAGgufFile) {
   EXPECT_EQ(source->find("u"), nullptr);
   EXPECT_FALSE(source->tokenizer_json());
   EXPECT_FALSE(source->chat_template_file());
+}
+
+TEST(ModelSource, StandsInMemory) {
+  GgufWriter writer;
+  writer.add("general.architecture", "llama");
+  std::ostringstream out;
+  writer.write(out);
+  const std::string head = out.str();
+  const WeightEntry entry{"t", Format::kF32, {4}, std::as_bytes(std::span(kRow))};
+  const auto source = ModelSource::in_memory("made up", bytes_of(head), {entry});
+  EXPECT_EQ(source->kind(), ModelSource::Kind::kGguf);
+  EXPECT_EQ(source->path(), "made up");
+  EXPECT_EQ(source->metadata().string("general.architecture"), "llama");
+  ASSERT_NE(source->find("t"), nullptr);
+  EXPECT_EQ(source->find("t")->bytes.data(), entry.bytes.data());
+  expect_error<InvalidInput>([&] { ModelSource::in_memory("made up", bytes_of(head), {entry, entry}); },
+                             "made up: tensor 't' is there twice");
 }
 
 TEST(ModelSource, RefusesWhatIsNoModel) {

@@ -1,7 +1,7 @@
 """The command line itself: help, the version, wrong usage, devices."""
 from cli_case import CliCase, main
 
-VERBS = ("run", "inspect", "plan", "tokenize", "logits", "devices")
+VERBS = ("run", "inspect", "plan", "tokenize", "logits", "bench", "devices")
 
 
 class Usage(CliCase):
@@ -37,16 +37,32 @@ class Usage(CliCase):
                 self.assertIn("--help", done.stderr.decode())
 
     def test_devices(self):
-        self.assertRegex(self.hearth("devices").stdout.decode(), r"(?m)^cpu +usable: .*memory available$")
-        found = {device["id"]: device for device in self.json("devices")}
+        text = self.hearth("devices").stdout.decode()
+        self.assertRegex(text, r"(?m)^cpu +usable: .*memory available$")
+        self.assertRegex(text, r"(?m)^kernels for: cpu portable")
+        listed = self.json("devices")
+        found = {device["id"]: device for device in listed}
+        self.assertEqual(len(found), len(listed))
         self.assertTrue(found["cpu"]["usable"])
-        for device in found.values():
-            self.assertTrue(device["usable"] or device["reason"])
+        self.assertIn("portable", found["cpu"]["built_for"])
+        for name, device in found.items():
+            with self.subTest(name):
+                self.assertTrue(device["usable"] or device["reason"])
+                self.assertTrue(device["built_for"] or device["missing"])
+                self.assertRegex(text, rf"(?m)^{name} +{'' if device['usable'] else 'not '}usable: ")
+                if device["usable"]:
+                    self.assertGreater(device["memory_available_bytes"], 0)
+                    self.assertTrue(device["description"])
+        # Each vendor has a line, with its GPUs or without.
+        self.assertEqual({name.partition(":")[0] for name in found}, {"cpu", "cuda", "hip"})
 
     def test_another_device_is_never_taken(self):
-        for device in ("gpu", "cuda:0", "hip:7"):
+        usable = {device["id"] for device in self.json("devices") if device["usable"]}
+        absent = {"cuda:9", "hip:7"} - usable | (set() if len(usable) > 1 else {"gpu", "cuda:0"})
+        for device in sorted(absent):
             self.refused("run", self.model(), "--device", device, "-p", "a", words=[device, "hearth devices"])
-        self.refused("run", self.model(), "--device", "abacus", "-p", "a", words=["abacus", "cpu"])
+        for device in ("abacus", "cuda", "cuda:", "hip:x"):
+            self.refused("run", self.model(), "--device", device, "-p", "a", words=[device, "cpu"])
 
 
 if __name__ == "__main__":

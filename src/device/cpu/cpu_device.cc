@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <fstream>
 #include <string>
 
@@ -72,6 +73,18 @@ std::int64_t CpuDevice::memory_available_bytes() const {
 
 std::unique_ptr<Stream> CpuDevice::open_stream() {
   return std::make_unique<CpuStream>(*this, pool_);
+}
+
+void CpuStream::upload(std::byte* to, const void* from, std::int64_t bytes) {
+  std::memcpy(to, from, static_cast<std::size_t>(bytes));
+}
+
+void CpuStream::download(void* to, const std::byte* from, std::int64_t bytes) {
+  std::memcpy(to, from, static_cast<std::size_t>(bytes));
+}
+
+void CpuStream::set_zero(std::byte* data, std::int64_t bytes) {
+  std::memset(data, 0, static_cast<std::size_t>(bytes));
 }
 
 std::byte* CpuDevice::allocate_bytes(std::int64_t bytes) {

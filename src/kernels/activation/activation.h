@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "formats/format.h"
+
 namespace hearth {
 
 enum class Activation : std::uint8_t {
@@ -19,16 +21,20 @@ struct ActivationArgs {
   Activation activation;
   const float* x;  // [elements]
   std::int64_t element_count;
-  float* out;  // [elements]; may be x
+  void* out;                         // [elements]; may be x where it is float32
+  Format out_format = Format::kF32;  // or kBf16; the CPU: kF32 only
 };
 
-// out[i] = act(gate[i]) * up[i]
+// out[r][i] = act(gate[r][i]) * up[r][i]. Gate and up may be columns of one matrix.
 struct GatedActivationArgs {
   Activation activation;
-  const float* gate;  // [elements]
-  const float* up;    // [elements]
-  std::int64_t element_count;
-  float* out;  // [elements]; may be gate or up
+  const float* gate;  // [rows, width], rows `row_stride` elements apart
+  const float* up;    // likewise
+  std::int64_t row_count;
+  std::int64_t width;
+  std::int64_t row_stride;
+  void* out;                         // [rows, width]; may be gate or up where all three are contiguous float32
+  Format out_format = Format::kF32;  // or kBf16; the CPU: kF32 only
 };
 
 }  // namespace hearth

@@ -36,7 +36,9 @@ void gated_activation(benchmark::State& state) {
     run.kernels.gated_activation(*run.stream, {.activation = static_cast<Activation>(state.range(2)),
                                                .gate = gate.data(),
                                                .up = up.data(),
-                                               .element_count = element_count,
+                                               .row_count = state.range(1),
+                                               .width = kWidth,
+                                               .row_stride = kWidth,
                                                .out = out.data()});
   });
 }

@@ -81,23 +81,37 @@ constexpr std::int64_t kGrain = kTaskElements / 4;
 }  // namespace
 
 void activation(Stream& stream, const ActivationArgs& args) {
+  CHECK(args.out_format == Format::kF32);
+  auto* out = static_cast<float*>(args.out);
   with_function(args.activation, [&](auto function) {
     cpu_pool(stream).run_ranges(args.element_count, kGrain, [&](std::int64_t begin, std::int64_t end) {
       std::int64_t i = begin;
-      for (; i + 8 <= end; i += 8) store(args.out + i, function(load(args.x + i)));
-      if (i < end) store_first(args.out + i, function(load_first(args.x + i, end - i)), end - i);
+      for (; i + 8 <= end; i += 8) store(out + i, function(load(args.x + i)));
+      if (i < end) store_first(out + i, function(load_first(args.x + i, end - i)), end - i);
     });
   });
 }
 
 void gated_activation(Stream& stream, const GatedActivationArgs& args) {
+  CHECK(args.out_format == Format::kF32);
   with_function(args.activation, [&](auto function) {
-    cpu_pool(stream).run_ranges(args.element_count, kGrain, [&](std::int64_t begin, std::int64_t end) {
-      std::int64_t i = begin;
-      for (; i + 8 <= end; i += 8) store(args.out + i, function(load(args.gate + i)) * load(args.up + i));
-      if (i < end) {
-        const std::int64_t count = end - i;
-        store_first(args.out + i, function(load_first(args.gate + i, count)) * load_first(args.up + i, count), count);
+    const auto run_part = [&](std::int64_t row, std::int64_t column, std::int64_t count) {
+      const float* gate = args.gate + row * args.row_stride + column;
+      const float* up = args.up + row * args.row_stride + column;
+      float* out = static_cast<float*>(args.out) + row * args.width + column;
+      std::int64_t i = 0;
+      for (; i + 8 <= count; i += 8) store(out + i, function(load(gate + i)) * load(up + i));
+      const std::int64_t rest = count - i;
+      if (rest > 0) store_first(out + i, function(load_first(gate + i, rest)) * load_first(up + i, rest), rest);
+    };
+    cpu_pool(stream).run_ranges(args.row_count * args.width, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      // Contiguous rows are one row.
+      if (args.row_stride == args.width) return run_part(0, begin, end - begin);
+      while (begin < end) {
+        const std::int64_t row = begin / args.width, column = begin % args.width;
+        const std::int64_t left = args.width - column, count = left < end - begin ? left : end - begin;
+        run_part(row, column, count);
+        begin += count;
       }
     });
   });

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "kernels/activation/activation_reference.h"
-#include "kernels/testing/kernel_testing.h"
+#include "kernels/testing/converted_output.h"
 
 namespace hearth {
 namespace {
@@ -22,20 +22,30 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr Activation kAll[] = {Activation::kSilu,      Activation::kGelu, Activation::kGeluTanh,
                                Activation::kGeluQuick, Activation::kRelu, Activation::kReluSquared};
 
-std::vector<float> apply(CpuRunner& run, Activation kind, const std::vector<float>& x) {
-  std::vector<float> out(x.size(), -1.0f);
-  run.kernels.activation(*run.stream,
-                         {.activation = kind, .x = x.data(), .element_count = std::ssize(x), .out = out.data()});
-  return out;
+std::vector<float> apply(Runner& run, Activation kind, const std::vector<float>& x, Format format = Format::kF32) {
+  ConvertedOutput out(format, x.size());
+  run.kernels.activation(
+      *run.stream,
+      {.activation = kind, .x = run.in(x), .element_count = std::ssize(x), .out = out.on(run), .out_format = format});
+  run.finish();
+  return out.values();
 }
 
-std::vector<float> apply_gated(CpuRunner& run, Activation kind, const std::vector<float>& gate,
-                               const std::vector<float>& up) {
-  std::vector<float> out(gate.size(), -1.0f);
-  run.kernels.gated_activation(
-      *run.stream,
-      {.activation = kind, .gate = gate.data(), .up = up.data(), .element_count = std::ssize(gate), .out = out.data()});
-  return out;
+// Of rows of `width` elements; 0: one row.
+std::vector<float> apply_gated(Runner& run, Activation kind, const std::vector<float>& gate,
+                               const std::vector<float>& up, std::int64_t width = 0, Format format = Format::kF32) {
+  if (width == 0) width = std::max<std::int64_t>(std::ssize(gate), 1);
+  ConvertedOutput out(format, gate.size());
+  run.kernels.gated_activation(*run.stream, {.activation = kind,
+                                             .gate = run.in(gate),
+                                             .up = run.in(up),
+                                             .row_count = std::ssize(gate) / width,
+                                             .width = width,
+                                             .row_stride = width,
+                                             .out = out.on(run),
+                                             .out_format = format});
+  run.finish();
+  return out.values();
 }
 
 std::vector<double> expected(Activation kind, const std::vector<float>& x) {
@@ -44,26 +54,29 @@ std::vector<double> expected(Activation kind, const std::vector<float>& x) {
   return out;
 }
 
-class ActivationTest : public CpuKernelTest {};
-HEARTH_INSTANTIATE_FOR_CPU(ActivationTest);
+class ActivationTest : public KernelTest {};
+HEARTH_INSTANTIATE_FOR_DEVICES(ActivationTest);
 
 TEST_P(ActivationTest, OverTheWholeRange) {
   std::vector<float> x;
-  for (std::uint32_t bits = 0; bits < 0x7f800000u; bits += 19'997) {
+  for (std::uint32_t bits = 0; bits < 0x7f800000u; bits += run.is_slow() ? 99'991 : 19'997) {
     x.push_back(std::bit_cast<float>(bits));
     x.push_back(-x.back());
   }
-  for (float value = -12; value < 12; value += 1e-4f) x.push_back(value);
+  for (float value = -12; value < 12; value += run.is_slow() ? 1e-3f : 1e-4f) x.push_back(value);
   for (const Activation kind : kAll) {
     SCOPED_TRACE(static_cast<int>(kind));
-    const auto out = apply(run, kind, x);
     std::vector<double> reference_out = expected(kind, x);
-    // Beyond float32's range the result is infinite.
-    for (double& value : reference_out) {
-      if (value > std::numeric_limits<float>::max()) value = kInfinity;
+    for (const Format format : output_formats(run)) {
+      // Beyond the format's range the result is infinite.
+      const double largest = format == Format::kBf16 ? 0x1.fefffep127 : std::numeric_limits<float>::max();
+      for (double& value : reference_out) {
+        if (value > largest) value = kInfinity;
+      }
+      const auto out = apply(run, kind, x, format);
+      expect_close(out, reference_out, kRelative + rounding_of(format), kAbsolute);
+      expect_same_bits(out, apply(again, kind, x, format));
     }
-    expect_close(out, reference_out, kRelative, kAbsolute);
-    expect_same_bits(out, apply(one_thread, kind, x));
   }
 }
 
@@ -86,9 +99,9 @@ TEST_P(ActivationTest, AtTheEnds) {
 TEST_P(ActivationTest, AResultDependsOnItsElementAlone) {
   for (const Activation kind : kAll) {
     for (const std::int64_t width : {1, 5, 31, 64, 130}) {
-      for (const std::int64_t token_count : kTokenCounts) {
+      for (const std::int64_t token_count : run.token_counts()) {
         const auto x = random_floats(token_count * width, 61, 3.0f), up = random_floats(token_count * width, 62);
-        const auto out = apply(run, kind, x), gated = apply_gated(run, kind, x, up);
+        const auto out = apply(run, kind, x), gated = apply_gated(run, kind, x, up, width);
         std::vector<float> one_by_one, gated_one_by_one;
         for (std::int64_t at = 0; at < std::ssize(x); at += width) {
           const std::vector<float> row(x.begin() + at, x.begin() + at + width);
@@ -100,19 +113,53 @@ TEST_P(ActivationTest, AResultDependsOnItsElementAlone) {
         }
         expect_same_bits(out, one_by_one);
         expect_same_bits(gated, gated_one_by_one);
-        expect_same_bits(gated, apply_gated(one_thread, kind, x, up));
+        expect_same_bits(gated, apply_gated(again, kind, x, up, width));
       }
     }
   }
 }
 
 TEST_P(ActivationTest, GatedMultiplies) {
-  const auto gate = random_floats(129 * 130, 63, 4.0f), up = random_floats(129 * 130, 64, 2.0f);
+  const std::int64_t rows = run.tokens(129);
+  const auto gate = random_floats(rows * 130, 63, 4.0f), up = random_floats(rows * 130, 64, 2.0f);
   for (const Activation kind : kAll) {
     SCOPED_TRACE(static_cast<int>(kind));
     auto product = expected(kind, gate);
     for (std::size_t i = 0; i < product.size(); ++i) product[i] *= static_cast<double>(up[i]);
-    expect_close(apply_gated(run, kind, gate, up), product, kRelative, kAbsolute);
+    for (const std::int64_t width : {130, 65}) {
+      for (const Format format : output_formats(run)) {
+        expect_close(apply_gated(run, kind, gate, up, width, format), product, kRelative + rounding_of(format),
+                     kAbsolute);
+      }
+    }
+  }
+}
+
+// One matrix whose rows hold the gate and then the other factor.
+TEST_P(ActivationTest, GatedReadsColumnsOfOneMatrix) {
+  for (const std::int64_t width : {5, 128, 1030, 2048}) {
+    const std::int64_t rows = 3, stride = 2 * width + 4;
+    const auto matrix = random_floats(rows * stride, 67, 2.0f);
+    std::vector<float> gate, up;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const auto row = matrix.begin() + r * stride;
+      gate.insert(gate.end(), row, row + width);
+      up.insert(up.end(), row + width, row + 2 * width);
+    }
+    for (const Format format : output_formats(run)) {
+      ConvertedOutput out(format, gate.size());
+      const float* data = run.in(matrix);
+      run.kernels.gated_activation(*run.stream, {.activation = Activation::kSilu,
+                                                 .gate = data,
+                                                 .up = data + width,
+                                                 .row_count = rows,
+                                                 .width = width,
+                                                 .row_stride = stride,
+                                                 .out = out.on(run),
+                                                 .out_format = format});
+      run.finish();
+      expect_same_bits(out.values(), apply_gated(run, Activation::kSilu, gate, up, width, format));
+    }
   }
 }
 
@@ -120,16 +167,23 @@ TEST_P(ActivationTest, InPlace) {
   const auto x = random_floats(1003, 65), up = random_floats(1003, 66);
   for (const Activation kind : kAll) {
     auto y = x;
-    run.kernels.activation(*run.stream, {.activation = kind, .x = y.data(), .element_count = 1003, .out = y.data()});
+    float* data = run.out(y);
+    run.kernels.activation(*run.stream, {.activation = kind, .x = data, .element_count = 1003, .out = data});
+    run.finish();
     expect_same_bits(y, apply(run, kind, x));
 
     const auto gated = apply_gated(run, kind, x, up);
     for (const bool over_gate : {true, false}) {
       auto gate_copy = x, up_copy = up;
-      float* out = over_gate ? gate_copy.data() : up_copy.data();
-      run.kernels.gated_activation(
-          *run.stream,
-          {.activation = kind, .gate = gate_copy.data(), .up = up_copy.data(), .element_count = 1003, .out = out});
+      float *gate_data = run.out(gate_copy), *up_data = run.out(up_copy);
+      run.kernels.gated_activation(*run.stream, {.activation = kind,
+                                                 .gate = gate_data,
+                                                 .up = up_data,
+                                                 .row_count = 1,
+                                                 .width = 1003,
+                                                 .row_stride = 1003,
+                                                 .out = over_gate ? gate_data : up_data});
+      run.finish();
       expect_same_bits(over_gate ? gate_copy : up_copy, gated);
     }
   }

@@ -12,10 +12,22 @@
 // - At the end o / l.
 // Hidden keys and values are never part of a sum, whatever they are, so a block or a split without a visible key leaves
 // the bits unchanged and is skipped.
+//
+// On a GPU, with a bf16 cache:
+// - q is rounded to bf16; q . k by the matrix unit, 16 elements at a time, ascending; the cap if there is one.
+// - Keys in blocks of kAttentionKeyBlockGpu at absolute positions, each for itself: its maximum m, p_j = 2^((score_j -
+//   m) log2 e) rounded to bf16, 0 for a hidden key, and l = sum p_j, o = sum p_j v_j by the matrix unit, 16 keys at a
+//   time, in float32 from zero.
+// - Blocks in ascending order: M' = max(M, m), a = exp(M - M'), b = exp(m - M'), L = fma(L, a, l b), O = fma(O, a, o b).
+// - At the end O * (1 / L), and NaN if that is not finite.
+// With a float32 cache the same, in float32: the order of the sums inside a block is that of attention_f32_gpu.cu.
+// How many rows or key blocks one block of threads takes is free, and so is which of the kernels of attention_gpu.h
+// computes a row.
 #pragma once
 
 #include <cstdint>
 
+#include "formats/format.h"
 #include "kernels/attention/mask.h"
 #include "kernels/attention/paged_kv.h"
 
@@ -23,6 +35,7 @@ namespace hearth {
 
 inline constexpr std::int64_t kAttentionKeyBlock = 32;
 inline constexpr std::int64_t kAttentionSplit = 1024;
+inline constexpr std::int64_t kAttentionKeyBlockGpu = 64;
 
 // out[t][h][:] = softmax_j(cap(scale * q[t][h] . k[j][g])) . v[j][g], g = h / (heads / kv_heads), over the visible keys
 // j of the token's sequence; cap(s) = softcap * tanh(s / softcap) where softcap > 0. No visible key: zeros.
@@ -35,7 +48,20 @@ struct AttentionArgs {
   Mask mask;
   float scale;
   float softcap;  // 0: none
-  float* out;     // [tokens, heads, head_dim], contiguous
+  void* out;      // [tokens, heads, head_dim], contiguous
+  Format out_format = Format::kF32;  // on a GPU also kBf16
+  // A GPU's, for the parts of sequences that one token of the step reads, aligned to 16 bytes: of
+  // attention_workspace_bytes(), or none or less; then such steps are slower, and their results the same.
+  void* workspace = nullptr;
+  std::int64_t workspace_bytes = 0;
 };
+
+// What a GPU's attention needs of workspace for steps of up to `sequences` sequences with up to `keys` keys. The parts
+// of a block of 64 keys are a float32 row for each of its heads: beside the cache itself, little.
+constexpr std::int64_t attention_workspace_bytes(std::int64_t sequences, std::int64_t keys, std::int64_t head_count,
+                                                 std::int64_t head_dim) {
+  const std::int64_t blocks = (keys + kAttentionKeyBlockGpu - 1) / kAttentionKeyBlockGpu;
+  return sequences * head_count * blocks * (head_dim + 2) * 4;
+}
 
 }  // namespace hearth

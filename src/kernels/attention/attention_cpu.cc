@@ -317,7 +317,7 @@ void read_block(const AttentionArgs& args, const Tile& tile, std::int64_t key_be
 HEARTH_INLINE float* out_row(const AttentionArgs& args, const Tile& tile, std::int64_t r) {
   const std::int64_t token = tile.token_begin + r / tile.head_count;
   const std::int64_t head = tile.head_begin + r % tile.head_count;
-  return args.out + (token * args.head_count + head) * args.cache.head_dim;
+  return static_cast<float*>(args.out) + (token * args.head_count + head) * args.cache.head_dim;
 }
 
 // Takes a finished split into the totals, which stand in `out`. A split that added nothing to a row is left out.
@@ -423,6 +423,7 @@ void attention(Stream& stream, const AttentionArgs& args) {
   CHECK(cache.block_tokens > 0 && cache.block_tokens % kRun == 0);
   CHECK(cache.kv_heads > 0 && args.head_count % cache.kv_heads == 0);
   CHECK(cache.format == Format::kF32 || cache.format == Format::kBf16);
+  CHECK(!cache.v_by_dimension && args.out_format == Format::kF32);
   const StepView& step = args.step;
   if (step.token_count == 0) return;
   const std::int64_t group = args.head_count / cache.kv_heads;

@@ -21,6 +21,7 @@ struct StepView {
       nullptr;  // [sequences]: tokens that see each other under a prefix mask; null: none
   const std::int32_t* block_tables = nullptr;  // [sequences, block_table_stride]: physical blocks, in order
   std::int64_t block_table_stride = 0;
+  std::int64_t key_count_max = 0;  // an upper bound of key_counts that the host knows: what a GPU's grids are sized by
 };
 
 // One layer's cache. A block holds `block_tokens` consecutive positions of one sequence, head by head.
@@ -31,6 +32,7 @@ struct PagedKv {
   std::int64_t block_tokens = 0;  // a multiple of 8
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;  // a multiple of 8, at most kHeadDimMax
+  bool v_by_dimension = false;  // v is [blocks, kv_heads, head_dim, block_tokens]
 };
 
 inline constexpr std::int64_t kHeadDimMax = 256;

@@ -7,9 +7,9 @@
 
 namespace hearth::HEARTH_ISA {
 
+void row_gather(Stream& stream, const RowGatherArgs& args);
 void embedding_gather(Stream& stream, const EmbeddingGatherArgs& args);
 void position_add(Stream& stream, const PositionAddArgs& args);
-void rope_table(Stream& stream, const RopeTableArgs& args);
 void rope(Stream& stream, const RopeArgs& args);
 void rms_norm(Stream& stream, const RmsNormArgs& args);
 void layer_norm(Stream& stream, const LayerNormArgs& args);

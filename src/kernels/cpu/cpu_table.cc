@@ -16,16 +16,21 @@ constexpr MatmulKernel int8_kernel(const char* name) {
 }
 
 template <class Tile>
+constexpr WeightPacking kPanels{kPanelRows, packed_bytes<Tile>, pack<Tile>};
+constexpr WeightPacking kRoundedF16{kPanelRows, packed_bytes_bf16, pack_bf16_from_f16};
+
+template <class Tile>
 constexpr MatmulKernel panel_kernel(const char* name, Kernel<MatmulArgs>::Function function) {
-  return {{name, function}, packed_bytes<Tile>, pack<Tile>};
+  return {{name, function}, &kPanels<Tile>};
 }
 
 }  // namespace
 
 constexpr KernelTable kTable{
-    .embedding_gather = PerFormat<Kernel<EmbeddingGatherArgs>>::every({NAME("embedding_gather"), embedding_gather}),
-    .position_add = PerFormat<Kernel<PositionAddArgs>>::every({NAME("position_add"), position_add}),
-    .rope_table = {NAME("rope_table"), rope_table},
+    .embedding_gather =
+        PerFormat<WeightKernel<EmbeddingGatherArgs>>::every({{NAME("embedding_gather"), embedding_gather}}),
+    .position_add = PerFormat<WeightKernel<PositionAddArgs>>::every({{NAME("position_add"), position_add}}),
+    .row_gather = {NAME("row_gather"), row_gather},
     .rope = {NAME("rope"), rope},
     .rms_norm = {NAME("rms_norm"), rms_norm},
     .layer_norm = {NAME("layer_norm"), layer_norm},
@@ -33,7 +38,7 @@ constexpr KernelTable kTable{
     .quantize_int8 = {NAME("quantize_int8"), quantize_int8},
     .matmul_f32 = PerFormat<MatmulKernel>::every({{NAME("matmul.f32"), matmul_f32}}),
     .matmul_bf16 = PerFormat<MatmulKernel>::every({{NAME("matmul.bf16"), matmul_bf16}})
-                       .with(Format::kF16, {{NAME("matmul.bf16"), matmul_bf16}, packed_bytes_bf16, pack_bf16_from_f16}),
+                       .with(Format::kF16, {{NAME("matmul.bf16"), matmul_bf16}, &kRoundedF16}),
     // All quantized formats but mxfp6_e3m2, whose values span more than 8 bits.
     .matmul_int8 = {{
         {Format::kQ4_0, panel_kernel<TileQ4_0>(NAME("matmul.int8.q4_0"), matmul_int8_q4_0)},
@@ -61,6 +66,7 @@ constexpr KernelTable kTable{
     .activation = {NAME("activation"), activation},
     .gated_activation = {NAME("gated_activation"), gated_activation},
     .residual_add = {NAME("residual_add"), residual_add},
+    .sample = kUnsupported,
 };
 
 }  // namespace hearth::HEARTH_ISA

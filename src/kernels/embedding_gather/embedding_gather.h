@@ -1,4 +1,5 @@
-// Embedding gather: the rows of the token-embedding table that a step's tokens name, decoded to float32.
+// Embedding gather: the rows of the token-embedding table that a step's tokens name, decoded to float32. Row gather:
+// the same of rows that are float32, those whose logits are wanted.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,15 @@ struct EmbeddingGatherArgs {
   bool round_to_bf16;  // use the format's bf16 decoding instead of the float32 one (compute modes other than f32)
   float scale;
   float* out;  // [tokens, width]
+};
+
+// out[i][:] = x[rows[i]][:]
+struct RowGatherArgs {
+  const std::int32_t* rows;  // [rows], each a row of x
+  std::int64_t row_count;
+  const float* x;  // [.., width]
+  std::int64_t width;
+  float* out;  // [rows, width]
 };
 
 }  // namespace hearth

@@ -21,13 +21,13 @@ void embedding_gather(benchmark::State& state) {
   std::vector<float> out(static_cast<std::size_t>(token_count * kWidth));
   state.SetLabel(std::string(to_string(run.set)) + " " + std::string(traits(format).name));
   run.time(state, Traffic::kCopy, token_count * (row_bytes + kWidth * 4), [&] {
-    run.kernels.embedding_gather[format](*run.stream,
-                                         {.ids = ids.data(),
-                                          .token_count = token_count,
-                                          .table = {table.data(), format, run.device.id(), Shape{kVocabulary, kWidth}},
-                                          .round_to_bf16 = false,
-                                          .scale = 1.0f,
-                                          .out = out.data()});
+    run.kernels.embedding_gather[format].run(
+        *run.stream, {.ids = ids.data(),
+                      .token_count = token_count,
+                      .table = {table.data(), format, run.device.id(), Shape{kVocabulary, kWidth}},
+                      .round_to_bf16 = false,
+                      .scale = 1.0f,
+                      .out = out.data()});
   });
 }
 BENCHMARK(embedding_gather)

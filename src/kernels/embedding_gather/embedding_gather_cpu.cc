@@ -1,4 +1,6 @@
 // Embedding gather on the CPU: the tokens are shared out, a row is decoded piece by piece.
+#include <algorithm>
+
 #include "base/check.h"
 #include "device/cpu/cpu_device.h"
 #include "kernels/cpu/cpu_ops.h"
@@ -20,6 +22,15 @@ void embedding_gather(Stream& stream, const EmbeddingGatherArgs& args) {
                  [&](std::int64_t offset, const float* values, std::int64_t count) {
                    for (std::int64_t i = 0; i < count; ++i) out[offset + i] = args.scale * values[i];
                  });
+    }
+  });
+}
+
+void row_gather(Stream& stream, const RowGatherArgs& args) {
+  cpu_pool(stream).run_ranges(args.row_count, task_rows(args.width), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float* from = args.x + args.rows[i] * args.width;
+      std::copy(from, from + args.width, args.out + i * args.width);
     }
   });
 }

@@ -5,6 +5,7 @@
 
 #include "kernels/embedding_gather/embedding_gather_reference.h"
 #include "kernels/testing/kernel_testing.h"
+#include "kernels/testing/packed_weights.h"
 
 namespace hearth {
 namespace {
@@ -14,18 +15,26 @@ using namespace kernel_testing;
 constexpr std::int64_t kVocabulary = 19;
 constexpr double kTolerance = 0x1p-24;
 
-std::vector<float> gather(CpuRunner& run, Format format, const std::vector<std::byte>& table, std::int64_t width,
+std::vector<float> gather(Runner& run, Format format, const std::vector<std::byte>& table, std::int64_t width,
                           std::span<const std::int32_t> ids, bool round_to_bf16, float scale) {
+  const std::int64_t rows = std::ssize(table) / format_bytes(format, width);
+  const auto& kernel = run.kernels.embedding_gather[format];
+  const PackedWeights weights(run, kernel.packing, table.data(), rows, width, std::ssize(table));
   std::vector<float> out(ids.size() * static_cast<std::size_t>(width), -1.0f);
-  run.kernels.embedding_gather[format](
-      *run.stream,
-      {.ids = ids.data(),
-       .token_count = std::ssize(ids),
-       .table = {table.data(), format, run.device.id(), Shape{std::ssize(table) / format_bytes(format, width), width}},
-       .round_to_bf16 = round_to_bf16,
-       .scale = scale,
-       .out = out.data()});
+  kernel.run(*run.stream, {.ids = run.in(ids),
+                           .token_count = std::ssize(ids),
+                           .table = {weights.data(), format, run.device.id(), Shape{rows, width}},
+                           .round_to_bf16 = round_to_bf16,
+                           .scale = scale,
+                           .out = run.out(out)});
+  run.finish();
   return out;
+}
+
+// A GPU's tables read either the float32 or the bf16 decoding.
+std::vector<bool> roundings(const Runner& run) {
+  if (!run.is_gpu()) return {false, true};
+  return {run.compute() == Compute::kBf16};
 }
 
 // Widths of tables: multiples of the format's block, up to more than what is decoded at a time.
@@ -35,20 +44,20 @@ std::vector<std::int64_t> widths(Format format) {
   return {block, 3 * block, 2048, 2048 + block};
 }
 
-class EmbeddingGatherTest : public CpuKernelTest {};
-HEARTH_INSTANTIATE_FOR_CPU(EmbeddingGatherTest);
+class EmbeddingGatherTest : public KernelTest {};
+HEARTH_INSTANTIATE_FOR_DEVICES_AND_TABLES(EmbeddingGatherTest);
 
 TEST_P(EmbeddingGatherTest, EveryFormatDecodesAsTheReference) {
   for (const FormatTraits& format : all_formats()) {
     SCOPED_TRACE(std::string(format.name));
     for (const std::int64_t width : widths(format.format)) {
       const auto table = random_weights(format.format, kVocabulary, width, 1);
-      for (const bool round_to_bf16 : {false, true}) {
+      for (const bool round_to_bf16 : roundings(run)) {
         const auto decoded = decoded_weights(format.format, table, kVocabulary * width, round_to_bf16);
         const auto ids = random_integers(33, 2, 0, kVocabulary - 1);
         const auto out = gather(run, format.format, table, width, ids, round_to_bf16, 2.75f);
         expect_close(out, reference::embedding_gather(ids, decoded, width, 2.75), kTolerance, 0);
-        expect_same_bits(out, gather(one_thread, format.format, table, width, ids, round_to_bf16, 2.75f));
+        expect_same_bits(out, gather(again, format.format, table, width, ids, round_to_bf16, 2.75f));
       }
     }
   }
@@ -57,14 +66,15 @@ TEST_P(EmbeddingGatherTest, EveryFormatDecodesAsTheReference) {
 TEST_P(EmbeddingGatherTest, ATokenDoesNotDependOnTheOthers) {
   const std::int64_t width = 1280;
   const auto table = random_weights(Format::kQ8_0, kVocabulary, width, 3);
-  const auto decoded = decoded_weights(Format::kQ8_0, table, kVocabulary * width, false);
-  for (const std::int64_t token_count : kTokenCounts) {
+  const bool round_to_bf16 = roundings(run).front();
+  const auto decoded = decoded_weights(Format::kQ8_0, table, kVocabulary * width, round_to_bf16);
+  for (const std::int64_t token_count : run.token_counts()) {
     const auto ids = random_integers(token_count, 4, 0, kVocabulary - 1);
-    const auto out = gather(run, Format::kQ8_0, table, width, ids, false, 1.0f);
+    const auto out = gather(run, Format::kQ8_0, table, width, ids, round_to_bf16, 1.0f);
     expect_close(out, reference::embedding_gather(ids, decoded, width, 1), 0, 0);
     std::vector<float> one_by_one;
     for (const std::int32_t& id : ids) {
-      const auto row = gather(run, Format::kQ8_0, table, width, std::span(&id, 1), false, 1.0f);
+      const auto row = gather(run, Format::kQ8_0, table, width, std::span(&id, 1), round_to_bf16, 1.0f);
       one_by_one.insert(one_by_one.end(), row.begin(), row.end());
     }
     expect_same_bits(out, one_by_one);
@@ -73,7 +83,7 @@ TEST_P(EmbeddingGatherTest, ATokenDoesNotDependOnTheOthers) {
 
 TEST_P(EmbeddingGatherTest, NoTokensAreNoWork) {
   const auto table = random_weights(Format::kF32, 2, 8, 5);
-  EXPECT_TRUE(gather(run, Format::kF32, table, 8, {}, false, 1.0f).empty());
+  EXPECT_TRUE(gather(run, Format::kF32, table, 8, {}, roundings(run).front(), 1.0f).empty());
 }
 
 TEST_P(EmbeddingGatherTest, NanAndInfinityPassThrough) {
@@ -81,10 +91,21 @@ TEST_P(EmbeddingGatherTest, NanAndInfinityPassThrough) {
   std::vector<std::byte> table(sizeof special);
   std::memcpy(table.data(), special, sizeof special);
   const std::int32_t ids[] = {0};
-  const auto out = gather(run, Format::kF32, table, 4, ids, false, 2.0f);
+  const auto out = gather(run, Format::kF32, table, 4, ids, roundings(run).front(), 2.0f);
   EXPECT_TRUE(std::isnan(out[0]));
   EXPECT_EQ(out[1], special[1]);
   EXPECT_EQ(out[2], 2.0f);
+}
+
+TEST_P(EmbeddingGatherTest, RowsAreGathered) {
+  const auto x = random_floats(7 * 100, 6);
+  const std::vector<std::int32_t> rows{6, 0, 6, 3};
+  std::vector<float> out(400, -1.0f), expected;
+  run.kernels.row_gather(*run.stream, {run.in(rows), 4, run.in(x), 100, run.out(out)});
+  run.finish();
+  for (const std::int32_t row : rows)
+    expected.insert(expected.end(), x.begin() + row * 100, x.begin() + row * 100 + 100);
+  expect_same_bits(out, expected);
 }
 
 TEST(EmbeddingGatherDeathTest, AnIdOutsideOfTheTableIsABrokenInvariant) {

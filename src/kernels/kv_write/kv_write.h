@@ -8,7 +8,7 @@
 namespace hearth {
 
 // For every token t of sequence s and its position p: cache[block_table[s][p / block_tokens]][h][p % block_tokens][:] =
-// convert(k[t][h][:]), and v likewise.
+// convert(k[t][h][:]), and v likewise, or where cache.v_by_dimension says so.
 struct KvWriteArgs {
   const float* k;  // [tokens, kv_heads, head_dim], rows `row_stride` elements apart
   const float* v;  // likewise

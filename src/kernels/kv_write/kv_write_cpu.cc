@@ -25,6 +25,7 @@ HEARTH_INLINE void write_row(const PagedKv& cache, std::byte* data, std::int64_t
 void kv_write(Stream& stream, const KvWriteArgs& args) {
   const PagedKv& cache = args.cache;
   CHECK(cache.format == Format::kF32 || cache.format == Format::kBf16);
+  CHECK(!cache.v_by_dimension);
   constexpr std::int64_t kTokensPerTask = 16;
   cpu_pool(stream).run_ranges(args.step.token_count, kTokensPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {

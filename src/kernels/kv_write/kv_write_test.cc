@@ -4,13 +4,36 @@
 #include <bit>
 #include <limits>
 
-#include "kernels/attention/paged_case.h"
+#include "kernels/kv_write/cache_case.h"
 #include "kernels/kv_write/kv_write_reference.h"
 
 namespace hearth::kernel_testing {
 namespace {
 
-using KvWriteTest = CpuKernelTest;
+using KvWriteTest = KernelTest;
+
+// Writes rows of k and v, `row_stride` elements apart, into a copy of the case's cache, and expects there what the
+// reference writes into the case's own. A device's NaN may be another than the reference's, but it is one.
+void check_write(Runner& run, PagedCase& data, const PagedStep& step, const std::vector<float>& rows, std::int64_t k,
+                 std::int64_t v, std::int64_t row_stride) {
+  std::vector<CacheCopy> copies;
+  for (const bool v_by_dimension : value_layouts(run)) copies.emplace_back(data, v_by_dimension);
+  kv_write_reference({rows.data() + k, rows.data() + v, row_stride, step.view, data.cache()});
+  for (CacheCopy& copy : copies) {
+    const float* x = run.in(rows);
+    run.kernels.kv_write(*run.stream, {x + k, x + v, row_stride, view_on(run, step), copy.on(run)});
+    run.finish();
+    expect_same_cache(copy.k_bytes(), data.k_bytes(), data.shape().format, run.is_gpu());
+    expect_same_cache(copy.v_bytes(), data.v_bytes(), data.shape().format, run.is_gpu());
+  }
+}
+
+// The rows of a step's k and v, one after the other.
+std::vector<float> rows_of(const PagedStep& step) {
+  std::vector<float> rows = step.k;
+  rows.insert(rows.end(), step.v.begin(), step.v.end());
+  return rows;
+}
 
 // Values between bf16 neighbours, ties, and what is not a number.
 void add_special_values(std::vector<float>& values) {
@@ -32,49 +55,39 @@ void add_special_values(std::vector<float>& values) {
 
 TEST_P(KvWriteTest, WritesWhatTheReferenceWritesAndNothingElse) {
   for (const Format format : {Format::kF32, Format::kBf16}) {
-    for (const std::int64_t block_tokens : {8, 24, 32}) {
-      const PagedShape shape{4, 2, 16, format, block_tokens};
-      PagedCase actual(shape, {129, 1, 33}), expected(shape, {129, 1, 33});
-      for (PagedCase* c : {&actual, &expected}) {
-        add_special_values(c->k(0));
-        add_special_values(c->v(2));
+    for (const std::int64_t head_dim : {8, 16, 80}) {
+      for (const std::int64_t block_tokens : {8, 24, 32}) {
+        PagedCase data({4, 2, head_dim, format, block_tokens}, {129, 1, 33});
+        add_special_values(data.k(0));
+        add_special_values(data.v(2));
+        const PagedStep step = data.step({{0, 0, 70}, {1, 0, 1}, {2, 5, 33}});
+        check_write(run, data, step, rows_of(step), 0, std::ssize(step.k), data.kv_width());
       }
-      const std::vector<StepPart> parts = {{0, 0, 70}, {1, 0, 1}, {2, 5, 33}};
-      const PagedStep step = actual.step(parts);
-      actual.write(run, step);
-      kv_write_reference({step.k.data(), step.v.data(), actual.kv_width(), step.view, expected.cache()});
-      expect_same_bits(actual.k_bytes(), expected.k_bytes());
-      expect_same_bits(actual.v_bytes(), expected.v_bytes());
     }
   }
 }
 
 // The projection's output holds q, k and v of a token in one row.
 TEST_P(KvWriteTest, ReadsStridedRows) {
-  const PagedShape shape{1, 1, 8, Format::kF32, 8};
-  PagedCase actual(shape, {20}), expected(shape, {20});
-  const PagedStep step = actual.whole_step();
-  expected.write(run, step);
+  PagedCase data({1, 1, 8, Format::kF32, 8}, {20});
+  const PagedStep step = data.whole_step();
   std::vector<float> rows(20 * 24, -1.0f);
-  for (std::size_t t = 0; t < 20; ++t) {
-    std::copy_n(step.k.begin() + static_cast<std::ptrdiff_t>(t * 8), 8,
-                rows.begin() + static_cast<std::ptrdiff_t>(t * 24 + 8));
-    std::copy_n(step.v.begin() + static_cast<std::ptrdiff_t>(t * 8), 8,
-                rows.begin() + static_cast<std::ptrdiff_t>(t * 24 + 16));
+  for (std::ptrdiff_t t = 0; t < 20; ++t) {
+    std::copy_n(step.k.begin() + t * 8, 8, rows.begin() + t * 24 + 8);
+    std::copy_n(step.v.begin() + t * 8, 8, rows.begin() + t * 24 + 16);
   }
-  run.kernels.kv_write(*run.stream, {rows.data() + 8, rows.data() + 16, 24, step.view, actual.cache()});
-  expect_same_bits(actual.k_bytes(), expected.k_bytes());
-  expect_same_bits(actual.v_bytes(), expected.v_bytes());
+  check_write(run, data, step, rows, 8, 16, 24);
 }
 
 TEST_P(KvWriteTest, AnEmptyStepWritesNothing) {
-  PagedCase empty({4, 2, 16, Format::kBf16, 16}, {5});
-  const std::vector<std::uint8_t> before = empty.k_bytes();
-  empty.write(run, empty.step({}));
-  expect_same_bits(empty.k_bytes(), before);
+  PagedCase data({4, 2, 16, Format::kBf16, 16}, {5});
+  const std::vector<std::uint8_t> before = data.k_bytes();
+  const PagedStep step = data.step({});
+  check_write(run, data, step, {}, 0, 0, data.kv_width());
+  expect_same_bits(data.k_bytes(), before);
 }
 
-HEARTH_INSTANTIATE_FOR_CPU(KvWriteTest);
+HEARTH_INSTANTIATE_FOR_DEVICES(KvWriteTest);
 
 }  // namespace
 }  // namespace hearth::kernel_testing

@@ -2,6 +2,7 @@
 // second pass, over differences from the mean, which loses nothing when the mean is large.
 #include <cmath>
 
+#include "base/check.h"
 #include "device/cpu/cpu_device.h"
 #include "kernels/cpu/cpu_ops.h"
 #include "kernels/cpu/grain.h"
@@ -26,8 +27,18 @@ void normalize_row(const float* x, const LayerNormArgs& args, float* out) {
 }  // namespace
 
 void layer_norm(Stream& stream, const LayerNormArgs& args) {
+  CHECK(args.out_format == Format::kF32);
+  auto* out = static_cast<float*>(args.out);
   cpu_pool(stream).run_ranges(args.row_count, task_rows(args.width), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) normalize_row(args.x + r * args.width, args, args.out + r * args.width);
+    for (std::int64_t r = begin; r < end; ++r) {
+      const float* x = args.x + r * args.width;
+      if (args.residual != nullptr) {
+        float* residual = args.residual + r * args.width;
+        for (std::int64_t i = 0; i < args.width; ++i) residual[i] += x[i];
+        x = residual;
+      }
+      normalize_row(x, args, out + r * args.width);
+    }
   });
 }
 

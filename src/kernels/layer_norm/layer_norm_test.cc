@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "kernels/layer_norm/layer_norm_reference.h"
-#include "kernels/testing/kernel_testing.h"
+#include "kernels/testing/converted_output.h"
 
 namespace hearth {
 namespace {
@@ -20,22 +20,26 @@ struct Parameters {
   std::vector<float> weight, bias;  // an empty bias is none
 };
 
-void normalize_into(CpuRunner& run, const std::vector<float>& x, const Parameters& parameters,
-                    std::vector<float>& out) {
+LayerNormArgs arguments(Runner& run, const float* x, std::size_t count, const Parameters& parameters) {
   const std::int64_t width = std::ssize(parameters.weight);
-  run.kernels.layer_norm(*run.stream, {.x = x.data(),
-                                       .row_count = std::ssize(x) / width,
-                                       .width = width,
-                                       .weight = parameters.weight.data(),
-                                       .bias = parameters.bias.empty() ? nullptr : parameters.bias.data(),
-                                       .epsilon = kEpsilon,
-                                       .out = out.data()});
+  return {.x = x,
+          .row_count = static_cast<std::int64_t>(count) / width,
+          .width = width,
+          .weight = run.in(parameters.weight),
+          .bias = parameters.bias.empty() ? nullptr : run.in(parameters.bias),
+          .epsilon = kEpsilon,
+          .out = nullptr};
 }
 
-std::vector<float> normalize(CpuRunner& run, const std::vector<float>& x, const Parameters& parameters) {
-  std::vector<float> out(x.size(), -1.0f);
-  normalize_into(run, x, parameters, out);
-  return out;
+std::vector<float> normalize(Runner& run, const std::vector<float>& x, const Parameters& parameters,
+                             Format format = Format::kF32) {
+  ConvertedOutput out(format, x.size());
+  LayerNormArgs args = arguments(run, run.in(x), x.size(), parameters);
+  args.out = out.on(run);
+  args.out_format = format;
+  run.kernels.layer_norm(*run.stream, args);
+  run.finish();
+  return out.values();
 }
 
 std::vector<double> expected_rows(const std::vector<float>& x, const Parameters& parameters) {
@@ -49,20 +53,25 @@ std::vector<double> expected_rows(const std::vector<float>& x, const Parameters&
   return out;
 }
 
-class LayerNormTest : public CpuKernelTest {};
-HEARTH_INSTANTIATE_FOR_CPU(LayerNormTest);
+class LayerNormTest : public KernelTest {};
+HEARTH_INSTANTIATE_FOR_DEVICES(LayerNormTest);
 
 TEST_P(LayerNormTest, Rows) {
   for (const std::int64_t width : {1, 5, 31, 64, 130, 1027, 2048}) {
     SCOPED_TRACE(width);
-    for (const std::int64_t row_count : kTokenCounts) {
+    for (const std::int64_t row_count : run.token_counts()) {
+      if (run.is_slow() && row_count * width > 20'000) continue;
       const auto x = random_floats(row_count * width, 31, 2.0f);
       for (const bool with_bias : {false, true}) {
         const Parameters parameters{random_floats(width, 32),
                                     with_bias ? random_floats(width, 33) : std::vector<float>()};
+        const auto expected = expected_rows(x, parameters);
+        for (const Format format : output_formats(run)) {
+          const auto out = normalize(run, x, parameters, format);
+          expect_close(out, expected, kRelative + rounding_of(format), kAbsolute);
+          expect_same_bits(out, normalize(again, x, parameters, format));
+        }
         const auto out = normalize(run, x, parameters);
-        expect_close(out, expected_rows(x, parameters), kRelative, kAbsolute);
-        expect_same_bits(out, normalize(one_thread, x, parameters));
         std::vector<float> one_by_one;
         for (std::int64_t r = 0; r < row_count; ++r) {
           const auto row =
@@ -75,14 +84,37 @@ TEST_P(LayerNormTest, Rows) {
   }
 }
 
+TEST_P(LayerNormTest, LongRows) {
+  for (const std::int64_t width : {4100, 5003, 16384, 20001}) {
+    SCOPED_TRACE(width);
+    const auto x = random_floats(2 * width, 45, 2.0f);
+    const Parameters parameters{random_floats(width, 46), random_floats(width, 47)};
+    for (const Format format : output_formats(run)) {
+      expect_close(normalize(run, x, parameters, format), expected_rows(x, parameters), kRelative + rounding_of(format),
+                   kAbsolute);
+    }
+  }
+}
+
 TEST_P(LayerNormTest, AMeanFarFromZeroCostsNoDigits) {
-  const std::int64_t width = 500;
-  for (const float mean : {1e3f, -1e5f}) {
-    SCOPED_TRACE(mean);
-    auto x = random_floats(4 * width, 34);
-    for (float& value : x) value += mean;
-    const Parameters parameters{random_floats(width, 35), random_floats(width, 36)};
-    expect_close(normalize(run, x, parameters), expected_rows(x, parameters), kRelative, kAbsolute);
+  for (const std::int64_t width : {500, 5000, 17000}) {
+    for (const float mean : {1e3f, -1e5f}) {
+      SCOPED_TRACE(mean);
+      auto x = random_floats(2 * width, 34);
+      for (float& value : x) value += mean;
+      const Parameters parameters{random_floats(width, 35), random_floats(width, 36)};
+      expect_close(normalize(run, x, parameters), expected_rows(x, parameters), kRelative, kAbsolute);
+    }
+  }
+}
+
+TEST_P(LayerNormTest, HugeRows) {
+  for (const float deviation : {1e25f, 1e37f}) {
+    for (const std::int64_t width : {100, 5000, 17000}) {
+      const auto x = random_floats(2 * width, 48, deviation);
+      const Parameters parameters{random_floats(width, 49), {}};
+      expect_close(normalize(run, x, parameters), expected_rows(x, parameters), kRelative, kAbsolute);
+    }
   }
 }
 
@@ -90,8 +122,32 @@ TEST_P(LayerNormTest, InPlace) {
   auto x = random_floats(9 * 130, 37);
   const Parameters parameters{random_floats(130, 38), random_floats(130, 39)};
   const auto expected = normalize(run, x, parameters);
-  normalize_into(run, x, parameters, x);
+  float* rows = run.out(x);
+  LayerNormArgs args = arguments(run, rows, x.size(), parameters);
+  args.out = rows;
+  run.kernels.layer_norm(*run.stream, args);
+  run.finish();
   expect_same_bits(x, expected);
+}
+
+// The same as an addition and a norm of the sum, to the bit.
+TEST_P(LayerNormTest, AddsToTheResidualFirst) {
+  for (const std::int64_t width : {7, 128, 1027, 4500, 17000}) {
+    SCOPED_TRACE(width);
+    const auto x = random_floats(2 * width, 50), before = random_floats(2 * width, 51);
+    const Parameters parameters{random_floats(width, 52), random_floats(width, 53)};
+    auto sum = before;
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += x[i];
+    auto residual = before;
+    ConvertedOutput out(Format::kF32, x.size());
+    LayerNormArgs args = arguments(run, run.in(x), x.size(), parameters);
+    args.out = out.on(run);
+    args.residual = run.out(residual);
+    run.kernels.layer_norm(*run.stream, args);
+    run.finish();
+    expect_same_bits(residual, sum);
+    expect_same_bits(out.values(), normalize(run, sum, parameters));
+  }
 }
 
 TEST_P(LayerNormTest, AConstantRowIsItsBias) {

@@ -22,7 +22,7 @@ inline constexpr std::int64_t kMatmulSegment = 1024;
 
 // y[t][n] = scale * sum_k x[t][k] * w[n][k] + bias[n]
 struct MatmulArgs {
-  const float* x;                  // [tokens, k]; f32 and bf16 (already rounded for bf16)
+  const void* x;                   // [tokens, k]; f32: float32, bf16: what round_bf16 makes (quantize.h)
   QuantizedActivations quantized;  // int8
   std::int64_t token_count;
   std::int64_t k;

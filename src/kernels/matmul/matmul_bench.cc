@@ -20,9 +20,9 @@ void matmul(benchmark::State& state, Compute compute, Format format) {
   // All bytes the same: a small, ordinary number in every format; speed does not depend on the values.
   const std::vector<std::byte> weights(static_cast<std::size_t>(bytes), std::byte{0x11});
   Buffer packed;
-  if (kernel.pack != nullptr) {
-    packed = run.device.allocate(kernel.packed_bytes(n, k), "packed weights");
-    kernel.pack(*run.stream, weights.data(), n, k, packed.data());
+  if (const WeightPacking* packing = kernel.packing) {
+    packed = run.device.allocate(packing->bytes(n, k), "packed weights");
+    packing->pack(weights.data(), n, k, 0, (n + packing->tile_rows - 1) / packing->tile_rows, packed.data());
   }
   const auto count = static_cast<std::size_t>(tokens * k);
   const std::vector<float> x(count, 0.5f);
@@ -34,7 +34,7 @@ void matmul(benchmark::State& state, Compute compute, Format format) {
                         .token_count = tokens,
                         .k = k,
                         .n = n,
-                        .weights = kernel.pack != nullptr ? packed.data() : weights.data(),
+                        .weights = kernel.packing != nullptr ? packed.data() : weights.data(),
                         .format = format,
                         .bias = nullptr,
                         .scale = 1,

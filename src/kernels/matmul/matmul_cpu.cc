@@ -137,7 +137,7 @@ HEARTH_INLINE void row_tile(const MatmulArgs& a, std::int64_t n, std::int64_t t0
   }
   for (std::int64_t k = 0; k < a.k; k += kMatmulSegment) {
     const std::int64_t count = std::min(kMatmulSegment, a.k - k);
-    segment.template run<kRows>(n, k, count, a.x + t0 * a.k + k, t1 - t0, k == 0, y);
+    segment.template run<kRows>(n, k, count, static_cast<const float*>(a.x) + t0 * a.k + k, t1 - t0, k == 0, y);
   }
   for (std::int64_t t = t0; t < t1; ++t) {
     for (std::int64_t r = n; r < n + kRows; ++r) {

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "device/cpu/cpu_device.h"
 #include "formats/integer_block.h"
 #include "formats/q4_0.h"
 #include "formats/q4_k.h"
@@ -79,43 +78,43 @@ std::int64_t packed_bytes(std::int64_t n, std::int64_t k) {
 }
 
 template <class Tile>
-void pack(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed) {
+void pack(const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin, std::int64_t panel_end,
+          std::byte* out) {
   using Block = typename BlockOf<Tile>::Type;
   CHECK(k % Tile::kColumns == 0);
   const std::int64_t tiles = k / Tile::kColumns;
-  cpu_pool(stream).run_ranges(panel_count(n), 8, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t panel = begin; panel < end; ++panel) {
-      const std::int64_t row_count = std::min(kPanelRows, n - panel * kPanelRows);
-      for (std::int64_t i = 0; i < tiles; ++i) {
-        Tile tile{};
-        for (std::int64_t r = 0; r < row_count; ++r) {
-          put_row(tile, r, load_block<Block>(weights, (panel * kPanelRows + r) * tiles + i));
-        }
-        std::memcpy(packed + (panel * tiles + i) * std::int64_t{sizeof(Tile)}, &tile, sizeof tile);
+  for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
+    const std::int64_t row_count = std::min(kPanelRows, n - panel * kPanelRows);
+    for (std::int64_t i = 0; i < tiles; ++i) {
+      Tile tile{};
+      for (std::int64_t r = 0; r < row_count; ++r) {
+        put_row(tile, r, load_block<Block>(weights, (panel * kPanelRows + r) * tiles + i));
       }
+      std::memcpy(out, &tile, sizeof tile);
+      out += sizeof tile;
     }
-  });
+  }
 }
 
-template std::int64_t packed_bytes<TileQ8_0>(std::int64_t, std::int64_t);
-template void pack<TileQ8_0>(Stream&, const std::byte*, std::int64_t, std::int64_t, std::byte*);
-template std::int64_t packed_bytes<TileQ4_0>(std::int64_t, std::int64_t);
-template void pack<TileQ4_0>(Stream&, const std::byte*, std::int64_t, std::int64_t, std::byte*);
-template std::int64_t packed_bytes<TileQ4K>(std::int64_t, std::int64_t);
-template void pack<TileQ4K>(Stream&, const std::byte*, std::int64_t, std::int64_t, std::byte*);
-template std::int64_t packed_bytes<TileQ6K>(std::int64_t, std::int64_t);
-template void pack<TileQ6K>(Stream&, const std::byte*, std::int64_t, std::int64_t, std::byte*);
+#define HEARTH_INSTANTIATE(Tile)                                        \
+  template std::int64_t packed_bytes<Tile>(std::int64_t, std::int64_t); \
+  template void pack<Tile>(const std::byte*, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::byte*);
+HEARTH_INSTANTIATE(TileQ8_0)
+HEARTH_INSTANTIATE(TileQ4_0)
+HEARTH_INSTANTIATE(TileQ4K)
+HEARTH_INSTANTIATE(TileQ6K)
+#undef HEARTH_INSTANTIATE
 
 std::int64_t packed_bytes_bf16(std::int64_t n, std::int64_t k) {
   return format_bytes(Format::kBf16, n * k);
 }
 
-void pack_bf16_from_f16(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed) {
-  const FormatTraits& f16 = traits(Format::kF16);
-  cpu_pool(stream).run_ranges(n, 64, [&](std::int64_t begin, std::int64_t end) {
-    f16.decode_bf16(weights + begin * format_bytes(Format::kF16, k),
-                    reinterpret_cast<std::uint16_t*>(packed) + begin * k, (end - begin) * k);
-  });
+void pack_bf16_from_f16(const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin,
+                        std::int64_t panel_end, std::byte* out) {
+  const std::int64_t begin = panel_begin * kPanelRows, end = std::min(n, panel_end * kPanelRows);
+  traits(Format::kF16)
+      .decode_bf16(weights + begin * format_bytes(Format::kF16, k), reinterpret_cast<std::uint16_t*>(out),
+                   (end - begin) * k);
 }
 
 }  // namespace hearth

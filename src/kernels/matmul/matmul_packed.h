@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "device/device.h"
+#include "formats/format.h"
 
 namespace hearth {
 
@@ -59,13 +59,14 @@ static_assert(sizeof(TileQ6K) == kPanelRows * 210);
 template <class Tile>
 std::int64_t packed_bytes(std::int64_t n, std::int64_t k);
 
-// Rewrites a matrix [n, k] from the file's layout. `stream` is a CPU stream.
+// Packs the panels [panel_begin, panel_end) of a matrix as files have it.
 template <class Tile>
-void pack(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed);
+void pack(const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin, std::int64_t panel_end,
+          std::byte* out);
 
-// float16 rows as bf16 rows, for computing in bf16: rounding every weight again for every token costs a third of the
-// speed.
+// f16 weights of bf16 products are rounded once, at load.
 std::int64_t packed_bytes_bf16(std::int64_t n, std::int64_t k);
-void pack_bf16_from_f16(Stream& stream, const std::byte* weights, std::int64_t n, std::int64_t k, std::byte* packed);
+void pack_bf16_from_f16(const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin,
+                        std::int64_t panel_end, std::byte* out);
 
 }  // namespace hearth

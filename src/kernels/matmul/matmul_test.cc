@@ -8,6 +8,7 @@
 #include "formats/float16.h"
 #include "kernels/matmul/matmul_reference.h"
 #include "kernels/testing/kernel_testing.h"
+#include "kernels/testing/packed_weights.h"
 
 namespace hearth {
 namespace {
@@ -53,7 +54,7 @@ struct Quantized {
   std::vector<std::int32_t> sum;
   QuantizedActivations view{};
 
-  Quantized(CpuRunner& run, const std::vector<float>& x, std::int64_t token_count, std::int64_t k)
+  Quantized(Runner& run, const std::vector<float>& x, std::int64_t token_count, std::int64_t k)
       : q(x.size()), scale(x.size() / 32), group_sum(x.size() / 16), sum(x.size() / 32) {
     view = {q.data(), scale.data(), sum.data(), group_sum.data()};
     run.kernels.quantize_int8(*run.stream, {x.data(), token_count, k, view});
@@ -67,17 +68,21 @@ struct Quantized {
 };
 
 // Tokens [first, first + count) of the case; rows of y are padded so that a kernel that ignores the stride shows.
-std::vector<float> multiply(CpuRunner& run, const Case& c, std::int64_t first, std::int64_t count) {
+std::vector<float> multiply(Runner& run, const Case& c, std::int64_t first, std::int64_t count) {
   const MatmulKernel& kernel = kernel_of(run.kernels, c.compute, c.format);
   const std::vector<float> x(c.x.begin() + first * c.k, c.x.begin() + (first + count) * c.k);
-  MatmulArgs args{.x = x.data(),
+  std::vector<std::uint16_t> halves;
+  for (const float value : x) halves.push_back(f32_to_bf16(value));
+  const bool as_bf16 = c.compute == Compute::kBf16 && run.kernels.activation_format == Format::kBf16;
+  const PackedWeights weights(run, kernel.packing, c.weights.data(), c.n, c.k, std::ssize(c.weights));
+  MatmulArgs args{.x = as_bf16 ? static_cast<const void*>(run.in(halves)) : run.in(x),
                   .quantized = {},
                   .token_count = count,
                   .k = c.k,
                   .n = c.n,
-                  .weights = c.weights.data(),
+                  .weights = weights.data(),
                   .format = c.format,
-                  .bias = c.bias.data(),
+                  .bias = run.in(c.bias),
                   .scale = kScale,
                   .y = nullptr,
                   .y_stride = c.n + 3};
@@ -86,15 +91,10 @@ std::vector<float> multiply(CpuRunner& run, const Case& c, std::int64_t first, s
     quantized = std::make_unique<Quantized>(run, x, count, c.k);
     args.quantized = quantized->view;
   }
-  Buffer packed;
-  if (kernel.pack != nullptr) {
-    packed = run.device.allocate(kernel.packed_bytes(c.n, c.k), "packed weights");
-    kernel.pack(*run.stream, c.weights.data(), c.n, c.k, packed.data());
-    args.weights = packed.data();
-  }
   std::vector<float> padded(static_cast<std::size_t>(count * args.y_stride), -7.0f);
-  args.y = padded.data();
+  args.y = run.out(padded);
   kernel.run(*run.stream, args);
+  run.finish();
   std::vector<float> y;
   for (std::int64_t t = 0; t < count; ++t) {
     const auto row = padded.begin() + t * args.y_stride;
@@ -104,7 +104,7 @@ std::vector<float> multiply(CpuRunner& run, const Case& c, std::int64_t first, s
   return y;
 }
 
-std::vector<double> expected(CpuRunner& run, const Case& c) {
+std::vector<double> expected(Runner& run, const Case& c) {
   std::vector<double> x(c.x.begin(), c.x.end());
   if (c.compute == Compute::kInt8 && c.token_count > 0) x = Quantized(run, c.x, c.token_count, c.k).values();
   const auto w = decoded_weights(c.format, c.weights, c.n * c.k, c.compute == Compute::kBf16);
@@ -116,15 +116,16 @@ double tolerance(std::int64_t k) {
   return 4e-7 * std::sqrt(static_cast<double>(k)) * 4;
 }
 
-class MatmulTest : public CpuKernelTest {
+class MatmulTest : public KernelTest {
  protected:
   void check(Compute compute, Format format, std::int64_t tokens, std::int64_t n, std::int64_t k) {
     SCOPED_TRACE(::testing::Message() << traits(format).name << " compute " << static_cast<int>(compute) << " m "
                                       << tokens << " n " << n << " k " << k);
+    if (!kernel_of(run.kernels, compute, format)) return;  // TheTablesHaveEveryFormat says which must be there
     const Case c(compute, format, tokens, n, k);
     const auto y = multiply(run, c, 0, tokens);
     expect_close<double>(y, expected(run, c), 1e-5, tolerance(k));
-    expect_same_bits(y, multiply(one_thread, c, 0, tokens));
+    expect_same_bits(y, multiply(again, c, 0, tokens));
     // Each token alone, as decoding would meet it.
     for (const std::int64_t t : {std::int64_t{0}, tokens / 2, tokens - 1}) {
       const auto alone = multiply(run, c, t, 1);
@@ -143,11 +144,13 @@ TEST_P(MatmulTest, EveryFormatAndComputeMode) {
   }
 }
 
-TEST_P(MatmulTest, TheInt8TableHasEveryFormatThatDecodesToInt8) {
+TEST_P(MatmulTest, TheTablesHaveEveryFormat) {
   for (const FormatTraits& format : all_formats()) {
-    EXPECT_EQ(static_cast<bool>(run.kernels.matmul_int8[format.format]), format.decode_int8 != nullptr) << format.name;
-    EXPECT_TRUE(run.kernels.matmul_f32[format.format]) << format.name;
-    EXPECT_TRUE(run.kernels.matmul_bf16[format.format]) << format.name;
+    const bool f32 = !run.is_gpu() || run.compute() == Compute::kF32, bf16 = !run.is_gpu() || !f32;
+    EXPECT_EQ(static_cast<bool>(run.kernels.matmul_f32[format.format]), f32) << format.name;
+    EXPECT_EQ(static_cast<bool>(run.kernels.matmul_bf16[format.format]), bf16) << format.name;
+    EXPECT_EQ(static_cast<bool>(run.kernels.matmul_int8[format.format]), !run.is_gpu() && format.decode_int8 != nullptr)
+        << format.name;
   }
 }
 
@@ -169,8 +172,9 @@ TEST_P(MatmulTest, OddShapes) {
 }
 
 TEST_P(MatmulTest, ManyTokensAndSegments) {
-  for (const std::int64_t tokens : kTokenCounts) {
+  for (const std::int64_t tokens : run.token_counts()) {
     check(Compute::kF32, Format::kF32, tokens, 9, 1100);
+    check(Compute::kBf16, Format::kBf16, tokens, 21, 1100);
     check(Compute::kInt8, Format::kQ8_0, tokens, 17, 1120);
     check(Compute::kInt8, Format::kQ4_0, tokens, 17, 1120);
     check(Compute::kInt8, Format::kQ6K, tokens, 5, 1280);
@@ -178,7 +182,18 @@ TEST_P(MatmulTest, ManyTokensAndSegments) {
   }
 }
 
+// A GPU has other kernels for many tokens, with the same bits.
+TEST_P(MatmulTest, ManyTokensTakeTheTileKernel) {
+  if (!run.is_gpu()) return check(Compute::kF32, Format::kF32, 200, 9, 40);
+  for (const FormatTraits& format : all_formats()) {
+    const bool long_k = format.format == Format::kQ4K || format.format == Format::kBf16;
+    const std::int64_t k = long_k ? 1280 : std::max<std::int64_t>(format.block_elements, 96);
+    check(Compute::kBf16, format.format, run.tokens(300, 200), format.format == Format::kQ4K ? 150 : 20, k);
+  }
+}
+
 TEST_P(MatmulTest, ExtremeIntegersDoNotOverflow) {
+  if (run.is_gpu()) return;  // no int8 mode there
   // -128 in q8_0 is legal in a file; with the largest activations every product is as large as it gets.
   for (const Format format : {Format::kQ8_0, Format::kQ4_0}) {
     Case c(Compute::kInt8, format, 2, 8, 64);
@@ -195,19 +210,22 @@ TEST_P(MatmulTest, ExtremeIntegersDoNotOverflow) {
 
 TEST_P(MatmulTest, NoTokensIsNothing) {
   for (const Compute compute : {Compute::kF32, Compute::kBf16}) {
+    if (!kernel_of(run.kernels, compute, Format::kF32)) continue;
     EXPECT_TRUE(multiply(run, Case(compute, Format::kF32, 0, 4, 64), 0, 0).empty());
   }
-  EXPECT_TRUE(multiply(run, Case(Compute::kInt8, Format::kQ8_0, 0, 4, 64), 0, 0).empty());
+  if (!run.is_gpu()) {
+    EXPECT_TRUE(multiply(run, Case(Compute::kInt8, Format::kQ8_0, 0, 4, 64), 0, 0).empty());
+  }
 }
 
 TEST_P(MatmulTest, NanAndInfinityStayInTheirRowAndToken) {
-  Case c(Compute::kF32, Format::kF32, 3, 4, 40);
+  Case c(run.compute() == Compute::kBf16 && run.is_gpu() ? Compute::kBf16 : Compute::kF32, Format::kF32, 3, 4, 40);
   c.x[static_cast<std::size_t>(1 * c.k + 5)] = std::numeric_limits<float>::quiet_NaN();
   const auto y = multiply(run, c, 0, 3);
   for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(std::isnan(y[i]), i / 4 == 1) << i;
 }
 
-HEARTH_INSTANTIATE_FOR_CPU(MatmulTest);
+HEARTH_INSTANTIATE_FOR_DEVICES_AND_TABLES(MatmulTest);
 
 }  // namespace
 }  // namespace hearth

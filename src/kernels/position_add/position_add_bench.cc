@@ -22,13 +22,13 @@ void position_add(benchmark::State& state) {
   std::iota(positions.begin(), positions.end(), 100);
   std::vector<float> x(static_cast<std::size_t>(token_count * kWidth));
   run.time(state, Traffic::kCopy, token_count * (row_bytes + kWidth * 8), [&] {
-    run.kernels.position_add[format](*run.stream,
-                                     {.positions = positions.data(),
-                                      .token_count = token_count,
-                                      .offset = 0,
-                                      .table = {table.data(), format, run.device.id(), Shape{kPositions, kWidth}},
-                                      .round_to_bf16 = false,
-                                      .x = x.data()});
+    run.kernels.position_add[format].run(*run.stream,
+                                         {.positions = positions.data(),
+                                          .token_count = token_count,
+                                          .offset = 0,
+                                          .table = {table.data(), format, run.device.id(), Shape{kPositions, kWidth}},
+                                          .round_to_bf16 = false,
+                                          .x = x.data()});
   });
 }
 BENCHMARK(position_add)

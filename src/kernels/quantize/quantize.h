@@ -5,11 +5,12 @@
 
 namespace hearth {
 
-// out[i] = x[i] rounded to the nearest bf16 (ties to even), kept as float32.
+// out[i] = x[i] rounded to the nearest bf16 (ties to even), in the form in which the device's matmul_bf16 reads
+// activations: on the CPU kept as float32, on a GPU bf16 bits.
 struct RoundBf16Args {
   const float* x;  // [elements]
   std::int64_t element_count;
-  float* out;  // [elements]; may be x
+  void* out;  // [elements]; on the CPU it may be x
 };
 
 // Elements that share a scale, and elements that share a sum.

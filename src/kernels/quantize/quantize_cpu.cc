@@ -116,10 +116,11 @@ HEARTH_INLINE void quantize_block(const float* x, const QuantizedActivations& ou
 }  // namespace
 
 void round_bf16(Stream& stream, const RoundBf16Args& args) {
+  auto* out = static_cast<float*>(args.out);
   cpu_pool(stream).run_ranges(args.element_count, kTaskElements, [&](std::int64_t begin, std::int64_t end) {
     std::int64_t i = begin;
-    for (; i + 8 <= end; i += 8) store(args.out + i, round_to_bf16(load(args.x + i)));
-    for (; i < end; ++i) args.out[i] = hearth::round_to_bf16(args.x[i]);
+    for (; i + 8 <= end; i += 8) store(out + i, round_to_bf16(load(args.x + i)));
+    for (; i < end; ++i) out[i] = hearth::round_to_bf16(args.x[i]);
   });
 }
 

@@ -11,21 +11,23 @@ namespace {
 
 using namespace kernel_testing;
 
-std::vector<float> add(CpuRunner& run, std::vector<float> x, std::span<const float> delta) {
-  run.kernels.residual_add(*run.stream, {.x = x.data(), .delta = delta.data(), .element_count = std::ssize(x)});
+std::vector<float> add(Runner& run, std::vector<float> x, std::span<const float> delta) {
+  run.kernels.residual_add(*run.stream,
+                           {.x = run.out(x), .delta = run.in(delta.first(x.size())), .element_count = std::ssize(x)});
+  run.finish();
   return x;
 }
 
-class ResidualAddTest : public CpuKernelTest {};
-HEARTH_INSTANTIATE_FOR_CPU(ResidualAddTest);
+class ResidualAddTest : public KernelTest {};
+HEARTH_INSTANTIATE_FOR_DEVICES(ResidualAddTest);
 
 TEST_P(ResidualAddTest, AddsAsTheReference) {
   for (const std::int64_t width : {1, 5, 31, 64, 130, 1024}) {
-    for (const std::int64_t token_count : kTokenCounts) {
+    for (const std::int64_t token_count : run.token_counts()) {
       const auto x = random_floats(token_count * width, 51), delta = random_floats(token_count * width, 52);
       const auto out = add(run, x, delta);
       expect_close(out, reference::residual_add(x, delta), 0x1p-24, 0);
-      expect_same_bits(out, add(one_thread, x, delta));
+      expect_same_bits(out, add(again, x, delta));
       std::vector<float> one_by_one;
       for (std::int64_t at = 0; at < std::ssize(x); at += width) {
         const auto row = add(run, std::vector<float>(x.begin() + at, x.begin() + at + width),

@@ -1,35 +1,33 @@
 // Rotary position embedding (Su et al. 2021): rotates pairs of a head's elements by an angle that grows with the
-// position. The angles of a step are computed once, in double precision, and shared by all layers.
+// position. Their cosines and sines are computed once, when a model is loaded, in double precision.
 #pragma once
 
 #include <cstdint>
+
+#include "kernels/attention/paged_kv.h"
 
 namespace hearth {
 
 // Which elements form pair i of a head: (2 i, 2 i + 1), as GGUF's `llama` files are laid out, or (i, i + pairs).
 enum class RopePairs : std::uint8_t { kAdjacent, kHalfSplit };
 
-// table[t][i] = (scale * cos, scale * sin)(positions[t] * inverse_frequencies[i])
-struct RopeTableArgs {
-  const std::int32_t* positions;  // [tokens]
-  std::int64_t token_count;
-  const double* inverse_frequencies;  // [pairs]
-  std::int64_t pair_count;
-  double scale;  // attention scaling of YaRN and LongRoPE, else 1
-  float* table;  // [tokens, pairs, 2]
-};
-
-// Rotates the first 2 * pair_count elements of every head, in place; the others (partial rotary) stay.
-// `heads` counts the heads of q and k together: they stand one after another in a row of the projection's output.
+// Rotates the first 2 * pair_count elements of every head of q and k, in place; the others (partial rotary) stay.
+// The heads of q, of k and of v stand one after another in a row of the projections' output.
+// With a cache, the rotated k and the v of every token are also written there, as kv_write does; what then stands in
+// the place of k is not defined (a GPU leaves it as it was). Without one (cache.k is null) v is not read.
 struct RopeArgs {
-  const float* table;  // [tokens, pairs, 2]
+  const float* table;             // [positions, pairs, 2]: cosine and sine of each position, times the scale
+  const std::int32_t* positions;  // [tokens]: rows of the table
   std::int64_t token_count;
   std::int64_t pair_count;
   RopePairs pairs;
   std::int64_t head_dim;
-  std::int64_t head_count;
-  float* x;  // [tokens, heads, head_dim], rows `row_stride` elements apart
+  std::int64_t q_head_count;
+  std::int64_t kv_head_count;
+  float* x;  // [tokens, q heads + kv heads + kv heads, head_dim], rows `row_stride` elements apart
   std::int64_t row_stride;
+  StepView step;  // of the same tokens: where the cache keeps them
+  PagedKv cache;  // of one layer
 };
 
 }  // namespace hearth

@@ -1,8 +1,7 @@
-// Speed of rotary position embedding, both pairings, and of its table.
+// Speed of rotary position embedding, both pairings, without and with the cache that it writes to.
 #include "kernels/rope/rope.h"
 
-#include <numeric>
-
+#include "kernels/attention/paged_case.h"
 #include "kernels/testing/roofline.h"
 
 namespace hearth {
@@ -10,49 +9,40 @@ namespace {
 
 using namespace kernel_testing;
 
-constexpr std::int64_t kHeads = 40;  // 32 of the queries, 8 of the keys
+constexpr std::int64_t kHeads = 32, kKvHeads = 8;
 constexpr std::int64_t kPairs = 64;
+constexpr std::int64_t kRow = (kHeads + 2 * kKvHeads) * kPairs * 2;
 
 void rope(benchmark::State& state) {
   BenchmarkRunner run(state);
-  const std::int64_t token_count = state.range(1);
-  const std::int64_t element_count = token_count * kHeads * kPairs * 2;
+  const auto token_count = static_cast<std::int32_t>(state.range(1));
+  const bool writes = state.range(3) != 0;
+  PagedCase data({kHeads, kKvHeads, 2 * kPairs, Format::kBf16, 32}, {token_count});
+  const PagedStep step = data.whole_step();
   const std::vector<float> table(static_cast<std::size_t>(token_count * kPairs * 2), 0.5f);
-  std::vector<float> x(static_cast<std::size_t>(element_count));
-  run.time(state, Traffic::kCopy, element_count * 8, [&] {
+  std::vector<float> x(static_cast<std::size_t>(token_count * kRow));
+  // Rotated in place; and what goes to the cache is written once more, in bf16, with v read for it.
+  const std::int64_t rotated = (kHeads + kKvHeads) * kPairs * 2, cached = kKvHeads * kPairs * 2;
+  const std::int64_t bytes = token_count * (rotated * 8 + (writes ? cached * (4 + 2 * 2) : 0));
+  run.time(state, Traffic::kCopy, bytes, [&] {
     run.kernels.rope(*run.stream, {.table = table.data(),
+                                   .positions = step.positions.data(),
                                    .token_count = token_count,
                                    .pair_count = kPairs,
                                    .pairs = static_cast<RopePairs>(state.range(2)),
                                    .head_dim = 2 * kPairs,
-                                   .head_count = kHeads,
+                                   .q_head_count = kHeads,
+                                   .kv_head_count = kKvHeads,
                                    .x = x.data(),
-                                   .row_stride = kHeads * kPairs * 2});
+                                   .row_stride = kRow,
+                                   .step = step.view,
+                                   .cache = writes ? data.cache() : PagedKv()});
   });
 }
 BENCHMARK(rope)
-    ->ArgNames({"set", "tokens", "half_split"})
-    ->ArgsProduct({instruction_set_indices(), {1, 512}, {0, 1}})
+    ->ArgNames({"set", "tokens", "half_split", "cache"})
+    ->ArgsProduct({instruction_set_indices(), {1, 512}, {0, 1}, {0, 1}})
     ->UseRealTime();
-
-// Bound by sines and cosines, not by memory: the percentage is small, and the work is done once a step.
-void rope_table(benchmark::State& state) {
-  BenchmarkRunner run(state);
-  const std::int64_t token_count = state.range(1);
-  std::vector<std::int32_t> positions(static_cast<std::size_t>(token_count));
-  std::iota(positions.begin(), positions.end(), 1000);
-  const std::vector<double> inverse_frequencies(kPairs, 0.01);
-  std::vector<float> table(static_cast<std::size_t>(token_count * kPairs * 2));
-  run.time(state, Traffic::kCopy, std::ssize(table) * 4, [&] {
-    run.kernels.rope_table(*run.stream, {.positions = positions.data(),
-                                         .token_count = token_count,
-                                         .inverse_frequencies = inverse_frequencies.data(),
-                                         .pair_count = kPairs,
-                                         .scale = 1,
-                                         .table = table.data()});
-  });
-}
-BENCHMARK(rope_table)->ArgNames({"set", "tokens"})->ArgsProduct({instruction_set_indices(), {1, 512}})->UseRealTime();
 
 }  // namespace
 }  // namespace hearth

@@ -1,6 +1,5 @@
 // Rotary position embedding on the CPU: the tokens are shared out. A pair's angle is loaded once for all heads.
-#include <cmath>
-
+#include "base/check.h"
 #include "device/cpu/cpu_device.h"
 #include "kernels/cpu/cpu_ops.h"
 #include "kernels/cpu/grain.h"
@@ -8,6 +7,10 @@
 
 namespace hearth::HEARTH_ISA {
 namespace {
+
+HEARTH_INLINE std::int64_t head_count(const RopeArgs& args) {
+  return args.q_head_count + args.kv_head_count;
+}
 
 // (x, y) turned by the angle of (cos, sin). Multiplications and additions are not fused, here and in the vector loops,
 // so that the last pairs of a head are computed as the others.
@@ -24,13 +27,13 @@ void rotate_adjacent(const RopeArgs& args, const float* table, float* row) {
     const F32x8 angles = load(table + i);
     const F32x8 cos = __builtin_shufflevector(angles, angles, 0, 0, 2, 2, 4, 4, 6, 6);
     const F32x8 sin = __builtin_shufflevector(angles, -angles, 9, 1, 11, 3, 13, 5, 15, 7);
-    for (std::int64_t h = 0; h < args.head_count; ++h) {
+    for (std::int64_t h = 0; h < head_count(args); ++h) {
       float* x = row + h * args.head_dim + i;
       const F32x8 v = load(x);
       store(x, v * cos + __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6) * sin);
     }
   }
-  for (std::int64_t h = 0; h < args.head_count; ++h) {
+  for (std::int64_t h = 0; h < head_count(args); ++h) {
     float* x = row + h * args.head_dim;
     for (std::int64_t j = i; j < element_count; j += 2) rotate(x[j], x[j + 1], table[j], table[j + 1]);
   }
@@ -43,14 +46,14 @@ void rotate_half_split(const RopeArgs& args, const float* table, float* row) {
     const F32x8 low = load(table + 2 * i), high = load(table + 2 * i + 8);
     const F32x8 cos = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
     const F32x8 sin = __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15);
-    for (std::int64_t h = 0; h < args.head_count; ++h) {
+    for (std::int64_t h = 0; h < head_count(args); ++h) {
       float* x = row + h * args.head_dim + i;
       const F32x8 first = load(x), second = load(x + pair_count);
       store(x, first * cos - second * sin);
       store(x + pair_count, second * cos + first * sin);
     }
   }
-  for (std::int64_t h = 0; h < args.head_count; ++h) {
+  for (std::int64_t h = 0; h < head_count(args); ++h) {
     float* x = row + h * args.head_dim;
     for (std::int64_t j = i; j < pair_count; ++j) rotate(x[j], x[j + pair_count], table[2 * j], table[2 * j + 1]);
   }
@@ -58,26 +61,11 @@ void rotate_half_split(const RopeArgs& args, const float* table, float* row) {
 
 }  // namespace
 
-void rope_table(Stream& stream, const RopeTableArgs& args) {
-  // A sine and a cosine in double precision cost some thirty times as much as an addition.
-  const std::int64_t grain = 1 + task_rows(args.pair_count) / 32;
-  cpu_pool(stream).run_ranges(args.token_count, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t t = begin; t < end; ++t) {
-      float* angles = args.table + t * args.pair_count * 2;
-      for (std::int64_t i = 0; i < args.pair_count; ++i) {
-        const double angle = args.positions[t] * args.inverse_frequencies[i];
-        angles[2 * i] = static_cast<float>(args.scale * std::cos(angle));
-        angles[2 * i + 1] = static_cast<float>(args.scale * std::sin(angle));
-      }
-    }
-  });
-}
-
 void rope(Stream& stream, const RopeArgs& args) {
-  const std::int64_t grain = task_rows(args.head_count * args.pair_count * 2);
+  const std::int64_t grain = task_rows(head_count(args) * args.pair_count * 2);
   cpu_pool(stream).run_ranges(args.token_count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
-      const float* table = args.table + t * args.pair_count * 2;
+      const float* table = args.table + args.positions[t] * args.pair_count * 2;
       float* row = args.x + t * args.row_stride;
       if (args.pairs == RopePairs::kAdjacent) {
         rotate_adjacent(args, table, row);
@@ -86,6 +74,10 @@ void rope(Stream& stream, const RopeArgs& args) {
       }
     }
   });
+  if (args.cache.k == nullptr) return;
+  CHECK(args.cache.kv_heads == args.kv_head_count && args.cache.head_dim == args.head_dim);
+  const float* k = args.x + args.q_head_count * args.head_dim;
+  kv_write(stream, {k, k + args.kv_head_count * args.head_dim, args.row_stride, args.step, args.cache});
 }
 
 }  // namespace hearth::HEARTH_ISA

@@ -1,5 +1,5 @@
-// What the operators' tests share: a CPU device for every instruction set and thread count, random data with fixed
-// seeds, and comparisons that say where two arrays differ.
+// What the operators' tests share: a Runner for every device (runner.h), random data with fixed seeds, and comparisons
+// that say where two arrays differ.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,66 +10,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <random>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "device/cpu/cpu_device.h"
 #include "formats/format.h"
-#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/testing/runner.h"
 #include "tensor/tensor.h"
 
 namespace hearth::kernel_testing {
-
-// One way to run the CPU's kernels.
-struct CpuSetup {
-  InstructionSet set;
-  int thread_count;
-};
-inline constexpr int kThreadCounts[] = {1, 3};
-
-inline std::vector<CpuSetup> cpu_setups() {
-  std::vector<CpuSetup> setups;
-  for (const InstructionSet set : usable_instruction_sets()) {
-    for (const int thread_count : kThreadCounts) setups.push_back({set, thread_count});
-  }
-  return setups;
-}
-
-inline std::string to_string(const CpuSetup& setup) {
-  return std::string(hearth::to_string(setup.set)) + "_" + std::to_string(setup.thread_count) + "_threads";
-}
-
-inline std::string name_of_setup(const ::testing::TestParamInfo<CpuSetup>& test) {
-  return to_string(test.param);
-}
-
-// A device, a stream and the kernels of one setup.
-struct CpuRunner {
-  explicit CpuRunner(CpuSetup setup)
-      : device(setup.thread_count, setup.set), stream(device.open_stream()), kernels(cpu_kernels(setup.set)) {}
-
-  CpuDevice device;
-  std::unique_ptr<Stream> stream;
-  const KernelTable& kernels;
-};
-
-// A fixture that runs once for every setup: TEST_P(RmsNormTest, …) uses run.stream and run.kernels, and compares with
-// what one thread computes with the same instruction set.
-class CpuKernelTest : public ::testing::TestWithParam<CpuSetup> {
- protected:
-  CpuRunner run{GetParam()};
-  CpuRunner one_thread{CpuSetup{GetParam().set, 1}};
-};
-
-// Numbers of tokens that the operators are tested with.
-inline constexpr std::int64_t kTokenCounts[] = {1, 7, 33, 129};
-
-#define HEARTH_INSTANTIATE_FOR_CPU(fixture)                                                           \
-  INSTANTIATE_TEST_SUITE_P(Cpu, fixture, ::testing::ValuesIn(::hearth::kernel_testing::cpu_setups()), \
-                           ::hearth::kernel_testing::name_of_setup)
 
 // Normally distributed.
 inline std::vector<float> random_floats(std::int64_t count, std::uint32_t seed, float deviation = 1.0f) {

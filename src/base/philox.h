@@ -1,5 +1,6 @@
 // Philox 4x32-10, a counter-based generator: the numbers are a function of a key and a counter, with no state between
 // calls. So a request's draw at a position depends on its seed and that position alone, whatever ran before or beside.
+// Kernels call these functions too.
 //
 // J. Salmon, M. Moraes, R. Dror, D. Shaw: Parallel Random Numbers: As Easy as 1, 2, 3 (2011).
 #pragma once
@@ -12,7 +13,7 @@ namespace hearth {
 using PhiloxCounter = std::array<std::uint32_t, 4>;
 using PhiloxKey = std::array<std::uint32_t, 2>;
 
-constexpr PhiloxCounter philox_4x32_10(PhiloxCounter counter, PhiloxKey key) {
+[[gnu::always_inline]] constexpr PhiloxCounter philox_4x32_10(PhiloxCounter counter, PhiloxKey key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = std::uint64_t{0xD2511F53} * counter[0];
     const std::uint64_t b = std::uint64_t{0xCD9E8D57} * counter[2];
@@ -30,7 +31,8 @@ enum class Draw : std::uint32_t { kToken = 0, kXtc = 1 };
 
 // A number in [0, 1), a multiple of 2^-53. The key is the seed's lower half and the choice's index, the counter the
 // position, the draw and the seed's upper half.
-constexpr double uniform_draw(std::uint64_t seed, std::uint32_t choice_index, std::uint64_t position, Draw draw) {
+[[gnu::always_inline]] constexpr double uniform_draw(std::uint64_t seed, std::uint32_t choice_index,
+                                                     std::uint64_t position, Draw draw) {
   const PhiloxCounter random =
       philox_4x32_10({static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32),
                       static_cast<std::uint32_t>(draw), static_cast<std::uint32_t>(seed >> 32)},

@@ -1,0 +1,17 @@
+# cmake -DREPORT=FILE -P RunWithReport.cmake -- COMMAND…: runs the command; what it prints goes to FILE, and to the
+# terminal only where it fails.
+set(command)
+set(found FALSE)
+math(EXPR last "${CMAKE_ARGC} - 1")
+foreach(i RANGE ${last})
+  if(found)
+    list(APPEND command "${CMAKE_ARGV${i}}")
+  elseif("${CMAKE_ARGV${i}}" STREQUAL "--")
+    set(found TRUE)
+  endif()
+endforeach()
+execute_process(COMMAND ${command} RESULT_VARIABLE status OUTPUT_FILE "${REPORT}" ERROR_FILE "${REPORT}")
+if(NOT status EQUAL 0)
+  file(READ "${REPORT}" text)
+  message(FATAL_ERROR "${text}")
+endif()

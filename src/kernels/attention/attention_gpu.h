@@ -1,0 +1,61 @@
+// The parameters of the GPU kernels of attention, shared with their launcher, and how work is cut among them.
+//
+// Three kernels compute the same bits of a row (a token's query head):
+// - "tile" (attention_gpu.cu): a block takes up to 64 rows of one key/value head and walks their keys.
+// - "split" (attention_split_gpu.cu): a wave takes the heads of one token and one block of keys, and leaves the block's
+//   part of the softmax in the workspace; "merge" adds the parts up, ascending.
+// - A sequence with one token in the step is read by the split kernels, the others by the tile kernel, where a step has
+//   both. Which of them a token belongs to is decided on the device.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/attention/mask.h"
+#include "kernels/attention/paged_kv.h"
+
+namespace hearth {
+
+// Rows of a matrix unit's tile.
+inline constexpr int kAttentionTileRows = 16;
+
+// The kernels are compiled for these head sizes; others run in the next one, the rest of which is zero.
+#define HEARTH_ATTENTION_HEAD_DIMS(X) X(16) X(32) X(64) X(80) X(96) X(128) X(192) X(256)
+inline constexpr int kAttentionHeadDims[] = {16, 32, 64, 80, 96, 128, 192, 256};
+
+// Threads of a block of the tile kernel. Large heads take more shared memory a row, so fewer rows.
+constexpr int attention_tile_threads(int head_dim) {
+  return head_dim <= 128 ? 128 : 64;
+}
+inline constexpr int kAttentionSplitThreads = 128;
+inline constexpr int kAttentionMergeThreads = 128;
+inline constexpr int kAttentionF32Threads = 128;
+
+struct AttentionParams {
+  const float* q;
+  const std::byte* k;
+  const std::byte* v;
+  void* out;
+  float* parts;         // [sequences, heads, parts_stride, head_dim]: the split kernel's sums of weighted values
+  float* part_weights;  // [sequences, heads, parts_stride, 2]: the maximum and the sum of weights; a negative sum: none
+  StepView step;
+  Mask mask;
+  std::int64_t q_stride;
+  std::int64_t parts_stride;  // key blocks of a sequence
+  std::int32_t head_count;
+  std::int32_t kv_heads;
+  std::int32_t head_dim;
+  std::int32_t block_tokens;
+  // A score is q . k * score_scale; capped where softcap > 0: softcap * tanh(that). Its weight is 2 to the power of
+  // (score - maximum) * exponent_scale.
+  float score_scale;
+  float softcap;
+  float exponent_scale;
+  std::int32_t unit_tokens;  // tile: so many tokens are cut into tiles together: the step's, or 1
+  std::int32_t unit_tiles;   // tile: tiles of a unit; split: tiles of 16 rows of a token's heads in a group
+  std::int32_t split_count;  // split: blocks of threads that share a sequence's keys
+  bool out_bf16;
+  bool v_by_dimension;
+  bool skip_single_tokens;  // tile: the split kernels do them
+};
+
+}  // namespace hearth

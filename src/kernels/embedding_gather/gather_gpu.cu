@@ -1,0 +1,94 @@
+// Rows of a table, decoded to float32: a block for each token and run of columns.
+#include "kernels/embedding_gather/gather_gpu.h"
+
+#include "device/gpu/gpu.h"
+#include "kernels/matmul/gpu_layout.h"
+
+namespace hearth::gpu {
+namespace {
+
+// Bits [at, at + count) of an array of bytes, within one byte.
+HEARTH_DEVICE std::uint32_t bits_at(const std::byte* bytes, int at, int count) {
+  return static_cast<std::uint32_t>(bytes[at / 8]) >> (at % 8) & ((1u << count) - 1u);
+}
+
+HEARTH_DEVICE std::uint16_t half_at(const std::byte* bytes) {
+  return *reinterpret_cast<const std::uint16_t*>(bytes);
+}
+
+// One weight of a tile: its bf16 value, as matmul multiplies it.
+template <class Layout>
+HEARTH_DEVICE float packed_weight(const GatherParams& p, const std::byte* tile, int row, int column) {
+  const CodePlace place = code_place<Layout>(column);
+  const std::byte* codes = tile + row * Layout::kRowCodeBytes;
+  if constexpr (Layout::kCodeBits == 16) {
+    return bf16_to_float(half_at(codes + place.code_bit / 8));
+  } else {
+    Bf16Pair integer;
+    if constexpr (Layout::kCodeBits == 8) {
+      integer = pair_of_bytes(static_cast<std::uint32_t>(codes[place.code_bit / 8]));
+    } else {
+      std::uint32_t code = bits_at(codes, place.code_bit, 4);
+      if constexpr (Layout::kTable) {
+        const std::uint32_t word =
+            code < 8 ? (code < 4 ? p.codes[0] : p.codes[1]) : (code < 12 ? p.codes[2] : p.codes[3]);
+        integer = pair_of_bytes(word >> (8 * (code % 4)) & 0xffu);
+      } else {
+        if constexpr (Layout::kCodeBits == 6) {
+          code |= bits_at(tile + Layout::kHighAt + row * Layout::kRowHighBytes, place.high_bit, 2) << 4;
+        }
+        integer = pair_of_codes(code, Layout::kOffset);
+      }
+    }
+    const std::byte* scale =
+        tile + Layout::kScalesAt + row * Layout::kRowScaleBytes + column / Layout::kGroup * (Layout::kHasMin ? 4 : 2);
+    Bf16Pair value;
+    if constexpr (Layout::kHasMin) {
+      value = pair_fma(integer, half_at(scale), half_at(scale + 2));
+    } else {
+      value = pair_multiply(integer, half_at(scale));
+    }
+    return bf16_to_float(static_cast<std::uint16_t>(value & 0xffffu));
+  }
+}
+
+HEARTH_DEVICE void store(const GatherParams& p, std::int64_t column, float value) {
+  float& out = p.out[block_y() * p.width + column];
+  out = p.add != 0 ? out + p.scale * value : p.scale * value;
+}
+
+template <class Layout>
+HEARTH_DEVICE void gather_packed(const GatherParams& p) {
+  const std::int64_t column = static_cast<std::int64_t>(block_x()) * kGatherThreads + thread_index();
+  if (column >= p.width) return;
+  const std::int64_t row = p.rows[block_y()] + p.offset;
+  const std::int64_t tiles = (p.width + Layout::kTileK - 1) / Layout::kTileK;
+  const std::byte* tile = p.table + (row / kTileRows * tiles + column / Layout::kTileK) * Layout::kTileBytes;
+  store(p, column,
+        packed_weight<Layout>(p, tile, static_cast<int>(row % kTileRows), static_cast<int>(column % Layout::kTileK)));
+}
+
+}  // namespace
+
+HEARTH_KERNEL(gather_f32, kGatherThreads, GatherParams) {
+  const std::int64_t column = static_cast<std::int64_t>(block_x()) * kGatherThreads + thread_index();
+  if (column >= p.width) return;
+  const std::int64_t row = p.rows[block_y()] + p.offset;
+  store(p, column, reinterpret_cast<const float*>(p.table)[row * p.width + column]);
+}
+
+#define HEARTH_GATHER(layout, Layout)                            \
+  HEARTH_KERNEL(gather_##layout, kGatherThreads, GatherParams) { \
+    gather_packed<Layout>(p);                                    \
+  }
+
+HEARTH_GATHER(w4, LayoutW4)
+HEARTH_GATHER(w4_min, LayoutW4Min)
+HEARTH_GATHER(w4_fine, LayoutW4Fine)
+HEARTH_GATHER(w4_table, LayoutW4Table)
+HEARTH_GATHER(w6, LayoutW6)
+HEARTH_GATHER(w6_min, LayoutW6Min)
+HEARTH_GATHER(w8, LayoutW8)
+HEARTH_GATHER(w16, LayoutW16)
+
+}  // namespace hearth::gpu

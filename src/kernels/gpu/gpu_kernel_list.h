@@ -1,0 +1,102 @@
+// Every GPU kernel of the program: the file that defines it, and its name. Launchers name a kernel by the enumeration;
+// a device resolves all of them when it is opened, and a test looks for each in every embedded code object.
+#pragma once
+
+#define HEARTH_GPU_KERNELS(X) \
+  X(gather_gpu, gather_w4) \
+  X(gather_gpu, gather_w4_min) \
+  X(gather_gpu, gather_w4_fine) \
+  X(gather_gpu, gather_w4_table) \
+  X(gather_gpu, gather_w6) \
+  X(gather_gpu, gather_w6_min) \
+  X(gather_gpu, gather_w8) \
+  X(gather_gpu, gather_w16) \
+  X(gather_gpu, gather_f32) \
+  X(matmul_stream_gpu, matmul_stream_w4_8) \
+  X(matmul_stream_gpu, matmul_stream_w4_16) \
+  X(matmul_stream_gpu, matmul_stream_w4_32) \
+  X(matmul_stream_gpu, matmul_stream_w4_64) \
+  X(matmul_stream_gpu, matmul_stream_w4_min_8) \
+  X(matmul_stream_gpu, matmul_stream_w4_min_16) \
+  X(matmul_stream_gpu, matmul_stream_w4_min_32) \
+  X(matmul_stream_gpu, matmul_stream_w4_min_64) \
+  X(matmul_stream_gpu, matmul_stream_w4_fine_8) \
+  X(matmul_stream_gpu, matmul_stream_w4_fine_16) \
+  X(matmul_stream_gpu, matmul_stream_w4_fine_32) \
+  X(matmul_stream_gpu, matmul_stream_w4_fine_64) \
+  X(matmul_stream_gpu, matmul_stream_w4_table_8) \
+  X(matmul_stream_gpu, matmul_stream_w4_table_16) \
+  X(matmul_stream_gpu, matmul_stream_w4_table_32) \
+  X(matmul_stream_gpu, matmul_stream_w4_table_64) \
+  X(matmul_stream_gpu, matmul_stream_w6_8) \
+  X(matmul_stream_gpu, matmul_stream_w6_16) \
+  X(matmul_stream_gpu, matmul_stream_w6_32) \
+  X(matmul_stream_gpu, matmul_stream_w6_64) \
+  X(matmul_stream_gpu, matmul_stream_w6_min_8) \
+  X(matmul_stream_gpu, matmul_stream_w6_min_16) \
+  X(matmul_stream_gpu, matmul_stream_w6_min_32) \
+  X(matmul_stream_gpu, matmul_stream_w6_min_64) \
+  X(matmul_stream_gpu, matmul_stream_w8_8) \
+  X(matmul_stream_gpu, matmul_stream_w8_16) \
+  X(matmul_stream_gpu, matmul_stream_w8_32) \
+  X(matmul_stream_gpu, matmul_stream_w8_64) \
+  X(matmul_stream_gpu, matmul_stream_w16_8) \
+  X(matmul_stream_gpu, matmul_stream_w16_16) \
+  X(matmul_stream_gpu, matmul_stream_w16_32) \
+  X(matmul_stream_gpu, matmul_stream_w16_64) \
+  X(matmul_tile_gpu, matmul_tile_w4) \
+  X(matmul_tile_gpu, matmul_tile_w4_min) \
+  X(matmul_tile_gpu, matmul_tile_w4_fine) \
+  X(matmul_tile_gpu, matmul_tile_w4_table) \
+  X(matmul_tile_gpu, matmul_tile_w6) \
+  X(matmul_tile_gpu, matmul_tile_w6_min) \
+  X(matmul_tile_gpu, matmul_tile_w8) \
+  X(matmul_tile_gpu, matmul_tile_w16) \
+  X(matmul_f32_gpu, matmul_f32) \
+  X(activation_gpu, activation) \
+  X(activation_gpu, gated_activation) \
+  X(attention_steps_gpu, attention_scores) \
+  X(attention_steps_gpu, attention_scale) \
+  X(attention_steps_gpu, attention_mask) \
+  X(attention_steps_gpu, softmax) \
+  X(attention_steps_gpu, attention_weighted_sum) \
+  X(attention_rows_gpu, attention_rows) \
+  X(kv_write_gpu, kv_write) \
+  X(layer_norm_gpu, layer_norm_row) \
+  X(layer_norm_gpu, layer_norm_wide) \
+  X(layer_norm_gpu, layer_norm_long) \
+  X(quantize_gpu, round_bf16) \
+  X(rms_norm_gpu, rms_norm_head) \
+  X(rms_norm_gpu, rms_norm_row) \
+  X(rms_norm_gpu, rms_norm_wide) \
+  X(rms_norm_gpu, rms_norm_long) \
+  X(rope_gpu, rope) \
+  X(probe_gpu, probe_read) \
+  X(probe_gpu, probe_matrix) \
+  X(residual_add_gpu, residual_add) \
+  X(sample_gpu, sample_select) \
+  X(sample_gpu, sample_finish) \
+  X(sample_narrow_gpu, sample_narrow)
+
+// Kernels that only sm_90a has, beside portable ones.
+#define HEARTH_HOPPER_KERNELS(X) \
+  X(probe_hopper_gpu, probe_matrix_hopper) \
+  X(matmul_hopper_gpu, matmul_hopper_w4) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_min) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_fine) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_table) \
+  X(matmul_hopper_gpu, matmul_hopper_w6) \
+  X(matmul_hopper_gpu, matmul_hopper_w6_min) \
+  X(matmul_hopper_gpu, matmul_hopper_w8) \
+  X(matmul_hopper_gpu, matmul_hopper_w16)
+
+namespace hearth {
+
+enum class GpuKernel : int {
+#define HEARTH_ENUMERATOR(module, name) name,
+  HEARTH_GPU_KERNELS(HEARTH_ENUMERATOR)
+  HEARTH_HOPPER_KERNELS(HEARTH_ENUMERATOR)
+#undef HEARTH_ENUMERATOR
+};
+
+}  // namespace hearth

@@ -1,0 +1,30 @@
+// The launchers of the GPU's operators, for its kernel tables.
+#pragma once
+
+#include "kernels/kernel_table.h"
+
+namespace hearth::gpu_ops {
+
+void embedding_gather(Stream& stream, const EmbeddingGatherArgs& args);
+void position_add(Stream& stream, const PositionAddArgs& args);
+void row_gather(Stream& stream, const RowGatherArgs& args);
+void matmul_f32(Stream& stream, const MatmulArgs& args);
+void matmul_bf16(Stream& stream, const MatmulArgs& args);
+void attention_rows(Stream& stream, const AttentionArgs& args);
+void attention(Stream& stream, const AttentionArgs& args);
+void activation(Stream& stream, const ActivationArgs& args);
+void gated_activation(Stream& stream, const GatedActivationArgs& args);
+void attention_scores(Stream& stream, const AttentionScoresArgs& args);
+void attention_scale(Stream& stream, const AttentionScaleArgs& args);
+void attention_mask(Stream& stream, const AttentionMaskArgs& args);
+void softmax(Stream& stream, const SoftmaxArgs& args);
+void attention_weighted_sum(Stream& stream, const AttentionWeightedSumArgs& args);
+void kv_write(Stream& stream, const KvWriteArgs& args);
+void layer_norm(Stream& stream, const LayerNormArgs& args);
+void round_bf16(Stream& stream, const RoundBf16Args& args);
+void rms_norm(Stream& stream, const RmsNormArgs& args);
+void rope(Stream& stream, const RopeArgs& args);
+void residual_add(Stream& stream, const ResidualAddArgs& args);
+void sample(Stream& stream, const SampleArgs& args);
+
+}  // namespace hearth::gpu_ops

@@ -1,0 +1,84 @@
+// The GPU's kernel tables. In bf16, weights are packed for the matrix unit (matmul/gpu_layout.h), and norms,
+// activations and attention hand bf16 on; in float32, weights are unpacked to float32 and nothing is ever rounded to
+// fewer bits.
+#include "kernels/gpu/gpu_table.h"
+
+#include "kernels/gpu/gpu_ops.h"
+#include "kernels/matmul/pack_gpu.h"
+
+#define NAME(op) op ".gpu"
+
+namespace hearth {
+namespace {
+
+using namespace gpu_ops;
+
+template <Format kFormat, Compute kCompute>
+constexpr WeightPacking kPacking{
+    16,
+    [](std::int64_t n, std::int64_t k) {
+      return gpu_packed_bytes(kCompute == Compute::kF32 ? GpuLayoutKind::kF32 : gpu_layout_of(kFormat), n, k);
+    },
+    [](const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t tile_begin, std::int64_t tile_end,
+       std::byte* out) {
+      gpu_pack(kFormat, kCompute == Compute::kF32 ? GpuLayoutKind::kF32 : gpu_layout_of(kFormat), weights, n, k,
+               tile_begin, tile_end, out);
+    }};
+
+// The same kernel for every format, each packed in its way.
+template <Compute kCompute, class Args>
+constexpr PerFormat<WeightKernel<Args>> every_format(const char* name, void (*run)(Stream&, const Args&)) {
+  const auto entries = [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
+    using Item = typename PerFormat<WeightKernel<Args>>::Item;
+    const Item items[]{
+        {static_cast<Format>(kIndex), {{name, run}, &kPacking<static_cast<Format>(kIndex), kCompute>}}...};
+    return PerFormat<WeightKernel<Args>>(items);
+  };
+  return entries(std::make_index_sequence<kFormatCount>());
+}
+
+template <Compute kCompute>
+constexpr KernelTable make_table() {
+  constexpr bool kIsF32 = kCompute == Compute::kF32;
+  return {
+      .embedding_gather = every_format<kCompute>(NAME("embedding_gather"), embedding_gather),
+      .position_add = every_format<kCompute>(NAME("position_add"), position_add),
+      .row_gather = {NAME("row_gather"), row_gather},
+      .rope = {NAME("rope"), rope},
+      .rms_norm = {NAME("rms_norm"), rms_norm},
+      .layer_norm = {NAME("layer_norm"), layer_norm},
+      .round_bf16 = {NAME("round_bf16"), round_bf16},
+      .quantize_int8 = kUnsupported,
+      .matmul_f32 = kIsF32 ? every_format<kCompute>(NAME("matmul.f32"), matmul_f32) : kUnsupported,
+      .matmul_bf16 = kIsF32 ? kUnsupported : every_format<kCompute>(NAME("matmul.bf16"), matmul_bf16),
+      .matmul_int8 = kUnsupported,
+      .kv_write = {NAME("kv_write"), kv_write},
+      .attention = {NAME("attention.f32"), attention_rows},
+      .attention_scores = {NAME("attention_scores"), attention_scores},
+      .attention_scale = {NAME("attention_scale"), attention_scale},
+      .attention_mask = {NAME("attention_mask"), attention_mask},
+      .softmax = {NAME("softmax"), softmax},
+      .attention_weighted_sum = {NAME("attention_weighted_sum"), attention_weighted_sum},
+      .activation = {NAME("activation"), activation},
+      .gated_activation = {NAME("gated_activation"), gated_activation},
+      .residual_add = {NAME("residual_add"), residual_add},
+      .sample = {NAME("sample"), sample},
+      .activation_format = kIsF32 ? Format::kF32 : Format::kBf16,
+      .v_by_dimension = true,
+  };
+}
+
+constexpr KernelTable kF32Table = make_table<Compute::kF32>();
+constexpr KernelTable kBf16Table = make_table<Compute::kBf16>();
+
+}  // namespace
+
+const KernelTable& gpu_kernels_f32() {
+  return kF32Table;
+}
+
+const KernelTable& gpu_kernels_bf16() {
+  return kBf16Table;
+}
+
+}  // namespace hearth

@@ -1,0 +1,27 @@
+// Packs weights of any format for a GPU's kernels (gpu_layout.h), on the host.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "formats/format.h"
+
+namespace hearth {
+
+enum class GpuLayoutKind : std::uint8_t { kW4, kW4Min, kW4Fine, kW4Table, kW6, kW6Min, kW8, kW16, kF32 };
+
+// What the bf16 kernels read a format as.
+GpuLayoutKind gpu_layout_of(Format format);
+// The 16 values that the codes of a format with a table stand for; zeros for the others.
+std::array<std::int8_t, 16> gpu_code_table(Format format);
+
+// Bytes of a packed matrix [n, k].
+std::int64_t gpu_packed_bytes(GpuLayoutKind kind, std::int64_t n, std::int64_t k);
+
+// Packs the rows of tiles [tile_begin, tile_end), of 16 rows each (kF32: float32 rows as they are), to `out`, which is
+// where the first of them goes. k is a multiple of the format's block.
+void gpu_pack(Format format, GpuLayoutKind kind, const std::byte* weights, std::int64_t n, std::int64_t k,
+              std::int64_t tile_begin, std::int64_t tile_end, std::byte* out);
+
+}  // namespace hearth

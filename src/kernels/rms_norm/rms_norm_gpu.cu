@@ -1,0 +1,146 @@
+// Root mean square normalization. A thread takes four elements at a time; its squares are added in ascending order, and
+// then the threads' sums by one tree.
+#include "kernels/rms_norm/rms_norm_gpu.h"
+
+#include "device/gpu/gpu.h"
+#include "kernels/gpu/gpu_rows.h"
+
+namespace hearth::gpu {
+namespace {
+
+// Rows whose squares overflow are scaled by this.
+constexpr float kDown = 0x1p-80f;
+
+struct Row {
+  std::int64_t x, out, residual;  // where the row begins
+};
+
+HEARTH_DEVICE Row row_of(const RmsNormParams& p, std::int64_t index) {
+  if (p.group_count == 1) return {index * p.row_stride, index * p.out_stride, index * p.width};
+  const std::int64_t row = index / p.group_count, group = index - row * p.group_count;
+  return {row * p.row_stride + group * p.width, row * p.out_stride + group * p.width, 0};
+}
+
+// What four elements add to the sum of squares.
+HEARTH_DEVICE float add_squares(float sum, const Floats4& v, float scale) {
+  HEARTH_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const float scaled = v.value[i] * scale;
+    sum = fma_exact(scaled, scaled, sum);
+  }
+  return sum;
+}
+
+HEARTH_DEVICE float factor_of(const RmsNormParams& p, float sum, float scale) {
+  return 1.0f / sqrt_exact(sum / static_cast<float>(p.width) + p.epsilon * scale * scale);
+}
+
+HEARTH_DEVICE void write(const RmsNormParams& p, std::int64_t at, int i, const Floats4& v, const Floats4& weight,
+                         float scale, float factor) {
+  Floats4 out;
+  HEARTH_UNROLL
+  for (int e = 0; e < 4; ++e) out.value[e] = v.value[e] * scale * factor * weight.value[e];
+  store_converted(p.out, at + i, p.out_bf16, out, p.width - i, p.aligned);
+}
+
+// x, with the residual stream added and written back where there is one.
+HEARTH_DEVICE Floats4 load_input(const RmsNormParams& p, const Row& row, int i) {
+  Floats4 v = load_floats(p.x + row.x + i, p.width - i, p.aligned);
+  if (p.residual != nullptr) {
+    float* residual = p.residual + row.residual + i;
+    const Floats4 old = load_floats(residual, p.width - i, p.aligned);
+    HEARTH_UNROLL
+    for (int e = 0; e < 4; ++e) v.value[e] = old.value[e] + v.value[e];
+    store_floats(residual, v, p.width - i, p.aligned);
+  }
+  return v;
+}
+
+// A row that `kThreads` threads keep in registers; total(sum, attempt) adds their sums.
+template <int kThreads, int kVectors, class Total>
+HEARTH_DEVICE void normalize(const RmsNormParams& p, const Row& row, int thread, bool valid, Total total) {
+  Floats4 values[kVectors], weights[kVectors];
+  HEARTH_UNROLL
+  for (int j = 0; j < kVectors; ++j) {
+    const int i = 4 * (j * kThreads + thread);
+    values[j] = weights[j] = Floats4{};
+    if (valid && i < p.width) {
+      values[j] = load_input(p, row, i);
+      weights[j] = load_floats(p.weight + i, p.width - i, p.aligned);
+    }
+  }
+  float sum = 0.0f, scale = 1.0f;
+  HEARTH_UNROLL
+  for (int j = 0; j < kVectors; ++j) sum = add_squares(sum, values[j], 1.0f);
+  sum = total(sum, 0);
+  if (ballot(!(sum < __builtin_inff())) != 0) {
+    float scaled_sum = 0.0f;
+    HEARTH_UNROLL
+    for (int j = 0; j < kVectors; ++j) scaled_sum = add_squares(scaled_sum, values[j], kDown);
+    scaled_sum = total(scaled_sum, 1);
+    if (!(sum < __builtin_inff())) sum = scaled_sum, scale = kDown;
+  }
+  const float factor = factor_of(p, sum, scale);
+  HEARTH_UNROLL
+  for (int j = 0; j < kVectors; ++j) {
+    const int i = 4 * (j * kThreads + thread);
+    if (valid && i < p.width) write(p, row.out, i, values[j], weights[j], scale, factor);
+  }
+}
+
+template <int kThreads>
+struct Shared {
+  BlockPartials<kThreads> partials[2];
+};
+
+}  // namespace
+
+HEARTH_KERNEL(rms_norm_head, kRmsNormHeadThreads, RmsNormParams) {
+  const std::int64_t index =
+      static_cast<std::int64_t>(block_x()) * (kRmsNormHeadThreads / kGroupLanes) + thread_index() / kGroupLanes;
+  const bool valid = index < p.row_count;
+  normalize<kGroupLanes, kRmsNormHeadWidth / (4 * kGroupLanes)>(p, row_of(p, valid ? index : 0),
+                                                                thread_index() % kGroupLanes, valid,
+                                                                [](float sum, int) { return group_sum(sum); });
+}
+
+HEARTH_KERNEL(rms_norm_row, kRmsNormRowThreads, RmsNormParams) {
+  HEARTH_SHARED(Shared<kRmsNormRowThreads>, shared);
+  normalize<kRmsNormRowThreads, kRmsNormRowWidth / (4 * kRmsNormRowThreads)>(
+      p, row_of(p, block_x()), thread_index(), true,
+      [&](float sum, int attempt) { return block_sum(sum, shared.partials[attempt]); });
+}
+
+HEARTH_KERNEL(rms_norm_wide, kRmsNormWideThreads, RmsNormParams) {
+  HEARTH_SHARED(Shared<kRmsNormWideThreads>, shared);
+  normalize<kRmsNormWideThreads, kRmsNormWideWidth / (4 * kRmsNormWideThreads)>(
+      p, row_of(p, block_x()), thread_index(), true,
+      [&](float sum, int attempt) { return block_sum(sum, shared.partials[attempt]); });
+}
+
+HEARTH_KERNEL(rms_norm_long, kRmsNormWideThreads, RmsNormParams) {
+  HEARTH_SHARED(Shared<kRmsNormWideThreads>, shared);
+  const Row row = row_of(p, block_x());
+  const int begin = 4 * thread_index();
+  constexpr int kStep = 4 * kRmsNormWideThreads;
+  // A thread reads back only what it wrote itself.
+  const float* input = p.residual != nullptr ? p.residual + row.residual : p.x + row.x;
+  float sum = 0.0f, scale = 1.0f;
+  for (int i = begin; i < p.width; i += kStep) sum = add_squares(sum, load_input(p, row, i), 1.0f);
+  sum = block_sum(sum, shared.partials[0]);
+  if (!(sum < __builtin_inff())) {
+    scale = kDown;
+    sum = 0.0f;
+    for (int i = begin; i < p.width; i += kStep) {
+      sum = add_squares(sum, load_floats(input + i, p.width - i, p.aligned), scale);
+    }
+    sum = block_sum(sum, shared.partials[1]);
+  }
+  const float factor = factor_of(p, sum, scale);
+  for (int i = begin; i < p.width; i += kStep) {
+    const Floats4 v = load_floats(input + i, p.width - i, p.aligned);
+    write(p, row.out, i, v, load_floats(p.weight + i, p.width - i, p.aligned), scale, factor);
+  }
+}
+
+}  // namespace hearth::gpu

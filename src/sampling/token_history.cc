@@ -1,0 +1,58 @@
+#include "sampling/token_history.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "base/check.h"
+
+namespace hearth {
+namespace {
+
+// How much of the history an option that counts tokens back covers.
+std::size_t window(std::int32_t last_n, std::size_t history_size) {
+  return last_n < 0 ? history_size : std::min(history_size, static_cast<std::size_t>(last_n));
+}
+
+}  // namespace
+
+TokenHistory::TokenHistory(SamplerOptions options, std::int32_t vocab_size, TokenBytes token_bytes)
+    : options_(std::move(options)),
+      vocab_size_(vocab_size),
+      token_bytes_(std::move(token_bytes)),
+      breakers_(options_.dry_sequence_breakers) {
+  CHECK(vocab_size > 0);
+  validate(options_, vocab_size);
+  CHECK(token_bytes_ || !uses_dry() || options_.dry_sequence_breakers.empty());
+}
+
+bool TokenHistory::uses_dry() const {
+  return options_.dry_multiplier > 0 && options_.dry_penalty_last_n != 0;
+}
+
+void TokenHistory::accept(std::int32_t token) {
+  CHECK(token >= 0 && token < vocab_size_);
+  const std::size_t leaving = window(options_.repeat_last_n, tokens_.size() + 1);
+  tokens_.push_back(token);
+  if (leaving > 0) ++counts_[token];
+  if (leaving > 0 && leaving < tokens_.size()) {
+    const auto oldest = counts_.find(tokens_[tokens_.size() - 1 - leaving]);
+    if (--oldest->second == 0) counts_.erase(oldest);
+  }
+  if (uses_dry() && token_bytes_ && breakers_.ends_in(token_bytes_(token))) after_breaker_ = tokens_.size();
+}
+
+std::unordered_map<std::int32_t, double> TokenHistory::dry_penalties() const {
+  if (!uses_dry()) return {};
+  const std::size_t count = window(options_.dry_penalty_last_n, tokens_.size());
+  const std::size_t length_max = std::min(count, tokens_.size() - after_breaker_);
+  if (length_max < static_cast<std::size_t>(options_.dry_allowed_length)) return {};
+  auto lengths = repeated_lengths(std::span(tokens_).last(count), length_max);
+  // A token that breaks sequences continues none.
+  if (token_bytes_) {
+    std::erase_if(lengths, [&](const auto& entry) { return breakers_.contains_breaker(token_bytes_(entry.first)); });
+  }
+  return penalties_of(lengths, options_);
+}
+
+}  // namespace hearth

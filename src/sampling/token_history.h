@@ -1,0 +1,50 @@
+// The tokens of a sequence as far as sampling looks back on them: what repetition penalties count, and what DRY
+// penalizes. The sampler of the CPU and that of the devices both take it from here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "sampling/dry.h"
+#include "sampling/sampler_options.h"
+
+namespace hearth {
+
+class TokenHistory {
+ public:
+  // The bytes that a token stands for; DRY finds its sequence breakers in them.
+  using TokenBytes = std::function<std::string(std::int32_t)>;
+
+  // Throws InvalidInput, naming the option, if one is out of range. `token_bytes` may be empty if DRY is off or has no
+  // breakers.
+  TokenHistory(SamplerOptions options, std::int32_t vocab_size, TokenBytes token_bytes);
+
+  // A token of the sequence, of the prompt or chosen, in order.
+  void accept(std::int32_t token);
+
+  const SamplerOptions& options() const { return options_; }
+  std::int32_t vocab_size() const { return vocab_size_; }
+
+  // How often each of the last `repeat_last_n` tokens occurs among them.
+  const std::unordered_map<std::int32_t, std::int32_t>& counts() const { return counts_; }
+  // What DRY subtracts from logits: positive numbers.
+  std::unordered_map<std::int32_t, double> dry_penalties() const;
+
+ private:
+  bool uses_dry() const;
+
+  SamplerOptions options_;
+  std::int32_t vocab_size_;
+  TokenBytes token_bytes_;
+
+  std::vector<std::int32_t> tokens_;
+  std::unordered_map<std::int32_t, std::int32_t> counts_;
+  BreakerScanner breakers_;
+  std::size_t after_breaker_ = 0;  // the first token after the last breaker
+};
+
+}  // namespace hearth

@@ -1,0 +1,35 @@
+// A driver for the GPUs that the executor imitates: GpuDevice, streams, graphs and launchers run over it as over
+// CUDA's. Device memory is host memory, in blocks of exactly the size asked for: AddressSanitizer sees what a kernel
+// reads or writes beside one, and what the host touches outside a kernel. It starts as NaN. Work of a stream is done
+// when somebody waits for it and not before, so that a forgotten wait shows.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "device/gpu/driver_api.h"
+#include "device/gpu/gpu_code.h"
+
+namespace hearth {
+
+// Devices 0 to 3: simt-nvidia, simt-gfx11, simt-gfx12 (waves of 32) and simt-gfx9 (64).
+inline constexpr int kSimtDeviceCount = 4;
+const DriverApi& simt_driver();
+
+// Code objects for the four, with the names of the program's kernels.
+GpuCode simt_code();
+
+// What crossed between the host and the imitated devices since the last reset.
+struct SimtCounts {
+  std::int64_t copies_to_device = 0, copies_to_host = 0;
+  std::int64_t bytes_to_device = 0, bytes_to_host = 0;
+  std::int64_t launch_count = 0, allocation_count = 0, graph_launch_count = 0;
+};
+SimtCounts simt_counts();
+void simt_reset_counts();
+
+// For tests of tests: the kernel does nothing from now on, until all are enabled again.
+void simt_disable_kernel(std::string_view name);
+void simt_enable_all_kernels();
+
+}  // namespace hearth
