@@ -14,6 +14,7 @@
 
 #include "commands/device_limits.h"
 #include "commands/model_session.h"
+#include "device/cpu/cpu_device.h"
 
 namespace hearth {
 namespace {
@@ -30,11 +31,13 @@ int measure(const char* path, int threads) {
   ModelOptions options;
   options.path = path;
   options.threads = threads;
+  options.device = "cpu";
   ModelSession session(options);
   session.bind(kPromptTokens + kRounds * kTokensPerRound + 1, kPromptTokens, 1);
   SequenceRunner& runner = session.load();
   std::int64_t bytes = 0;
   for (const OperatorPlan& op : session.pass().operators()) bytes += op.bytes_per_token;
+  ThreadPool& pool = dynamic_cast<CpuDevice&>(session.device()).pool();
   Buffer plain = session.device().allocate(bytes, "plain read");
   std::fill_n(plain.data(), plain.bytes(), std::byte{1});
 
@@ -47,7 +50,7 @@ int measure(const char* path, int threads) {
       const std::int32_t token = i + 1;
       runner.feed({&token, 1}, Batch::Logits::kLast, {});
       best_token = std::min(best_token, seconds_since(start));
-      best_read = std::min(best_read, read_seconds(session.device().pool(), plain));
+      best_read = std::min(best_read, read_seconds(pool, plain));
     }
   }
   const double giga = 1e-9 * static_cast<double>(bytes);

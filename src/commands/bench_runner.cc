@@ -218,9 +218,18 @@ std::vector<double> BenchRunner::run(const BenchCase& bench_case, int repetition
 double BenchRunner::needed_bytes(const BenchCase& bench_case) const {
   double step = decode_cache_bytes(pass_->spec(), cache_shape_.format, bench_case, options_.share_depth);
   for (const OperatorPlan& op : pass_->operators()) {
-    // A kernel may want more bytes than the file has, or join tensors; then the plan's number is what is known.
-    const WeightEntry* entry = op.kernel.starts_with("matmul.") ? source_.find(op.name + ".weight") : nullptr;
-    step += static_cast<double>(entry != nullptr ? static_cast<std::int64_t>(entry->bytes.size()) : op.bytes_per_token);
+    // A kernel may want more bytes than the file has: what counts is the file's. Tensors that are one matrix on the
+    // device are named "a + b".
+    if (!op.kernel.starts_with("matmul.")) {
+      step += static_cast<double>(op.bytes_per_token);
+      continue;
+    }
+    for (std::size_t at = 0; at < op.name.size();) {
+      const std::size_t end = std::min(op.name.find(" + ", at), op.name.size());
+      const WeightEntry* entry = source_.find(op.name.substr(at, end - at) + ".weight");
+      step += entry != nullptr ? static_cast<double>(entry->bytes.size()) : 0.0;
+      at = end + 3;
+    }
   }
   return step * static_cast<double>(bench_case.tokens);
 }

@@ -88,8 +88,11 @@ TEST(ModelSource, StandsInMemory) {
   EXPECT_EQ(source->metadata().string("general.architecture"), "llama");
   ASSERT_NE(source->find("t"), nullptr);
   EXPECT_EQ(source->find("t")->bytes.data(), entry.bytes.data());
-  expect_error<InvalidInput>([&] { ModelSource::in_memory("made up", bytes_of(head), {entry, entry}); },
-                             "made up: tensor 't' is there twice");
+  expect_error<InvalidInput>(
+      [&] {
+        ModelSource::in_memory("made up", bytes_of(head), {entry, entry});
+      },
+      "made up: tensor 't' is there twice");
 }
 
 TEST(ModelSource, RefusesWhatIsNoModel) {
@@ -277,10 +280,9 @@ TEST(ModelSource, DataIsAlignedWhateverTheFileDoes) {
   const TemporaryDirectory folder;
   folder.write("config.json", "{}");
   for (int spaces = 0; spaces < 8; ++spaces) {
-    const std::string header =
-        R"({"f":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
-        R"("h":{"dtype":"F16","shape":[1],"data_offsets":[4,6]}})" +
-        std::string(static_cast<std::size_t>(spaces), ' ');
+    const std::string header = R"({"f":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                               R"("h":{"dtype":"F16","shape":[1],"data_offsets":[4,6]}})" +
+                               std::string(static_cast<std::size_t>(spaces), ' ');
     folder.write("model.safetensors", FileBytes().string(header).put(2.5F).put(std::uint16_t{77}).text());
     const std::unique_ptr<ModelSource> source = ModelSource::open(folder.path());
     const WeightEntry& floats = *source->find("f");

@@ -500,7 +500,7 @@ HEARTH_DEVICE void attend_tile(const AttentionParams& p, TileShared<Shape>& shar
 }  // namespace
 
 #define HEARTH_ATTENTION_TILE(dim)                                                        \
-  HEARTH_KERNEL(attention_tile_##dim, attention_tile_threads(dim), AttentionParams) {     \
+  HEARTH_KERNEL_BLOCKS(attention_tile_##dim, attention_tile_threads(dim), 2, AttentionParams) { \
     HEARTH_SHARED(TileShared<TileShape<dim>>, shared);                                    \
     attend_tile(p, shared);                                                               \
   }

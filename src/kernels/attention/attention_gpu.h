@@ -45,10 +45,10 @@ struct AttentionParams {
   std::int32_t kv_heads;
   std::int32_t head_dim;
   std::int32_t block_tokens;
-  // A score is q . k * score_scale; capped where softcap > 0: softcap * tanh(that). Its weight is 2 to the power of
-  // (score - maximum) * exponent_scale.
-  float score_scale;
+  // A score is q . k, or where softcap > 0 softcap * tanh(q . k * cap_scale). Its weight is 2 (attention_f32: e) to the
+  // power of (score - maximum) * exponent_scale.
   float softcap;
+  float cap_scale;
   float exponent_scale;
   std::int32_t unit_tokens;  // tile: so many tokens are cut into tiles together: the step's, or 1
   std::int32_t unit_tiles;   // tile: tiles of a unit; split: tiles of 16 rows of a token's heads in a group

@@ -209,19 +209,23 @@ HEARTH_DEVICE Bytes8 query_quad(const AttentionParams& p, std::int64_t row, int 
   return {{pair_of_floats(f.value[0], f.value[1]), pair_of_floats(f.value[2], f.value[3])}};
 }
 
+// Step `step` of the lane's queries, which begin at `rows`.
+template <int kDim>
+HEARTH_DEVICE void load_step(const AttentionParams& p, const std::int64_t (&rows)[kQueriesPerLane], int lane, int step,
+                             QueryFragment& q) {
+  HEARTH_UNROLL
+  for (int i = 0; i < kQueriesPerLane; ++i) {
+    HEARTH_UNROLL
+    for (int j = 0; j < Mma::kQuadsPerLane; ++j) {
+      quad_of(q, i, j) = query_quad(p, rows[i], query_dim<kDim>(step, Mma::quad(lane, j)));
+    }
+  }
+}
 template <int kDim>
 HEARTH_DEVICE void load_queries(const AttentionParams& p, const std::int64_t (&rows)[kQueriesPerLane], int lane,
                                 QueryFragment (&q)[kDim / 16]) {
   HEARTH_UNROLL
-  for (int step = 0; step < kDim / 16; ++step) {
-    HEARTH_UNROLL
-    for (int i = 0; i < kQueriesPerLane; ++i) {
-      HEARTH_UNROLL
-      for (int j = 0; j < Mma::kQuadsPerLane; ++j) {
-        quad_of(q[step], i, j) = query_quad(p, rows[i], query_dim<kDim>(step, Mma::quad(lane, j)));
-      }
-    }
-  }
+  for (int step = 0; step < kDim / 16; ++step) load_step<kDim>(p, rows, lane, step, q[step]);
 }
 
 // tanh to 1e-7 absolute, which the exponent of a weight asks for, and not relative.
@@ -239,7 +243,7 @@ HEARTH_DEVICE void weigh(const AttentionParams& p, Mma::C (&s)[kScoreTiles], int
     HEARTH_UNROLL
     for (int n = 0; n < kScoreTiles; ++n) {
       HEARTH_UNROLL
-      for (int e = 0; e < Mma::kValues; ++e) s[n].value[e] = cap_score(s[n].value[e] * p.score_scale, p.softcap);
+      for (int e = 0; e < Mma::kValues; ++e) s[n].value[e] = cap_score(s[n].value[e] * p.cap_scale, p.softcap);
     }
   }
   if (!all) {

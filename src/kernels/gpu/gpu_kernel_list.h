@@ -60,7 +60,24 @@
   X(attention_steps_gpu, attention_mask) \
   X(attention_steps_gpu, softmax) \
   X(attention_steps_gpu, attention_weighted_sum) \
-  X(attention_rows_gpu, attention_rows) \
+  X(attention_gpu, attention_tile_16) \
+  X(attention_gpu, attention_tile_32) \
+  X(attention_gpu, attention_tile_64) \
+  X(attention_gpu, attention_tile_80) \
+  X(attention_gpu, attention_tile_96) \
+  X(attention_gpu, attention_tile_128) \
+  X(attention_gpu, attention_tile_192) \
+  X(attention_gpu, attention_tile_256) \
+  X(attention_split_gpu, attention_split_16) \
+  X(attention_split_gpu, attention_split_32) \
+  X(attention_split_gpu, attention_split_64) \
+  X(attention_split_gpu, attention_split_80) \
+  X(attention_split_gpu, attention_split_96) \
+  X(attention_split_gpu, attention_split_128) \
+  X(attention_split_gpu, attention_split_192) \
+  X(attention_split_gpu, attention_split_256) \
+  X(attention_split_gpu, attention_merge) \
+  X(attention_f32_gpu, attention_f32) \
   X(kv_write_gpu, kv_write) \
   X(layer_norm_gpu, layer_norm_row) \
   X(layer_norm_gpu, layer_norm_wide) \
@@ -68,6 +85,7 @@
   X(quantize_gpu, round_bf16) \
   X(rms_norm_gpu, rms_norm_head) \
   X(rms_norm_gpu, rms_norm_row) \
+  X(rms_norm_gpu, rms_norm_middle) \
   X(rms_norm_gpu, rms_norm_wide) \
   X(rms_norm_gpu, rms_norm_long) \
   X(rope_gpu, rope) \

@@ -10,7 +10,6 @@ void position_add(Stream& stream, const PositionAddArgs& args);
 void row_gather(Stream& stream, const RowGatherArgs& args);
 void matmul_f32(Stream& stream, const MatmulArgs& args);
 void matmul_bf16(Stream& stream, const MatmulArgs& args);
-void attention_rows(Stream& stream, const AttentionArgs& args);
 void attention(Stream& stream, const AttentionArgs& args);
 void activation(Stream& stream, const ActivationArgs& args);
 void gated_activation(Stream& stream, const GatedActivationArgs& args);

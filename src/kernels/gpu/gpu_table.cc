@@ -53,7 +53,7 @@ constexpr KernelTable make_table() {
       .matmul_bf16 = kIsF32 ? kUnsupported : every_format<kCompute>(NAME("matmul.bf16"), matmul_bf16),
       .matmul_int8 = kUnsupported,
       .kv_write = {NAME("kv_write"), kv_write},
-      .attention = {NAME("attention.f32"), attention_rows},
+      .attention = {NAME("attention"), attention},
       .attention_scores = {NAME("attention_scores"), attention_scores},
       .attention_scale = {NAME("attention_scale"), attention_scale},
       .attention_mask = {NAME("attention_mask"), attention_mask},

@@ -90,12 +90,24 @@ template <int kThreads, int kVectors>
 HEARTH_DEVICE void normalize(const LayerNormParams& p, Shared<kThreads>& shared) {
   const std::int64_t row = static_cast<std::int64_t>(block_x()) * p.width;
   const int begin = 4 * thread_index();
-  Floats4 values[kVectors];
+  // Everything is read before anything is written, so that a thread waits for memory once.
+  Floats4 values[kVectors], old[kVectors];
   HEARTH_UNROLL
   for (int j = 0; j < kVectors; ++j) {
     const int i = 4 * j * kThreads + begin;
-    values[j] = Floats4{};
-    if (i < p.width) values[j] = load_input(p, row, i);
+    values[j] = old[j] = Floats4{};
+    if (i >= p.width) continue;
+    values[j] = load_floats(p.x + row + i, p.width - i, p.aligned);
+    if (p.residual != nullptr) old[j] = load_floats(p.residual + row + i, p.width - i, p.aligned);
+  }
+  if (p.residual != nullptr) {
+    HEARTH_UNROLL
+    for (int j = 0; j < kVectors; ++j) {
+      const int i = 4 * j * kThreads + begin;
+      HEARTH_UNROLL
+      for (int e = 0; e < 4; ++e) values[j].value[e] = old[j].value[e] + values[j].value[e];
+      if (i < p.width) store_floats(p.residual + row + i, values[j], p.width - i, p.aligned);
+    }
   }
   const auto each = [&](auto use) {
     HEARTH_UNROLL

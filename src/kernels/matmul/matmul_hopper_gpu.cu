@@ -83,6 +83,11 @@ struct HopperBlock {
   HEARTH_DEVICE void consume(const MatmulGpuParams& p);
 };
 
+// The token of a lane's value `i` of a row.
+HEARTH_DEVICE std::int64_t flush_token(int i, int lane) {
+  return block_x() * kHopperTokens + i / 2 * 8 + Mma::c_column(lane, i % 2);
+}
+
 // Adds a segment's sums to y, and after the last segment turns the total into the result.
 HEARTH_DEVICE void flush(const MatmulGpuParams& p, float (&sums)[128], int first_row, bool first, bool last) {
   const int lane = opaque(lane_index());
@@ -92,13 +97,23 @@ HEARTH_DEVICE void flush(const MatmulGpuParams& p, float (&sums)[128], int first
     if (n >= p.n) continue;
     const float bias = last && p.bias != nullptr ? p.bias[n] : 0.0f;
     const float scale = last ? p.scale : 1.0f;
+    // Read some, then write some: the compiler does not know that they do not overlap, and each would wait for the
+    // last.
+    constexpr int kAtOnce = 16;
     HEARTH_UNROLL
-    for (int i = 0; i < 64; ++i) {
-      const int token = block_x() * kHopperTokens + i / 2 * 8 + Mma::c_column(lane, i % 2);
-      if (token >= p.token_count) continue;
-      float& y = p.y[token * p.y_stride + n];
-      const float total = (first ? 0.0f : y) + sums[i / 2 * 4 + half * 2 + i % 2];
-      y = scale * total + bias;
+    for (int begin = 0; begin < 64; begin += kAtOnce) {
+      float before[kAtOnce];
+      HEARTH_UNROLL
+      for (int i = 0; i < kAtOnce; ++i) {
+        const std::int64_t token = flush_token(begin + i, lane);
+        before[i] = first || token >= p.token_count ? 0.0f : p.y[token * p.y_stride + n];
+      }
+      HEARTH_UNROLL
+      for (int i = 0; i < kAtOnce; ++i) {
+        const std::int64_t token = flush_token(begin + i, lane);
+        const float total = before[i] + sums[(begin + i) / 2 * 4 + half * 2 + i % 2];
+        if (token < p.token_count) p.y[token * p.y_stride + n] = scale * total + bias;
+      }
     }
   }
 }

@@ -13,61 +13,85 @@ template <int kTokens>
 constexpr int kColumns = kTokens > Mma::kTokens ? kTokens : Mma::kTokens;
 
 template <class Layout>
-constexpr int kAhead = Layout::kCodeBits == 16 ? 4 : 2;  // tiles in registers before they are needed
+constexpr int kAhead = Layout::kTileK < 128 ? 4 : 2;  // tiles in registers before they are needed
+
+// A tile of weights and, where few tokens leave room for them, the activations that it meets.
+template <class Layout, int kColumnTiles>
+struct StreamStage {
+  static constexpr bool kHasActivations = kColumnTiles == 1 && Mma::kQuadsPerLane == 1;
+  TileFragment<Layout> weights;
+  Mma::B activations[kHasActivations ? Layout::kSteps : 1];
+};
 
 template <class Layout, int kColumnTiles>
 struct StreamWave {
+  using Stage = StreamStage<Layout, kColumnTiles>;
   Mma::C sums[kColumnTiles];
   int lane;
-  int column;  // of the lane's activations in a column tile
+  int column;    // of the lane's activations in a column tile
+  bool aligned;  // quantized formats have k in whole blocks of 32
 
-  // Adds the tile at column `k` of the weights to the sums.
-  HEARTH_DEVICE void multiply(const MatmulGpuParams& p, const TileFragment<Layout>& tile, int k, bool aligned) {
+  HEARTH_DEVICE Mma::B activations(const MatmulGpuParams& p, int column_tile, int k) const {
+    const int token = column_tile * Mma::kTokens + column;
+    if (token >= p.token_count || k >= p.k) return zero_activations();
+    return load_activations(p.x + static_cast<std::int64_t>(token) * p.k + k, lane, aligned, p.k - k);
+  }
+
+  // The tile at column `k`, which stands at `from`.
+  HEARTH_DEVICE void load(const MatmulGpuParams& p, const std::byte* from, int k, Stage& stage) const {
+    stage.weights.load(from, lane);
+    if constexpr (Stage::kHasActivations) {
+      HEARTH_UNROLL
+      for (int step = 0; step < Layout::kSteps; ++step) stage.activations[step] = activations(p, 0, k + 16 * step);
+    }
+  }
+
+  HEARTH_DEVICE void multiply(const MatmulGpuParams& p, const Stage& stage, int k) {
     const CodeTable table{{p.table[0], p.table[1], p.table[2], p.table[3]}};
     HEARTH_UNROLL
     for (int step = 0; step < Layout::kSteps; ++step) {
-      const int at = k + 16 * step;
-      if (at >= p.k) return;
       Mma::B b[kColumnTiles];
       HEARTH_UNROLL
       for (int c = 0; c < kColumnTiles; ++c) {
-        const int token = c * Mma::kTokens + column;
-        b[c] = token < p.token_count
-                   ? load_activations(p.x + static_cast<std::int64_t>(token) * p.k + at, lane, aligned, p.k - at)
-                   : zero_activations();
+        if constexpr (Stage::kHasActivations) {
+          b[c] = stage.activations[step];
+        } else {
+          b[c] = activations(p, c, k + 16 * step);
+        }
       }
-      const Mma::A a = tile.decode(step, table);
+      const Mma::A a = stage.weights.decode(step, table);
       HEARTH_UNROLL
       for (int c = 0; c < kColumnTiles; ++c) Mma::multiply(sums[c], a, b[c]);
     }
   }
 
-  // The sum over one segment, from zero.
+  // The sum over one segment, from zero. What lies beyond k is zeros.
   HEARTH_DEVICE void run(const MatmulGpuParams& p, int row_tile, int segment) {
     constexpr int kDepth = kAhead<Layout>;
     lane = lane_index();
     column = Mma::b_column(lane);
+    aligned = Layout::kCodeBits != 16 || p.k % 16 == 0;
     HEARTH_UNROLL
     for (int c = 0; c < kColumnTiles; ++c) sums[c] = Mma::C{};
     const int tiles = (p.k + Layout::kTileK - 1) / Layout::kTileK;
     const int first = segment * (kGpuMatmulSegment / Layout::kTileK);
     const int after = first + kGpuMatmulSegment / Layout::kTileK;
     const int count = (after < tiles ? after : tiles) - first;
-    // Quantized formats have k in whole blocks of 32.
-    const bool aligned = Layout::kCodeBits != 16 || p.k % 16 == 0;
     const std::byte* from = p.weights + (static_cast<std::int64_t>(row_tile) * tiles + first) * Layout::kTileBytes;
-    TileFragment<Layout> ring[kDepth];
+    Stage ring[kDepth];
     HEARTH_UNROLL
     for (int d = 0; d < kDepth; ++d) {
-      if (d < count) ring[d].load(from + d * Layout::kTileBytes, lane);
+      if (d < count) load(p, from + d * Layout::kTileBytes, (first + d) * Layout::kTileK, ring[d]);
     }
     for (int i = 0; i < count; i += kDepth) {
       HEARTH_UNROLL
       for (int d = 0; d < kDepth; ++d) {
         if (i + d >= count) break;
-        multiply(p, ring[d], (first + i + d) * Layout::kTileK, aligned);
-        if (i + d + kDepth < count) {
-          ring[d].load(from + static_cast<std::int64_t>(i + d + kDepth) * Layout::kTileBytes, lane);
+        multiply(p, ring[d], (first + i + d) * Layout::kTileK);
+        const int next = i + d + kDepth;
+        if (next < count) {
+          load(p, from + static_cast<std::int64_t>(next) * Layout::kTileBytes, (first + next) * Layout::kTileK,
+               ring[d]);
         }
       }
     }
@@ -129,15 +153,16 @@ HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
 
 }  // namespace
 
-#define HEARTH_STREAM(layout, Layout, tokens)                                         \
-  HEARTH_KERNEL(matmul_stream_##layout##_##tokens, kMatmulThreads, MatmulGpuParams) { \
-    matmul_stream<Layout, tokens>(p);                                                 \
+// Of the kernels for the fewest tokens two blocks fit a multiprocessor.
+#define HEARTH_STREAM(layout, Layout, tokens, blocks)                                                \
+  HEARTH_KERNEL_BLOCKS(matmul_stream_##layout##_##tokens, kMatmulThreads, blocks, MatmulGpuParams) { \
+    matmul_stream<Layout, tokens>(p);                                                                \
   }
 #define HEARTH_STREAM_TOKENS(layout, Layout) \
-  HEARTH_STREAM(layout, Layout, 8)           \
-  HEARTH_STREAM(layout, Layout, 16)          \
-  HEARTH_STREAM(layout, Layout, 32)          \
-  HEARTH_STREAM(layout, Layout, 64)
+  HEARTH_STREAM(layout, Layout, 8, 2)        \
+  HEARTH_STREAM(layout, Layout, 16, 2)       \
+  HEARTH_STREAM(layout, Layout, 32, 1)       \
+  HEARTH_STREAM(layout, Layout, 64, 1)
 
 HEARTH_STREAM_TOKENS(w4, LayoutW4)
 HEARTH_STREAM_TOKENS(w4_min, LayoutW4Min)

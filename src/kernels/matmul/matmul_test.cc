@@ -187,9 +187,12 @@ TEST_P(MatmulTest, ManyTokensTakeTheTileKernel) {
   if (!run.is_gpu()) return check(Compute::kF32, Format::kF32, 200, 9, 40);
   for (const FormatTraits& format : all_formats()) {
     const bool long_k = format.format == Format::kQ4K || format.format == Format::kBf16;
-    const std::int64_t k = long_k ? 1280 : std::max<std::int64_t>(format.block_elements, 96);
-    check(Compute::kBf16, format.format, run.tokens(300, 200), format.format == Format::kQ4K ? 150 : 20, k);
+    check(Compute::kBf16, format.format, run.tokens(300, 200), format.format == Format::kQ4K ? 150 : 20,
+          long_k ? 1280 : 256);
   }
+  // Rows of k that are no whole tiles, and not aligned.
+  for (const std::int64_t k : {96, 104, 33}) check(Compute::kBf16, Format::kBf16, 200, 20, k);
+  check(Compute::kBf16, Format::kQ8_0, 200, 20, 96);
 }
 
 TEST_P(MatmulTest, ExtremeIntegersDoNotOverflow) {

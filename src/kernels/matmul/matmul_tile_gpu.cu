@@ -101,13 +101,19 @@ struct TileWave {
         if (n >= p.n) continue;
         const float bias = last && p.bias != nullptr ? p.bias[n] : 0.0f;
         const float scale = last ? p.scale : 1.0f;
+        // Read all, then write all: the compiler does not know that they do not overlap, and each would wait for the
+        // last.
+        float before[kColumnTiles];
         HEARTH_UNROLL
         for (int c = 0; c < kColumnTiles; ++c) {
-          const int token = first_token + c * Mma::kTokens + Mma::c_column(here, e);
-          if (token >= p.token_count) continue;
-          float& y = p.y[token * p.y_stride + n];
-          const float total = (first ? 0.0f : y) + sums[r][c].value[e];
-          y = scale * total + bias;
+          const std::int64_t token = first_token + c * Mma::kTokens + Mma::c_column(here, e);
+          before[c] = first || token >= p.token_count ? 0.0f : p.y[token * p.y_stride + n];
+        }
+        HEARTH_UNROLL
+        for (int c = 0; c < kColumnTiles; ++c) {
+          const std::int64_t token = first_token + c * Mma::kTokens + Mma::c_column(here, e);
+          const float total = before[c] + sums[r][c].value[e];
+          if (token < p.token_count) p.y[token * p.y_stride + n] = scale * total + bias;
         }
       }
     }

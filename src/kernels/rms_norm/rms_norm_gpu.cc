@@ -33,6 +33,8 @@ void rms_norm(Stream& stream, const RmsNormArgs& args) {
     launch(stream, GpuKernel::rms_norm_head, grid, kRmsNormHeadThreads, params);
   } else if (args.width <= kRmsNormRowWidth) {
     launch(stream, GpuKernel::rms_norm_row, {params.row_count}, kRmsNormRowThreads, params);
+  } else if (args.width <= kRmsNormMiddleWidth) {
+    launch(stream, GpuKernel::rms_norm_middle, {params.row_count}, kRmsNormMiddleThreads, params);
   } else if (args.width <= kRmsNormWideWidth) {
     launch(stream, GpuKernel::rms_norm_wide, {params.row_count}, kRmsNormWideThreads, params);
   } else {

@@ -43,6 +43,26 @@ HEARTH_DEVICE void write(const RmsNormParams& p, std::int64_t at, int i, const F
   store_converted(p.out, at + i, p.out_bf16, out, p.width - i, p.aligned);
 }
 
+// values += residual, and back to the residual stream.
+template <int kThreads, int kVectors>
+HEARTH_DEVICE void add_to_residual(const RmsNormParams& p, const Row& row, int thread, Floats4 (&values)[kVectors]) {
+  float* residual = p.residual + row.residual;
+  Floats4 old[kVectors];
+  HEARTH_UNROLL
+  for (int j = 0; j < kVectors; ++j) {
+    const int i = 4 * (j * kThreads + thread);
+    old[j] = Floats4{};
+    if (i < p.width) old[j] = load_floats(residual + i, p.width - i, p.aligned);
+  }
+  HEARTH_UNROLL
+  for (int j = 0; j < kVectors; ++j) {
+    const int i = 4 * (j * kThreads + thread);
+    HEARTH_UNROLL
+    for (int e = 0; e < 4; ++e) values[j].value[e] = old[j].value[e] + values[j].value[e];
+    if (i < p.width) store_floats(residual + i, values[j], p.width - i, p.aligned);
+  }
+}
+
 // x, with the residual stream added and written back where there is one.
 HEARTH_DEVICE Floats4 load_input(const RmsNormParams& p, const Row& row, int i) {
   Floats4 v = load_floats(p.x + row.x + i, p.width - i, p.aligned);
@@ -56,7 +76,8 @@ HEARTH_DEVICE Floats4 load_input(const RmsNormParams& p, const Row& row, int i) 
   return v;
 }
 
-// A row that `kThreads` threads keep in registers; total(sum, attempt) adds their sums.
+// A row that `kThreads` threads keep in registers; total(sum, attempt) adds their sums. Everything is read before
+// anything is written, so that a thread waits for memory once.
 template <int kThreads, int kVectors, class Total>
 HEARTH_DEVICE void normalize(const RmsNormParams& p, const Row& row, int thread, bool valid, Total total) {
   Floats4 values[kVectors], weights[kVectors];
@@ -65,10 +86,11 @@ HEARTH_DEVICE void normalize(const RmsNormParams& p, const Row& row, int thread,
     const int i = 4 * (j * kThreads + thread);
     values[j] = weights[j] = Floats4{};
     if (valid && i < p.width) {
-      values[j] = load_input(p, row, i);
+      values[j] = load_floats(p.x + row.x + i, p.width - i, p.aligned);
       weights[j] = load_floats(p.weight + i, p.width - i, p.aligned);
     }
   }
+  if (p.residual != nullptr && valid) add_to_residual<kThreads>(p, row, thread, values);
   float sum = 0.0f, scale = 1.0f;
   HEARTH_UNROLL
   for (int j = 0; j < kVectors; ++j) sum = add_squares(sum, values[j], 1.0f);
@@ -107,6 +129,13 @@ HEARTH_KERNEL(rms_norm_head, kRmsNormHeadThreads, RmsNormParams) {
 HEARTH_KERNEL(rms_norm_row, kRmsNormRowThreads, RmsNormParams) {
   HEARTH_SHARED(Shared<kRmsNormRowThreads>, shared);
   normalize<kRmsNormRowThreads, kRmsNormRowWidth / (4 * kRmsNormRowThreads)>(
+      p, row_of(p, block_x()), thread_index(), true,
+      [&](float sum, int attempt) { return block_sum(sum, shared.partials[attempt]); });
+}
+
+HEARTH_KERNEL(rms_norm_middle, kRmsNormMiddleThreads, RmsNormParams) {
+  HEARTH_SHARED(Shared<kRmsNormMiddleThreads>, shared);
+  normalize<kRmsNormMiddleThreads, kRmsNormMiddleWidth / (4 * kRmsNormMiddleThreads)>(
       p, row_of(p, block_x()), thread_index(), true,
       [&](float sum, int attempt) { return block_sum(sum, shared.partials[attempt]); });
 }

@@ -5,13 +5,15 @@
 
 namespace hearth {
 
-// Rows (or heads) of up to kRmsNormHeadWidth elements take 32 lanes each; up to kRmsNormRowWidth and
-// kRmsNormWideWidth a block that keeps the row in registers; longer ones a block that reads them twice. Nothing but the
-// width decides: a row's bits do not depend on how many there are.
+// Rows (or heads) of up to kRmsNormHeadWidth elements take 32 lanes each; up to kRmsNormRowWidth, kRmsNormMiddleWidth
+// and kRmsNormWideWidth a block that keeps the row in registers; longer ones a block that reads them twice. Nothing but
+// the width decides: a row's bits do not depend on how many there are.
 inline constexpr int kRmsNormHeadThreads = 128;
 inline constexpr int kRmsNormHeadWidth = 256;
 inline constexpr int kRmsNormRowThreads = 256;
 inline constexpr int kRmsNormRowWidth = 4096;
+inline constexpr int kRmsNormMiddleThreads = 512;
+inline constexpr int kRmsNormMiddleWidth = 8192;
 inline constexpr int kRmsNormWideThreads = 1024;
 inline constexpr int kRmsNormWideWidth = 16384;
 

@@ -1,0 +1,124 @@
+// Launches attention on a GPU: which kernels a step needs, from what the host knows of it.
+#include "kernels/attention/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "base/check.h"
+#include "kernels/attention/attention_gpu.h"
+#include "kernels/gpu/gpu_launch.h"
+#include "kernels/gpu/gpu_ops.h"
+
+namespace hearth::gpu_ops {
+namespace {
+
+// As many blocks of threads as keep any device busy.
+constexpr std::int64_t kSplitBlocksMax = 1024;
+
+// The kernels for the smallest head size that holds one.
+struct SizedKernels {
+  int head_dim;
+  GpuKernel tile;
+  GpuKernel split;
+};
+const SizedKernels& kernels_for(std::int64_t head_dim) {
+  static constexpr SizedKernels kSizes[] = {
+#define HEARTH_SIZED(dim) {dim, GpuKernel::attention_tile_##dim, GpuKernel::attention_split_##dim},
+      HEARTH_ATTENTION_HEAD_DIMS(HEARTH_SIZED)
+#undef HEARTH_SIZED
+  };
+  const auto* size = std::find_if(std::begin(kSizes), std::end(kSizes),
+                                  [&](const SizedKernels& kernels) { return head_dim <= kernels.head_dim; });
+  CHECK(size != std::end(kSizes));
+  return *size;
+}
+
+AttentionParams params_of(const AttentionArgs& args) {
+  const PagedKv& cache = args.cache;
+  AttentionParams p{};
+  p.q = args.q;
+  p.k = cache.k;
+  p.v = cache.v;
+  p.out = args.out;
+  p.step = args.step;
+  p.mask = args.mask;
+  p.q_stride = args.q_stride;
+  p.parts_stride = ceil_divide(args.step.key_count_max, kAttentionKeyBlockGpu);
+  p.head_count = static_cast<std::int32_t>(args.head_count);
+  p.kv_heads = static_cast<std::int32_t>(cache.kv_heads);
+  p.head_dim = static_cast<std::int32_t>(cache.head_dim);
+  p.block_tokens = static_cast<std::int32_t>(cache.block_tokens);
+  p.softcap = args.softcap;
+  p.cap_scale = args.softcap > 0 ? args.scale / args.softcap : 0;
+  p.exponent_scale = args.softcap > 0 ? 1.0f : args.scale;
+  p.out_bf16 = args.out_format == Format::kBf16;
+  p.v_by_dimension = cache.v_by_dimension;
+  return p;
+}
+
+void check(const AttentionArgs& args) {
+  const PagedKv& cache = args.cache;
+  CHECK(cache.head_dim > 0 && cache.head_dim <= kHeadDimMax && cache.head_dim % 8 == 0);
+  CHECK(cache.block_tokens > 0 && cache.block_tokens % 8 == 0);
+  CHECK(cache.kv_heads > 0 && args.head_count % cache.kv_heads == 0);
+  CHECK(cache.format == Format::kF32 || (cache.format == Format::kBf16 && cache.v_by_dimension));
+  CHECK(args.out_format == Format::kF32 || args.out_format == Format::kBf16);
+  // The maximum is taken of q . k, and queries are read 16 bytes at a time.
+  CHECK(args.scale > 0);
+  CHECK(args.q_stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(args.q) % 16 == 0);
+  CHECK(args.step.key_count_max > 0);
+  // Rows of the step are counted in 32 bits.
+  CHECK(args.step.token_count * args.head_count < std::int64_t{1} << 31);
+}
+
+void launch_tiles(Stream& stream, AttentionParams p, const SizedKernels& kernels) {
+  const int threads = attention_tile_threads(kernels.head_dim);
+  const std::int64_t rows = threads / gpu_stream(stream).gpu().properties().wave_size * kAttentionTileRows;
+  const std::int64_t tokens = p.step.token_count, group = p.head_count / p.kv_heads;
+  // A tile of tokens of different sequences would read them one after another.
+  const bool alone = tokens == p.step.sequence_count;
+  p.unit_tokens = static_cast<std::int32_t>(alone ? 1 : tokens);
+  p.unit_tiles = static_cast<std::int32_t>(ceil_divide(p.unit_tokens * group, rows));
+  launch(stream, kernels.tile, {p.kv_heads * p.unit_tiles * (alone ? tokens : 1)}, threads, p);
+}
+
+void launch_splits(Stream& stream, AttentionParams p, const SizedKernels& kernels) {
+  const std::int64_t waves = kAttentionSplitThreads / gpu_stream(stream).gpu().properties().wave_size;
+  p.unit_tiles = static_cast<std::int32_t>(ceil_divide(p.head_count / p.kv_heads, kAttentionTileRows));
+  const std::int64_t blocks = p.step.sequence_count * p.kv_heads * p.unit_tiles;
+  p.split_count = static_cast<std::int32_t>(
+      std::clamp(kSplitBlocksMax / blocks, std::int64_t{1}, ceil_divide(p.parts_stride, waves)));
+  launch(stream, kernels.split, {blocks, p.split_count}, kAttentionSplitThreads, p);
+  launch(stream, GpuKernel::attention_merge, {p.step.sequence_count * p.head_count}, kAttentionMergeThreads, p);
+}
+
+}  // namespace
+
+void attention(Stream& stream, const AttentionArgs& args) {
+  const StepView& step = args.step;
+  if (step.token_count == 0) return;
+  check(args);
+  AttentionParams p = params_of(args);
+  if (args.cache.format == Format::kF32) {
+    launch(stream, GpuKernel::attention_f32, {step.token_count * args.head_count}, kAttentionF32Threads, p);
+    return;
+  }
+  p.exponent_scale *= 1.44269504f;  // log2(e)
+  const SizedKernels& kernels = kernels_for(args.cache.head_dim);
+  const bool has_workspace =
+      args.workspace_bytes >= attention_workspace_bytes(step.sequence_count, step.key_count_max, args.head_count,
+                                                        args.cache.head_dim);
+  // One block of keys has nothing to share out, and the only sequence of a longer step is no single token.
+  const bool only_single_tokens = step.token_count == step.sequence_count;
+  const bool split = has_workspace && p.parts_stride > 1 && (only_single_tokens || step.sequence_count > 1);
+  if (split) {
+    p.parts = static_cast<float*>(args.workspace);
+    p.part_weights = p.parts + step.sequence_count * args.head_count * p.parts_stride * args.cache.head_dim;
+    p.skip_single_tokens = true;
+    launch_splits(stream, p, kernels);
+  }
+  if (!split || !only_single_tokens) launch_tiles(stream, p, kernels);
+}
+
+}  // namespace hearth::gpu_ops

@@ -1,0 +1,286 @@
+// Attention for sequences with one token in the step, whose keys are shared out over the whole device: a wave reads a
+// block of 64 keys straight from the cache, for the heads of a key/value head, and writes that block's part; the merge
+// kernel adds a sequence's parts up, ascending. A part costs a row of float32 for each head, against 256 rows of bf16
+// keys and values for each key/value head.
+//
+// All rows see the same keys, so what is hidden is replaced by 0 on its way to the matrix unit.
+#include "kernels/attention/attention_tile_gpu.h"
+
+namespace hearth::gpu {
+namespace {
+
+inline constexpr int kWaves = kAttentionSplitThreads / kWaveSize;
+// Blocks of threads at a time on a multiprocessor, 0 being the compiler's own choice: what nvcc spills no register with.
+constexpr int attention_split_blocks(int head_dim) {
+  return head_dim > 128 ? 0 : 2;
+}
+
+// Which sequence, head and part.
+HEARTH_DEVICE std::int64_t part_of(const AttentionParams& p, int sequence, int head, int block) {
+  return (static_cast<std::int64_t>(sequence) * p.head_count + head) * p.parts_stride + block;
+}
+
+// Of eight values, those of hidden keys become 0; bit i of `seen`: key i.
+HEARTH_DEVICE Bytes16 keep_seen(Bytes16 values, std::uint32_t seen) {
+  HEARTH_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const std::uint32_t low = (seen >> (2 * i) & 1u) != 0 ? 0xffffu : 0u;
+    const std::uint32_t high = (seen >> (2 * i + 1) & 1u) != 0 ? 0xffff0000u : 0u;
+    values.word[i] &= low | high;
+  }
+  return values;
+}
+
+// A block of keys as a wave finds them: lane i < 8 knows where octet i is.
+struct BlockOfKeys {
+  int index;
+  std::uint64_t seen;
+  Octet octet;
+
+  HEARTH_DEVICE std::int64_t key_of(int which) const { return shuffle_wide(octet.key, which); }
+  HEARTH_DEVICE std::int64_t value_of(int which) const { return shuffle_wide(octet.value, which); }
+  HEARTH_DEVICE bool sees_octet(int which) const { return (seen >> (8 * which) & 0xff) != 0; }
+
+ private:
+  HEARTH_DEVICE static std::int64_t shuffle_wide(std::int64_t value, int lane) {
+    const auto bits = static_cast<std::uint64_t>(value);
+    const std::uint32_t low = shuffle(static_cast<std::uint32_t>(bits), lane);
+    const std::uint32_t high = shuffle(static_cast<std::uint32_t>(bits >> 32), lane);
+    return static_cast<std::int64_t>(std::uint64_t{high} << 32 | low);
+  }
+};
+
+// A wave's queries: in registers, or where they are too many in shared memory, as fragments in the order of the lanes.
+template <int kDim>
+struct Queries {
+  static constexpr bool kInShared = kDim > 128;
+  QueryFragment fragments[kInShared ? 1 : kDim / 16];
+  const QueryFragment (*shared)[kWaveSize];  // [steps, lanes]
+
+  HEARTH_DEVICE QueryFragment step(int i, int lane) const {
+    if constexpr (kInShared) {
+      return shared[i][lane];
+    } else {
+      return fragments[i];
+    }
+  }
+};
+template <int kDim>
+struct SplitShared {
+  alignas(16) QueryFragment queries[Queries<kDim>::kInShared ? kDim / 16 : 1][kWaveSize];
+};
+
+// s = q k. Keys that no one sees, and dimensions beyond the head's, are zeros.
+template <int kDim>
+HEARTH_DEVICE void score_block(const AttentionParams& p, const Queries<kDim>& q, const BlockOfKeys& block,
+                               int lane_of_wave, Mma::C (&s)[kScoreTiles]) {
+  constexpr int kPairs = kDim / 32, kSteps = kDim / 16;
+  HEARTH_UNROLL
+  for (int n = 0; n < kScoreTiles; ++n) {
+    schedule_fence();
+    const int lane = opaque(lane_of_wave);  // what follows from it would fill the registers
+    const int row = key_of_tile(n) + key_of_place(lane_other(lane));
+    const std::int64_t first = block.key_of(row / 8);
+    const bool valid = block.sees_octet(row / 8);
+    const std::byte* key = p.k + (valid ? first + row % 8 * p.head_dim : 0) * 2;
+    s[n] = {};
+    HEARTH_UNROLL
+    for (int pair = 0; pair < kPairs; ++pair) {
+      OtherFragment k0, k1;
+      load_pair<OtherFragment, 1>(k0, k1, [&](int, int j) {
+        const int dim = 32 * pair + 8 * lane_chunk(lane, j);
+        Bytes16 chunk{};
+        if (valid && dim < p.head_dim) chunk = load_streaming(reinterpret_cast<const Bytes16*>(key + dim * 2));
+        return chunk;
+      });
+      multiply(s[n], q.step(2 * pair, lane), k0);
+      multiply(s[n], q.step(2 * pair + 1, lane), k1);
+      if (Queries<kDim>::kInShared && pair % 2 != 0) pin(s[n]), schedule_fence();
+    }
+    if constexpr (kSteps % 2 != 0) {
+      OtherFragment k;
+      HEARTH_UNROLL
+      for (int j = 0; j < Mma::kQuadsPerLane; ++j) {
+        const int dim = 32 * kPairs + 4 * Mma::quad(lane, j);
+        Bytes8 quad{};
+        if (valid && dim < p.head_dim) quad = load_streaming(reinterpret_cast<const Bytes8*>(key + dim * 2));
+        quad_of(k, 0, j) = quad;
+      }
+      multiply(s[n], q.step(kSteps - 1, lane), k);
+    }
+    pin(s[n]);
+  }
+}
+
+// Writes p v to the rows `parts`, those of the lane's queries; negative: none.
+template <int kDim>
+HEARTH_DEVICE void write_values(const AttentionParams& p, const QueryFragment (&weights)[kBlockSteps],
+                                const BlockOfKeys& block, int lane, const std::int64_t (&parts)[kQueriesPerLane]) {
+  lane = opaque(lane);
+  std::int64_t first[kBlockSteps / 2][Mma::kQuadsPerLane];
+  HEARTH_UNROLL
+  for (int pair = 0; pair < kBlockSteps / 2; ++pair) {
+    HEARTH_UNROLL
+    for (int j = 0; j < Mma::kQuadsPerLane; ++j) first[pair][j] = block.value_of(4 * pair + lane_chunk(lane, j));
+  }
+  HEARTH_UNROLL
+  for (int n = 0; n < kDim / kOthers; ++n) {
+    schedule_fence();
+    const int row = n * kOthers + lane_other(lane);
+    Mma::C c{};
+    HEARTH_UNROLL
+    for (int pair = 0; pair < kBlockSteps / 2; ++pair) {
+      OtherFragment v0, v1;
+      load_pair<OtherFragment, 1>(v0, v1, [&](int, int j) {
+        const auto seen = static_cast<std::uint32_t>(block.seen >> (8 * (4 * pair + lane_chunk(lane, j))) & 0xff);
+        Bytes16 chunk{};
+        if (seen != 0 && row < p.head_dim) {
+          const std::int64_t element = first[pair][j] + row * p.block_tokens;
+          chunk = keep_seen(load_streaming(reinterpret_cast<const Bytes16*>(p.v + element * 2)), seen);
+        }
+        return chunk;
+      });
+      multiply(c, weights[2 * pair], v0);
+      multiply(c, weights[2 * pair + 1], v1);
+    }
+    HEARTH_UNROLL
+    for (int e = 0; e < Mma::kValues; ++e) {
+      const int dim = n * kOthers + value_other(lane, e);
+      const std::int64_t part = parts[value_query(e)];
+      if (part >= 0 && dim < p.head_dim) p.parts[part * p.head_dim + dim] = c.value[e];
+    }
+  }
+}
+
+// Writes the part of one block of keys to those of `heads`; negative: there is none.
+template <int kDim>
+HEARTH_DEVICE void attend_block(const AttentionParams& p, const Queries<kDim>& q, const Row& row, int kv_head,
+                                 int index, const std::int32_t (&heads)[kQueriesPerLane]) {
+  const int lane = lane_index(), key = index * kBlockKeys;
+  BlockOfKeys block{index, seen_keys(p, row, key), {0, 0}};
+  std::int64_t parts[kQueriesPerLane];
+  float block_max[kQueriesPerLane] = {}, block_sum[kQueriesPerLane];
+  HEARTH_UNROLL
+  for (int i = 0; i < kQueriesPerLane; ++i) {
+    parts[i] = heads[i] < 0 ? -1 : part_of(p, row.sequence, heads[i], index);
+    block_sum[i] = -1;
+  }
+  if (block.seen != 0) {
+    if (lane < kOctets && block.sees_octet(lane)) block.octet = octet_at(p, row.sequence, kv_head, key + lane * 8);
+    Mma::C s[kScoreTiles];
+    score_block<kDim>(p, q, block, lane, s);
+    QueryFragment weights[kBlockSteps];
+    std::uint64_t seen[kQueriesPerLane];
+    HEARTH_UNROLL
+    for (int i = 0; i < kQueriesPerLane; ++i) seen[i] = block.seen;
+    weigh(p, s, lane, block.seen == ~std::uint64_t{0}, seen, weights, block_max);
+    sum_weights(weights, block_sum);
+    write_values<kDim>(p, weights, block, lane, parts);
+  }
+  const bool first_of_query = kQueriesAreRows ? lane % 4 == 0 : lane < 16;
+  HEARTH_UNROLL
+  for (int i = 0; i < kQueriesPerLane; ++i) {
+    if (parts[i] < 0 || !first_of_query) continue;
+    p.part_weights[parts[i] * 2] = block_max[i];
+    p.part_weights[parts[i] * 2 + 1] = block_sum[i];
+  }
+}
+
+template <int kDim>
+HEARTH_DEVICE void attend_split(const AttentionParams& p, SplitShared<kDim>& shared) {
+  const int kv_head = block_x() % p.kv_heads, of_sequence = block_x() / p.kv_heads;
+  const int sequence = of_sequence / p.unit_tiles, tile = of_sequence % p.unit_tiles;
+  const int token = single_token(p.step, sequence);
+  if (token < 0) return;
+  const Row row = row_of_token(p, token);
+  const int wave = block_y() * kWaves + wave_index(), wave_count = p.split_count * kWaves;
+  const int lane = lane_index(), group = p.head_count / p.kv_heads;
+  std::int32_t heads[kQueriesPerLane];
+  std::int64_t rows[kQueriesPerLane];
+  HEARTH_UNROLL
+  for (int i = 0; i < kQueriesPerLane; ++i) {
+    const int of_group = tile * kAttentionTileRows + lane_query(lane, i);
+    heads[i] = of_group < group ? kv_head * group + of_group : -1;
+    rows[i] = heads[i] < 0 ? -1 : token * p.q_stride + static_cast<std::int64_t>(heads[i]) * p.head_dim;
+  }
+  Queries<kDim> q{{}, shared.queries};
+  if constexpr (Queries<kDim>::kInShared) {
+    for (int step = wave_index(); step < kDim / 16; step += kWaves) load_step<kDim>(p, rows, lane, step, shared.queries[step][lane]);
+    block_sync();
+  } else {
+    load_queries<kDim>(p, rows, lane, q.fragments);
+  }
+  for (int index = row.begin / kBlockKeys + wave; index * kBlockKeys < row.end; index += wave_count) {
+    attend_block<kDim>(p, q, row, kv_head, index, heads);
+  }
+}
+
+// The sums of one head of one sequence, from its parts; so many of them are read at a time.
+inline constexpr int kPartsAtATime = 8;
+inline constexpr int kDimsOfThread = static_cast<int>(kHeadDimMax) / kAttentionMergeThreads;
+
+struct Part {
+  float max, sum;  // a negative sum: nothing is seen there
+  float value[kDimsOfThread];
+};
+
+HEARTH_DEVICE void merge_parts(const AttentionParams& p) {
+  const int sequence = block_x() / p.head_count, head = block_x() % p.head_count;
+  const int token = single_token(p.step, sequence);
+  if (token < 0) return;
+  const Row row = row_of_token(p, token);
+  RowTotals totals;
+  float o[kDimsOfThread] = {};
+  const int end = row.begin < row.end ? (row.end + kBlockKeys - 1) / kBlockKeys : 0;
+  for (int index = row.begin / kBlockKeys; index < end; index += kPartsAtATime) {
+    Part parts[kPartsAtATime];
+    HEARTH_UNROLL
+    for (int i = 0; i < kPartsAtATime; ++i) {
+      parts[i] = {0, -1, {}};
+      if (index + i >= end) continue;
+      const std::int64_t part = part_of(p, sequence, head, index + i);
+      parts[i].max = p.part_weights[part * 2];
+      parts[i].sum = p.part_weights[part * 2 + 1];
+      HEARTH_UNROLL
+      for (int k = 0; k < kDimsOfThread; ++k) {
+        const int dim = thread_index() + k * kAttentionMergeThreads;
+        if (dim < p.head_dim) parts[i].value[k] = p.parts[part * p.head_dim + dim];
+      }
+    }
+    HEARTH_UNROLL
+    for (int i = 0; i < kPartsAtATime; ++i) {
+      if (parts[i].sum < 0) continue;
+      const MergeFactors f = merge(totals, parts[i].max, parts[i].sum, p.exponent_scale);
+      HEARTH_UNROLL
+      for (int k = 0; k < kDimsOfThread; ++k) o[k] = merge_value(o[k], parts[i].value[k], f);
+    }
+  }
+  const float last = last_factor(totals.sum);
+  HEARTH_UNROLL
+  for (int k = 0; k < kDimsOfThread; ++k) {
+    const int dim = thread_index() + k * kAttentionMergeThreads;
+    if (dim >= p.head_dim) continue;
+    const std::int64_t element = (static_cast<std::int64_t>(token) * p.head_count + head) * p.head_dim + dim;
+    if (p.out_bf16) {
+      store_out(static_cast<std::uint16_t*>(p.out) + element, last_value(o[k], last));
+    } else {
+      store_out(static_cast<float*>(p.out) + element, last_value(o[k], last));
+    }
+  }
+}
+
+}  // namespace
+
+#define HEARTH_ATTENTION_SPLIT(dim) \
+  HEARTH_KERNEL_BLOCKS(attention_split_##dim, kAttentionSplitThreads, attention_split_blocks(dim), AttentionParams) { \
+    HEARTH_SHARED(SplitShared<dim>, shared); \
+    attend_split<dim>(p, shared); \
+  }
+HEARTH_ATTENTION_HEAD_DIMS(HEARTH_ATTENTION_SPLIT)
+#undef HEARTH_ATTENTION_SPLIT
+
+HEARTH_KERNEL(attention_merge, kAttentionMergeThreads, AttentionParams) {
+  merge_parts(p);
+}
+
+}  // namespace hearth::gpu

@@ -1,0 +1,58 @@
+// The tests of tests: with a kernel that does nothing, and with a copy to the host that nobody asked for, the checks of
+// whole models go red.
+#include <gtest/gtest-spi.h>
+
+#include "model/testing/gpu_model.h"
+#include "simt/simt_driver.h"
+
+namespace hearth::model_testing {
+namespace {
+
+// Whether a check reports a failure.
+template <class Check>
+bool goes_red(Check check) {
+  testing::TestPartResultArray results;
+  {
+    testing::ScopedFakeTestPartResultReporter reporter(testing::ScopedFakeTestPartResultReporter::INTERCEPT_ALL_THREADS,
+                                                       &results);
+    check();
+  }
+  for (int i = 0; i < results.size(); ++i) {
+    if (results.GetTestPartResult(i).failed()) return true;
+  }
+  return false;
+}
+
+TEST(GpuMutation, AKernelThatDoesNothingIsNoticed) {
+  GpuDevice& gpu = test_gpu(0);
+  const Fixture fixture("llama3-rope");
+  for (const bool f32 : {true, false}) {
+    const auto check = [&] { f32 ? check_float32(gpu, fixture) : check_bf16(gpu, fixture); };
+    const Ledger before = gpu.ledger();
+    ASSERT_FALSE(goes_red(check));
+    const auto kernels = launches_since(before, gpu.ledger());
+    EXPECT_GE(kernels.size(), 6u);
+    for (const auto& [name, count] : kernels) {
+      simt_disable_kernel(name);
+      EXPECT_TRUE(goes_red(check)) << name << " did nothing, and nobody noticed";
+      simt_enable_all_kernels();
+    }
+  }
+}
+
+TEST(GpuMutation, ACopyToTheHostIsNoticed) {
+  GpuDevice& gpu = test_gpu(0);
+  const Fixture fixture("llama3-rope");
+  Model model(fixture.path, gpu, ComputeMode::kAuto, fixture.context(), 64);
+  model.record_decode_steps();
+  EXPECT_FALSE(goes_red([&] { check_ledger(gpu, model, fixture); }));
+  model.pass().observe([&](std::int64_t, const float* x, const float*) {
+    float value = 0;
+    model.stream().download(&value, reinterpret_cast<const std::byte*>(x), sizeof value);
+    model.stream().synchronize();
+  });
+  EXPECT_TRUE(goes_red([&] { check_ledger(gpu, model, fixture); }));
+}
+
+}  // namespace
+}  // namespace hearth::model_testing
