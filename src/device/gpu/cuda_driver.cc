@@ -57,6 +57,7 @@ struct Cuda {
   int (*module_function)(void**, void*, const char*);
   int (*function_set)(void*, int, int);
   int (*launch)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**, void**);
+  int (*launch_extended)(const void*, void*, void**, void**);
   int (*capture_begin)(void*, int);
   int (*capture_end)(void*, void**);
   int (*graph_instantiate)(void**, void*, unsigned long long);
@@ -105,6 +106,7 @@ Cuda load_cuda() {
   library.find(c.module_function, "cuModuleGetFunction");
   library.find(c.function_set, "cuFuncSetAttribute");
   library.find(c.launch, "cuLaunchKernel");
+  library.find(c.launch_extended, "cuLaunchKernelEx");
   library.find(c.capture_begin, "cuStreamBeginCapture_v2");
   library.find(c.capture_end, "cuStreamEndCapture");
   library.find(c.graph_instantiate, "cuGraphInstantiateWithFlags");
@@ -207,6 +209,31 @@ int cuda_launch(void* function, const unsigned (&grid)[3], unsigned threads, uns
   return cuda().launch(function, grid[0], grid[1], grid[2], threads, 1, 1, shared_bytes, stream, params, nullptr);
 }
 
+// Of CUlaunchAttribute and CUlaunchConfig.
+struct LaunchAttribute {
+  int id;
+  char padding[4];
+  union {
+    char bytes[64];
+    int number;
+  } value;
+};
+struct LaunchConfig {
+  unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes;
+  void* stream;
+  LaunchAttribute* attributes;
+  unsigned attribute_count;
+};
+
+int cuda_launch_overlapped(void* function, const unsigned (&grid)[3], unsigned threads, unsigned shared_bytes,
+                           void* stream, void** params) {
+  constexpr int kProgrammaticStreamSerialization = 6;  // of CUlaunchAttributeID
+  LaunchAttribute attribute{kProgrammaticStreamSerialization, {}, {}};
+  attribute.value.number = 1;
+  const LaunchConfig config{grid[0], grid[1], grid[2], threads, 1, 1, shared_bytes, stream, &attribute, 1};
+  return cuda().launch_extended(&config, function, params, nullptr);
+}
+
 int cuda_capture_end(void* stream, void** graph) {
   void* recorded = nullptr;
   if (const int status = cuda().capture_end(stream, &recorded); status != 0) return status;
@@ -280,6 +307,7 @@ DriverApi cuda_api(const Cuda& c) {
       .graph_destroy = {"cuGraphExecDestroy", c.graph_exec_destroy},
       .error_name = cuda_error_name,
       .error_text = cuda_error_text,
+      .launch_overlapped = cuda_launch_overlapped,
       .describe_matrix = cuda_describe_matrix,
   };
 }

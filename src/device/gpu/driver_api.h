@@ -97,6 +97,11 @@ struct DriverApi {
   const char* (*error_name)(int error);  // null: the driver has none
   const char* (*error_text)(int error);
 
+  // As `launch`, for kernels that wait for their inputs themselves: the kernel may be started before the one before it
+  // has ended. Null where there is no such launch.
+  int (*launch_overlapped)(void* function, const unsigned (&grid)[3], unsigned threads, unsigned shared_bytes,
+                           void* stream, void** params) = nullptr;
+
   // Writes to `map` (128 bytes, aligned to 64) what the copy engine of sm_90 needs to bring boxes of a row-major bf16
   // matrix to shared memory, rows swizzled in units of 128 bytes, zeros outside of the matrix. Null where there is no
   // such engine.

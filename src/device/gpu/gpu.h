@@ -6,6 +6,8 @@
 //   HEARTH_KERNEL(name, threads, Params)   opens the definition of a kernel: HEARTH_KERNEL(scale, 256, ScaleParams) {
 //                                          … p.x … }. `threads` is the block's size; Params a plain struct, passed by
 //                                          value as `p`.
+//   HEARTH_KERNEL_EARLY(name, threads, blocks, Params)   the same for a kernel that starts before its inputs are there:
+//                                          what others write, it may touch only after wait_for_inputs().
 //   HEARTH_DEVICE                          marks a function that kernels call.
 //   HEARTH_SHARED(Type, name);             memory that the block shares, not initialized; at the top of a kernel.
 //   HEARTH_UNROLL                          before a loop with constant bounds.

@@ -9,6 +9,7 @@
 #define HEARTH_KERNEL(name, threads, Params) \
   extern "C" __attribute__((global, amdgpu_flat_work_group_size(threads, threads))) void name(const Params p)
 #define HEARTH_KERNEL_BLOCKS(name, threads, blocks, Params) HEARTH_KERNEL(name, threads, Params)
+#define HEARTH_KERNEL_EARLY(name, threads, blocks, Params) HEARTH_KERNEL(name, threads, Params)
 
 namespace hearth::gpu {
 
@@ -18,6 +19,7 @@ inline constexpr int kWaveSize = 64;
 inline constexpr int kWaveSize = 32;
 #endif
 
+HEARTH_DEVICE void wait_for_inputs() {}
 HEARTH_DEVICE int thread_index() {
   return static_cast<int>(__builtin_amdgcn_workitem_id_x());
 }

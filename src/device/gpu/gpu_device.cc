@@ -106,9 +106,12 @@ void GpuStream::launch(int index, GpuGrid grid, int threads, const void* params,
   const unsigned blocks[3] = {static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y),
                               static_cast<unsigned>(grid.z)};
   void* pointers[] = {const_cast<void*>(params)};  // the driver's signature; it only reads
-  device.check(device.api_.launch(device.functions_[i], blocks, static_cast<unsigned>(threads),
-                                  static_cast<unsigned>(shared_bytes), stream_, pointers),
-               device.api_.launch.name(), kernel);
+  const auto threads_u = static_cast<unsigned>(threads), shared_u = static_cast<unsigned>(shared_bytes);
+  const int status =
+      device.overlaps_
+          ? device.api_.launch_overlapped(device.functions_[i], blocks, threads_u, shared_u, stream_, pointers)
+          : device.api_.launch(device.functions_[i], blocks, threads_u, shared_u, stream_, pointers);
+  device.check(status, device.api_.launch.name(), kernel);
   ++(capturing_ ? captured_.launches_ : device.ledger().launches)[kernel];
   launched_last_ = kernel;
 }
@@ -201,6 +204,9 @@ GpuDevice::GpuDevice(const DriverApi& api, int index, const GpuCode& code)
     : Device(DeviceId{api.kind, index}), api_(api), index_(index), kernels_(code.kernels) {
   call(api_.properties, index_, &properties_);
   target_ = code.target_for(properties_.architecture);
+  // Kernels for sm_90 and later wait for their inputs themselves (gpu_nvidia.h).
+  overlaps_ = api_.launch_overlapped != nullptr && target_.starts_with("sm_") && target_ >= "sm_90" &&
+              target_.size() >= std::string_view("sm_90").size() && !target_.starts_with("sm_8");
   if (target_.empty()) {
     throw DeviceError(
         fmt::format("{} ({}): {}", id().to_string(), properties_.name, code.refusal(properties_.architecture)));

@@ -146,6 +146,7 @@ class GpuDevice final : public Device {
   std::span<const GpuKernelName> kernels_;
   GpuProperties properties_;
   std::string_view target_;
+  bool overlaps_ = false;  // a launch may begin before the one before it has ended
   std::vector<void*> modules_;
   std::vector<void*> functions_;          // by kernel index
   std::vector<int> function_shared_max_;  // likewise: bytes of shared memory that a launch may ask for

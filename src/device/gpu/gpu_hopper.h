@@ -6,6 +6,12 @@
 
 namespace hearth::gpu {
 
+// What the launch asked for beyond HEARTH_SHARED.
+HEARTH_DEVICE std::byte* dynamic_shared() {
+  extern __shared__ __align__(128) std::byte hearth_dynamic_shared[];
+  return hearth_dynamic_shared;
+}
+
 HEARTH_DEVICE std::uint32_t shared_address(const void* shared) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
 }

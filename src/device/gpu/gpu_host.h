@@ -58,6 +58,7 @@ struct Registration {
       [](const void* params) { name##_body(*static_cast<const Params*>(params)); }); \
   static void name##_body([[maybe_unused]] const Params& p)
 #define HEARTH_KERNEL_BLOCKS(name, threads, blocks, Params) HEARTH_KERNEL(name, threads, Params)
+#define HEARTH_KERNEL_EARLY(name, threads, blocks, Params) HEARTH_KERNEL(name, threads, Params)
 
 namespace hearth::gpu {
 
@@ -67,6 +68,7 @@ inline constexpr int kWaveSize = 64;
 inline constexpr int kWaveSize = 32;
 #endif
 
+HEARTH_DEVICE void wait_for_inputs() {}
 HEARTH_DEVICE int thread_index() {
   return simt::thread_index();
 }

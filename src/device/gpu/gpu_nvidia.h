@@ -7,16 +7,40 @@
 #define HEARTH_DEVICE __device__ __forceinline__
 #define HEARTH_UNROLL _Pragma("unroll")
 #define HEARTH_SHARED(Type, name) __shared__ Type name
-#define HEARTH_KERNEL(name, threads, Params) \
-  extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params p)
+// A kernel lets the next one be started as soon as all its own blocks are, and waits itself for the end of the one
+// before (programmatic dependent launch, from sm_90 on): launching, and what an EARLY kernel does before it calls
+// wait_for_inputs(), are hidden.
+#define HEARTH_KERNEL_EARLY(name, threads, blocks, Params)                                               \
+  static __device__ __forceinline__ void name##_body(const Params& p);                                   \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ Params p) { \
+    hearth::gpu::allow_next();                                                                           \
+    name##_body(p);                                                                                      \
+  }                                                                                                      \
+  static __device__ __forceinline__ void name##_body([[maybe_unused]] const Params& p)
 // As many blocks at a time as `blocks` on a multiprocessor bound the registers.
-#define HEARTH_KERNEL_BLOCKS(name, threads, blocks, Params) \
-  extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ Params p)
+#define HEARTH_KERNEL_BLOCKS(name, threads, blocks, Params)                                              \
+  static __device__ __forceinline__ void name##_body(const Params& p);                                   \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) name(const __grid_constant__ Params p) { \
+    hearth::gpu::allow_next();                                                                           \
+    hearth::gpu::wait_for_inputs();                                                                      \
+    name##_body(p);                                                                                      \
+  }                                                                                                      \
+  static __device__ __forceinline__ void name##_body([[maybe_unused]] const Params& p)
+#define HEARTH_KERNEL(name, threads, Params) HEARTH_KERNEL_BLOCKS(name, threads, 0, Params)
 
 namespace hearth::gpu {
 
 inline constexpr int kWaveSize = 32;
-
+HEARTH_DEVICE void allow_next() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+HEARTH_DEVICE void wait_for_inputs() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
 HEARTH_DEVICE int thread_index() {
   return static_cast<int>(threadIdx.x);
 }

@@ -18,7 +18,8 @@
 // - Keys in blocks of kAttentionKeyBlockGpu at absolute positions, each for itself: its maximum m, p_j = 2^((score_j -
 //   m) log2 e) rounded to bf16, 0 for a hidden key, and l = sum p_j, o = sum p_j v_j by the matrix unit, 16 keys at a
 //   time, in float32 from zero.
-// - Blocks in ascending order: M' = max(M, m), a = exp(M - M'), b = exp(m - M'), L = fma(L, a, l b), O = fma(O, a, o b).
+// - Blocks in ascending order: M' = max(M, m), a = exp(M - M'), b = exp(m - M'), L = fma(L, a, l b), and O = fma(O, a,
+//   o b).
 // - At the end O * (1 / L), and NaN if that is not finite.
 // With a float32 cache the same, in float32: the order of the sums inside a block is that of attention_f32_gpu.cu.
 // How many rows or key blocks one block of threads takes is free, and so is which of the kernels of attention_gpu.h
@@ -47,8 +48,8 @@ struct AttentionArgs {
   PagedKv cache;  // of one layer, with this step's keys and values written
   Mask mask;
   float scale;
-  float softcap;  // 0: none
-  void* out;      // [tokens, heads, head_dim], contiguous
+  float softcap;                     // 0: none
+  void* out;                         // [tokens, heads, head_dim], contiguous
   Format out_format = Format::kF32;  // on a GPU also kBf16
   // A GPU's, for the parts of sequences that one token of the step reads, aligned to 16 bytes: of
   // attention_workspace_bytes(), or none or less; then such steps are slower, and their results the same.

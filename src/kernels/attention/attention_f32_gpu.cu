@@ -78,9 +78,9 @@ HEARTH_DEVICE float weigh_values(const AttentionParams& p, const F32Shared& shar
     const float weight = shared.weights[key];
     if (weight == kHidden) continue;
     const Octet octet = shared.octets[key / 8];
-    const std::int64_t element =
-        p.v_by_dimension ? octet.value + key % 8 + static_cast<std::int64_t>(dim) * p.block_tokens
-                         : octet.key + key % 8 * p.head_dim + dim;
+    const std::int64_t element = p.v_by_dimension
+                                     ? octet.value + key % 8 + static_cast<std::int64_t>(dim) * p.block_tokens
+                                     : octet.key + key % 8 * p.head_dim + dim;
     sum = fma_exact(weight, values[element], sum);
   }
   return sum;

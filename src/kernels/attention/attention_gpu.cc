@@ -90,7 +90,9 @@ void launch_splits(Stream& stream, AttentionParams p, const SizedKernels& kernel
   p.split_count = static_cast<std::int32_t>(
       std::clamp(kSplitBlocksMax / blocks, std::int64_t{1}, ceil_divide(p.parts_stride, waves)));
   launch(stream, kernels.split, {blocks, p.split_count}, kAttentionSplitThreads, p);
-  launch(stream, GpuKernel::attention_merge, {p.step.sequence_count * p.head_count}, kAttentionMergeThreads, p);
+  launch(stream, GpuKernel::attention_merge,
+         {p.step.sequence_count * p.head_count, ceil_divide(p.head_dim, kAttentionMergeThreads)},
+         kAttentionMergeThreads, p);
 }
 
 }  // namespace
@@ -106,9 +108,8 @@ void attention(Stream& stream, const AttentionArgs& args) {
   }
   p.exponent_scale *= 1.44269504f;  // log2(e)
   const SizedKernels& kernels = kernels_for(args.cache.head_dim);
-  const bool has_workspace =
-      args.workspace_bytes >= attention_workspace_bytes(step.sequence_count, step.key_count_max, args.head_count,
-                                                        args.cache.head_dim);
+  const bool has_workspace = args.workspace_bytes >= attention_workspace_bytes(step.sequence_count, step.key_count_max,
+                                                                               args.head_count, args.cache.head_dim);
   // One block of keys has nothing to share out, and the only sequence of a longer step is no single token.
   const bool only_single_tokens = step.token_count == step.sequence_count;
   const bool split = has_workspace && p.parts_stride > 1 && (only_single_tokens || step.sequence_count > 1);

@@ -2,9 +2,9 @@
 // another. Keys and values go through shared memory in pieces, one being copied while the one before it is multiplied.
 // A row's sums stay in the registers of its wave.
 //
-// A hidden key's weight is 0, and 0 times an infinity or NaN is NaN. So wherever a block of keys is not wholly visible to
-// all rows, the values' elements that are not finite are replaced by 0 and noted; afterwards the sums become NaN in the
-// rows that do see one. What nobody wrote or copied is thereby harmless as well.
+// A hidden key's weight is 0, and 0 times an infinity or NaN is NaN. So wherever a block of keys is not wholly visible
+// to all rows, the values' elements that are not finite are replaced by 0 and noted; afterwards the sums become NaN in
+// the rows that do see one. What nobody wrote or copied is thereby harmless as well.
 #include "kernels/attention/attention_tile_gpu.h"
 
 namespace hearth::gpu {
@@ -16,8 +16,8 @@ constexpr int row_stride(int bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
-// What a row's chunks of 16 bytes are numbered with exclusive or, so that lanes that read at a time use all banks: pairs
-// of rows (and four chunks) where queries are rows, else eight rows. Of keys, lanes read rows key_of_place().
+// What a row's chunks of 16 bytes are numbered with exclusive or, so that lanes that read at a time use all banks:
+// pairs of rows (and four chunks) where queries are rows, else eight rows. Of keys, lanes read rows key_of_place().
 template <int kStride, bool kKeys>
 HEARTH_DEVICE int swizzle(int row) {
   const int half = kStride % 128 == 0 ? (row & 1) << 2 : 0;
@@ -47,6 +47,11 @@ struct LaneChunks {
   }
 };
 
+// Blocks of threads at a time on a multiprocessor, 0 being the compiler's own choice: what an H200 was fastest with.
+constexpr int attention_tile_blocks(int head_dim) {
+  return head_dim > 128 ? 0 : head_dim > 96 ? 2 : 3;
+}
+
 template <int kDimension>
 struct TileShape {
   static constexpr int kDim = kDimension;
@@ -58,8 +63,8 @@ struct TileShape {
   static constexpr int kKeyStride = row_stride(kPieceDims * 2);
   static constexpr int kValueStride = kBlockKeys * 2;
   static constexpr int kQueryStride = row_stride(kDim * 2);
-  static constexpr int kPieceBytes = kBlockKeys * kKeyStride > kPieceDims * kValueStride ? kBlockKeys * kKeyStride
-                                                                                         : kPieceDims * kValueStride;
+  static constexpr int kPieceBytes =
+      kBlockKeys * kKeyStride > kPieceDims* kValueStride ? kBlockKeys* kKeyStride : kPieceDims* kValueStride;
   static constexpr int kChunks = kBlockKeys * kPieceDims / 8;  // of a piece
   static constexpr int kOutTiles = kDim / kOthers;
   static constexpr int kSpoiledWords = (kOutTiles * Mma::kValues + 31) / 32;
@@ -68,12 +73,12 @@ struct TileShape {
 
 // What the rows of one sequence have in common.
 struct Extent {
-  int begin, end;                           // keys that some row sees
-  int full_begin, full_end;                 // keys that all see, but for the hidden ones
-  int hidden_begin_max, hidden_end_min;     // hidden from all
-  int hidden_begin_min, hidden_end_max;     // hidden from some
-  int next_sequence;                        // of the rows after it
-  int alone;                                // whether no row has another sequence
+  int begin, end;                        // keys that some row sees
+  int full_begin, full_end;              // keys that all see, but for the hidden ones
+  int hidden_begin_max, hidden_end_min;  // hidden from all
+  int hidden_begin_min, hidden_end_max;  // hidden from some
+  int next_sequence;                     // of the rows after it
+  int alone;                             // whether no row has another sequence
 
   HEARTH_DEVICE bool all_visible(int key) const {
     return alone != 0 && full_begin <= key && key + kBlockKeys <= full_end &&
@@ -246,7 +251,7 @@ HEARTH_DEVICE void add_scores(const TileShared<Shape>& shared, const char* keys,
     }
     HEARTH_UNROLL
     for (int n = 0; n < kScoreTiles; ++n) {
-        OtherFragment k0, k1;
+      OtherFragment k0, k1;
       load_pair<OtherFragment, 1>(k0, k1,
                                   [&](int, int j) { return read_chunk(keys + chunks.at(key_of_tile(n), pair, j)); });
       multiply(s[n], q0, k0);
@@ -429,8 +434,8 @@ HEARTH_DEVICE void write_rows(const AttentionParams& p, const TileShared<Shape>&
     for (int i = 0; i < kQueriesPerLane; ++i) {
       const int r = wave_index() * kAttentionTileRows + lane_query(lane, i), token = shared.rows[r].token;
       if (token < 0) continue;
-      auto* row = out + (static_cast<std::int64_t>(token) * p.head_count + head_of<Shape>(p, kv_head, tile, r)) *
-                            p.head_dim;
+      auto* row =
+          out + (static_cast<std::int64_t>(token) * p.head_count + head_of<Shape>(p, kv_head, tile, r)) * p.head_dim;
       const float last = last_factor(state.totals[i].sum);
       HEARTH_UNROLL
       for (int n = 0; n < Shape::kOutTiles; ++n) {
@@ -462,7 +467,7 @@ HEARTH_DEVICE void attend_tile(const AttentionParams& p, TileShared<Shape>& shar
   HEARTH_UNROLL
   for (int w = 0; w < Shape::kSpoiledWords; ++w) shared.spoiled_sums[w][thread_index()] = 0;
   block_sync();
-  WaveState<Shape> state{};
+  WaveState<Shape> state;
   const auto query_of = [&](int r) -> std::int64_t {
     const int token = shared.rows[r].token;
     const std::int64_t head = head_of<Shape>(p, kv_head, tile, r);
@@ -485,6 +490,8 @@ HEARTH_DEVICE void attend_tile(const AttentionParams& p, TileShared<Shape>& shar
     }
     load_queries<Shape::kDim>(p, rows, lane, state.q);
   }
+  HEARTH_UNROLL
+  for (Mma::C& tile_of_sums : state.o) tile_of_sums = {};
   // -1 has no rows, and those after it are all of them.
   for (int sequence = extent_of(p, shared, -2).next_sequence; sequence != kNoSequence;) {
     block_sync();  // all have read what stands there
@@ -499,10 +506,11 @@ HEARTH_DEVICE void attend_tile(const AttentionParams& p, TileShared<Shape>& shar
 
 }  // namespace
 
-#define HEARTH_ATTENTION_TILE(dim)                                                        \
-  HEARTH_KERNEL_BLOCKS(attention_tile_##dim, attention_tile_threads(dim), 2, AttentionParams) { \
-    HEARTH_SHARED(TileShared<TileShape<dim>>, shared);                                    \
-    attend_tile(p, shared);                                                               \
+#define HEARTH_ATTENTION_TILE(dim)                                                                    \
+  HEARTH_KERNEL_BLOCKS(attention_tile_##dim, attention_tile_threads(dim), attention_tile_blocks(dim), \
+                       AttentionParams) {                                                             \
+    HEARTH_SHARED(TileShared<TileShape<dim>>, shared);                                                \
+    attend_tile(p, shared);                                                                           \
   }
 HEARTH_ATTENTION_HEAD_DIMS(HEARTH_ATTENTION_TILE)
 #undef HEARTH_ATTENTION_TILE

@@ -18,8 +18,8 @@ inline double cached_value(const PagedKv& cache, const std::byte* data, const st
                            std::int64_t position, std::int64_t kv_head, std::int64_t d) {
   const std::int64_t row = paged_row(cache, block_table, position, kv_head), in_block = position % cache.block_tokens;
   const bool by_dimension = cache.v_by_dimension && data == cache.v;
-  const std::int64_t element = by_dimension ? (row - in_block) * cache.head_dim + d * cache.block_tokens + in_block
-                                            : row * cache.head_dim + d;
+  const std::int64_t element =
+      by_dimension ? (row - in_block) * cache.head_dim + d * cache.block_tokens + in_block : row * cache.head_dim + d;
   if (cache.format == Format::kBf16) {
     std::uint16_t half;
     std::memcpy(&half, data + element * 2, sizeof half);

@@ -10,24 +10,35 @@ namespace hearth::gpu {
 namespace {
 
 inline constexpr int kWaves = kAttentionSplitThreads / kWaveSize;
-// Blocks of threads at a time on a multiprocessor, 0 being the compiler's own choice: what nvcc spills no register with.
+// Blocks of threads at a time on a multiprocessor, 0 being the compiler's own choice: what an H200 was fastest with,
+// and nvcc spills no register.
 constexpr int attention_split_blocks(int head_dim) {
-  return head_dim > 128 ? 0 : 2;
+  return head_dim > 128 ? 0 : 3;
 }
+
+// Whether the tiles of a block of keys are read one after another: else they are waited for together.
+template <int kDim>
+constexpr bool kOneByOne = !kQueriesAreRows || kDim > 128;
 
 // Which sequence, head and part.
 HEARTH_DEVICE std::int64_t part_of(const AttentionParams& p, int sequence, int head, int block) {
   return (static_cast<std::int64_t>(sequence) * p.head_count + head) * p.parts_stride + block;
 }
 
-// Of eight values, those of hidden keys become 0; bit i of `seen`: key i.
-HEARTH_DEVICE Bytes16 keep_seen(Bytes16 values, std::uint32_t seen) {
+// What to mask eight values with so that those of hidden keys become 0; bit i of `seen`: key i.
+HEARTH_DEVICE Bytes16 seen_mask(std::uint32_t seen) {
+  Bytes16 mask;
   HEARTH_UNROLL
   for (int i = 0; i < 4; ++i) {
     const std::uint32_t low = (seen >> (2 * i) & 1u) != 0 ? 0xffffu : 0u;
     const std::uint32_t high = (seen >> (2 * i + 1) & 1u) != 0 ? 0xffff0000u : 0u;
-    values.word[i] &= low | high;
+    mask.word[i] = low | high;
   }
+  return mask;
+}
+HEARTH_DEVICE Bytes16 masked(Bytes16 values, const Bytes16& mask) {
+  HEARTH_UNROLL
+  for (int i = 0; i < 4; ++i) values.word[i] &= mask.word[i];
   return values;
 }
 
@@ -70,29 +81,30 @@ struct SplitShared {
   alignas(16) QueryFragment queries[Queries<kDim>::kInShared ? kDim / 16 : 1][kWaveSize];
 };
 
-// s = q k. Keys that no one sees, and dimensions beyond the head's, are zeros.
+// s = q k. Every load is made, so that many are under way: what it is not to read is replaced by what stands at the
+// beginning of the cache; weigh() hides such keys, and dimensions beyond the head's become zeros.
 template <int kDim>
 HEARTH_DEVICE void score_block(const AttentionParams& p, const Queries<kDim>& q, const BlockOfKeys& block,
                                int lane_of_wave, Mma::C (&s)[kScoreTiles]) {
   constexpr int kPairs = kDim / 32, kSteps = kDim / 16;
+  const auto read = [&](auto chunk, const std::byte* key, int dim) {
+    using Chunk = decltype(chunk);
+    const bool exists = dim < p.head_dim;
+    chunk = load_streaming(reinterpret_cast<const Chunk*>(key + (exists ? dim : 0) * 2));
+    return exists ? chunk : Chunk{};
+  };
   HEARTH_UNROLL
   for (int n = 0; n < kScoreTiles; ++n) {
     schedule_fence();
     const int lane = opaque(lane_of_wave);  // what follows from it would fill the registers
     const int row = key_of_tile(n) + key_of_place(lane_other(lane));
-    const std::int64_t first = block.key_of(row / 8);
-    const bool valid = block.sees_octet(row / 8);
-    const std::byte* key = p.k + (valid ? first + row % 8 * p.head_dim : 0) * 2;
+    const std::byte* key = p.k + (block.key_of(row / 8) + row % 8 * p.head_dim) * 2;
     s[n] = {};
     HEARTH_UNROLL
     for (int pair = 0; pair < kPairs; ++pair) {
       OtherFragment k0, k1;
-      load_pair<OtherFragment, 1>(k0, k1, [&](int, int j) {
-        const int dim = 32 * pair + 8 * lane_chunk(lane, j);
-        Bytes16 chunk{};
-        if (valid && dim < p.head_dim) chunk = load_streaming(reinterpret_cast<const Bytes16*>(key + dim * 2));
-        return chunk;
-      });
+      load_pair<OtherFragment, 1>(
+          k0, k1, [&](int, int j) { return read(Bytes16{}, key, 32 * pair + 8 * lane_chunk(lane, j)); });
       multiply(s[n], q.step(2 * pair, lane), k0);
       multiply(s[n], q.step(2 * pair + 1, lane), k1);
       if (Queries<kDim>::kInShared && pair % 2 != 0) pin(s[n]), schedule_fence();
@@ -101,10 +113,7 @@ HEARTH_DEVICE void score_block(const AttentionParams& p, const Queries<kDim>& q,
       OtherFragment k;
       HEARTH_UNROLL
       for (int j = 0; j < Mma::kQuadsPerLane; ++j) {
-        const int dim = 32 * kPairs + 4 * Mma::quad(lane, j);
-        Bytes8 quad{};
-        if (valid && dim < p.head_dim) quad = load_streaming(reinterpret_cast<const Bytes8*>(key + dim * 2));
-        quad_of(k, 0, j) = quad;
+        quad_of(k, 0, j) = read(Bytes8{}, key, 32 * kPairs + 4 * Mma::quad(lane, j));
       }
       multiply(s[n], q.step(kSteps - 1, lane), k);
     }
@@ -118,27 +127,28 @@ HEARTH_DEVICE void write_values(const AttentionParams& p, const QueryFragment (&
                                 const BlockOfKeys& block, int lane, const std::int64_t (&parts)[kQueriesPerLane]) {
   lane = opaque(lane);
   std::int64_t first[kBlockSteps / 2][Mma::kQuadsPerLane];
+  Bytes16 masks[kBlockSteps / 2][Mma::kQuadsPerLane];
   HEARTH_UNROLL
   for (int pair = 0; pair < kBlockSteps / 2; ++pair) {
     HEARTH_UNROLL
-    for (int j = 0; j < Mma::kQuadsPerLane; ++j) first[pair][j] = block.value_of(4 * pair + lane_chunk(lane, j));
+    for (int j = 0; j < Mma::kQuadsPerLane; ++j) {
+      const int octet = 4 * pair + lane_chunk(lane, j);
+      first[pair][j] = block.value_of(octet);
+      masks[pair][j] = seen_mask(static_cast<std::uint32_t>(block.seen >> (8 * octet) & 0xff));
+    }
   }
   HEARTH_UNROLL
   for (int n = 0; n < kDim / kOthers; ++n) {
     schedule_fence();
-    const int row = n * kOthers + lane_other(lane);
+    // Beyond the head's dimensions any will do: those sums are not written.
+    const int row = n * kOthers + lane_other(lane), dim_read = row < p.head_dim ? row : 0;
     Mma::C c{};
     HEARTH_UNROLL
     for (int pair = 0; pair < kBlockSteps / 2; ++pair) {
       OtherFragment v0, v1;
       load_pair<OtherFragment, 1>(v0, v1, [&](int, int j) {
-        const auto seen = static_cast<std::uint32_t>(block.seen >> (8 * (4 * pair + lane_chunk(lane, j))) & 0xff);
-        Bytes16 chunk{};
-        if (seen != 0 && row < p.head_dim) {
-          const std::int64_t element = first[pair][j] + row * p.block_tokens;
-          chunk = keep_seen(load_streaming(reinterpret_cast<const Bytes16*>(p.v + element * 2)), seen);
-        }
-        return chunk;
+        const std::byte* from = p.v + (first[pair][j] + dim_read * p.block_tokens) * 2;
+        return masked(load_streaming(reinterpret_cast<const Bytes16*>(from)), masks[pair][j]);
       });
       multiply(c, weights[2 * pair], v0);
       multiply(c, weights[2 * pair + 1], v1);
@@ -155,9 +165,9 @@ HEARTH_DEVICE void write_values(const AttentionParams& p, const QueryFragment (&
 // Writes the part of one block of keys to those of `heads`; negative: there is none.
 template <int kDim>
 HEARTH_DEVICE void attend_block(const AttentionParams& p, const Queries<kDim>& q, const Row& row, int kv_head,
-                                 int index, const std::int32_t (&heads)[kQueriesPerLane]) {
+                                int index, const std::int32_t (&heads)[kQueriesPerLane]) {
   const int lane = lane_index(), key = index * kBlockKeys;
-  BlockOfKeys block{index, seen_keys(p, row, key), {0, 0}};
+  BlockOfKeys block{index, seen_keys(p, row, key), {0, 0}};  // the beginning of the cache can be read
   std::int64_t parts[kQueriesPerLane];
   float block_max[kQueriesPerLane] = {}, block_sum[kQueriesPerLane];
   HEARTH_UNROLL
@@ -205,7 +215,8 @@ HEARTH_DEVICE void attend_split(const AttentionParams& p, SplitShared<kDim>& sha
   }
   Queries<kDim> q{{}, shared.queries};
   if constexpr (Queries<kDim>::kInShared) {
-    for (int step = wave_index(); step < kDim / 16; step += kWaves) load_step<kDim>(p, rows, lane, step, shared.queries[step][lane]);
+    for (int step = wave_index(); step < kDim / 16; step += kWaves)
+      load_step<kDim>(p, rows, lane, step, shared.queries[step][lane]);
     block_sync();
   } else {
     load_queries<kDim>(p, rows, lane, q.fragments);
@@ -215,66 +226,70 @@ HEARTH_DEVICE void attend_split(const AttentionParams& p, SplitShared<kDim>& sha
   }
 }
 
-// The sums of one head of one sequence, from its parts; so many of them are read at a time.
-inline constexpr int kPartsAtATime = 8;
-inline constexpr int kDimsOfThread = static_cast<int>(kHeadDimMax) / kAttentionMergeThreads;
+// The maximum of the lanes up to this one.
+HEARTH_DEVICE float prefix_max(float value, int lane) {
+  HEARTH_UNROLL
+  for (int distance = 1; distance < kWaveSize; distance *= 2) {
+    const float before = shuffle(value, lane < distance ? 0 : lane - distance);
+    if (lane >= distance) value = max_number(value, before);
+  }
+  return value;
+}
 
-struct Part {
-  float max, sum;  // a negative sum: nothing is seen there
-  float value[kDimsOfThread];
-};
-
+// The sums of one head of one sequence, from its parts: a thread for each dimension, and for each part of as many as a
+// wave has lanes. merge() is spread over these lanes: all maxima first, then all factors.
 HEARTH_DEVICE void merge_parts(const AttentionParams& p) {
   const int sequence = block_x() / p.head_count, head = block_x() % p.head_count;
   const int token = single_token(p.step, sequence);
   if (token < 0) return;
   const Row row = row_of_token(p, token);
+  const int lane = lane_index(), dim = block_y() * kAttentionMergeThreads + thread_index();
+  const int dim_read = dim < p.head_dim ? dim : 0;
   RowTotals totals;
-  float o[kDimsOfThread] = {};
+  float o = 0;
   const int end = row.begin < row.end ? (row.end + kBlockKeys - 1) / kBlockKeys : 0;
-  for (int index = row.begin / kBlockKeys; index < end; index += kPartsAtATime) {
-    Part parts[kPartsAtATime];
+  for (int index = row.begin / kBlockKeys; index < end; index += kWaveSize) {
+    const std::int64_t first = part_of(p, sequence, head, index);
+    const int count = end - index < kWaveSize ? end - index : kWaveSize;
+    float values[kWaveSize];
     HEARTH_UNROLL
-    for (int i = 0; i < kPartsAtATime; ++i) {
-      parts[i] = {0, -1, {}};
-      if (index + i >= end) continue;
-      const std::int64_t part = part_of(p, sequence, head, index + i);
-      parts[i].max = p.part_weights[part * 2];
-      parts[i].sum = p.part_weights[part * 2 + 1];
-      HEARTH_UNROLL
-      for (int k = 0; k < kDimsOfThread; ++k) {
-        const int dim = thread_index() + k * kAttentionMergeThreads;
-        if (dim < p.head_dim) parts[i].value[k] = p.parts[part * p.head_dim + dim];
-      }
+    for (int i = 0; i < kWaveSize; ++i) {
+      values[i] = p.parts[(first + (i < count ? i : 0)) * p.head_dim + dim_read];
     }
+    float max = kMinusInfinity, sum = -1;
+    if (lane < count) max = p.part_weights[(first + lane) * 2], sum = p.part_weights[(first + lane) * 2 + 1];
+    const bool is_empty = sum < 0;
+    max = is_empty ? kMinusInfinity : max;
+    const float max_here = max_number(totals.max, prefix_max(max, lane));
+    const float of_lane_before = shuffle(max_here, lane == 0 ? 0 : lane - 1);
+    RowTotals before{lane == 0 ? totals.max : of_lane_before, 0};
+    const MergeFactors f = merge(before, max, 0, p.exponent_scale);
     HEARTH_UNROLL
-    for (int i = 0; i < kPartsAtATime; ++i) {
-      if (parts[i].sum < 0) continue;
-      const MergeFactors f = merge(totals, parts[i].max, parts[i].sum, p.exponent_scale);
-      HEARTH_UNROLL
-      for (int k = 0; k < kDimsOfThread; ++k) o[k] = merge_value(o[k], parts[i].value[k], f);
+    for (int i = 0; i < kWaveSize; ++i) {
+      const MergeFactors of_part{shuffle(f.total, i), shuffle(f.block, i)};
+      const float part_sum = shuffle(sum, i);
+      if (part_sum < 0) continue;
+      totals.sum = fma_exact(totals.sum, of_part.total, part_sum * of_part.block);
+      o = merge_value(o, values[i], of_part);
     }
+    totals.max = shuffle(max_here, kWaveSize - 1);
   }
-  const float last = last_factor(totals.sum);
-  HEARTH_UNROLL
-  for (int k = 0; k < kDimsOfThread; ++k) {
-    const int dim = thread_index() + k * kAttentionMergeThreads;
-    if (dim >= p.head_dim) continue;
-    const std::int64_t element = (static_cast<std::int64_t>(token) * p.head_count + head) * p.head_dim + dim;
-    if (p.out_bf16) {
-      store_out(static_cast<std::uint16_t*>(p.out) + element, last_value(o[k], last));
-    } else {
-      store_out(static_cast<float*>(p.out) + element, last_value(o[k], last));
-    }
+  if (dim >= p.head_dim) return;
+  const float value = last_value(o, last_factor(totals.sum));
+  const std::int64_t element = (static_cast<std::int64_t>(token) * p.head_count + head) * p.head_dim + dim;
+  if (p.out_bf16) {
+    store_out(static_cast<std::uint16_t*>(p.out) + element, value);
+  } else {
+    store_out(static_cast<float*>(p.out) + element, value);
   }
 }
 
 }  // namespace
 
-#define HEARTH_ATTENTION_SPLIT(dim) \
+#define HEARTH_ATTENTION_SPLIT(dim)                                                                                   \
   HEARTH_KERNEL_BLOCKS(attention_split_##dim, kAttentionSplitThreads, attention_split_blocks(dim), AttentionParams) { \
-    HEARTH_SHARED(SplitShared<dim>, shared); \
-    attend_split<dim>(p, shared); \
+    HEARTH_SHARED(SplitShared<dim>, shared);                                                                          \
+    attend_split<dim>(p, shared);                                                                                     \
   }
 HEARTH_ATTENTION_HEAD_DIMS(HEARTH_ATTENTION_SPLIT)
 #undef HEARTH_ATTENTION_SPLIT

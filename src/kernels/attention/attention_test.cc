@@ -60,11 +60,11 @@ std::vector<float> attend(Runner& run, PagedCase& data, const PagedStep& step, c
   const StepView view = view_on(run, step);
   std::vector<float> workspace;
   if (options.workspace == Workspace::kGiven) {
-    workspace.resize(static_cast<std::size_t>(attention_workspace_bytes(view.sequence_count, view.key_count_max,
-                                                                        data.shape().head_count,
-                                                                        data.shape().head_dim) /
-                                              4),
-                     std::nanf(""));
+    workspace.resize(
+        static_cast<std::size_t>(attention_workspace_bytes(view.sequence_count, view.key_count_max,
+                                                           data.shape().head_count, data.shape().head_dim) /
+                                 4),
+        std::nanf(""));
   }
   run.kernels.attention(*run.stream, {.q = run.in(q),
                                       .q_stride = q_stride,
@@ -164,7 +164,8 @@ TEST_P(AttentionTest, MatchesTheReferenceForEveryMask) {
   }
 }
 
-// Long enough for several splits of the CPU and many blocks of a GPU; whole blocks hidden between global and local keys.
+// Long enough for several splits of the CPU and many blocks of a GPU; whole blocks hidden between global and local
+// keys.
 TEST_P(AttentionTest, MatchesTheReferenceOverManyKeys) {
   const std::int32_t longest = run.is_slow() ? 300 : 2500;
   for (const Format format : {Format::kF32, Format::kBf16}) {
@@ -231,8 +232,7 @@ TEST_P(AttentionTest, ATokenWithoutVisibleKeysGetsZeros) {
     PagedCase data({4, 2, 32, format, 16}, {40, 70});
     write(data, data.whole_step());
     const std::vector<std::uint8_t> matrix(41 * 70, 0);
-    const std::vector<float> out =
-        attend(run, data, data.step({{0, 0, 40}, {1, 69, 70}}), {explicit_mask(matrix, 70)});
+    const std::vector<float> out = attend(run, data, data.step({{0, 0, 40}, {1, 69, 70}}), {explicit_mask(matrix, 70)});
     expect_same_bits(out, std::vector<float>(out.size(), 0.0f));
   }
 }
@@ -280,8 +280,7 @@ TEST_P(AttentionTest, NanStaysWhereItIsSeen) {
     const std::vector<float> out = attend(run, spoiled, spoiled.whole_step(), {});
     for (std::size_t i = 0; i < out.size(); ++i) {
       const std::size_t token = i / 128, head = i / 32 % 4, dim = i % 32;
-      const bool of_value =
-          head < 2 && ((token >= 45 && dim == 7) || (token >= 60 && dim == 9));
+      const bool of_value = head < 2 && ((token >= 45 && dim == 7) || (token >= 60 && dim == 9));
       const bool seen = (token >= 50 && head >= 2) || (token == 20 && head == 0) || of_value;
       ASSERT_EQ(seen, !std::isfinite(out[i])) << "token " << token << ", head " << head << ", dimension " << dim;
       if (!seen) {
@@ -330,7 +329,8 @@ TEST_P(AttentionTest, DecodeAndPrefillAgreeOverManyKeys) {
   for (const int head_dim : {64, 80, 256}) {
     PagedCase data({4, 1, head_dim, Format::kBf16, 32}, {length});
     write(data, data.whole_step());
-    for (const Mask& mask : {kCausal, window_mask(70), Mask{.kind = MaskKind::kGlobalLocal, .window = 9, .global = 5}}) {
+    for (const Mask& mask :
+         {kCausal, window_mask(70), Mask{.kind = MaskKind::kGlobalLocal, .window = 9, .global = 5}}) {
       const std::vector<float> together = attend(run, data, data.step({{0, begin, length}}), {mask});
       for (const Workspace workspace : {Workspace::kGiven, Workspace::kNone}) {
         std::vector<float> one_by_one;
@@ -350,8 +350,8 @@ TEST_P(AttentionTest, OtherSequencesOfAStepDoNotChangeBits) {
     PagedCase data({6, 2, 64, format, 16}, {45, 300, 1, 33, 129, 90});
     write(data, data.whole_step());
     // A prefill, a decode, a first token, the rest of a prefill, two decodes; and decodes alone.
-    const std::vector<StepPart> mixture = {{0, run.is_slow() ? 30 : 0, 45}, {1, 299, 300}, {2, 0, 1}, {3, 20, 33},
-                                           {4, 128, 129},                   {5, 89, 90}};
+    const std::vector<StepPart> mixture = {
+        {0, run.is_slow() ? 30 : 0, 45}, {1, 299, 300}, {2, 0, 1}, {3, 20, 33}, {4, 128, 129}, {5, 89, 90}};
     const std::vector<StepPart> decodes = {{1, 299, 300}, {2, 0, 1}, {4, 128, 129}, {5, 89, 90}};
     for (const std::vector<StepPart>& parts : {mixture, decodes}) {
       std::vector<float> alone;

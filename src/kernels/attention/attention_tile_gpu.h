@@ -7,9 +7,9 @@
 // whose weights that lane has to bring to the next product. For that, keys take the places in a product that
 // key_of_tile() says.
 //
-// An array with k contiguous is read 16 bytes at a time. Where a lane holds one quad of a step, that is two quads that go
-// to two steps of 16 k each: a pair of steps covers 32 elements, step s the quads 2 i + s of them, and a last odd step 16
-// in their order. Elsewhere every step has 16 in their order.
+// An array with k contiguous is read 16 bytes at a time. Where a lane holds one quad of a step, that is two quads that
+// go to two steps of 16 k each: a pair of steps covers 32 elements, step s the quads 2 i + s of them, and a last odd
+// step 16 in their order. Elsewhere every step has 16 in their order.
 #pragma once
 
 #include <type_traits>
@@ -66,8 +66,8 @@ HEARTH_DEVICE int value_other(int lane, int e) {
   return kQueriesAreRows ? Mma::c_column(lane, e) : Mma::c_row(lane, e);
 }
 
-// The key of a block at place `r` of tile n of the scores is key_of_place(r) + key_of_tile(n): in the step's own order of
-// k, the values of a lane are quads, or (where both halves of a wave hold all of k) one half of it.
+// The key of a block at place `r` of tile n of the scores is key_of_place(r) + key_of_tile(n): in the step's own order
+// of k, the values of a lane are quads, or (where both halves of a wave hold all of k) one half of it.
 HEARTH_DEVICE int key_of_place(int r) {
   if (kQueriesAreRows) return 8 * (r / 2) + r % 2;
   if (Mma::kQuadsPerLane == 4) return 8 * (r % 2) + r / 2;
@@ -170,15 +170,16 @@ HEARTH_DEVICE int single_token(const StepView& step, int sequence) {
     } else {
       high = middle;
     }
-    const bool guessed = high == sequence && step.sequences[high] == sequence &&
-                         (high == 0 || step.sequences[high - 1] != sequence);
+    const bool guessed =
+        high == sequence && step.sequences[high] == sequence && (high == 0 || step.sequences[high - 1] != sequence);
     if (guessed) low = high;
     middle = (low + high) / 2;
   }
   return step.sequences[low] == sequence && is_single(step, low) ? low : -1;
 }
 
-// Where eight keys from a multiple of 8 are: the elements of k and (by dimension) of v that are dimension 0 of the first.
+// Where eight keys from a multiple of 8 are: the elements of k and (by dimension) of v that are dimension 0 of the
+// first.
 struct alignas(16) Octet {
   std::int64_t key;  // negative: not to be read
   std::int64_t value;
@@ -225,12 +226,17 @@ template <int kDim>
 HEARTH_DEVICE void load_queries(const AttentionParams& p, const std::int64_t (&rows)[kQueriesPerLane], int lane,
                                 QueryFragment (&q)[kDim / 16]) {
   HEARTH_UNROLL
-  for (int step = 0; step < kDim / 16; ++step) load_step<kDim>(p, rows, lane, step, q[step]);
+  for (int step = 0; step < kDim / 16; ++step) {
+    load_step<kDim>(p, rows, lane, step, q[step]);
+    if (step % 2 != 0) wave_sync();  // as float32 they need twice the registers
+  }
 }
 
-// tanh to 1e-7 absolute, which the exponent of a weight asks for, and not relative.
+// tanh(x) = 1 - 2 / (e^2x + 1), to some 1e-7 absolute, which is what the exponent of a weight asks for; a division
+// would cost registers where there are none.
 HEARTH_DEVICE float cap_score(float x, float softcap) {
-  return softcap * (1.0f - 2.0f / (exp2_fast(x * 2.8853900817779268f) + 1.0f));
+  const float y = exp2_fast(x * 2.8853900817779268f) + 1.0f;
+  return softcap * (1.0f - exp2_fast(1.0f - log2_fast(y)));
 }
 
 // A block's scores become weights, as fragments for the product with the values; `block_max` gets the maxima. NaN is

@@ -12,34 +12,42 @@
   X(gather_gpu, gather_w8) \
   X(gather_gpu, gather_w16) \
   X(gather_gpu, gather_f32) \
+  X(matmul_stream_gpu, matmul_stream_w4_1) \
   X(matmul_stream_gpu, matmul_stream_w4_8) \
   X(matmul_stream_gpu, matmul_stream_w4_16) \
   X(matmul_stream_gpu, matmul_stream_w4_32) \
   X(matmul_stream_gpu, matmul_stream_w4_64) \
+  X(matmul_stream_gpu, matmul_stream_w4_min_1) \
   X(matmul_stream_gpu, matmul_stream_w4_min_8) \
   X(matmul_stream_gpu, matmul_stream_w4_min_16) \
   X(matmul_stream_gpu, matmul_stream_w4_min_32) \
   X(matmul_stream_gpu, matmul_stream_w4_min_64) \
+  X(matmul_stream_gpu, matmul_stream_w4_fine_1) \
   X(matmul_stream_gpu, matmul_stream_w4_fine_8) \
   X(matmul_stream_gpu, matmul_stream_w4_fine_16) \
   X(matmul_stream_gpu, matmul_stream_w4_fine_32) \
   X(matmul_stream_gpu, matmul_stream_w4_fine_64) \
+  X(matmul_stream_gpu, matmul_stream_w4_table_1) \
   X(matmul_stream_gpu, matmul_stream_w4_table_8) \
   X(matmul_stream_gpu, matmul_stream_w4_table_16) \
   X(matmul_stream_gpu, matmul_stream_w4_table_32) \
   X(matmul_stream_gpu, matmul_stream_w4_table_64) \
+  X(matmul_stream_gpu, matmul_stream_w6_1) \
   X(matmul_stream_gpu, matmul_stream_w6_8) \
   X(matmul_stream_gpu, matmul_stream_w6_16) \
   X(matmul_stream_gpu, matmul_stream_w6_32) \
   X(matmul_stream_gpu, matmul_stream_w6_64) \
+  X(matmul_stream_gpu, matmul_stream_w6_min_1) \
   X(matmul_stream_gpu, matmul_stream_w6_min_8) \
   X(matmul_stream_gpu, matmul_stream_w6_min_16) \
   X(matmul_stream_gpu, matmul_stream_w6_min_32) \
   X(matmul_stream_gpu, matmul_stream_w6_min_64) \
+  X(matmul_stream_gpu, matmul_stream_w8_1) \
   X(matmul_stream_gpu, matmul_stream_w8_8) \
   X(matmul_stream_gpu, matmul_stream_w8_16) \
   X(matmul_stream_gpu, matmul_stream_w8_32) \
   X(matmul_stream_gpu, matmul_stream_w8_64) \
+  X(matmul_stream_gpu, matmul_stream_w16_1) \
   X(matmul_stream_gpu, matmul_stream_w16_8) \
   X(matmul_stream_gpu, matmul_stream_w16_16) \
   X(matmul_stream_gpu, matmul_stream_w16_32) \

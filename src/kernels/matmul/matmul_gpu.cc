@@ -24,8 +24,9 @@ struct LayoutKernels {
 
 #define HEARTH_LAYOUT_KERNELS(layout, Layout)                                                                     \
   LayoutKernels {                                                                                                 \
-    {GpuKernel::matmul_stream_##layout##_8, GpuKernel::matmul_stream_##layout##_16,                               \
-     GpuKernel::matmul_stream_##layout##_32, GpuKernel::matmul_stream_##layout##_64},                             \
+    {GpuKernel::matmul_stream_##layout##_1, GpuKernel::matmul_stream_##layout##_8,                                \
+     GpuKernel::matmul_stream_##layout##_16, GpuKernel::matmul_stream_##layout##_32,                              \
+     GpuKernel::matmul_stream_##layout##_64},                                                                     \
         GpuKernel::matmul_tile_##layout, GpuKernel::matmul_hopper_##layout, HopperShared<Layout>::kWeightColumns, \
         HopperShared<Layout>::kBytes                                                                              \
   }
@@ -68,7 +69,8 @@ void launch_stream(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams
   constexpr std::int64_t kMost = kStreamTokens[std::size(kStreamTokens) - 1];
   for (std::int64_t done = 0; done < token_count; done += kMost) {
     p.token_count = static_cast<int>(std::min(kMost, token_count - done));
-    const auto* fit = std::lower_bound(std::begin(kStreamTokens), std::end(kStreamTokens), p.token_count);
+    const auto* fit = std::lower_bound(std::begin(kStreamTokens), std::end(kStreamTokens),
+                                       p.k <= kStreamSharedColumns ? p.token_count : std::max(2, p.token_count));
     // The matrix unit of some GPUs has 16 columns.
     p.row_tiles_per_block = row_tiles_per_block(p, wave_size, std::max(16, *fit));
     const std::int64_t blocks = ceil_divide(ceil_divide(p.n, kTileRows), p.row_tiles_per_block);

@@ -27,7 +27,9 @@ struct MatmulGpuParams {
 // The stream kernel, for few tokens: a block takes some tiles of 16 rows and all of k; each of its waves takes a row
 // tile and a segment of k at a time. Row tiles times columns of a block are bounded by its shared memory.
 inline constexpr int kStreamOutputsMax = 128;
-inline constexpr int kStreamTokens[] = {8, 16, 32, 64};
+inline constexpr int kStreamTokens[] = {1, 8, 16, 32, 64};
+// Of a single token the activations stand in shared memory, if k is not larger.
+inline constexpr int kStreamSharedColumns = 14336;
 
 // The tile kernel, for many: a block computes this many columns (tokens), and rows as many as its waves take.
 inline constexpr int kTileTokens = 128;

@@ -140,8 +140,7 @@ HEARTH_DEVICE void HopperBlock<Layout>::consume(const MatmulGpuParams& p) {
       for (int tile = 0; tile < Shared::kTiles; ++tile) {
         fragments[tile].load(weight_stage() + (row_tile * Shared::kTiles + tile) * Layout::kTileBytes, lane);
       }
-      wave_sync();
-      if (lane == 0) weights.empty[weights.index].arrive();
+      weights.empty[weights.index].arrive();
       weights.advance();
       HEARTH_UNROLL
       for (int part = 0; part < kChunksPerWeights; ++part) {
@@ -167,11 +166,11 @@ HEARTH_DEVICE void HopperBlock<Layout>::consume(const MatmulGpuParams& p) {
 
 template <class Layout>
 HEARTH_DEVICE void matmul_hopper(const MatmulHopperParams& params) {
-  extern __shared__ std::byte shared[];
+  std::byte* shared = dynamic_shared();
   HopperBlock<Layout> block(shared + (1024 - shared_address(shared) % 1024) % 1024);
   if (thread_index() == 0) {
     block.activations.init(kConsumers);
-    block.weights.init(kConsumers * 4);
+    block.weights.init(kConsumers * 128);
     fence_barrier_init();
   }
   block_sync();
