@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "commands/interrupt.h"
 #include "engine/sampling_defaults.h"
+#include "sampling/device_sampler.h"
 #include "sampling/sampler.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -82,18 +83,61 @@ std::int64_t context_for(const RunOptions& options, std::int64_t prompt_count, s
   return std::min(context_max, std::max(kContextDefault, prompt_count + kAnswerRoom));
 }
 
-Sampler make_sampler(const ModelSource& source, const Tokenizer& tokenizer, std::int64_t vocabulary,
-                     const RunOptions& options) {
+SamplerOptions sampling_options(const ModelSource& source, const RunOptions& options) {
   SamplerOptions sampling = sampling_defaults(source);
   for (const auto& [name, value] : options.sampling) set_sampler_option(sampling, name, value);
   if (options.stages) sampling.stages = parse_sampler_stages(*options.stages);
   sampling.logit_bias = options.logit_bias;
   sampling.seed = options.seed ? *options.seed : std::random_device{}();
-  return Sampler(std::move(sampling), static_cast<std::int32_t>(vocabulary), [&tokenizer](std::int32_t id) {
-    // A model may have more rows than its vocabulary has tokens.
-    return id < tokenizer.vocab_size() ? std::string(tokenizer.token_bytes(id)) : std::string();
-  });
+  return sampling;
 }
+
+// Feeds tokens and chooses the next one where its logits are: by the device's kernels, so that nothing but its id comes
+// down, or on the host.
+class TokenChooser {
+ public:
+  TokenChooser(ModelSession& session, const Tokenizer& tokenizer, const SamplerOptions& options)
+      : stream_(session.stream()) {
+    const auto vocabulary = static_cast<std::int32_t>(session.pass().spec().vocabulary);
+    const auto token_bytes = [&tokenizer](std::int32_t id) {
+      // A model may have more rows than its vocabulary has tokens.
+      return id < tokenizer.vocab_size() ? std::string(tokenizer.token_bytes(id)) : std::string();
+    };
+    if (session.device().shares_host_memory()) {
+      host_.emplace(options, vocabulary, token_bytes);
+    } else {
+      device_.emplace(options, vocabulary, token_bytes);
+      step_.emplace(session.pass().backend(), 1, vocabulary, kAdjustmentsMax);
+    }
+  }
+
+  void accept(TokenId id) { host_ ? host_->accept(id) : device_->accept(id); }
+
+  // False if `keep_going` said no.
+  bool feed(SequenceRunner& runner, std::span<const TokenId> tokens, const std::function<bool()>& keep_going = {}) {
+    if (host_) {
+      const auto take = [&](std::span<const float> logits) { next_ = host_->sample(logits, runner.position()); };
+      return runner.feed(tokens, Batch::Logits::kLast, take, keep_going);
+    }
+    const auto take = [&](const float* logits, std::int64_t) {
+      const SamplingStep::Request request{&*device_, runner.position()};
+      step_->run(stream_, logits, {&request, 1}, {&next_, 1});
+    };
+    return runner.feed_on_device(tokens, Batch::Logits::kLast, take, keep_going);
+  }
+
+  TokenId next() const { return next_; }
+  std::uint64_t seed() const { return (host_ ? host_->options() : device_->options()).seed; }
+
+ private:
+  static constexpr std::int64_t kAdjustmentsMax = 4096;  // more of them cost further launches
+
+  Stream& stream_;
+  std::optional<Sampler> host_;
+  std::optional<DeviceSampler> device_;
+  std::optional<SamplingStep> step_;
+  TokenId next_ = 0;
+};
 
 struct Outcome {
   std::string text;
@@ -105,36 +149,36 @@ struct Outcome {
 // Streams to standard output unless JSON was asked for.
 class Generation {
  public:
-  Generation(const RunOptions& options, const Tokenizer& tokenizer, Sampler& sampler, SequenceRunner& runner)
-      : options_(options), tokenizer_(tokenizer), sampler_(sampler), runner_(runner), decoder_(tokenizer) {}
+  Generation(const RunOptions& options, const Tokenizer& tokenizer, TokenChooser& chooser, SequenceRunner& runner)
+      : options_(options), tokenizer_(tokenizer), chooser_(chooser), runner_(runner), decoder_(tokenizer) {}
 
   Outcome run(std::span<const TokenId> prompt) {
-    for (const TokenId id : prompt) sampler_.accept(id);
+    for (const TokenId id : prompt) chooser_.accept(id);
     const auto keep_going = [&] { return !interrupt_.interrupted(); };
-    const auto take = [&](std::span<const float> logits) { next_ = sampler_.sample(logits, runner_.position()); };
     const auto prompt_start = Clock::now();
-    const bool read = runner_.feed(prompt, Batch::Logits::kLast, take, keep_going);
+    const bool read = chooser_.feed(runner_, prompt, keep_going);
     outcome_.prompt_seconds = seconds_since(prompt_start);
     const auto decode_start = Clock::now();
-    outcome_.finish = read ? decode(take, keep_going) : "interrupted";
+    outcome_.finish = read ? decode(keep_going) : "interrupted";
     outcome_.decode_seconds = seconds_since(decode_start);
     emit(decoder_.finish());
     return std::move(outcome_);
   }
 
  private:
-  std::string decode(const SequenceRunner::OnLogits& take, const std::function<bool()>& keep_going) {
+  std::string decode(const std::function<bool()>& keep_going) {
     for (;;) {
       if (!keep_going()) return "interrupted";
       if (static_cast<std::int64_t>(outcome_.ids.size()) == options_.token_count) return "length";
-      const bool known = next_ < tokenizer_.vocab_size();
-      outcome_.ids.push_back(next_);
-      sampler_.accept(next_);
-      if (known && tokenizer_.is_end_of_generation(next_) && !options_.ignore_end) return "stop";
-      if (known) emit(decoder_.push(next_));
+      const TokenId next = chooser_.next();
+      const bool known = next < tokenizer_.vocab_size();
+      outcome_.ids.push_back(next);
+      chooser_.accept(next);
+      if (known && tokenizer_.is_end_of_generation(next) && !options_.ignore_end) return "stop";
+      if (known) emit(decoder_.push(next));
       if (runner_.position() == runner_.context()) return "context";
       if (static_cast<std::int64_t>(outcome_.ids.size()) == options_.token_count) return "length";
-      runner_.feed({&next_, 1}, Batch::Logits::kLast, take);
+      chooser_.feed(runner_, {&next, 1});
     }
   }
 
@@ -148,11 +192,10 @@ class Generation {
 
   const RunOptions& options_;
   const Tokenizer& tokenizer_;
-  Sampler& sampler_;
+  TokenChooser& chooser_;
   SequenceRunner& runner_;
   StreamDecoder decoder_;
   InterruptGuard interrupt_;
-  TokenId next_ = 0;
   Outcome outcome_;
 };
 
@@ -165,14 +208,14 @@ std::size_t decode_steps(const Outcome& outcome) {
   return outcome.ids.empty() ? 0 : outcome.ids.size() - 1;
 }
 
-void print_json(const Outcome& outcome, std::span<const TokenId> prompt, const Sampler& sampler) {
+void print_json(const Outcome& outcome, std::span<const TokenId> prompt, std::uint64_t seed) {
   const boost::json::object result{
       {"text", outcome.text},
       {"tokens", boost::json::array(outcome.ids.begin(), outcome.ids.end())},
       {"finish_reason", outcome.finish},
       {"prompt_tokens", prompt.size()},
       {"generated_tokens", outcome.ids.size()},
-      {"seed", sampler.options().seed},
+      {"seed", seed},
       {"prompt_seconds", outcome.prompt_seconds},
       {"decode_seconds", outcome.decode_seconds},
       {"prompt_tokens_per_second", rate(prompt.size(), outcome.prompt_seconds)},
@@ -181,20 +224,21 @@ void print_json(const Outcome& outcome, std::span<const TokenId> prompt, const S
   std::puts(boost::json::serialize(result).c_str());
 }
 
-void print_summary(const Outcome& outcome, std::span<const TokenId> prompt, std::int64_t context,
-                   const Sampler& sampler) {
+void print_summary(const Outcome& outcome, std::span<const TokenId> prompt, std::int64_t context, std::uint64_t seed) {
   if (outcome.finish == "context") {
     fmt::print(stderr, "\nnote: the context of {} positions is full; --ctx sets a larger one", context);
   }
   fmt::print(stderr, "\nprompt: {} tokens, {:.1f} tokens/s; decode: {} tokens, {:.1f} tokens/s; seed {}\n",
              prompt.size(), rate(prompt.size(), outcome.prompt_seconds), outcome.ids.size(),
-             rate(decode_steps(outcome), outcome.decode_seconds), sampler.options().seed);
+             rate(decode_steps(outcome), outcome.decode_seconds), seed);
 }
 
 void print_ledger(const Ledger& ledger) {
   for (const auto& [name, count] : ledger.launches) fmt::print(stderr, "{:>10} x {}\n", count, name);
-  fmt::print(stderr, "host to device {} bytes, device to host {} bytes, {} allocations, {} bytes allocated\n",
-             ledger.host_to_device_bytes, ledger.device_to_host_bytes, ledger.allocation_count, ledger.allocated_bytes);
+  fmt::print(stderr,
+             "host to device {} bytes, device to host {} bytes, {} allocations, {} bytes allocated, {} graph replays\n",
+             ledger.host_to_device_bytes, ledger.device_to_host_bytes, ledger.allocation_count, ledger.allocated_bytes,
+             ledger.graph_replay_count);
 }
 
 }  // namespace
@@ -210,13 +254,15 @@ int run(const RunOptions& options) {
     throw InvalidInput(fmt::format("the prompt has {} tokens; the context has {}", prompt_count, context));
   }
   session.bind(context, options.step_tokens, 1);
-  Sampler sampler = make_sampler(session.source(), *tokenizer, session.pass().spec().vocabulary, options);
+  const SamplerOptions sampling = sampling_options(session.source(), options);
+  validate(sampling, static_cast<std::int32_t>(session.pass().spec().vocabulary));  // before the time it takes to load
   SequenceRunner& runner = session.load();
-  const Outcome outcome = Generation(options, *tokenizer, sampler, runner).run(prompt);
+  TokenChooser chooser(session, *tokenizer, sampling);
+  const Outcome outcome = Generation(options, *tokenizer, chooser, runner).run(prompt);
   if (options.json) {
-    print_json(outcome, prompt, sampler);
+    print_json(outcome, prompt, chooser.seed());
   } else {
-    print_summary(outcome, prompt, context, sampler);
+    print_summary(outcome, prompt, context, chooser.seed());
   }
   if (options.ledger) print_ledger(session.device().ledger());
   return outcome.finish == "interrupted" ? kExitInterrupted : 0;

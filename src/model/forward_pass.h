@@ -47,6 +47,7 @@ class ForwardPass {
   const std::vector<OperatorPlan>& operators() const { return binder_.operators(); }
   const KvCacheShape& kv_cache_shape() const { return kv_shape_; }
   const ForwardPassOptions& options() const { return options_; }
+  const Backend& backend() const { return backend_; }
 
   // Allocates what the plan says and fills the weights; `progress` hears of bytes done, of plan().weight_bytes in all.
   void load(Stream& stream, const std::function<void(std::int64_t)>& progress = {});

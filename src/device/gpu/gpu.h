@@ -20,6 +20,8 @@
 //   atomic_add(shared, value)              to an unsigned integer of 4 or 8 bytes in shared memory; returns what it
 //   was. opaque(value)                          the same int; nothing computed from it leaves the loop it stands in.
 //   exp2_fast, log2_fast, rsqrt_fast       float32, within a few ulp.
+//   schedule_fence(), pin(c)               keep AMD's compiler from filling the registers: no instruction is moved past
+//                                          the one, and c (a Mma::C) is computed by the other, not where it is used.
 //   exp2_flush                             exp2_fast, whose results below 2^-126 may be 0; exact for 0 and infinities.
 //   max_number                             the larger one; a NaN only of two.
 //   Bf16Pair                               two bf16, the first in the low half: pair_of_floats, pair_of_codes,

@@ -16,10 +16,6 @@ constexpr int attention_split_blocks(int head_dim) {
   return head_dim > 128 ? 0 : 3;
 }
 
-// Whether the tiles of a block of keys are read one after another: else they are waited for together.
-template <int kDim>
-constexpr bool kOneByOne = !kQueriesAreRows || kDim > 128;
-
 // Which sequence, head and part.
 HEARTH_DEVICE std::int64_t part_of(const AttentionParams& p, int sequence, int head, int block) {
   return (static_cast<std::int64_t>(sequence) * p.head_count + head) * p.parts_stride + block;

@@ -31,7 +31,7 @@ struct PagedKv {
   Format format = Format::kF32;   // kF32 or kBf16
   std::int64_t block_tokens = 0;  // a multiple of 8
   std::int64_t kv_heads = 0;
-  std::int64_t head_dim = 0;  // a multiple of 8, at most kHeadDimMax
+  std::int64_t head_dim = 0;    // a multiple of 8, at most kHeadDimMax
   bool v_by_dimension = false;  // v is [blocks, kv_heads, head_dim, block_tokens]
 };
 
