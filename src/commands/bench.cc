@@ -126,14 +126,14 @@ std::vector<BenchCase> bench_cases(const BenchOptions& options) {
 void bench(const BenchOptions& options) {
   const std::vector<BenchCase> cases = bench_cases(options);
   const BenchOutput output = parse_bench_output(options.output);
-  // All devices first: one that is not there should not be found out after minutes on another.
+  // All devices and the model first: what is not there should not be found out after minutes of measuring.
   std::vector<OpenedDevice> devices;
-  for (const std::string& name : options.devices) {
-    devices.push_back(open_device(name, options.threads));
-    if (name == "auto") fmt::print(stderr, "{}\n", devices.back().choice);
+  for (const std::string& name : options.devices) devices.push_back(open_device(name, options.threads));
+  BenchModel model = open_model(options);
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    if (options.devices[i] == "auto") fmt::print(stderr, "{}\n", devices[i].choice);
   }
 
-  BenchModel model = open_model(options);
   BenchReport report;
   report.version = options.version;
   report.model = options.shape.empty() ? options.path.filename().string() : model.source().path().string();
