@@ -78,10 +78,11 @@ class Bench(CliCase):
         self.refused("bench", "--shape", "giant", words=["giant", "tiny", "llama-3.1-8b", "qwen3-32b"])
         self.refused("bench", "--shape", "tiny", "--format", "q9", words=["q9", "q4_k_m", "bf16"])
         self.refused("bench", "--shape", "qwen2.5-0.5b", "--format", "q4_k", words=["896", "256"])
-        self.refused("bench", "--shape", "tiny", "-p", "4096", words=["4096", "2048"])
+        self.refused("bench", "--shape", "tiny", "-p", "4096", "--device", "cpu", words=["4096", "2048"])
         self.refused("bench", "--shape", "tiny", "-p", "0", "-n", "0", words=["nothing to measure"])
         self.refused("bench", "--shape", "tiny", "--device", "cpu,abacus", words=["abacus"])
-        self.refused("bench", "--shape", "llama-2-7b", "-p", "0", "-d", "3900", "-b", "4096", words=["--share-depth"])
+        self.refused("bench", "--shape", "llama-2-7b", "-p", "0", "-d", "3900", "-b", "4096", "--device", "cpu",
+                     words=["--share-depth"])
         self.refused("bench", self.path("absent.gguf"), words=["absent.gguf"])
 
     def test_wrong_usage(self):
