@@ -4,6 +4,7 @@
 Every kernel of gpu_kernel_list.h is in its object, for every target; AMD's kernels spill nothing and use no scratch
 memory, and keep to the budgets of registers and shared memory; none of them uses a flat address.
 """
+import functools
 import pathlib
 import re
 import shutil
@@ -29,6 +30,7 @@ def listed_kernels():
         re.findall(pattern, hopper.split("namespace hearth")[0])
 
 
+@functools.cache
 def elf_symbols(path):
     """Names in the symbol tables of a 64-bit little-endian ELF file: what cubin and hsaco files are."""
     data = path.read_bytes()
@@ -59,10 +61,6 @@ def amd_usage(report):
 
 
 class GpuObjects(unittest.TestCase):
-    def objects(self, pattern):
-        found = sorted(BUILD.glob(pattern))
-        return found
-
     def test_every_kernel_is_in_every_object(self):
         common, hopper = listed_kernels()
         targets = {path.name.split(".")[1]: path.suffix for path in BUILD.glob("*_gpu.*") if path.suffix != ".txt"
