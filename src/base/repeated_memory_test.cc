@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cinttypes>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,13 +31,19 @@ void expect_repeats(const RepeatedMemory& memory, const std::vector<std::byte>& 
   }
 }
 
-// Of this process, in memory of its own: anonymous pages, which copies of a mapped page are.
-std::int64_t anonymous_kib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("RssAnon:")) return std::stol(line.substr(8));
+// Of the range, in memory of its own: anonymous pages, which copies of a mapped page are. Of the range alone, because a
+// sanitizer's shadow of it is anonymous memory of the process as well.
+std::int64_t anonymous_kib(std::span<const std::byte> range) {
+  const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(range.data()), end = begin + range.size();
+  std::ifstream maps("/proc/self/smaps");
+  std::int64_t kib = 0;
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t from = 0, to = 0;
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &from, &to) == 2) inside = from >= begin && from < end;
+    if (inside && line.starts_with("Anonymous:")) kib += std::stol(line.substr(10));
   }
-  return 0;
+  return kib;
 }
 
 TEST(RepeatedMemory, RepeatsItsPattern) {
@@ -52,12 +61,11 @@ TEST(RepeatedMemory, RepeatsItsPattern) {
 TEST(RepeatedMemory, TakesMemoryOnlyWhenDistinct) {
   const std::vector<std::byte> pattern = counting_pattern(16);
   constexpr std::int64_t kBytes = 16 << 20;
-  const std::int64_t before = anonymous_kib();
   RepeatedMemory memory(pattern, kBytes);
   expect_repeats(memory, pattern);
-  EXPECT_LT(anonymous_kib() - before, kBytes / 1024 / 4);
+  EXPECT_LT(anonymous_kib(memory.bytes()), kBytes / 1024 / 4);
   memory.make_distinct();
-  EXPECT_GE(anonymous_kib() - before, kBytes / 1024 * 9 / 10);
+  EXPECT_GE(anonymous_kib(memory.bytes()), kBytes / 1024 * 9 / 10);
 }
 
 TEST(RepeatedMemory, Moves) {

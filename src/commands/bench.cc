@@ -18,18 +18,6 @@
 namespace hearth {
 namespace {
 
-std::string_view compute_name(Compute compute) {
-  switch (compute) {
-    case Compute::kF32:
-      return "f32";
-    case Compute::kBf16:
-      return "bf16";
-    case Compute::kInt8:
-      return "int8";
-  }
-  CHECK(false);
-}
-
 // One changing line on standard error, where that is a terminal.
 class ProgressLine {
  public:
@@ -91,7 +79,7 @@ void measure_device(const BenchOptions& options, std::span<const BenchCase> case
                      {parse_compute(options.compute), step_tokens, options.share_depth}, cases);
   progress.show(id + ": measuring the limits");
   const DeviceLimits limits = measure_limits(device, *stream, runner.compute());
-  report.devices.push_back({id, device.description(), compute_name(runner.compute()), step_tokens, limits});
+  report.devices.push_back({id, device.description(), to_string(runner.compute()), step_tokens, limits});
   progress.show(id + ": loading");
   provide_memory(runner, device, model);
   runner.load();

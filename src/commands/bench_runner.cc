@@ -12,18 +12,6 @@
 namespace hearth {
 namespace {
 
-const PerFormat<MatmulKernel>& matmuls(const KernelTable& kernels, Compute compute) {
-  switch (compute) {
-    case Compute::kF32:
-      return kernels.matmul_f32;
-    case Compute::kBf16:
-      return kernels.matmul_bf16;
-    case Compute::kInt8:
-      return kernels.matmul_int8;
-  }
-  CHECK(false);
-}
-
 // The mode in which most bytes of weights are multiplied, by the names of the planned kernels.
 Compute most_used_compute(std::span<const OperatorPlan> operators) {
   constexpr std::array<std::string_view, 3> kPrefixes = {"matmul.f32", "matmul.bf16", "matmul.int8"};

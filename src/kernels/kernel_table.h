@@ -70,6 +70,19 @@ struct KernelTable {
   bool v_by_dimension = false;  // the layout of the cache's values (PagedKv)
 };
 
+// The table's matmuls of one compute mode.
+inline const PerFormat<MatmulKernel>& matmuls(const KernelTable& kernels, Compute compute) {
+  switch (compute) {
+    case Compute::kF32:
+      return kernels.matmul_f32;
+    case Compute::kBf16:
+      return kernels.matmul_bf16;
+    case Compute::kInt8:
+      break;
+  }
+  return kernels.matmul_int8;
+}
+
 // A device and its kernels: what a model is bound to.
 struct Backend {
   Device& device;

@@ -8,7 +8,6 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value_to.hpp>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -16,20 +15,15 @@
 #include "device/cpu/cpu_device.h"
 #include "kernels/cpu/cpu_kernels.h"
 #include "kv/block_pool.h"
+#include "model/testing/fixture.h"
 #include "weights/gguf_writer.h"
 #include "weights/model_source.h"
 
 namespace hearth {
 namespace {
 
-namespace fs = std::filesystem;
-const fs::path kData = fs::path(HEARTH_SOURCE_DIR) / "tests/data";
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+using namespace model_testing;
+const fs::path kData = data_folder();
 
 struct Setup {
   ComputeMode compute = ComputeMode::kF32;
@@ -68,57 +62,12 @@ std::vector<float> logits(const fs::path& model, const std::vector<std::int32_t>
   return result;
 }
 
-double relative_error(std::span<const float> actual, std::span<const float> expected) {
-  EXPECT_EQ(actual.size(), expected.size());
-  double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    difference += std::pow(static_cast<double>(actual[i]) - static_cast<double>(expected[i]), 2);
-    norm += std::pow(static_cast<double>(expected[i]), 2);
-  }
-  return std::sqrt(difference / norm);
-}
-
-std::vector<float> floats_of(std::string_view bytes) {
-  std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
-  return values;
-}
-
-// A checkpoint of tests/data/hf with its prompt, greedy continuation and logits.
-struct Fixture {
-  fs::path path;
-  std::vector<std::int32_t> prompt, greedy;
-  std::vector<float> expected;
-
-  explicit Fixture(const std::string& name) : path(kData / "hf" / name) {
-    const boost::json::value tokens = boost::json::parse(read_file(path / "tokens.json"));
-    prompt = boost::json::value_to<std::vector<std::int32_t>>(tokens.at("prompt"));
-    greedy = boost::json::value_to<std::vector<std::int32_t>>(tokens.at("greedy"));
-    const std::string npy = read_file(path / "logits.npy");
-    const auto header =
-        static_cast<std::size_t>(static_cast<unsigned char>(npy[8]) | static_cast<unsigned char>(npy[9]) << 8);
-    expected = floats_of(std::string_view(npy).substr(10 + header));
-  }
-  std::size_t vocabulary() const { return expected.size() / prompt.size(); }
-  std::vector<std::int32_t> all() const {
-    std::vector<std::int32_t> tokens = prompt;
-    tokens.insert(tokens.end(), greedy.begin(), greedy.end());
-    return tokens;
-  }
-};
-
 class HuggingFaceModel : public testing::TestWithParam<const char*> {};
 
 TEST_P(HuggingFaceModel, AgreesInFloat32) {
   const Fixture fixture(GetParam());
   for (const InstructionSet set : usable_instruction_sets()) {
-    const auto y = logits(fixture.path, fixture.all(), {.set = set});
-    EXPECT_LT(relative_error(std::span(y).first(fixture.expected.size()), fixture.expected), 1e-4);
-    const std::size_t vocabulary = fixture.vocabulary();
-    for (std::size_t i = 0; i < fixture.greedy.size(); ++i) {
-      const auto row = y.begin() + static_cast<std::ptrdiff_t>((fixture.prompt.size() - 1 + i) * vocabulary);
-      EXPECT_EQ(std::max_element(row, row + static_cast<std::ptrdiff_t>(vocabulary)) - row, fixture.greedy[i]) << i;
-    }
+    expect_float32(fixture, logits(fixture.path, fixture.all(), {.set = set}));
   }
 }
 

@@ -31,16 +31,16 @@ TEST_P(GpuModelTest, ChunksAndRecordedStepsDoNotChangeBits) {
   const Fixture fixture(fixture_names().front());
   const std::int64_t context = fixture.context();
   for (const ComputeMode compute : {ComputeMode::kAuto, ComputeMode::kF32}) {
-    const auto whole = Model(fixture.path, gpu(), compute, context, 512).logits(fixture.tokens);
-    EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 5).logits(fixture.tokens), whole);
-    EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 1).logits(fixture.tokens), whole);
+    const auto whole = Model(fixture.path, gpu(), compute, context, 512).logits(fixture.all());
+    EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 5).logits(fixture.all()), whole);
+    EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 1).logits(fixture.all()), whole);
     // Token by token again, replayed: positions, tables and tokens come from the device's memory, never from the
     // record.
     Model recorded(fixture.path, gpu(), compute, context, 1);
     recorded.record_decode_steps();
     const std::int64_t replays = gpu().ledger().graph_replay_count;
-    EXPECT_EQ(recorded.logits(fixture.tokens), whole);
-    EXPECT_EQ(gpu().ledger().graph_replay_count - replays, std::ssize(fixture.tokens));
+    EXPECT_EQ(recorded.logits(fixture.all()), whole);
+    EXPECT_EQ(gpu().ledger().graph_replay_count - replays, std::ssize(fixture.all()));
   }
 }
 

@@ -3,36 +3,11 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <string_view>
 
 #include "base/check.h"
 
 namespace hearth {
 namespace {
-
-std::string_view to_string(Compute compute) {
-  switch (compute) {
-    case Compute::kF32:
-      return "f32";
-    case Compute::kBf16:
-      return "bf16";
-    case Compute::kInt8:
-      return "int8";
-  }
-  CHECK(false);
-}
-
-const PerFormat<MatmulKernel>& matmuls(const KernelTable& kernels, Compute compute) {
-  switch (compute) {
-    case Compute::kF32:
-      return kernels.matmul_f32;
-    case Compute::kBf16:
-      return kernels.matmul_bf16;
-    case Compute::kInt8:
-      return kernels.matmul_int8;
-  }
-  CHECK(false);
-}
 
 // What a mode means for one weight. Automatic, a quantized weight without an int8 kernel computes in bf16: the plan
 // says so.

@@ -17,8 +17,8 @@
 //   wave_sync()                            orders shared memory among the threads of a wave.
 //   shuffle(value, lane), shuffle_xor(value, mask)   32-bit values, within a wave, all lanes taking part.
 //   ballot(condition)                      64 bits, bit i that of lane i.
-//   atomic_add(shared, value)              to an unsigned integer of 4 or 8 bytes in shared memory; returns what it
-//   was. opaque(value)                          the same int; nothing computed from it leaves the loop it stands in.
+//   atomic_add(shared, value)              to an unsigned integer of 4 or 8 bytes in shared memory; the value before.
+//   opaque(value)                          the same int; nothing computed from it leaves the loop it stands in.
 //   exp2_fast, log2_fast, rsqrt_fast       float32, within a few ulp.
 //   schedule_fence(), pin(c)               keep AMD's compiler from filling the registers: no instruction is moved past
 //                                          the one, and c (a Mma::C) is computed by the other, not where it is used.

@@ -30,6 +30,11 @@ std::optional<CudaVersion> parse_cuda_version(std::string_view name) {
 
 }  // namespace
 
+int cuda_version(std::string_view name) {
+  const std::optional<CudaVersion> version = parse_cuda_version(name);
+  return version ? 10 * version->major + version->minor : 0;
+}
+
 std::string_view GpuCode::target_for(std::string_view architecture) const {
   const std::optional<CudaVersion> device = parse_cuda_version(architecture);
   std::string_view best;

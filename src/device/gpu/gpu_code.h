@@ -23,6 +23,9 @@ struct GpuKernelName {
   const char* only_target = nullptr;  // null: every target has it
 };
 
+// NVIDIA's version of a target or architecture, ten times: 90 for "sm_90a"; 0 for another vendor's.
+int cuda_version(std::string_view name);
+
 struct GpuCode {
   std::span<const CodeObject> objects;
   std::span<const GpuKernelName> kernels;  // a launch names one by its index

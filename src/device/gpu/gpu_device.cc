@@ -205,8 +205,7 @@ GpuDevice::GpuDevice(const DriverApi& api, int index, const GpuCode& code)
   call(api_.properties, index_, &properties_);
   target_ = code.target_for(properties_.architecture);
   // Kernels for sm_90 and later wait for their inputs themselves (gpu_nvidia.h).
-  overlaps_ = api_.launch_overlapped != nullptr && target_.starts_with("sm_") && target_ >= "sm_90" &&
-              target_.size() >= std::string_view("sm_90").size() && !target_.starts_with("sm_8");
+  overlaps_ = api_.launch_overlapped != nullptr && cuda_version(target_) >= 90;
   if (target_.empty()) {
     throw DeviceError(
         fmt::format("{} ({}): {}", id().to_string(), properties_.name, code.refusal(properties_.architecture)));

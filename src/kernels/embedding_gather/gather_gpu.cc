@@ -1,6 +1,7 @@
 // Launches the kernels that take rows out of a table.
 #include "kernels/embedding_gather/gather_gpu.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/gpu/gpu_launch.h"
@@ -45,46 +46,44 @@ void gather(Stream& stream, GpuKernel kernel, GatherParams params, std::int64_t 
   }
 }
 
-GatherParams table_params(const Tensor& table, const std::int32_t* rows, float* out) {
-  GatherParams params{.rows = rows,
-                      .table = table.data,
-                      .out = out,
-                      .width = table.shape[1],
-                      .offset = 0,
-                      .codes = {},
-                      .scale = 1,
-                      .add = 0};
+// Rows of a packed table; `params` has what is not the table's.
+void gather_table(Stream& stream, const Tensor& table, bool round_to_bf16, GatherParams params,
+                  std::int64_t row_count) {
+  params.table = table.data;
+  params.width = table.shape[1];
   const auto codes = gpu_code_table(table.format);
   std::memcpy(params.codes, codes.data(), sizeof params.codes);
-  return params;
+  const GpuLayoutKind kind = round_to_bf16 ? gpu_layout_of(table.format) : GpuLayoutKind::kF32;
+  gather(stream, gather_kernel(kind), params, row_count);
 }
 
 }  // namespace
 
 void embedding_gather(Stream& stream, const EmbeddingGatherArgs& args) {
-  GatherParams params = table_params(args.table, args.ids, args.out);
+  GatherParams params{};
+  params.rows = args.ids;
+  params.out = args.out;
   params.scale = args.scale;
-  const GpuLayoutKind kind = args.round_to_bf16 ? gpu_layout_of(args.table.format) : GpuLayoutKind::kF32;
-  gather(stream, gather_kernel(kind), params, args.token_count);
+  gather_table(stream, args.table, args.round_to_bf16, params, args.token_count);
 }
 
 void position_add(Stream& stream, const PositionAddArgs& args) {
-  GatherParams params = table_params(args.table, args.positions, args.x);
+  GatherParams params{};
+  params.rows = args.positions;
+  params.out = args.x;
   params.offset = args.offset;
+  params.scale = 1;
   params.add = 1;
-  const GpuLayoutKind kind = args.round_to_bf16 ? gpu_layout_of(args.table.format) : GpuLayoutKind::kF32;
-  gather(stream, gather_kernel(kind), params, args.token_count);
+  gather_table(stream, args.table, args.round_to_bf16, params, args.token_count);
 }
 
 void row_gather(Stream& stream, const RowGatherArgs& args) {
-  const GatherParams params{.rows = args.rows,
-                            .table = reinterpret_cast<const std::byte*>(args.x),
-                            .out = args.out,
-                            .width = args.width,
-                            .offset = 0,
-                            .codes = {},
-                            .scale = 1,
-                            .add = 0};
+  GatherParams params{};
+  params.rows = args.rows;
+  params.table = reinterpret_cast<const std::byte*>(args.x);
+  params.out = args.out;
+  params.width = args.width;
+  params.scale = 1;
   gather(stream, GpuKernel::gather_f32, params, args.row_count);
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "kernels/quantize/quantize.h"
 #include "tensor/tensor.h"
@@ -17,6 +18,9 @@ namespace hearth {
 // How a weight matrix is multiplied. f32: float32 weights and activations. bf16: both rounded to bf16 (weights by their
 // format's bf16 decoding), float32 sums. int8: weights as they are, activations in int8 blocks.
 enum class Compute : std::uint8_t { kF32, kBf16, kInt8 };
+constexpr std::string_view to_string(Compute compute) {
+  return compute == Compute::kF32 ? "f32" : compute == Compute::kBf16 ? "bf16" : "int8";
+}
 
 inline constexpr std::int64_t kMatmulSegment = 1024;
 

@@ -7,15 +7,10 @@ namespace {
 
 using namespace kernel_testing;
 
-const MatmulKernel& kernel_of(const KernelTable& kernels, Compute compute, Format format) {
-  if (compute == Compute::kInt8) return kernels.matmul_int8[format];
-  return compute == Compute::kBf16 ? kernels.matmul_bf16[format] : kernels.matmul_f32[format];
-}
-
 void matmul(benchmark::State& state, Compute compute, Format format) {
   BenchmarkRunner run(state);
   const std::int64_t tokens = state.range(1), n = state.range(2), k = state.range(3);
-  const MatmulKernel& kernel = kernel_of(run.kernels, compute, format);
+  const MatmulKernel& kernel = matmuls(run.kernels, compute)[format];
   const std::int64_t bytes = n * format_bytes(format, k);
   // All bytes the same: a small, ordinary number in every format; speed does not depend on the values.
   const std::vector<std::byte> weights(static_cast<std::size_t>(bytes), std::byte{0x11});

@@ -17,13 +17,6 @@ using namespace kernel_testing;
 
 constexpr float kScale = 0.75f;
 
-const MatmulKernel& kernel_of(const KernelTable& kernels, Compute compute, Format format) {
-  const auto& entries = compute == Compute::kF32    ? kernels.matmul_f32
-                        : compute == Compute::kBf16 ? kernels.matmul_bf16
-                                                    : kernels.matmul_int8;
-  return entries[format];
-}
-
 // A weight matrix as a kernel wants it, and inputs for it.
 struct Case {
   Compute compute;
@@ -69,7 +62,7 @@ struct Quantized {
 
 // Tokens [first, first + count) of the case; rows of y are padded so that a kernel that ignores the stride shows.
 std::vector<float> multiply(Runner& run, const Case& c, std::int64_t first, std::int64_t count) {
-  const MatmulKernel& kernel = kernel_of(run.kernels, c.compute, c.format);
+  const MatmulKernel& kernel = matmuls(run.kernels, c.compute)[c.format];
   const std::vector<float> x(c.x.begin() + first * c.k, c.x.begin() + (first + count) * c.k);
   std::vector<std::uint16_t> halves;
   for (const float value : x) halves.push_back(f32_to_bf16(value));
@@ -121,7 +114,7 @@ class MatmulTest : public KernelTest {
   void check(Compute compute, Format format, std::int64_t tokens, std::int64_t n, std::int64_t k) {
     SCOPED_TRACE(::testing::Message() << traits(format).name << " compute " << static_cast<int>(compute) << " m "
                                       << tokens << " n " << n << " k " << k);
-    if (!kernel_of(run.kernels, compute, format)) return;  // TheTablesHaveEveryFormat says which must be there
+    if (!matmuls(run.kernels, compute)[format]) return;  // TheTablesHaveEveryFormat says which must be there
     const Case c(compute, format, tokens, n, k);
     const auto y = multiply(run, c, 0, tokens);
     expect_close<double>(y, expected(run, c), 1e-5, tolerance(k));
@@ -138,7 +131,7 @@ TEST_P(MatmulTest, EveryFormatAndComputeMode) {
   for (const FormatTraits& format : all_formats()) {
     const std::int64_t k = 3 * std::max<std::int64_t>(format.block_elements, 32);
     for (const Compute compute : {Compute::kF32, Compute::kBf16, Compute::kInt8}) {
-      if (!kernel_of(run.kernels, compute, format.format)) continue;
+      if (!matmuls(run.kernels, compute)[format.format]) continue;
       check(compute, format.format, 7, 13, k);
     }
   }
@@ -213,7 +206,7 @@ TEST_P(MatmulTest, ExtremeIntegersDoNotOverflow) {
 
 TEST_P(MatmulTest, NoTokensIsNothing) {
   for (const Compute compute : {Compute::kF32, Compute::kBf16}) {
-    if (!kernel_of(run.kernels, compute, Format::kF32)) continue;
+    if (!matmuls(run.kernels, compute)[Format::kF32]) continue;
     EXPECT_TRUE(multiply(run, Case(compute, Format::kF32, 0, 4, 64), 0, 0).empty());
   }
   if (!run.is_gpu()) {

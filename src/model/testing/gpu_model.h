@@ -5,46 +5,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
-#include <boost/json/value_to.hpp>
-#include <cmath>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "kernels/testing/runner.h"
 #include "kv/block_pool.h"
 #include "model/backend.h"
 #include "model/forward_pass.h"
+#include "model/testing/fixture.h"
 #include "weights/model_source.h"
 
 namespace hearth::model_testing {
 
-namespace fs = std::filesystem;
 using kernel_testing::test_gpu;
 using kernel_testing::test_gpu_names;
-
-// hearth_gpu_tests may run on another machine than the one that built it, from the root of the repository.
-inline fs::path data_folder() {
-  const fs::path built = fs::path(HEARTH_SOURCE_DIR) / "tests/data";
-  return fs::exists(built) ? built : fs::path("tests/data");
-}
-
-inline std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-inline double relative_error(std::span<const float> actual, std::span<const float> expected) {
-  EXPECT_EQ(actual.size(), expected.size());
-  double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < std::min(actual.size(), expected.size()); ++i) {
-    difference += std::pow(static_cast<double>(actual[i]) - static_cast<double>(expected[i]), 2);
-    norm += std::pow(static_cast<double>(expected[i]), 2);
-  }
-  return std::sqrt(difference / norm);
-}
 
 // A model on one device, with a cache for one sequence.
 class Model {
@@ -107,30 +80,6 @@ class Model {
   Batch batch_;
 };
 
-// A checkpoint of tests/data/hf with its prompt, greedy continuation and logits of the prompt.
-struct Fixture {
-  fs::path path;
-  std::vector<std::int32_t> tokens;
-  std::size_t prompt_count, vocabulary;
-  std::vector<float> expected;
-  std::vector<std::int32_t> greedy;
-
-  explicit Fixture(const std::string& name) : path(data_folder() / "hf" / name) {
-    const boost::json::value list = boost::json::parse(read_file(path / "tokens.json"));
-    tokens = boost::json::value_to<std::vector<std::int32_t>>(list.at("prompt"));
-    prompt_count = tokens.size();
-    greedy = boost::json::value_to<std::vector<std::int32_t>>(list.at("greedy"));
-    tokens.insert(tokens.end(), greedy.begin(), greedy.end());
-    const std::string npy = read_file(path / "logits.npy");
-    const auto header =
-        static_cast<std::size_t>(static_cast<unsigned char>(npy[8]) | static_cast<unsigned char>(npy[9]) << 8);
-    expected.resize((npy.size() - 10 - header) / sizeof(float));
-    std::memcpy(expected.data(), npy.data() + 10 + header, expected.size() * sizeof(float));
-    vocabulary = expected.size() / prompt_count;
-  }
-  std::int64_t context() const { return std::ssize(tokens); }
-};
-
 // Every family; all of them for a real GPU, those that differ most for an imitated one.
 inline std::vector<std::string> fixture_names() {
   std::vector<std::string> names;
@@ -143,17 +92,12 @@ inline std::vector<std::string> fixture_names() {
 
 // float32 against what an independent implementation computed.
 inline void check_float32(GpuDevice& gpu, const Fixture& fixture) {
-  const auto y = Model(fixture.path, gpu, ComputeMode::kF32, fixture.context(), 512).logits(fixture.tokens);
-  EXPECT_LT(relative_error(std::span(y).first(fixture.expected.size()), fixture.expected), 1e-4);
-  for (std::size_t i = 0; i < fixture.greedy.size(); ++i) {
-    const auto row = y.begin() + static_cast<std::ptrdiff_t>((fixture.prompt_count - 1 + i) * fixture.vocabulary);
-    EXPECT_EQ(std::max_element(row, row + static_cast<std::ptrdiff_t>(fixture.vocabulary)) - row, fixture.greedy[i]);
-  }
+  expect_float32(fixture, Model(fixture.path, gpu, ComputeMode::kF32, fixture.context(), 512).logits(fixture.all()));
 }
 
 // bf16 likewise.
 inline void check_bf16(GpuDevice& gpu, const Fixture& fixture) {
-  const auto y = Model(fixture.path, gpu, ComputeMode::kAuto, fixture.context(), 512).logits(fixture.tokens);
+  const auto y = Model(fixture.path, gpu, ComputeMode::kAuto, fixture.context(), 512).logits(fixture.all());
   EXPECT_LT(relative_error(std::span(y).first(fixture.expected.size()), fixture.expected), 3e-2);
 }
 
@@ -179,7 +123,7 @@ inline std::int64_t launches_that_start_with(const std::map<std::string, std::in
 // kernel runs as often as the model has it, and nothing crosses to the host but the logits that are asked for.
 inline void check_ledger(GpuDevice& gpu, Model& model, const Fixture& fixture) {
   const std::int64_t layers = model.pass().spec().layer_count();
-  const auto prompt = std::span(fixture.tokens).first(fixture.prompt_count);
+  const auto prompt = std::span(fixture.prompt);
 
   const Ledger ready = gpu.ledger();
   model.step(prompt, 0, Batch::Logits::kNone);
