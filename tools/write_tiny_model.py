@@ -2,6 +2,7 @@
 """Writes a small language model with random weights as a GGUF file: something to run where no trained model is at hand.
 
     tools/write_tiny_model.py FILE.gguf [--architecture llama] [--format q8_0] [--layers 2] [--width 64] [--seed 0]
+                              [--context 512] [--chat]
 
 The file is a whole one: sizes, a byte-level vocabulary with merges, and every weight. Its text is noise. Tests import
 `TinyModel`, change what they want broken, and write that. Layout: the GGUF v3 specification (github.com/ggml-org/ggml,
@@ -15,6 +16,11 @@ import numpy as np
 ALIGNMENT = 32
 WORDS = ("the and to was of she he it in a her they his you with that for on said had happy little day one big very "
          "but not at is so what up down out home play time friend tree bird ing ed er").split()
+
+# What --chat gives the model: "[role]", a line feed and "text</s>" for each message. Text parts of a list of parts are joined.
+CHAT_TEMPLATE = ("{% for m in messages %}[{{ m.role }}]\n{% if m.content is string %}{{ m.content }}{% else %}"
+                 "{% for part in m.content %}{{ part.text }}{% endfor %}{% endif %}{{ eos_token }}\n{% endfor %}"
+                 "{% if add_generation_prompt %}[assistant]\n{% endif %}")
 
 # The type numbers of metadata values.
 U32, F32, BOOL, STRING, ARRAY = 4, 6, 7, 8, 9
@@ -105,7 +111,7 @@ class TinyModel:
     """`metadata` (key: value) and `tensors` (name: array [out, in]) of one model; change either before write()."""
 
     def __init__(self, architecture="llama", layers=2, width=64, heads=4, kv_heads=2, ff_width=128, context=512,
-                 seed=0):
+                 seed=0, chat=False):
         self.architecture, self.layers, self.width, self.ff_width = architecture, layers, width, ff_width
         self.heads, self.head_dim = heads, width // heads
         self.kv_heads = {"gpt2": heads, "starcoder": 1}.get(architecture, kv_heads)
@@ -114,6 +120,8 @@ class TinyModel:
         self.random = np.random.default_rng(seed)
         self.tokens, self.merges, self.first_control = vocabulary()
         self.metadata = {**self._sizes(), **self._tokenizer()}
+        if chat:
+            self.metadata["tokenizer.chat_template"] = CHAT_TEMPLATE
         self.tensors = self._tensors()
 
     def _sizes(self):
@@ -210,10 +218,12 @@ def main():
     parser.add_argument("--format", choices=FORMATS, default="q8_0", help="of the matrices")
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--width", type=int, default=64, help="a multiple of 32")
+    parser.add_argument("--context", type=int, default=512, help="positions it is made for")
+    parser.add_argument("--chat", action="store_true", help="with a chat template")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     model = TinyModel(options.architecture, layers=options.layers, width=options.width, ff_width=2 * options.width,
-                      seed=options.seed)
+                      context=options.context, seed=options.seed, chat=options.chat)
     model.write(options.file, options.format)
 
 

@@ -1,13 +1,56 @@
+// `hearth bench`: a model on devices, or, with --server, a server under load.
 #include "commands/bench.h"
 
 #include "apps/hearth/verbs.h"
 #include "apps/hearth/version.h"
+#include "commands/bench_server.h"
 
 namespace hearth {
+namespace {
+
+// Those that need --server. Returns --server itself.
+CLI::Option* add_server_options(CLI::App& verb, BenchServerOptions& options) {
+  CLI::Option* const server =
+      verb.add_option("--server", options.server, "Instead of MODEL: a server's address, http://HOST:PORT");
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    return verb.add_option(name, value, help)->group("With --server")->needs(server);
+  };
+  const std::int64_t none = 0, one = 1, many = std::int64_t{1} << 24;
+  add("--endpoint", options.endpoint, "completions: exact lengths in tokens; chat: lengths of prompts in words")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"completions", "chat"}));
+  add("--requests", options.requests, "Requests in all")->capture_default_str()->check(CLI::Range(one, many));
+  CLI::Option* const concurrency =
+      add("--concurrency", options.concurrency, "Clients, each with one request after the other")
+          ->capture_default_str()
+          ->check(CLI::Range(one, kLoadConnectionsMax));
+  add("--rate", options.rate, "Instead: requests a second, arriving at random whether or not others are answered")
+      ->excludes(concurrency)
+      ->check(CLI::PositiveNumber);
+  add("--prompt-tokens", options.prompt_tokens, "LENGTH or LENGTH:SPREAD")->capture_default_str();
+  add("--output-tokens", options.output_tokens, "LENGTH or LENGTH:SPREAD")->capture_default_str();
+  add("--shared-prefix", options.shared_prefix, "Tokens before each prompt that are the same for all")
+      ->capture_default_str()
+      ->check(CLI::Range(none, many));
+  add("--seed", options.seed, "Of prompts, lengths and arrivals")->capture_default_str();
+  add("--temp", options.temperature, "The requests' temperature; default: the server's");
+  add("--model", options.model, "The model's name; default: the server's first");
+  add("--api-key", options.api_key, "What the server wants as a key");
+  add("--timeout", options.timeout_s, "Seconds without a byte after which a request has failed")
+      ->capture_default_str()
+      ->check(CLI::Range(one, many));
+  verb.add_flag("--verify", options.verify, "Send every request again, one at a time, and compare the texts")
+      ->group("With --server")
+      ->needs(server);
+  return server;
+}
+
+}  // namespace
 
 void add_bench(CLI::App& app, Action& action) {
   auto options = std::make_shared<BenchOptions>();
-  options->version = kVersionText;
+  auto server_options = std::make_shared<BenchServerOptions>();
+  options->version = server_options->version = kVersionText;
   CLI::App& verb = *app.add_subcommand("bench", "Measure prompt and decode speeds as a share of the devices' limits");
   // Lists are separated by commas; what stands after them is not theirs.
   const auto list = [&](const char* name, auto& values, const char* help) {
@@ -41,8 +84,15 @@ void add_bench(CLI::App& app, Action& action) {
   verb.add_option("-o,--output", options->output, "table, json, csv or md")
       ->capture_default_str()
       ->check(CLI::IsMember({"table", "json", "csv", "md"}));
-  verb.callback([options, model, shape, &action] {
-    if (model->empty() && shape->empty()) throw CLI::RequiredError("MODEL or --shape");
+  CLI::Option* server = add_server_options(verb, *server_options);
+  server->excludes(model)->excludes(shape);
+  verb.callback([options, server_options, model, shape, server, &action] {
+    if (!server->empty()) {
+      server_options->output = options->output;
+      action = [server_options] { return bench_server(*server_options); };
+      return;
+    }
+    if (model->empty() && shape->empty()) throw CLI::RequiredError("MODEL, --shape or --server");
     action = [options] {
       bench(*options);
       return 0;

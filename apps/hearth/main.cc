@@ -15,6 +15,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   hearth::Action action;
   hearth::add_run(app, action);
+  hearth::add_chat(app, action);
+  hearth::add_serve(app, action);
   hearth::add_inspect(app, action);
   hearth::add_plan(app, action);
   hearth::add_tokenize(app, action);
@@ -22,6 +24,7 @@ int main(int argc, char** argv) {
   hearth::add_bench(app, action);
   hearth::add_devices(app, action);
   hearth::add_verify(app, action);
+  hearth::add_replay(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,6 +1,7 @@
-// The options that every verb takes which binds a model.
+// The options that several verbs share: of what binds a model, and of what generates text.
 #include "apps/hearth/verbs.h"
 #include "commands/model_session.h"
+#include "commands/sampling_flags.h"
 
 namespace hearth {
 
@@ -17,6 +18,23 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
                   "with int8 activations, others in bf16")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}));
+}
+
+void add_sampling_options(CLI::App& verb, SamplingFlags& flags) {
+  verb.add_option("--logit-bias", flags.logit_bias, "ID:VALUE, added to a token's logit; repeatable")
+      ->group("Sampling");
+  for (const SamplerOption& option : sampler_option_table()) {
+    verb.add_option_function<double>(
+            "--" + std::string(option.flag),
+            [&flags, name = std::string(option.name)](double value) { flags.options[name] = value; },
+            std::string(option.help))
+        ->group("Sampling")
+        ->type_name("NUMBER");
+  }
+  verb.add_option("--seed", flags.seed, "The same seed gives the same text; default: drawn, and reported")
+      ->group("Sampling");
+  verb.add_option("--samplers", flags.stages, "The stages and their order, as in 'penalties;top_k;temperature'")
+      ->group("Sampling");
 }
 
 }  // namespace hearth

@@ -9,6 +9,8 @@ namespace hearth {
 using Action = std::function<int()>;  // returns the exit status
 
 void add_run(CLI::App& app, Action& action);
+void add_chat(CLI::App& app, Action& action);
+void add_serve(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_plan(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
@@ -16,9 +18,13 @@ void add_logits(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
+void add_replay(CLI::App& app, Action& action);
 
 struct ModelOptions;
 // MODEL, --device, --threads, --ctx and --compute, as every computing verb takes them.
 void add_model_options(CLI::App& verb, ModelOptions& options);
+struct SamplingFlags;
+// --temp and the others, --seed, --samplers, --logit-bias, as every generating verb takes them.
+void add_sampling_options(CLI::App& verb, SamplingFlags& flags);
 
 }  // namespace hearth

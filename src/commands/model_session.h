@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -35,14 +36,21 @@ class ModelSession {
 
   // Binds for a context, step size and number of logit rows; throws what ForwardPass does.
   void bind(std::int64_t context, std::int64_t step_tokens_max, std::int64_t logit_rows_max);
+  // The same with all options but the compute mode, which is the session's.
+  void bind(ForwardPassOptions options);
   ForwardPass& pass() { return *pass_; }
   // The model's own context, without binding it.
   std::int64_t context_max() const;
   // Throws OutOfMemory, with the plan's numbers, before anything is allocated; then loads, with a progress line on
   // standard error where that is a terminal.
   SequenceRunner& load();
+  // The same without a runner: for an engine, which then allocates Engine::memory_bytes() of its own. `progress` (may
+  // be empty) hears of bytes done, of memory_plan().weight_bytes in all, instead of the terminal.
+  void load_weights(std::int64_t engine_bytes, const std::function<void(std::int64_t)>& progress = {});
 
  private:
+  void load_pass(std::int64_t cache_bytes, const std::function<void(std::int64_t)>& progress);
+
   ModelOptions options_;
   std::unique_ptr<ModelSource> source_;
   OpenedDevice opened_;

@@ -7,15 +7,11 @@
 #include <boost/json/serialize.hpp>
 #include <chrono>
 #include <cstdio>
-#include <random>
 
 #include "base/error.h"
 #include "commands/interrupt.h"
-#include "engine/sampling_defaults.h"
-#include "sampling/device_sampler.h"
-#include "sampling/sampler.h"
-#include "text/chat_template.h"
-#include "text/tokenizer.h"
+#include "engine/step_sampler.h"
+#include "text/chat_prompt.h"
 
 namespace hearth {
 namespace {
@@ -30,26 +26,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-std::string token_text_or_empty(const Tokenizer& tokenizer, std::optional<TokenId> id) {
-  return id ? std::string(tokenizer.token_text(*id)) : "";
-}
-
-// The prompt as the model's template renders a conversation of one message.
-std::string render_prompt(const ChatTemplate& chat_template, const Tokenizer& tokenizer, const RunOptions& options) {
-  boost::json::array messages;
-  if (!options.system.empty()) messages.push_back({{"role", "system"}, {"content", options.system}});
-  messages.push_back({{"role", "user"}, {"content", options.prompt}});
-  const boost::json::object context{{"messages", std::move(messages)},
-                                    {"add_generation_prompt", true},
-                                    {"bos_token", token_text_or_empty(tokenizer, tokenizer.bos())},
-                                    {"eos_token", token_text_or_empty(tokenizer, tokenizer.eos())}};
-  try {
-    return chat_template.render(context);
-  } catch (const InvalidInput& error) {
-    throw InvalidInput(fmt::format("{} (--raw sends the prompt without the model's chat template)", error.what()));
-  }
-}
-
 std::optional<ChatTemplate> chat_template_for(const ModelSource& source, const RunOptions& options) {
   if (options.raw) return std::nullopt;
   try {
@@ -61,19 +37,18 @@ std::optional<ChatTemplate> chat_template_for(const ModelSource& source, const R
   }
 }
 
-std::vector<TokenId> encode_prompt(const ModelSource& source, const Tokenizer& tokenizer, const RunOptions& options) {
-  std::vector<TokenId> ids;
-  if (const auto chat_template = chat_template_for(source, options)) {
-    // Templates write special tokens out; most write the beginning token too, and it must not stand there twice.
-    ids = tokenizer.encode(render_prompt(*chat_template, tokenizer, options), {.parse_special = true});
-    const bool has_bos = tokenizer.bos() && !ids.empty() && ids.front() == *tokenizer.bos();
-    if (tokenizer.adds_bos() && tokenizer.bos() && !has_bos) ids.insert(ids.begin(), *tokenizer.bos());
-  } else {
-    ids = tokenizer.encode(options.prompt, {.add_special = true, .parse_special = true});
-    if (ids.empty() && tokenizer.bos()) ids.push_back(*tokenizer.bos());
+// The prompt's tokens: a conversation of one message where the model has a template for it.
+std::vector<TokenId> prompt_tokens(const ModelSource& source, const Tokenizer& tokenizer, const RunOptions& options) {
+  const auto chat_template = chat_template_for(source, options);
+  if (!chat_template) return encode_prompt(tokenizer, options.prompt);
+  boost::json::array messages;
+  if (!options.system.empty()) messages.push_back({{"role", "system"}, {"content", options.system}});
+  messages.push_back({{"role", "user"}, {"content", options.prompt}});
+  try {
+    return encode_chat(*chat_template, tokenizer, {{"messages", std::move(messages)}});
+  } catch (const InvalidInput& error) {
+    throw InvalidInput(fmt::format("{} (--raw sends the prompt without the model's chat template)", error.what()));
   }
-  if (ids.empty()) throw InvalidInput("the prompt is empty, and the model has no beginning token to start from");
-  return ids;
 }
 
 std::int64_t context_for(const RunOptions& options, std::int64_t prompt_count, std::int64_t context_max) {
@@ -83,59 +58,31 @@ std::int64_t context_for(const RunOptions& options, std::int64_t prompt_count, s
   return std::min(context_max, std::max(kContextDefault, prompt_count + kAnswerRoom));
 }
 
-SamplerOptions sampling_options(const ModelSource& source, const RunOptions& options) {
-  SamplerOptions sampling = sampling_defaults(source);
-  for (const auto& [name, value] : options.sampling) set_sampler_option(sampling, name, value);
-  if (options.stages) sampling.stages = parse_sampler_stages(*options.stages);
-  sampling.logit_bias = options.logit_bias;
-  sampling.seed = options.seed ? *options.seed : std::random_device{}();
-  return sampling;
-}
-
-// Feeds tokens and chooses the next one where its logits are: by the device's kernels, so that nothing but its id comes
-// down, or on the host.
+// Feeds tokens and chooses the next one where its logits are.
 class TokenChooser {
  public:
   TokenChooser(ModelSession& session, const Tokenizer& tokenizer, const SamplerOptions& options)
-      : stream_(session.stream()) {
-    const auto vocabulary = static_cast<std::int32_t>(session.pass().spec().vocabulary);
-    const auto token_bytes = [&tokenizer](std::int32_t id) {
-      // A model may have more rows than its vocabulary has tokens.
-      return id < tokenizer.vocab_size() ? std::string(tokenizer.token_bytes(id)) : std::string();
-    };
-    if (session.device().shares_host_memory()) {
-      host_.emplace(options, vocabulary, token_bytes);
-    } else {
-      device_.emplace(options, vocabulary, token_bytes);
-      step_.emplace(session.pass().backend(), 1, vocabulary, kAdjustmentsMax);
-    }
-  }
+      : stream_(session.stream()), sampler_(session.pass(), tokenizer, 1), state_(sampler_.open(options, 0)) {}
 
-  void accept(TokenId id) { host_ ? host_->accept(id) : device_->accept(id); }
+  void accept(TokenId id) { StepSampler::accept(state_, id); }
 
-  // False if `keep_going` said no.
+  // False if `keep_going` said no. Throws Error if no token is possible.
   bool feed(SequenceRunner& runner, std::span<const TokenId> tokens, const std::function<bool()>& keep_going = {}) {
-    if (host_) {
-      const auto take = [&](std::span<const float> logits) { next_ = host_->sample(logits, runner.position()); };
-      return runner.feed(tokens, Batch::Logits::kLast, take, keep_going);
-    }
     const auto take = [&](const float* logits, std::int64_t) {
-      const SamplingStep::Request request{&*device_, runner.position()};
-      step_->run(stream_, logits, {&request, 1}, {&next_, 1});
+      const StepSampler::Row row{&state_, runner.position(), std::nullopt};
+      const StepSampler::Choice choice = std::move(sampler_.run(stream_, logits, {&row, 1}).front());
+      if (choice.id < 0) throw Error(choice.error);
+      next_ = choice.id;
     };
     return runner.feed_on_device(tokens, Batch::Logits::kLast, take, keep_going);
   }
 
   TokenId next() const { return next_; }
-  std::uint64_t seed() const { return (host_ ? host_->options() : device_->options()).seed; }
 
  private:
-  static constexpr std::int64_t kAdjustmentsMax = 4096;  // more of them cost further launches
-
   Stream& stream_;
-  std::optional<Sampler> host_;
-  std::optional<DeviceSampler> device_;
-  std::optional<SamplingStep> step_;
+  StepSampler sampler_;
+  StepSampler::State state_;
   TokenId next_ = 0;
 };
 
@@ -247,22 +194,22 @@ int run(const RunOptions& options) {
   ModelSession session(options.model);
   if (options.model.device == "auto") fmt::print(stderr, "{}\n", session.device_choice());
   const auto tokenizer = Tokenizer::open(session.source());
-  const std::vector<TokenId> prompt = encode_prompt(session.source(), *tokenizer, options);
+  const std::vector<TokenId> prompt = prompt_tokens(session.source(), *tokenizer, options);
   const auto prompt_count = static_cast<std::int64_t>(prompt.size());
   const std::int64_t context = context_for(options, prompt_count, session.context_max());
   if (prompt_count > context) {
     throw InvalidInput(fmt::format("the prompt has {} tokens; the context has {}", prompt_count, context));
   }
   session.bind(context, options.step_tokens, 1);
-  const SamplerOptions sampling = sampling_options(session.source(), options);
+  const SamplerOptions sampling = sampling_options(session.source(), options.sampling);
   validate(sampling, static_cast<std::int32_t>(session.pass().spec().vocabulary));  // before the time it takes to load
   SequenceRunner& runner = session.load();
   TokenChooser chooser(session, *tokenizer, sampling);
   const Outcome outcome = Generation(options, *tokenizer, chooser, runner).run(prompt);
   if (options.json) {
-    print_json(outcome, prompt, chooser.seed());
+    print_json(outcome, prompt, sampling.seed);
   } else {
-    print_summary(outcome, prompt, context, chooser.seed());
+    print_summary(outcome, prompt, context, sampling.seed);
   }
   if (options.ledger) print_ledger(session.device().ledger());
   return outcome.finish == "interrupted" ? kExitInterrupted : 0;

@@ -2,12 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "commands/model_session.h"
+#include "commands/sampling_flags.h"
 
 namespace hearth {
 
@@ -20,10 +18,7 @@ struct RunOptions {
   std::int64_t step_tokens = 512;
   bool json = false;
   bool ignore_end = false;
-  std::map<std::string, double> sampling;  // by option name; the rest is the model's or Hearth's default
-  std::optional<std::string> stages;
-  std::optional<std::uint64_t> seed;  // unset: drawn, and reported
-  std::map<std::int32_t, float> logit_bias;
+  SamplingFlags sampling;
   bool ledger = false;
 };
 

@@ -54,7 +54,8 @@ ForwardPass::ForwardPass(const ModelSource& source, const Backend& backend, cons
   kv_shape_ = {spec_.layer_count(),
                spec_.kv_head_count,
                spec_.head_dim,
-               options_.sequences_max * kv_block_count(options_.context),
+               options_.cache_tokens > 0 ? kv_block_count(std::max(options_.cache_tokens, options_.context))
+                                         : options_.sequences_max * kv_block_count(options_.context),
                binder_.all_f32() ? Format::kF32 : Format::kBf16,
                binder_.kernels().v_by_dimension};
   plan_ = {binder_.mapped_bytes(), binder_.reserved_bytes(), kv_shape_.bytes(), layout_.bytes};
@@ -216,6 +217,11 @@ const float* ForwardPass::run(Stream& stream, const Batch& batch, const PagedKvC
   device_batch_.set(stream, batch);
   if (!replay_decode_step(stream, cache, logit_rows)) launch_step(stream, step_context(stream), cache, logit_rows);
   return at<float>(layout_.logits);
+}
+
+ForwardPass::States ForwardPass::output_states() const {
+  const Format format = binder_.kernels().activation_format;
+  return {at<std::byte>(layout_.normed), format, format_bytes(format, spec_.width)};
 }
 
 void ForwardPass::launch_step(Stream& stream, StepContext context, const PagedKvCache& cache, std::int64_t logit_rows) {

@@ -21,7 +21,8 @@ namespace hearth {
 struct ForwardPassOptions {
   ComputeMode compute = ComputeMode::kAuto;
   std::int64_t context = 0;        // positions per sequence; what rope scalings are chosen for
-  std::int64_t sequences_max = 1;  // whose caches are held at once, each of `context` positions
+  std::int64_t sequences_max = 1;  // of one step
+  std::int64_t cache_tokens = 0;   // positions of the cache, all sequences together; 0: `context` for each of them
   std::int64_t step_tokens_max = 512;
   std::int64_t logit_rows_max = 1;  // of one step
 };
@@ -55,6 +56,15 @@ class ForwardPass {
   // Writes the batch's keys and values to the cache and returns the logits of its logit_rows(), [rows, vocabulary], in
   // the device's memory, valid until the next call. Token ids must be in [0, vocabulary).
   const float* run(Stream& stream, const Batch& batch, const PagedKvCache& cache);
+
+  // The states from which the last run() computed its logits, after the output norm: [rows, width] in the device's
+  // memory, in the kernels' activation format, valid until the next call.
+  struct States {
+    const std::byte* data;
+    Format format;
+    std::int64_t row_bytes;
+  };
+  States output_states() const;
 
   // What a step computes on its way, for comparing devices: hears of the residual stream after the embedding (layer -1)
   // and after each layer, x plus, from layer 0 on, delta: both [tokens, width] in the device's memory. While there is

@@ -166,9 +166,6 @@ void SamplingStep::run(Stream& stream, const float* logits, std::span<const Requ
                   std::ssize(ids) * std::int64_t{sizeof(std::int32_t)});
   stream.synchronize();
   uploads_.clear();
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] < 0) throw Error(no_token_message(requests[i].position, static_cast<std::int32_t>(vocab_size_)));
-  }
 }
 
 }  // namespace hearth

@@ -56,7 +56,7 @@ class SamplingStep {
                std::int64_t adjustment_count_max);
 
   // Chooses a token from each row of `logits` [requests, vocab], in the device's memory, and waits for them. A row's
-  // token does not depend on the others. Throws Error if no token is possible in a row.
+  // token does not depend on the others. An id below 0: no token is possible in that row (no_token_message()).
   void run(Stream& stream, const float* logits, std::span<const Request> requests, std::span<std::int32_t> ids);
 
  private:

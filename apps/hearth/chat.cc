@@ -1,0 +1,21 @@
+#include "commands/chat.h"
+
+#include "apps/hearth/verbs.h"
+
+namespace hearth {
+
+void add_chat(CLI::App& app, Action& action) {
+  auto options = std::make_shared<ChatOptions>();
+  CLI::App& verb = *app.add_subcommand("chat", "Talk with a model; /help lists what can be said to the program");
+  add_model_options(verb, options->model);
+  verb.add_option("-p,--prompt", options->prompt, "The first message");
+  verb.add_option("--system", options->system, "A system message");
+  verb.add_option("-n", options->token_count, "Tokens of an answer; -1: until the model ends")
+      ->capture_default_str()
+      ->check(CLI::Range(std::int64_t{-1}, std::int64_t{1} << 28));
+  verb.add_flag("!--no-history", options->keep_history, "Do not keep what is typed in the history file");
+  add_sampling_options(verb, options->sampling);
+  verb.callback([options, &action] { action = [options] { return chat(*options); }; });
+}
+
+}  // namespace hearth

@@ -1,0 +1,100 @@
+#include "commands/serve.h"
+
+#include "apps/hearth/verbs.h"
+#include "apps/hearth/version.h"
+
+namespace hearth {
+namespace {
+
+constexpr std::int64_t kCountMax = std::int64_t{1} << 40;
+
+void add_http_options(CLI::App& verb, ServeOptions& options) {
+  const char* const group = "HTTP";
+  verb.add_option("--host", options.host, "The address to listen on; 0.0.0.0: all of them")
+      ->group(group)
+      ->capture_default_str();
+  verb.add_option("--port", options.port, "0: any free one")->group(group)->capture_default_str();
+  verb.add_option("--api-key", options.api_keys, "Clients must send it; repeatable")
+      ->group(group)
+      ->allow_extra_args(false);
+  verb.add_option("--api-key-file", options.api_key_file, "One key on each line; lines with # are comments")
+      ->group(group);
+  auto* certificate =
+      verb.add_option("--tls-cert", options.tls_certificate, "The certificate's chain, PEM")->group(group);
+  auto* key = verb.add_option("--tls-key", options.tls_key, "The certificate's key, PEM")->group(group);
+  certificate->needs(key);
+  key->needs(certificate);
+  verb.add_option("--body-max", options.body_bytes_max, "Bytes of a request's body, at most")
+      ->group(group)
+      ->capture_default_str()
+      ->check(CLI::Range(std::int64_t{1024}, std::int64_t{1} << 30));
+  verb.add_option("--write-timeout", options.write_timeout_s, "Seconds after which a client that does not read is left")
+      ->group(group)
+      ->capture_default_str()
+      ->check(CLI::Range(1, 86400));
+  verb.add_option("--drain-timeout", options.drain_timeout_s,
+                  "Seconds that requests under way have after SIGTERM or Ctrl-C")
+      ->group(group)
+      ->capture_default_str()
+      ->check(CLI::Range(0, 86400));
+}
+
+void add_engine_options(CLI::App& verb, ServeOptions& options) {
+  const char* const group = "Engine";
+  verb.add_option("--alias", options.alias, "The model's name in the APIs; default: its own, or the file's")
+      ->group(group);
+  verb.add_option("--parallel", options.sequences_max, "Requests that run at once; default: 16 on a CPU, 32 on a GPU")
+      ->group(group)
+      ->check(CLI::Range(1, 4096));
+  verb.add_option("--kv-tokens", options.cache_tokens,
+                  "Tokens that the cache holds, of all requests together; default: a context for each, as far as the "
+                  "memory reaches")
+      ->group(group)
+      ->check(CLI::Range(std::int64_t{1}, kCountMax));
+  verb.add_option("--step-tokens", options.step_tokens,
+                  "Tokens computed in one step, at most; default: 512 on a CPU, 2048 on a GPU; changes no bit of an "
+                  "answer")
+      ->group(group)
+      ->check(CLI::Range(1, 65536));
+  verb.add_option("--queue-max", options.queue_max, "Requests that run or wait; more are answered with 429")
+      ->group(group)
+      ->capture_default_str()
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24));
+}
+
+void add_log_options(CLI::App& verb, ServeOptions& options) {
+  const char* const group = "Logs and metrics";
+  verb.add_option_function<std::string>(
+          "--log-format", [&options](const std::string& format) { options.log_json = format == "json"; },
+          "text or json")
+      ->group(group)
+      ->check(CLI::IsMember({"text", "json"}));
+  verb.add_option("--log-requests", options.replay_file, "Write every request and answer here, for `hearth replay`")
+      ->group(group);
+  verb.add_option_function<std::string>(
+          "--metrics-compat", [&options](const std::string&) { options.vllm_metric_names = true; },
+          "vllm: /metrics has every metric under the prefix vllm: as well")
+      ->group(group)
+      ->check(CLI::IsMember({"vllm"}));
+  verb.add_option("--otlp-endpoint", options.otlp_endpoint,
+                  "Send traces to this OpenTelemetry collector: http://HOST:4318")
+      ->group(group);
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Action& action) {
+  auto options = std::make_shared<ServeOptions>();
+  options->version_text = kVersionText;
+  CLI::App& verb = *app.add_subcommand("serve",
+                                       "Serve a model to many users over HTTP: OpenAI's, Anthropic's and "
+                                       "Ollama's APIs");
+  add_model_options(verb, options->model);
+  add_http_options(verb, *options);
+  add_engine_options(verb, *options);
+  add_log_options(verb, *options);
+  add_sampling_options(verb, options->sampling);
+  verb.callback([options, &action] { action = [options] { return serve(*options); }; });
+}
+
+}  // namespace hearth

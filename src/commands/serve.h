@@ -1,0 +1,45 @@
+// `hearth serve`: one model for many users at once, over HTTP.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "commands/model_session.h"
+#include "commands/sampling_flags.h"
+
+namespace hearth {
+
+struct ServeOptions {
+  ModelOptions model;  // `context`: of a request; 0: the model's, at most 8192
+  std::string alias;   // the model's name in the APIs; empty: its own, or the file's
+  SamplingFlags sampling;
+
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8080;  // 0: any free one
+  std::vector<std::string> api_keys;
+  std::filesystem::path api_key_file;  // one on each line, beside those above; empty: none
+  std::filesystem::path tls_certificate, tls_key;
+  std::int64_t body_bytes_max = 32 << 20;
+  std::int64_t write_timeout_s = 30, drain_timeout_s = 30;
+
+  // 0: by the device.
+  std::int64_t sequences_max = 0;
+  std::int64_t cache_tokens = 0;  // 0: a context for each sequence, as far as the memory reaches
+  std::int64_t step_tokens = 0;
+  std::int64_t queue_max = 1024;
+
+  bool log_json = false;
+  std::filesystem::path replay_file;  // empty: none
+  std::string otlp_endpoint;          // empty: none
+  bool vllm_metric_names = false;
+  std::string version_text;  // of `hearth --version`
+};
+
+// Serves until SIGINT or SIGTERM, then lets the requests under way finish. Returns the exit status. Throws Error: also
+// when the device fails while requests run.
+int serve(const ServeOptions& options);
+
+}  // namespace hearth

@@ -1,0 +1,443 @@
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "engine/generation.h"
+#include "engine/scheduler.h"
+#include "engine/step_sampler.h"
+
+namespace hearth {
+namespace {
+
+double seconds_between(EngineClock::time_point from, EngineClock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+SchedulerLimits limits_of(const ForwardPass& pass, const EngineOptions& options) {
+  const ForwardPassOptions& bound = pass.options();
+  return {.step_tokens_max = bound.step_tokens_max,
+          .sequences_max = std::min({bound.sequences_max, bound.logit_rows_max, bound.step_tokens_max}),
+          .context = bound.context,
+          .block_count = pass.kv_cache_shape().block_count,
+          .chunk_tokens_max = options.chunk_tokens_max};
+}
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  Impl(ForwardPass& pass, Stream& stream, const Tokenizer& tokenizer, const EngineOptions& options)
+      : pass_(pass),
+        stream_(stream),
+        tokenizer_(tokenizer),
+        options_(options),
+        cache_(pass.backend().device, pass.kv_cache_shape()),
+        sampler_(pass, tokenizer, pass.options().logit_rows_max),
+        scheduler_(limits_of(pass, options)) {
+    pass.record_decode_steps(stream, cache_);
+    update_stats();
+  }
+
+  void submit(Request request, std::shared_ptr<EventSink> sink);
+  void cancel(std::string_view id);
+  void run();
+  void set_state(int state);
+  const SchedulerLimits& limits() const { return scheduler_.limits(); }
+  EngineStats stats() const;
+  Ledger ledger() const;
+  void on_step(std::function<void(const StepRecord&)> observer) { observer_ = std::move(observer); }
+
+  static constexpr int kServing = 0, kDraining = 1, kStopped = 2;
+
+ private:
+  using SequenceId = Scheduler::SequenceId;
+  struct Submission {
+    Request request;
+    std::shared_ptr<EventSink> sink;
+    EngineClock::time_point time;
+  };
+
+  void validate(const Request& request) const;
+  bool take_messages();
+  void admit_submissions(std::vector<Submission> submissions);
+  void end(SequenceId id, FinishReason reason, std::string error = {});
+  void end_all(FinishReason reason, const std::string& error);
+  void end_overdue();
+  void deliver();
+  void step();
+  void launch(const Scheduler::StepPlan& plan);
+  void take_embeddings(const Scheduler::StepPlan& plan);
+  std::vector<StepSampler::Choice> choose(const Scheduler::StepPlan& plan);
+  void commit(const Scheduler::StepPlan& plan, std::vector<StepSampler::Choice> choices);
+  void note_step(const Scheduler::StepPlan& plan, EngineClock::time_point start);
+  void update_stats();
+
+  ForwardPass& pass_;
+  Stream& stream_;
+  const Tokenizer& tokenizer_;
+  EngineOptions options_;
+  PagedKvCache cache_;
+  StepSampler sampler_;
+  Scheduler scheduler_;
+  Batch batch_;
+  const float* logits_ = nullptr;
+  std::map<SequenceId, Generation> generations_;
+  std::unordered_map<std::string, SequenceId> ids_;
+  std::vector<SequenceId> undelivered_;  // accepted a token in the last step and go on
+  std::vector<SequenceId> stopped_;      // a stop text was found while the next step was under way
+  SequenceId next_id_ = 0;
+  double scheduling_seconds_ = 0;
+  std::int64_t prompt_tokens_ = 0, generated_tokens_ = 0;
+  std::function<void(const StepRecord&)> observer_;
+
+  mutable std::mutex mutex_;  // of all below
+  std::condition_variable changed_;
+  std::vector<Submission> submissions_;
+  std::vector<std::string> cancellations_;
+  std::int64_t live_count_ = 0;  // submitted and not ended
+  int state_ = kServing;
+  EngineStats stats_;
+  Ledger ledger_;
+};
+
+void Engine::Impl::validate(const Request& request) const {
+  const std::int64_t vocabulary = pass_.spec().vocabulary;
+  if (request.prompt.empty()) throw InvalidInput("the prompt is empty");
+  for (const TokenId id : request.prompt) {
+    if (id < 0 || id >= vocabulary) {
+      throw InvalidInput(fmt::format("token {} is not in the vocabulary of {}", id, vocabulary));
+    }
+  }
+  if (std::ssize(request.prompt) > limits().context)
+    throw ContextExceeded(std::ssize(request.prompt), limits().context);
+  if (request.token_count_max == 0) throw InvalidInput("an answer of 0 tokens was asked for");
+  for (const std::string& stop : request.stop) {
+    if (stop.empty()) throw InvalidInput("a stop text is empty");
+  }
+  if (request.logprob_count && (*request.logprob_count < 0 || *request.logprob_count > vocabulary)) {
+    throw InvalidInput(fmt::format("log-probabilities of {} tokens were asked for; the vocabulary has {}",
+                                   *request.logprob_count, vocabulary));
+  }
+  hearth::validate(request.sampling, static_cast<std::int32_t>(vocabulary));
+}
+
+void Engine::Impl::submit(Request request, std::shared_ptr<EventSink> sink) {
+  validate(request);
+  const std::lock_guard lock(mutex_);
+  if (state_ != kServing) throw QueueFull("the engine takes no new requests: it is about to stop");
+  if (live_count_ >= options_.queue_max) {
+    throw QueueFull(fmt::format("{} requests run or wait, as many as the queue takes", live_count_));
+  }
+  ++live_count_;
+  submissions_.push_back({std::move(request), std::move(sink), EngineClock::now()});
+  changed_.notify_one();
+}
+
+void Engine::Impl::cancel(std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  cancellations_.emplace_back(id);
+  changed_.notify_one();
+}
+
+void Engine::Impl::set_state(int state) {
+  const std::lock_guard lock(mutex_);
+  state_ = std::max(state_, state);
+  changed_.notify_one();
+}
+
+void Engine::Impl::run() {
+  try {
+    while (take_messages()) step();
+  } catch (const std::exception& error) {
+    set_state(kStopped);
+    end_all(FinishReason::kFailed, error.what());
+    throw;
+  }
+  end_all(FinishReason::kCancelled, "");
+}
+
+// Waits until there is something to do; false: it is over.
+bool Engine::Impl::take_messages() {
+  std::vector<Submission> submissions;
+  std::vector<std::string> cancellations;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] {
+      return !generations_.empty() || !submissions_.empty() || !cancellations_.empty() || state_ == kStopped ||
+             (state_ == kDraining && live_count_ == 0);
+    });
+    if (state_ == kStopped || (state_ == kDraining && live_count_ == 0)) return false;
+    submissions.swap(submissions_);
+    cancellations.swap(cancellations_);
+  }
+  admit_submissions(std::move(submissions));
+  for (const std::string& id : cancellations) {
+    if (const auto found = ids_.find(id); found != ids_.end()) end(found->second, FinishReason::kCancelled);
+  }
+  end_overdue();
+  return true;
+}
+
+void Engine::Impl::admit_submissions(std::vector<Submission> submissions) {
+  for (Submission& submission : submissions) {
+    const SequenceId id = next_id_++;
+    Request& request = submission.request;
+    scheduler_.add({id, request.prompt, request.priority, request.use_prefix_cache});
+    ids_.insert_or_assign(request.id, id);
+    const auto [place, is_new] = generations_.try_emplace(id, std::move(request), std::move(submission.sink), sampler_,
+                                                          tokenizer_, limits().context);
+    CHECK(is_new);
+    place->second.timeline().submitted = submission.time;
+  }
+  if (!submissions.empty()) update_stats();
+}
+
+// Not while a step is under way.
+void Engine::Impl::end(SequenceId id, FinishReason reason, std::string error) {
+  const auto place = generations_.find(id);
+  CHECK(place != generations_.end());
+  Generation& generation = place->second;
+  generation.end(reason, std::move(error));
+  scheduler_.remove(id);
+  std::erase(undelivered_, id);
+  if (const auto found = ids_.find(generation.request().id); found != ids_.end() && found->second == id) {
+    ids_.erase(found);
+  }
+  generations_.erase(place);
+  update_stats();
+  const std::lock_guard lock(mutex_);
+  --live_count_;
+}
+
+void Engine::Impl::end_all(FinishReason reason, const std::string& error) {
+  for (auto& [id, generation] : generations_) generation.end(reason, error);
+  generations_.clear();
+  ids_.clear();
+  std::vector<Submission> submissions;
+  {
+    const std::lock_guard lock(mutex_);
+    submissions.swap(submissions_);
+    live_count_ = 0;
+  }
+  for (Submission& submission : submissions) {
+    GenerationEnd end;
+    end.reason = reason;
+    end.error = error;
+    end.usage.prompt_tokens = std::ssize(submission.request.prompt);
+    end.timeline.submitted = submission.time;
+    end.timeline.finished = EngineClock::now();
+    submission.sink->on_end(std::move(end));
+  }
+}
+
+void Engine::Impl::end_overdue() {
+  const auto now = EngineClock::now();
+  std::vector<SequenceId> overdue;
+  for (const auto& [id, generation] : generations_) {
+    if (generation.request().deadline && *generation.request().deadline <= now) overdue.push_back(id);
+  }
+  for (const SequenceId id : overdue) end(id, FinishReason::kDeadline);
+}
+
+// Text and events of the last step's tokens: work that the device need not wait for.
+void Engine::Impl::deliver() {
+  for (const SequenceId id : undelivered_) {
+    if (generations_.at(id).deliver()) stopped_.push_back(id);
+  }
+  undelivered_.clear();
+}
+
+void Engine::Impl::step() {
+  const auto start = EngineClock::now();
+  const Scheduler::StepPlan plan = scheduler_.plan();
+  scheduling_seconds_ += seconds_between(start, EngineClock::now());
+  if (plan.items.empty()) {
+    // Whoever waits is admitted when nobody runs: a plan is empty only where nobody waits.
+    CHECK(generations_.empty());
+    return;
+  }
+  for (const SequenceId id : plan.admitted) {
+    Generation& generation = generations_.at(id);
+    if (generation.timeline().admitted == EngineClock::time_point{}) {
+      generation.timeline().admitted = start;
+      generation.usage().cached_tokens = scheduler_.cached_tokens(id);
+    }
+  }
+  for (const SequenceId id : plan.preempted) ++generations_.at(id).timeline().preemption_count;
+  launch(plan);
+  deliver();
+  commit(plan, choose(plan));
+  note_step(plan, start);
+}
+
+void Engine::Impl::launch(const Scheduler::StepPlan& plan) {
+  batch_.clear();
+  for (const Scheduler::Item& item : plan.items) {
+    const auto tokens = scheduler_.tokens(item.id).subspan(static_cast<std::size_t>(item.first_position),
+                                                           static_cast<std::size_t>(item.token_count));
+    batch_.add(tokens, item.first_position, scheduler_.blocks(item.id), 0,
+               item.samples ? Batch::Logits::kLast : Batch::Logits::kNone);
+  }
+  logits_ = pass_.run(stream_, batch_, cache_);
+}
+
+std::vector<StepSampler::Choice> Engine::Impl::choose(const Scheduler::StepPlan& plan) {
+  std::vector<StepSampler::Row> rows;
+  for (const Scheduler::Item& item : plan.items) {
+    if (item.samples) rows.push_back(generations_.at(item.id).row(item.first_position + item.token_count));
+  }
+  if (rows.empty()) {
+    stream_.synchronize();  // a step that nobody waits for must not pile up on others
+    return {};
+  }
+  take_embeddings(plan);
+  return sampler_.run(stream_, logits_, rows);
+}
+
+void Engine::Impl::take_embeddings(const Scheduler::StepPlan& plan) {
+  std::int64_t row = 0;
+  for (const Scheduler::Item& item : plan.items) {
+    if (!item.samples) continue;
+    Generation& generation = generations_.at(item.id);
+    if (generation.request().embed) {
+      const ForwardPass::States states = pass_.output_states();
+      std::vector<std::byte> state(static_cast<std::size_t>(states.row_bytes));
+      stream_.download(state.data(), states.data + row * states.row_bytes, states.row_bytes);
+      stream_.synchronize();
+      std::vector<float> embedding(static_cast<std::size_t>(pass_.spec().width));
+      traits(states.format).decode_f32(state.data(), embedding.data(), std::ssize(embedding));
+      generation.accept_embedding(std::move(embedding));
+    }
+    ++row;
+  }
+}
+
+void Engine::Impl::commit(const Scheduler::StepPlan& plan, std::vector<StepSampler::Choice> choices) {
+  const auto now = EngineClock::now();
+  std::vector<TokenId> ids;
+  for (const StepSampler::Choice& choice : choices) ids.push_back(choice.id);
+  scheduler_.commit(plan, ids);
+  scheduling_seconds_ += seconds_between(now, EngineClock::now());
+
+  auto choice = choices.begin();
+  std::vector<std::pair<SequenceId, FinishReason>> ended;
+  std::vector<std::pair<SequenceId, std::string>> failed;
+  for (const Scheduler::Item& item : plan.items) {
+    Generation& generation = generations_.at(item.id);
+    const bool is_prompt = generation.usage().generated_tokens == 0 || item.token_count > 1;
+    if (is_prompt) {
+      generation.timeline().prompt_chunks.push_back({now, item.token_count});
+      prompt_tokens_ += item.token_count;
+    }
+    if (!item.samples) continue;
+    StepSampler::Choice& chosen = *choice++;
+    if (generation.request().embed) {
+      ended.emplace_back(item.id, FinishReason::kStop);
+      continue;
+    }
+    if (std::find(stopped_.begin(), stopped_.end(), item.id) != stopped_.end()) continue;
+    ++generated_tokens_;
+    if (chosen.id < 0) {
+      failed.emplace_back(item.id, std::move(chosen.error));
+    } else if (const auto reason = generation.accept(std::move(chosen), now)) {
+      ended.emplace_back(item.id, *reason);
+    } else {
+      undelivered_.push_back(item.id);
+    }
+  }
+  for (const SequenceId id : std::exchange(stopped_, {})) end(id, FinishReason::kStop);
+  for (auto& [id, error] : failed) end(id, FinishReason::kFailed, std::move(error));
+  for (const auto& [id, reason] : ended) end(id, reason);
+}
+
+void Engine::Impl::note_step(const Scheduler::StepPlan& plan, EngineClock::time_point start) {
+  update_stats();
+  if (!observer_) return;
+  StepRecord record{.seconds = seconds_between(start, EngineClock::now())};
+  for (const Scheduler::Item& item : plan.items) {
+    (item.token_count == 1 && item.samples ? record.decode_tokens : record.prompt_tokens) += item.token_count;
+  }
+  observer_(record);
+}
+
+void Engine::Impl::update_stats() {
+  const Scheduler::Counts& counts = scheduler_.counts();
+  const BlockCache& cache = scheduler_.cache();
+  const std::lock_guard lock(mutex_);
+  stats_ = {.running = scheduler_.running_count(),
+            .waiting = scheduler_.waiting_count(),
+            .block_count = cache.block_count(),
+            .blocks_in_use = cache.held_count(),
+            .cached_blocks = cache.cached_count(),
+            .prefix_queried_tokens = counts.prefix_queried_tokens,
+            .prefix_hit_tokens = counts.prefix_hit_tokens,
+            .prompt_tokens = prompt_tokens_,
+            .generated_tokens = generated_tokens_,
+            .preemptions = counts.preemptions,
+            .steps = counts.steps,
+            .scheduling_seconds = scheduling_seconds_};
+  ledger_ = pass_.backend().device.ledger();
+}
+
+EngineStats Engine::Impl::stats() const {
+  const std::lock_guard lock(mutex_);
+  EngineStats stats = stats_;
+  stats.waiting += std::ssize(submissions_);
+  return stats;
+}
+
+Ledger Engine::Impl::ledger() const {
+  const std::lock_guard lock(mutex_);
+  return ledger_;
+}
+
+Engine::Engine(ForwardPass& pass, Stream& stream, const Tokenizer& tokenizer, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(pass, stream, tokenizer, options)) {}
+Engine::~Engine() = default;
+
+void Engine::submit(Request request, std::shared_ptr<EventSink> sink) {
+  impl_->submit(std::move(request), std::move(sink));
+}
+void Engine::cancel(std::string_view id) {
+  impl_->cancel(id);
+}
+void Engine::run() {
+  impl_->run();
+}
+void Engine::drain() {
+  impl_->set_state(Impl::kDraining);
+}
+void Engine::stop() {
+  impl_->set_state(Impl::kStopped);
+}
+std::int64_t Engine::context() const {
+  return impl_->limits().context;
+}
+std::int64_t Engine::sequences_max() const {
+  return impl_->limits().sequences_max;
+}
+EngineStats Engine::stats() const {
+  return impl_->stats();
+}
+void Engine::on_step(std::function<void(const StepRecord&)> observer) {
+  impl_->on_step(std::move(observer));
+}
+Ledger Engine::ledger() const {
+  return impl_->ledger();
+}
+
+std::int64_t Engine::memory_bytes(const ForwardPass& pass) {
+  return pass.kv_cache_shape().bytes() + StepSampler::memory_bytes(pass, pass.options().logit_rows_max);
+}
+
+}  // namespace hearth

@@ -1,0 +1,148 @@
+// Law 2 end to end: a request's tokens and log-probabilities are the same bits alone, in company, with its prompt in
+// chunks of any size, on a cold and on a warm cache, after preemptions and at any order of arrival. On the CPU and on
+// every GPU that the tests have.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "engine/testing/engine_run.h"
+#include "kernels/testing/runner.h"
+
+namespace hearth::engine_testing {
+namespace {
+
+class ExactnessTest : public testing::TestWithParam<kernel_testing::Setup> {
+ protected:
+  kernel_testing::Runner runner{GetParam()};
+
+  bool is_slow() const { return runner.is_slow(); }
+  std::size_t company() const { return is_slow() ? 5 : 63; }
+  std::int64_t answer_tokens() const { return is_slow() ? 4 : 24; }
+
+  // Some share their beginnings, and lengths stand on both sides of a block's edge.
+  std::vector<Request> requests() const {
+    std::mt19937 random(5);
+    const std::vector<TokenId> shared = random_prompt(random, 70);
+    std::vector<Request> result;
+    for (std::size_t i = 0; i <= company(); ++i) {
+      std::vector<TokenId> prompt;
+      if (i % 3 == 0) prompt.assign(shared.begin(), shared.begin() + static_cast<std::ptrdiff_t>(31 + random() % 39));
+      const auto own = random_prompt(random, 1 + static_cast<std::int64_t>(random() % 40));
+      prompt.insert(prompt.end(), own.begin(), own.end());
+      result.push_back(sampled_request(std::to_string(i), prompt, answer_tokens(), 100 + i));
+      result.back().embed = i == 1;
+    }
+    return result;
+  }
+
+  RunOptions options() const { return {.context = 128, .step_tokens = 64, .sequences = is_slow() ? 4 : 32}; }
+
+  std::vector<Answer> answers(const RunOptions& run_options, const std::vector<Request>& requests) {
+    EngineRun run(runner.device, run_options);
+    std::vector<std::shared_ptr<Recorder>> recorders;
+    for (const Request& request : requests) recorders.push_back(run.submit(request));
+    run.finish();
+    run.expect_idle();
+    stats_ = run.engine().stats();
+    std::vector<Answer> result;
+    for (const auto& recorder : recorders) {
+      result.push_back(recorder->answer());
+      EXPECT_TRUE(result.back().ended);
+      EXPECT_EQ(result.back().end.error, "");
+    }
+    return result;
+  }
+
+  // Each in an engine of its own; of a slow device the first few.
+  std::vector<Answer> alone(const std::vector<Request>& requests) {
+    std::vector<Answer> result;
+    const std::size_t count = std::min<std::size_t>(requests.size(), is_slow() ? 2 : 12);
+    for (std::size_t i = 0; i < count; ++i) result.push_back(answers(options(), {requests[i]}).front());
+    return result;
+  }
+
+  void expect_same(const std::vector<Answer>& expected, const std::vector<Answer>& actual) {
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(actual[i], expected[i]) << "request " << i;
+  }
+
+  EngineStats stats_;
+};
+
+TEST_P(ExactnessTest, CompanyAndChunksChangeNoBit) {
+  const std::vector<Request> all = requests();
+  const std::vector<Answer> expected = alone(all);
+  for (const Answer& answer : expected) EXPECT_NE(answer.logprobs.empty(), answer.end.embedding.empty());
+  expect_same(expected, answers(options(), all));
+  for (const std::int64_t chunk : {16, 64, 512}) {
+    if (is_slow() && chunk == 64) continue;
+    RunOptions chunked = options();
+    chunked.chunk = chunk;
+    chunked.step_tokens = 512;
+    expect_same(expected, answers(chunked, all));
+  }
+}
+
+TEST_P(ExactnessTest, AWarmCacheChangesNoBit) {
+  const std::vector<Request> all = requests();
+  const std::vector<Answer> expected = alone(all);
+  // The same prompts again, while the first ones are answered or when they have been.
+  std::vector<Request> twice = all;
+  for (Request request : all) {
+    request.id += " again";
+    twice.push_back(std::move(request));
+  }
+  const std::vector<Answer> warm = answers(options(), twice);
+  EXPECT_GT(stats_.prefix_hit_tokens, 0);
+  expect_same(expected, warm);
+  expect_same(expected, {warm.begin() + std::ssize(all), warm.end()});
+  for (Request& request : twice) request.use_prefix_cache = false;
+  expect_same(expected, answers(options(), twice));
+  EXPECT_EQ(stats_.prefix_hit_tokens, 0);
+}
+
+TEST_P(ExactnessTest, PreemptionChangesNoBit) {
+  std::vector<Request> all = requests();
+  if (is_slow()) all.resize(3);
+  for (Request& request : all) {
+    if (is_slow()) request.prompt.resize(std::min<std::size_t>(request.prompt.size(), 24));
+    request.token_count_max = is_slow() ? 48 : 60;  // past the next edges of blocks
+    request.ignore_end = true;
+  }
+  const std::vector<Answer> expected = alone(all);
+  RunOptions scarce = options();
+  scarce.cache_tokens = is_slow() ? 128 : 512;
+  expect_same(expected, answers(scarce, all));
+  EXPECT_GT(stats_.preemptions, 0);
+}
+
+TEST_P(ExactnessTest, TheOrderOfArrivalChangesNoBit) {
+  const std::vector<Request> all = requests();
+  const std::vector<Answer> expected = alone(all);
+  std::vector<std::size_t> order(all.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), std::mt19937(11));
+  EngineRun run(runner.device, options());
+  std::vector<std::shared_ptr<Recorder>> recorders(all.size());
+  std::size_t next = 0;
+  const auto submit_next = [&](std::size_t count) {
+    for (; count > 0 && next < order.size(); --count, ++next) recorders[order[next]] = run.submit(all[order[next]]);
+    if (next == order.size()) run.engine().drain();
+  };
+  run.engine().on_step([&](const StepRecord&) { submit_next(2); });
+  submit_next(1);
+  run.engine().run();
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(recorders[i]->answer(), expected[i]) << "request " << i;
+}
+
+// The best instruction set of the CPU with several threads, and the GPUs.
+std::vector<kernel_testing::Setup> setups() {
+  std::vector<kernel_testing::Setup> all = kernel_testing::device_setups();
+  const auto last_cpu = std::find_if(all.begin(), all.end(), [](const auto& setup) { return setup.is_gpu(); });
+  if (last_cpu != all.begin()) all.erase(all.begin(), last_cpu - 1);
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(Devices, ExactnessTest, testing::ValuesIn(setups()), kernel_testing::name_of_device);
+
+}  // namespace
+}  // namespace hearth::engine_testing

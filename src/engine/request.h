@@ -1,0 +1,113 @@
+// What the engine is asked for, and what it answers: tokens as they come, and one end.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "sampling/sampler_options.h"
+#include "text/vocabulary.h"
+
+namespace hearth {
+
+using EngineClock = std::chrono::steady_clock;
+
+struct Request {
+  std::string id;               // of the caller's choosing, unlike that of any other request under way
+  std::vector<TokenId> prompt;  // not empty
+  SamplerOptions sampling;
+  std::uint32_t choice_index = 0;     // of several answers to one prompt with one seed
+  std::int64_t token_count_max = -1;  // of the answer; below 0: until the context is full
+  std::vector<std::string> stop;      // the answer ends before the first of these texts; none is empty
+  bool ignore_end = false;            // end-of-generation tokens are tokens like others
+  bool show_special = false;          // control tokens are spelt out in the text
+  std::optional<int> logprob_count;   // each token comes with its log-probability and those of the likeliest so many
+  std::int32_t priority = 0;          // higher first
+  bool use_prefix_cache = true;       // read what other requests have computed
+  bool embed = false;                 // no answer: GenerationEnd::embedding of the prompt
+  std::optional<EngineClock::time_point> deadline;  // past it the request ends, wherever it is
+};
+
+// A token's natural logarithm of probability in the model's own distribution, before any sampling option.
+struct TokenLogprob {
+  TokenId id = 0;
+  float logprob = 0;
+};
+
+struct GeneratedToken {
+  TokenId id = 0;
+  // What the token makes certain: whole characters, and nothing that may become part of a stop text. Often empty, and
+  // not the token's own text where earlier ones were held back.
+  std::string text;
+  std::optional<float> logprob;            // where they were asked for
+  std::vector<TokenLogprob> top_logprobs;  // likeliest first; equal ones by id
+  EngineClock::time_point time{};
+};
+
+enum class FinishReason : std::uint8_t {
+  kStop,       // an end-of-generation token or a stop text
+  kLength,     // token_count_max
+  kContext,    // the context is full
+  kCancelled,  // by cancel() or at the engine's stop
+  kDeadline,
+  kFailed,  // GenerationEnd::error says why
+};
+std::string_view finish_reason_name(FinishReason reason);  // "stop", "length", "context", "cancelled", …
+
+struct Usage {
+  std::int64_t prompt_tokens = 0;
+  std::int64_t cached_tokens = 0;  // of the prompt, not computed because an earlier request had
+  std::int64_t generated_tokens = 0;
+};
+
+// A request's life. A time that was not reached is the epoch.
+struct Timeline {
+  struct Chunk {
+    EngineClock::time_point time{};  // when the step was done
+    std::int64_t token_count = 0;
+  };
+  EngineClock::time_point submitted{}, admitted{}, first_token{}, finished{};
+  std::vector<Chunk> prompt_chunks;  // also those after a preemption
+  std::int64_t preemption_count = 0;
+};
+
+struct GenerationEnd {
+  FinishReason reason = FinishReason::kStop;
+  std::string text;              // what was held back and belongs to the answer after all
+  std::string stop_text;         // the member of Request::stop that was found; empty: none
+  std::string error;             // kFailed
+  std::vector<float> embedding;  // Request::embed: the last token's state after the output norm, not normalized
+  Usage usage;
+  Timeline timeline;
+};
+
+// Hears of one request. Called on the engine's thread: returns quickly, throws nothing, and does not call the engine.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void on_token(GeneratedToken token) = 0;
+  virtual void on_end(GenerationEnd end) = 0;  // once, the last call
+};
+
+// The prompt alone does not fit the context.
+class ContextExceeded : public InvalidInput {
+ public:
+  ContextExceeded(std::int64_t prompt_tokens, std::int64_t context);
+  std::int64_t prompt_tokens() const { return prompt_tokens_; }
+  std::int64_t context() const { return context_; }
+
+ private:
+  std::int64_t prompt_tokens_, context_;
+};
+
+// As many requests wait as the engine takes; or it takes none any more.
+class QueueFull : public Error {
+ public:
+  using Error::Error;
+};
+
+}  // namespace hearth

@@ -1,0 +1,216 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "kv/paged_kv_cache.h"
+
+namespace hearth {
+
+Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), cache_(limits.block_count) {
+  CHECK(limits.context > 0 && limits.sequences_max > 0 && limits.sequences_max <= limits.step_tokens_max);
+  CHECK(limits.block_count >= kv_block_count(limits.context));
+  if (limits_.chunk_tokens_max <= 0) limits_.chunk_tokens_max = limits_.step_tokens_max;
+}
+
+void Scheduler::add(Arrival arrival) {
+  const auto count = static_cast<std::int64_t>(arrival.prompt.size());
+  CHECK(count > 0 && count <= limits_.context);
+  const auto [place, is_new] = sequences_.try_emplace(arrival.id);
+  CHECK(is_new);
+  Sequence& sequence = place->second;
+  sequence.id = arrival.id;
+  sequence.rank = {counts_.steps - kStepsPerPriority * arrival.priority, added_count_++};
+  sequence.tokens = std::move(arrival.prompt);
+  sequence.prompt_count = count;
+  sequence.use_prefix_cache = arrival.use_prefix_cache;
+  waiting_.emplace(sequence.rank, &sequence);
+}
+
+void Scheduler::remove(SequenceId id) {
+  CHECK(!step_planned_);
+  Sequence& sequence = at(id);
+  release_blocks(sequence);
+  running_.erase(sequence.rank);
+  waiting_.erase(sequence.rank);
+  sequences_.erase(id);
+}
+
+Scheduler::StepPlan Scheduler::plan() {
+  CHECK(!step_planned_);
+  StepPlan plan;
+  std::int64_t budget = limits_.step_tokens_max;
+  plan_decoding(plan, budget);
+  plan_prompts(plan, budget);
+  // Blocks that a preemption freed are for those that run.
+  if (plan.preempted.empty()) admit(plan, budget);
+  step_planned_ = !plan.items.empty();
+  return plan;
+}
+
+void Scheduler::plan_decoding(StepPlan& plan, std::int64_t& budget) {
+  // Victims come from the end: they rank after every sequence that has its item already.
+  for (auto place = running_.begin(); place != running_.end();) {
+    Sequence& sequence = *place->second;
+    if (!sequence.decodes()) {
+      ++place;
+      continue;
+    }
+    bool reserved = reserve(sequence, sequence.computed + 1);
+    while (!reserved && running_.rbegin()->second != &sequence) {
+      preempt(*running_.rbegin()->second, plan);
+      reserved = reserve(sequence, sequence.computed + 1);
+    }
+    ++place;
+    if (reserved) {
+      add_item(plan, sequence, 1, budget);
+    } else {
+      preempt(sequence, plan);
+    }
+  }
+}
+
+void Scheduler::plan_prompts(StepPlan& plan, std::int64_t& budget) {
+  for (const auto& [rank, sequence] : running_) {
+    if (budget == 0) return;
+    if (sequence->decodes()) continue;
+    const std::int64_t left = std::ssize(sequence->tokens) - sequence->computed;
+    add_item(plan, *sequence, std::min({left, budget, limits_.chunk_tokens_max}), budget);
+  }
+}
+
+void Scheduler::admit(StepPlan& plan, std::int64_t& budget) {
+  for (auto place = waiting_.begin(); place != waiting_.end() && budget > 0;) {
+    if (running_count() == limits_.sequences_max) return;
+    Sequence& sequence = *place->second;
+    const auto next = std::next(place);
+    std::vector<std::int32_t> prefix;
+    if (sequence.use_prefix_cache) {
+      // The last token is always computed: its logits are what the first choice is made from.
+      prefix = cache_.find_prefix(sequence.tokens, (std::ssize(sequence.tokens) - 1) / kKvBlockTokens);
+      if (is_being_computed(sequence, prefix)) {
+        place = next;
+        continue;
+      }
+    }
+    for (const std::int32_t block : prefix) cache_.hold(block);
+    sequence.blocks = std::move(prefix);
+    if (!try_admit(sequence)) return;  // whoever is next in line must not be overtaken by smaller ones for ever
+    plan.admitted.push_back(sequence.id);
+    const std::int64_t left = std::ssize(sequence.tokens) - sequence.computed;
+    add_item(plan, sequence, std::min({left, budget, limits_.chunk_tokens_max}), budget);
+    place = next;
+  }
+}
+
+// The sequence's blocks are those of its known prefix.
+bool Scheduler::try_admit(Sequence& sequence) {
+  const std::int64_t hit_tokens = std::ssize(sequence.blocks) * kKvBlockTokens;
+  const std::int64_t needed = kv_block_count(std::ssize(sequence.tokens)) - std::ssize(sequence.blocks);
+  // Each of those that run may need a block soon: one that comes in now must not be what preempts them.
+  const std::int64_t spare = running_.empty() ? 0 : running_count() + 1;
+  if (cache_.free_count() < needed + spare || !reserve(sequence, std::ssize(sequence.tokens))) {
+    release_blocks(sequence);
+    return false;
+  }
+  sequence.computed = hit_tokens;
+  sequence.published = std::ssize(sequence.blocks) - needed;
+  if (sequence.published > 0) {
+    sequence.content = cache_.content(sequence.blocks[static_cast<std::size_t>(sequence.published - 1)]);
+  }
+  if (!sequence.was_admitted) {
+    sequence.was_admitted = true;
+    sequence.cached_tokens = hit_tokens;
+    if (sequence.use_prefix_cache) {
+      counts_.prefix_queried_tokens += sequence.prompt_count;
+      counts_.prefix_hit_tokens += hit_tokens;
+    }
+  }
+  waiting_.erase(sequence.rank);
+  running_.emplace(sequence.rank, &sequence);
+  return true;
+}
+
+// Whether a running sequence will fill, in this step or a later one, the very block that follows the prefix: waiting
+// for it is cheaper than computing it twice.
+bool Scheduler::is_being_computed(const Sequence& sequence, std::span<const std::int32_t> prefix) const {
+  const std::int64_t begin = std::ssize(prefix) * kKvBlockTokens;
+  if (begin + kKvBlockTokens >= std::ssize(sequence.tokens)) return false;
+  for (const auto& [rank, other] : running_) {
+    if (other->decodes() || std::ssize(other->tokens) < begin + kKvBlockTokens) continue;
+    if (!prefix.empty() && other->blocks[prefix.size() - 1] != prefix.back()) continue;
+    if (std::equal(other->tokens.begin() + begin, other->tokens.begin() + begin + kKvBlockTokens,
+                   sequence.tokens.begin() + begin)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Scheduler::add_item(StepPlan& plan, const Sequence& sequence, std::int64_t token_count, std::int64_t& budget) {
+  const bool samples = sequence.computed + token_count == std::ssize(sequence.tokens);
+  plan.items.push_back({sequence.id, sequence.computed, token_count, samples});
+  budget -= token_count;
+}
+
+bool Scheduler::reserve(Sequence& sequence, std::int64_t position_count) {
+  const std::int64_t needed = kv_block_count(position_count) - std::ssize(sequence.blocks);
+  if (needed > cache_.free_count()) return false;
+  for (std::int64_t i = 0; i < needed; ++i) sequence.blocks.push_back(*cache_.allocate());
+  return true;
+}
+
+void Scheduler::preempt(Sequence& sequence, StepPlan& plan) {
+  release_blocks(sequence);
+  running_.erase(sequence.rank);
+  waiting_.emplace(sequence.rank, &sequence);
+  plan.preempted.push_back(sequence.id);
+  ++counts_.preemptions;
+}
+
+void Scheduler::release_blocks(Sequence& sequence) {
+  for (auto block = sequence.blocks.rbegin(); block != sequence.blocks.rend(); ++block) cache_.release(*block);
+  sequence.blocks.clear();
+  sequence.computed = sequence.published = 0;
+  sequence.content = BlockCache::kEmpty;
+}
+
+void Scheduler::commit(const StepPlan& plan, std::span<const std::int32_t> chosen) {
+  CHECK(step_planned_);
+  step_planned_ = false;
+  ++counts_.steps;
+  std::size_t next = 0;
+  for (const Item& item : plan.items) {
+    Sequence& sequence = at(item.id);
+    CHECK(sequence.computed == item.first_position);
+    sequence.computed += item.token_count;
+    publish_full_blocks(sequence);
+    if (item.samples) sequence.tokens.push_back(chosen[next++]);
+  }
+  CHECK(next == chosen.size());
+}
+
+void Scheduler::publish_full_blocks(Sequence& sequence) {
+  const std::int64_t full = sequence.computed / kKvBlockTokens;
+  for (; sequence.published < full; ++sequence.published) {
+    const std::span<const std::int32_t> tokens(sequence.tokens);
+    sequence.content = cache_.publish(sequence.blocks[static_cast<std::size_t>(sequence.published)], sequence.content,
+                                      tokens.subspan(static_cast<std::size_t>(sequence.published * kKvBlockTokens),
+                                                     static_cast<std::size_t>(kKvBlockTokens)));
+  }
+}
+
+Scheduler::Sequence& Scheduler::at(SequenceId id) {
+  const auto found = sequences_.find(id);
+  CHECK(found != sequences_.end());
+  return found->second;
+}
+
+const Scheduler::Sequence& Scheduler::at(SequenceId id) const {
+  const auto found = sequences_.find(id);
+  CHECK(found != sequences_.end());
+  return found->second;
+}
+
+}  // namespace hearth

@@ -1,0 +1,126 @@
+// Which tokens of which sequences the next step computes, and where their keys and values stand. A function of what it
+// was told and nothing else: no clock, no device, no threads, so that a seeded simulation covers it.
+//
+// Sequences that decode come first, one token each; what the step has left goes to prompts, in chunks. A sequence that
+// runs keeps its place until it ends, or until one that ranks before it needs its blocks: then it waits again, and what
+// it had computed is computed again (or found in the cache).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "kv/block_cache.h"
+
+namespace hearth {
+
+struct SchedulerLimits {
+  std::int64_t step_tokens_max = 512;
+  std::int64_t sequences_max = 16;    // that run at once; at most step_tokens_max
+  std::int64_t context = 0;           // tokens of a sequence that are computed
+  std::int64_t block_count = 0;       // at least as many as a whole context takes
+  std::int64_t chunk_tokens_max = 0;  // of one prompt in one step; 0: step_tokens_max
+};
+
+class Scheduler {
+ public:
+  using SequenceId = std::uint64_t;
+
+  // A request outranks one that came this many steps later, for each level that its priority is lower: nothing waits
+  // for ever.
+  static constexpr std::int64_t kStepsPerPriority = 256;
+
+  struct Arrival {
+    SequenceId id = 0;
+    std::vector<std::int32_t> prompt;  // 1 to `context` tokens
+    std::int32_t priority = 0;
+    bool use_prefix_cache = true;  // what it computes can be found by others either way
+  };
+
+  // A sequence's part of a step: its tokens [first_position, first_position + token_count).
+  struct Item {
+    SequenceId id = 0;
+    std::int64_t first_position = 0;
+    std::int64_t token_count = 0;
+    bool samples = false;  // the last of them is the sequence's last: a token is chosen after it
+  };
+  struct StepPlan {
+    std::vector<Item> items;  // empty: there is nothing to do
+    std::vector<SequenceId> admitted;
+    std::vector<SequenceId> preempted;
+  };
+
+  explicit Scheduler(const SchedulerLimits& limits);
+
+  void add(Arrival arrival);
+  // The sequence is over: its blocks are free, or cached. Never between plan() and its commit().
+  void remove(SequenceId id);
+
+  // Reserves the blocks that the step writes.
+  StepPlan plan();
+  // The step was carried out; `chosen` are the tokens of the items that sample, in their order. They are appended to
+  // their sequences, which go on until they are removed: a sequence whose tokens exceed the context must be.
+  void commit(const StepPlan& plan, std::span<const std::int32_t> chosen);
+
+  std::span<const std::int32_t> tokens(SequenceId id) const { return at(id).tokens; }  // prompt and chosen ones
+  std::span<const std::int32_t> blocks(SequenceId id) const { return at(id).blocks; }
+  // Of the prompt, when the sequence was first admitted: not computed, because the cache had them.
+  std::int64_t cached_tokens(SequenceId id) const { return at(id).cached_tokens; }
+
+  std::int64_t running_count() const { return std::ssize(running_); }
+  std::int64_t waiting_count() const { return std::ssize(waiting_); }
+  const BlockCache& cache() const { return cache_; }
+  const SchedulerLimits& limits() const { return limits_; }
+
+  struct Counts {
+    std::int64_t steps = 0, preemptions = 0;
+    std::int64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;
+  };
+  const Counts& counts() const { return counts_; }
+
+ private:
+  // What comes first: fewer steps of arrival less priority, then who was added first.
+  struct Rank {
+    std::int64_t key;
+    std::uint64_t order;
+    auto operator<=>(const Rank&) const = default;
+  };
+  struct Sequence {
+    SequenceId id = 0;
+    Rank rank{};
+    std::vector<std::int32_t> tokens;
+    std::vector<std::int32_t> blocks;
+    std::int64_t computed = 0;                           // tokens whose keys and values the blocks hold
+    std::int64_t published = 0;                          // blocks that the cache knows the content of, ...
+    BlockCache::ContentId content = BlockCache::kEmpty;  // ... and that content
+    std::int64_t prompt_count = 0;
+    std::int64_t cached_tokens = 0;
+    bool use_prefix_cache = true, was_admitted = false;
+    bool decodes() const { return computed == std::ssize(tokens) - 1 && computed >= prompt_count; }
+  };
+  using Queue = std::map<Rank, Sequence*>;
+
+  Sequence& at(SequenceId id);
+  const Sequence& at(SequenceId id) const;
+  void plan_decoding(StepPlan& plan, std::int64_t& budget);
+  void plan_prompts(StepPlan& plan, std::int64_t& budget);
+  void admit(StepPlan& plan, std::int64_t& budget);
+  bool try_admit(Sequence& sequence);
+  bool is_being_computed(const Sequence& sequence, std::span<const std::int32_t> prefix) const;
+  void add_item(StepPlan& plan, const Sequence& sequence, std::int64_t token_count, std::int64_t& budget);
+  bool reserve(Sequence& sequence, std::int64_t position_count);
+  void preempt(Sequence& sequence, StepPlan& plan);
+  void publish_full_blocks(Sequence& sequence);
+  void release_blocks(Sequence& sequence);
+
+  SchedulerLimits limits_;
+  BlockCache cache_;
+  std::map<SequenceId, Sequence> sequences_;
+  Queue running_, waiting_;
+  std::uint64_t added_count_ = 0;
+  bool step_planned_ = false;
+  Counts counts_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,118 @@
+#include "engine/step_sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace hearth {
+namespace {
+
+constexpr std::int64_t kAdjustmentsMax = 4096;  // more of them cost further launches
+
+// The row's log-softmax, as far as it is asked for; a NaN counts as minus infinity.
+class LogProbabilities {
+ public:
+  explicit LogProbabilities(std::span<const float> logits) : logits_(logits) {
+    double max = -std::numeric_limits<double>::infinity();
+    for (const float logit : logits) max = std::max(max, value(logit));
+    double sum = 0;
+    for (const float logit : logits) sum += std::exp(value(logit) - max);
+    log_sum_ = max + std::log(sum);
+  }
+
+  float of(TokenId id) const { return static_cast<float>(value(logits_[static_cast<std::size_t>(id)]) - log_sum_); }
+
+  std::vector<TokenLogprob> top(int count) const {
+    std::vector<TokenId> ids(logits_.size());
+    std::iota(ids.begin(), ids.end(), 0);
+    const auto end = ids.begin() + std::min<std::ptrdiff_t>(count, std::ssize(ids));
+    const auto likelier = [this](TokenId a, TokenId b) {
+      const double x = value(logits_[static_cast<std::size_t>(a)]), y = value(logits_[static_cast<std::size_t>(b)]);
+      return x > y || (x == y && a < b);
+    };
+    std::partial_sort(ids.begin(), end, ids.end(), likelier);
+    std::vector<TokenLogprob> found;
+    for (auto id = ids.begin(); id != end; ++id) found.push_back({*id, of(*id)});
+    return found;
+  }
+
+ private:
+  static double value(float logit) { return std::isnan(logit) ? -std::numeric_limits<double>::infinity() : logit; }
+
+  std::span<const float> logits_;
+  double log_sum_ = 0;
+};
+
+}  // namespace
+
+std::int64_t StepSampler::memory_bytes(const ForwardPass& pass, std::int64_t row_count_max) {
+  if (pass.backend().device.shares_host_memory()) return 0;
+  return SamplingStep::memory_bytes(row_count_max, pass.spec().vocabulary, kAdjustmentsMax);
+}
+
+StepSampler::StepSampler(ForwardPass& pass, const Tokenizer& tokenizer, std::int64_t row_count_max)
+    : tokenizer_(tokenizer), vocabulary_(pass.spec().vocabulary), on_host_(pass.backend().device.shares_host_memory()) {
+  if (on_host_) return;
+  step_.emplace(pass.backend(), row_count_max, static_cast<std::int32_t>(vocabulary_), kAdjustmentsMax);
+}
+
+StepSampler::State StepSampler::open(const SamplerOptions& options, std::uint32_t choice_index) const {
+  const auto token_bytes = [tokenizer = &tokenizer_](std::int32_t id) {
+    // A model may have more rows than its vocabulary has tokens.
+    return id < tokenizer->vocab_size() ? std::string(tokenizer->token_bytes(id)) : std::string();
+  };
+  const auto vocabulary = static_cast<std::int32_t>(vocabulary_);
+  if (on_host_) return Sampler(options, vocabulary, token_bytes, choice_index);
+  return DeviceSampler(options, vocabulary, token_bytes, choice_index);
+}
+
+void StepSampler::accept(State& state, TokenId token) {
+  std::visit([token](auto& sampler) { sampler.accept(token); }, state);
+}
+
+std::vector<StepSampler::Choice> StepSampler::run(Stream& stream, const float* logits, std::span<const Row> rows) {
+  std::vector<Choice> choices(rows.size());
+  if (on_host_) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::span<const float> row(logits + static_cast<std::int64_t>(i) * vocabulary_,
+                                       static_cast<std::size_t>(vocabulary_));
+      try {
+        choices[i].id = std::get<Sampler>(*rows[i].state).sample(row, rows[i].position);
+      } catch (const Error& error) {
+        choices[i].error = error.what();
+      }
+    }
+  } else {
+    std::vector<SamplingStep::Request> requests;
+    for (const Row& row : rows) requests.push_back({&std::get<DeviceSampler>(*row.state), row.position});
+    std::vector<std::int32_t> ids(rows.size());
+    step_->run(stream, logits, requests, ids);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      choices[i].id = ids[i];
+      if (ids[i] < 0) choices[i].error = no_token_message(rows[i].position, static_cast<std::int32_t>(vocabulary_));
+    }
+  }
+  add_logprobs(stream, logits, rows, choices);
+  return choices;
+}
+
+void StepSampler::add_logprobs(Stream& stream, const float* logits, std::span<const Row> rows,
+                               std::vector<Choice>& choices) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!rows[i].logprob_count || choices[i].id < 0) continue;
+    const float* row = logits + static_cast<std::int64_t>(i) * vocabulary_;
+    if (!on_host_) {
+      downloaded_.resize(static_cast<std::size_t>(vocabulary_));
+      stream.download(downloaded_.data(), reinterpret_cast<const std::byte*>(row),
+                      vocabulary_ * std::int64_t{sizeof(float)});
+      stream.synchronize();
+      row = downloaded_.data();
+    }
+    const LogProbabilities probabilities({row, static_cast<std::size_t>(vocabulary_)});
+    choices[i].logprob = probabilities.of(choices[i].id);
+    choices[i].top_logprobs = probabilities.top(*rows[i].logprob_count);
+  }
+}
+
+}  // namespace hearth

@@ -1,0 +1,62 @@
+// Chooses the tokens of a step, one for each row of logits: on the host where the logits are there anyway, else by the
+// device's kernels, so that the ids come down and nothing else (and the rows whose log-probabilities were asked for).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/request.h"
+#include "model/forward_pass.h"
+#include "sampling/device_sampler.h"
+#include "sampling/sampler.h"
+#include "text/tokenizer.h"
+
+namespace hearth {
+
+class StepSampler {
+ public:
+  // What is remembered of one sequence: its options and its tokens.
+  using State = std::variant<Sampler, DeviceSampler>;
+
+  struct Row {
+    State* state = nullptr;
+    std::int64_t position = 0;
+    std::optional<int> logprob_count;  // as Request's
+  };
+  struct Choice {
+    TokenId id = -1;    // below 0: no token is possible, which is this row's affair alone
+    std::string error;  // then, why
+    std::optional<float> logprob;
+    std::vector<TokenLogprob> top_logprobs;
+  };
+
+  // Device memory for up to `row_count_max` rows; none on the CPU.
+  static std::int64_t memory_bytes(const ForwardPass& pass, std::int64_t row_count_max);
+  // Throws Unsupported where the device cannot, and OutOfMemory. The pass and the tokenizer outlive the sampler and its
+  // states.
+  StepSampler(ForwardPass& pass, const Tokenizer& tokenizer, std::int64_t row_count_max);
+
+  // The options have been validated.
+  State open(const SamplerOptions& options, std::uint32_t choice_index) const;
+  // A token of the sequence, of the prompt or chosen, in order.
+  static void accept(State& state, TokenId token);
+
+  // `logits` [rows, vocabulary] as ForwardPass::run() returned them. Waits for the step. A row's choice does not depend
+  // on the others.
+  std::vector<Choice> run(Stream& stream, const float* logits, std::span<const Row> rows);
+
+ private:
+  void add_logprobs(Stream& stream, const float* logits, std::span<const Row> rows, std::vector<Choice>& choices);
+
+  const Tokenizer& tokenizer_;
+  std::int64_t vocabulary_;
+  bool on_host_;
+  std::optional<SamplingStep> step_;
+  std::vector<float> downloaded_;
+};
+
+}  // namespace hearth

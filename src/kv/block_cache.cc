@@ -1,0 +1,94 @@
+#include "kv/block_cache.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "kv/paged_kv_cache.h"
+
+namespace hearth {
+
+BlockCache::BlockCache(std::int64_t block_count) : pool_(block_count), blocks_(static_cast<std::size_t>(block_count)) {}
+
+// FNV-1a over whole words, and a last mixing: what it misses, Equal finds.
+std::size_t BlockCache::Hash::operator()(const KeyView& key) const {
+  constexpr std::uint64_t kOffset = 0xcbf29ce484222325, kPrime = 0x100000001b3;
+  std::uint64_t hash = (kOffset ^ key.before) * kPrime;
+  for (const std::int32_t token : key.tokens) {
+    hash = (hash ^ static_cast<std::uint32_t>(token)) * kPrime;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+BlockCache::Block& BlockCache::at(std::int32_t block) {
+  CHECK(block >= 0 && block < block_count());
+  return blocks_[static_cast<std::size_t>(block)];
+}
+
+const BlockCache::Block& BlockCache::at(std::int32_t block) const {
+  CHECK(block >= 0 && block < block_count());
+  return blocks_[static_cast<std::size_t>(block)];
+}
+
+std::optional<std::int32_t> BlockCache::allocate() {
+  if (const auto block = pool_.allocate()) {
+    at(*block).holders = 1;
+    return block;
+  }
+  if (unheld_.empty()) return std::nullopt;
+  const std::int32_t block = unheld_.front();
+  unheld_.pop_front();
+  Block& forgotten = at(block);
+  index_.erase(forgotten.entry);
+  forgotten.content = kEmpty;
+  forgotten.holders = 1;
+  return block;
+}
+
+void BlockCache::hold(std::int32_t block) {
+  Block& held = at(block);
+  CHECK(held.holders > 0 || held.content != kEmpty);
+  if (held.holders++ == 0) unheld_.erase(held.unheld);
+}
+
+void BlockCache::release(std::int32_t block) {
+  Block& released = at(block);
+  CHECK(released.holders > 0);
+  if (--released.holders > 0) return;
+  if (released.content == kEmpty) {
+    pool_.release(block);
+  } else {
+    released.unheld = unheld_.insert(unheld_.end(), block);
+  }
+}
+
+BlockCache::ContentId BlockCache::publish(std::int32_t block, ContentId before, std::span<const std::int32_t> tokens) {
+  CHECK(std::ssize(tokens) == kKvBlockTokens);
+  Block& published = at(block);
+  CHECK(published.holders > 0 && published.content == kEmpty);
+  if (const std::int32_t known = find(before, tokens); known != kNone) return content(known);
+  published.content = ++content_count_;
+  published.entry = index_.emplace(Key{before, {tokens.begin(), tokens.end()}}, block).first;
+  return published.content;
+}
+
+std::int32_t BlockCache::find(ContentId before, std::span<const std::int32_t> tokens) const {
+  const auto found = index_.find(KeyView{before, tokens});
+  return found == index_.end() ? kNone : found->second;
+}
+
+std::vector<std::int32_t> BlockCache::find_prefix(std::span<const std::int32_t> tokens, std::int64_t count_max) const {
+  std::vector<std::int32_t> blocks;
+  constexpr auto kTokens = static_cast<std::size_t>(kKvBlockTokens);
+  ContentId before = kEmpty;
+  while (std::ssize(blocks) < count_max && tokens.size() >= kTokens) {
+    const std::int32_t block = find(before, tokens.first(kTokens));
+    if (block == kNone) break;
+    blocks.push_back(block);
+    before = content(block);
+    tokens = tokens.subspan(kTokens);
+  }
+  return blocks;
+}
+
+}  // namespace hearth

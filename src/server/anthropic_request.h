@@ -1,0 +1,38 @@
+// What Anthropic's Messages API is asked for, read from the JSON of POST /v1/messages and /v1/messages/count_tokens.
+// Pure: no model, no sockets.
+//
+// Format: platform.claude.com/docs/en/api/messages. As there, fields that nobody knows are refused; those of
+// generation_request.h, which are Hearth's own, are known here as well.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+
+#include "engine/request.h"
+
+namespace hearth {
+
+// The conversation, as a chat template takes it.
+struct AnthropicConversation {
+  std::string model;
+  // {"messages": [{"role", "content": a string}, …], "enable_thinking": false}. The system prompt comes first; turns of
+  // one role that follow each other are one message, and blocks of text are joined by line breaks.
+  boost::json::object context;
+  std::string prefill;  // the final assistant message: the answer goes on from here
+};
+
+struct AnthropicRequest {
+  AnthropicConversation conversation;
+  Request generation;  // all but its id and its prompt
+  bool stream = false;
+};
+
+// A leading block of the system prompt that begins so is left out: Claude Code writes there what changes with every
+// request and means nothing to a model, and no cached prefix would ever fit.
+inline constexpr const char* kBillingHeader = "x-anthropic-billing-header:";
+
+// `defaults`: what the request does not say. Both throw HttpError 400, naming the field.
+AnthropicRequest parse_anthropic_request(const boost::json::object& body, SamplerOptions defaults);
+AnthropicConversation parse_anthropic_count(const boost::json::object& body);
+
+}  // namespace hearth

@@ -1,0 +1,136 @@
+#include "server/fields.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/parse.hpp>
+#include <cmath>
+#include <utility>
+
+namespace hearth {
+namespace {
+
+constexpr std::size_t kDepthMax = 64;
+
+HttpError wrong_type(const std::string& path, std::string_view wanted) {
+  return bad_request(fmt::format("'{}' must be {}", path, wanted), path);
+}
+
+// One bound is not told where it is none that a user would think of.
+std::string range_text(double lowest, double highest) {
+  constexpr double kLarge = 1e15;
+  if (highest < kLarge) return fmt::format("between {} and {}", lowest, highest);
+  return lowest > -kLarge ? fmt::format("at least {}", lowest) : "a number that fits its type";
+}
+
+HttpError out_of_range(const std::string& path, double value, double lowest, double highest) {
+  return bad_request(fmt::format("'{}' must be {}; it is {}", path, range_text(lowest, highest), value), path);
+}
+
+}  // namespace
+
+HttpError bad_request(std::string message, std::string param, std::string code) {
+  return HttpError({.status = 400,
+                    .message = std::move(message),
+                    .type = "invalid_request_error",
+                    .code = std::move(code),
+                    .param = std::move(param),
+                    .headers = {}});
+}
+
+boost::json::object parse_body(const HttpRequest& request) {
+  boost::json::parse_options options;
+  options.max_depth = kDepthMax;
+  boost::system::error_code error;
+  boost::json::value value = boost::json::parse(request.body, error, {}, options);
+  if (error == boost::json::error::too_deep) {
+    throw bad_request(fmt::format("the body is nested more than {} levels deep", kDepthMax));
+  }
+  if (error) throw bad_request(fmt::format("the body is not JSON: {}", error.message()));
+  if (!value.is_object()) throw bad_request("the body is not a JSON object");
+  return std::move(value.get_object());
+}
+
+const boost::json::value* Fields::find(std::string_view name) const {
+  const boost::json::value* value = object_->if_contains(name);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+std::optional<std::string_view> Fields::string(std::string_view name) const {
+  const boost::json::value* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_string()) throw wrong_type(path_of(name), "a string");
+  return std::string_view(value->get_string());
+}
+
+std::optional<bool> Fields::boolean(std::string_view name) const {
+  const boost::json::value* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_bool()) throw wrong_type(path_of(name), "true or false");
+  return value->get_bool();
+}
+
+std::optional<double> Fields::number(std::string_view name, double lowest, double highest) const {
+  const boost::json::value* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_number()) throw wrong_type(path_of(name), "a number");
+  const auto number = value->to_number<double>();
+  if (!(number >= lowest && number <= highest)) throw out_of_range(path_of(name), number, lowest, highest);
+  return number;
+}
+
+std::optional<std::int64_t> Fields::integer(std::string_view name, std::int64_t lowest, std::int64_t highest) const {
+  const boost::json::value* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_number()) throw wrong_type(path_of(name), "an integer");
+  if (const std::int64_t* integer = value->if_int64()) {
+    if (*integer >= lowest && *integer <= highest) return *integer;
+    throw out_of_range(path_of(name), static_cast<double>(*integer), static_cast<double>(lowest),
+                       static_cast<double>(highest));
+  }
+  constexpr double kExact = 9007199254740992;  // 2^53: from there on a double has no fractions to lose
+  const auto number = value->to_number<double>();
+  if (number != std::floor(number)) throw wrong_type(path_of(name), "an integer");
+  if (!(number >= static_cast<double>(lowest) && number <= static_cast<double>(highest) &&
+        std::abs(number) <= kExact)) {
+    throw out_of_range(path_of(name), number, static_cast<double>(lowest), static_cast<double>(highest));
+  }
+  return static_cast<std::int64_t>(number);
+}
+
+const boost::json::array* Fields::array(std::string_view name) const {
+  const boost::json::value* value = find(name);
+  if (value == nullptr) return nullptr;
+  if (!value->is_array()) throw wrong_type(path_of(name), "an array");
+  return &value->get_array();
+}
+
+std::optional<Fields> Fields::object(std::string_view name) const {
+  const boost::json::value* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_object()) throw wrong_type(path_of(name), "an object");
+  return Fields(value->get_object(), path_of(name));
+}
+
+std::string_view Fields::required_string(std::string_view name) const {
+  const auto value = string(name);
+  if (!value) throw bad_request(fmt::format("'{}' is missing", path_of(name)), path_of(name));
+  return *value;
+}
+
+const boost::json::array& Fields::required_array(std::string_view name) const {
+  const boost::json::array* value = array(name);
+  if (value == nullptr) throw bad_request(fmt::format("'{}' is missing", path_of(name)), path_of(name));
+  return *value;
+}
+
+std::string Fields::path_of(std::string_view name) const {
+  return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
+}
+
+Fields object_at(const boost::json::array& array, std::size_t index, const std::string& path) {
+  const std::string element = fmt::format("{}[{}]", path, index);
+  if (!array[index].is_object()) throw wrong_type(element, "an object");
+  return Fields(array[index].get_object(), element);
+}
+
+}  // namespace hearth

@@ -1,0 +1,18 @@
+// An http:// address, taken apart.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace hearth {
+
+struct HttpUrl {
+  std::string host, port;
+  std::string path;  // without a slash at its end; "" for none
+};
+
+// "http://localhost:8080/base", "http://[::1]:8080". `what` names the address in messages ("the server's address").
+// Throws InvalidInput: another scheme, no host, a port that is none.
+HttpUrl parse_http_url(std::string_view url, std::string_view what, std::string_view default_port);
+
+}  // namespace hearth

@@ -1,0 +1,129 @@
+// What the APIs' handlers have of the model: its vocabulary, its template, and generations as streams that a coroutine
+// awaits. Lives on the I/O thread; the engine runs on another.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/engine.h"
+#include "sampling/sampler_options.h"
+#include "server/metrics.h"
+#include "server/request_log.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace hearth {
+
+// What is known of the model that is served; does not change.
+struct ServedModel {
+  std::string name;          // what the APIs call it
+  std::string architecture;  // "llama"
+  std::string format;        // of most of its weights: "q4_k"
+  std::int64_t parameter_count = 0, file_bytes = 0;
+  std::int64_t context = 0;        // of a request
+  std::int64_t context_model = 0;  // that it was trained for
+  std::int64_t width = 0, vocabulary = 0;
+  std::int64_t created = 0;        // seconds since 1970: when the server started
+  std::string hash;                // of the model's files, hexadecimal
+  std::string fingerprint;         // of model, build, device and compute mode: what bits depend on
+  std::string chat_template_text;  // empty: none
+  std::string device;              // "cpu (…)"
+  std::string build;               // "hearth 0.1.0 (commit …)"
+  std::string compute;             // "f32", "bf16", "int8", "auto"
+  std::string path;                // as the user named it
+  std::int64_t weight_bytes = 0;   // that one decoding step reads
+};
+
+class GenerationStream;
+class EventMailbox;
+
+class ModelService {
+ public:
+  // Until the model is loaded: how far it is. `engine` and the others outlive the service's use.
+  ModelService(boost::asio::any_io_executor executor, Metrics& metrics, RequestLog& log);
+  ~ModelService();
+
+  // Called once, on the I/O thread, when everything below is there.
+  struct Parts {
+    ServedModel model;
+    Engine* engine = nullptr;
+    const Tokenizer* tokenizer = nullptr;
+    const ChatTemplate* chat_template = nullptr;  // null: the model has none
+    SamplerOptions sampling_defaults;
+    bool seed_is_fixed = false;  // requests that name no seed get that of the defaults, not a random one
+  };
+  void set_ready(Parts parts);
+  bool ready() const { return parts_.engine != nullptr; }
+  // From now on start() answers 503.
+  void set_draining() { draining_ = true; }
+  bool draining() const { return draining_; }
+  // Throw HttpError 503 while the model is loading.
+  const ServedModel& model() const;
+  const Tokenizer& tokenizer() const;
+  Engine& engine() const;
+  SamplerOptions sampling_defaults() const;  // with a fresh random seed, unless one was fixed
+  Metrics& metrics() const { return metrics_; }
+  RequestLog& log() const { return log_; }
+
+  // The conversation's tokens, as the model's template renders it. `context` holds messages, and tools and other
+  // variables if any; bos_token, eos_token and add_generation_prompt (true unless given) are added. Throws HttpError
+  // 400 where the model has no template, or the template refuses.
+  std::vector<TokenId> encode_chat(boost::json::object context) const;
+  // The same as text, for /apply-template.
+  std::string render_chat(boost::json::object context) const;
+  // A plain prompt's tokens, beginning token included; special tokens' spellings in it are those tokens.
+  std::vector<TokenId> encode_prompt(std::string_view text) const;
+
+  // Submits. `request.id` is made unique here if it is empty. Throws HttpError: 400 with context_length_exceeded and
+  // both numbers, 400 for what the engine finds invalid, 429 with retry-after for a full queue, 503 while loading or
+  // draining. `api` names the endpoint for logs and traces ("/v1/chat/completions").
+  std::unique_ptr<GenerationStream> start(Request request, std::string_view api);
+
+ private:
+  const ChatTemplate& chat_template() const;
+
+  boost::asio::any_io_executor executor_;
+  Metrics& metrics_;
+  RequestLog& log_;
+  std::shared_ptr<EventMailbox> mailbox_;
+  Parts parts_;
+  bool draining_ = false;
+  std::uint64_t id_prefix_ = 0, id_count_ = 0;
+};
+
+// One generation under way. Destroyed before its end, it cancels the request.
+class GenerationStream {
+ public:
+  using Event = std::variant<GeneratedToken, GenerationEnd>;
+  struct Shared;  // between the engine's thread and the I/O thread
+
+  GenerationStream(std::shared_ptr<Shared> shared, Engine& engine, std::string id);
+  ~GenerationStream();
+  GenerationStream(const GenerationStream&) = delete;
+  GenerationStream& operator=(const GenerationStream&) = delete;
+
+  const std::string& id() const { return id_; }
+  // The next event; after a GenerationEnd there is none and it must not be called again. Several tokens may be waiting:
+  // has_more() says so, and a handler may put them into one write. A reader that falls too far behind (its queue
+  // bounded) gets an end of kCancelled.
+  boost::asio::awaitable<Event> next();
+  bool has_more() const;
+  // Waits for an event, but no longer than `patience`: whether there is one now. For a handler that has something to
+  // say meanwhile, such as a ping.
+  boost::asio::awaitable<bool> wait_for(std::chrono::milliseconds patience);
+
+ private:
+  std::shared_ptr<Shared> shared_;
+  Engine& engine_;
+  std::string id_;
+};
+
+}  // namespace hearth

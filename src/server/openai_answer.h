@@ -1,0 +1,85 @@
+// Answers to chat and plain completions as OpenAI spells them, whole and in pieces. Pure functions of what was
+// generated; tokens are spelt by a function, so that no model is needed.
+//
+// The API: platform.openai.com/docs/api-reference/chat and …/completions.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/request.h"
+
+namespace hearth {
+
+// A token's bytes, which may be a part of a character.
+using TokenSpelling = std::function<std::string(TokenId)>;
+
+// What every object of one answer says.
+struct AnswerHead {
+  std::string id;
+  std::int64_t created = 0;  // seconds since 1970
+  std::string model, fingerprint;
+  std::uint64_t seed = 0;
+};
+
+// One answer to one prompt, whole.
+struct FinishedChoice {
+  std::string text;
+  std::vector<GeneratedToken> tokens;  // where log-probabilities were asked for
+  GenerationEnd end;
+};
+
+// Adds up what the choices of one answer cost; choices to the same prompt share it.
+class UsageTotal {
+ public:
+  void add(const Usage& usage, bool first_of_its_prompt);
+  boost::json::object json() const;            // of completions
+  boost::json::object responses_json() const;  // of /v1/responses
+
+ private:
+  Usage total_;
+};
+
+std::string_view openai_finish_reason(FinishReason reason);  // "stop" or "length"
+// {"token", "logprob", "bytes", "top_logprobs"}. `count`: how many of the likeliest.
+boost::json::object token_logprobs(const GeneratedToken& token, const TokenSpelling& spelling);
+// A number for JSON, which has no infinity.
+double finite_logprob(float logprob);
+
+// An event of server-sent events (WHATWG HTML, section 9.2).
+std::string sse_data(const boost::json::value& data);
+inline constexpr std::string_view kSseDone = "data: [DONE]\n\n";
+inline constexpr std::string_view kSseContentType = "text/event-stream; charset=utf-8";
+inline constexpr std::string_view kJsonContentType = "application/json";
+
+// How one of the two endpoints spells what was generated. `index`: the choice's.
+class ChoiceFormat {
+ public:
+  virtual ~ChoiceFormat() = default;
+  virtual boost::json::object whole(std::span<const FinishedChoice> choices) const = 0;
+  // The pieces, as events; empty: nothing is to be said. `tokens`: empty where no log-probabilities were asked for.
+  virtual std::string opening(int index) = 0;
+  virtual std::string piece(int index, std::string_view text, std::span<const GeneratedToken> tokens) = 0;
+  virtual std::string closing(int index, const GenerationEnd& end) = 0;
+  virtual std::string usage(const UsageTotal& total) = 0;
+};
+
+struct ChoiceFormatOptions {
+  AnswerHead head;
+  TokenSpelling spelling;
+  bool logprobs = false;
+  bool include_usage = false;             // in a streamed answer
+  int choice_count = 1;                   // of each prompt
+  std::vector<std::string> prompts = {};  // that plain completions begin with (`echo`)
+};
+std::unique_ptr<ChoiceFormat> chat_format(ChoiceFormatOptions options);
+std::unique_ptr<ChoiceFormat> completion_format(ChoiceFormatOptions options);
+
+}  // namespace hearth

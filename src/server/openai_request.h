@@ -1,0 +1,47 @@
+// What a request to OpenAI's endpoints asks for, read and checked: plain values, made without a model.
+//
+// The API: platform.openai.com/docs/api-reference (chat, completions, responses). What has no effect here, and what is
+// refused, stands in docs/openai-api.md.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/request.h"
+#include "sampling/sampler_options.h"
+
+namespace hearth {
+
+// Every parser takes the sampling options that hold where the request says nothing, and throws HttpError 400.
+
+struct OpenAiRequest {
+  Request generation;  // without id, prompt and choice index
+  int choice_count = 1;
+  bool stream = false;
+  bool include_usage = false;
+};
+
+// /v1/chat/completions.
+struct ChatRequest : OpenAiRequest {
+  boost::json::object context;  // for the model's template
+};
+ChatRequest parse_chat_request(const boost::json::object& body, SamplerOptions defaults);
+
+// /v1/completions.
+struct CompletionRequest : OpenAiRequest {
+  std::vector<std::variant<std::string, std::vector<TokenId>>> prompts;  // not empty
+  bool echo = false;
+};
+CompletionRequest parse_completion_request(const boost::json::object& body, SamplerOptions defaults);
+
+// /v1/responses.
+struct ResponsesRequest : OpenAiRequest {
+  boost::json::object context;  // for the model's template
+  boost::json::object echoed;   // what the answer repeats of the request
+};
+ResponsesRequest parse_responses_request(const boost::json::object& body, SamplerOptions defaults);
+
+}  // namespace hearth
