@@ -18,6 +18,7 @@ namespace hearth {
 namespace {
 
 constexpr char kEscape = '\x1b';
+constexpr char32_t kCtrlD = 4;
 // Terminals put these around what is pasted, once they are asked to.
 constexpr std::string_view kPasteBegin = "\x1b[200~", kPasteEnd = "\x1b[201~";
 constexpr std::string_view kAskForPastes = "\x1b[?2004h", kAskNoMore = "\x1b[?2004l";
@@ -159,6 +160,8 @@ std::optional<char32_t> LineEditor::Impl::next_character() {
     }
     if (ended_ != InputLine::Kind::kText) return std::nullopt;
     buffer.erase(0, character.bytes);
+    // Ctrl-D that was typed while no line was being read: the terminal keeps such an end of input as a zero.
+    if (character.code_point == 0) return kCtrlD;
     if (!is_pasting_) return character.code_point;
     if (character.code_point == '\r') return U'\n';
     // A key's code in pasted text is not a key.

@@ -95,6 +95,7 @@ class Serving {
     add_anthropic_routes(router_, service_);
     add_ollama_routes(router_, service_);
     add_own_routes(router_, service_, progress_);
+    metrics_.count_dropped_traces([this] { return log_.dropped_trace_count(); });
   }
 
   int run() {

@@ -252,8 +252,9 @@ asio::awaitable<bool> HttpSession::serve_one() {
   const std::string_view route = match.pattern.empty() ? std::string_view("other") : match.pattern;
   host_->on_response(route, input_has_ended_ && !exchange.is_complete() ? kStatusClientGone : exchange.status());
   if (!is_told) co_return false;
-  if (exchange.keeps_alive()) co_return true;
-  co_await discard_input();
+  if (exchange.keeps_alive() && !host_->draining()) co_return true;
+  transport_->end_writing();
+  if (!is_whole) co_await discard_input();
   co_return false;
 }
 
@@ -295,7 +296,6 @@ asio::awaitable<void> HttpSession::send(std::string bytes) {
 }
 
 asio::awaitable<void> HttpSession::discard_input() {
-  transport_->end_writing();
   discards_input_ = true;
   consume_input(input_.size());
   const Clock::time_point deadline = Clock::now() + kDiscardTime;

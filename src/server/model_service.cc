@@ -25,6 +25,12 @@ std::uint64_t random_bits() {
   return std::uint64_t{device()} << 32 | device();
 }
 
+// What an endpoint calls the prompt.
+std::string prompt_field(std::string_view api) {
+  if (api == "/v1/completions" || api == "/api/generate" || api == "/api/embeddings") return "prompt";
+  return api == "/v1/responses" || api == "/v1/embeddings" || api == "/api/embed" ? "input" : "messages";
+}
+
 }  // namespace
 
 ModelService::ModelService(boost::asio::any_io_executor executor, Metrics& metrics, RequestLog& log)
@@ -101,9 +107,7 @@ std::unique_ptr<GenerationStream> ModelService::start(Request request, std::stri
   try {
     to.submit(std::move(request), shared);
   } catch (const ContextExceeded& error) {
-    const bool is_chat =
-        api.find("completions") == std::string_view::npos || api.find("chat") != std::string_view::npos;
-    throw bad_request(error.what(), is_chat ? "messages" : "prompt", "context_length_exceeded");
+    throw bad_request(error.what(), prompt_field(api), "context_length_exceeded");
   } catch (const InvalidInput& error) {
     throw bad_request(error.what());
   } catch (const QueueFull& error) {

@@ -11,6 +11,7 @@
 #include "server/fields.h"
 #include "server/generation_failure.h"
 #include "server/ollama_answer.h"
+#include "server/ollama_handlers.h"
 #include "server/ollama_models.h"
 #include "server/ollama_request.h"
 #include "server/prefill.h"
@@ -213,11 +214,6 @@ void add_refusals(Router& router) {
                                       exchange.request().path));
     });
   }
-  for (const char* path : {"/api/embed", "/api/embeddings"}) {
-    router.add("POST", path, ollama_error_body, [](Exchange&) -> asio::awaitable<void> {
-      throw not_available("embeddings are not available on this server");
-    });
-  }
 }
 
 }  // namespace
@@ -229,6 +225,8 @@ void add_ollama_routes(Router& router, ModelService& service) {
   };
   add("POST", "/api/generate", generate);
   add("POST", "/api/chat", chat);
+  add("POST", "/api/embed", ollama_embed);
+  add("POST", "/api/embeddings", ollama_embeddings);
   add("GET", "/api/tags", tags);
   add("GET", "/api/ps", ps);
   add("POST", "/api/show", show);

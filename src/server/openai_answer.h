@@ -26,7 +26,7 @@ struct AnswerHead {
   std::string id;
   std::int64_t created = 0;  // seconds since 1970
   std::string model, fingerprint;
-  std::uint64_t seed = 0;
+  std::int64_t seed = 0;  // the bits of the sampler's, as a number that -1 comes back as -1 from
 };
 
 // One answer to one prompt, whole.

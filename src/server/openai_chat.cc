@@ -21,26 +21,6 @@ ChoiceFormatOptions format_options(const AnswerHead& head, const ModelService& s
           .prompts = {}};
 }
 
-// The prompts' tokens; those that came as numbers are checked.
-std::vector<std::vector<TokenId>> encode_prompts(const CompletionRequest& request, const ModelService& service) {
-  std::vector<std::vector<TokenId>> encoded;
-  for (const auto& prompt : request.prompts) {
-    if (const auto* text = std::get_if<std::string>(&prompt)) {
-      encoded.push_back(service.encode_prompt(*text));
-    } else {
-      encoded.push_back(std::get<std::vector<TokenId>>(prompt));
-    }
-    if (encoded.back().empty()) throw bad_request("'prompt' is empty", "prompt");
-    for (const TokenId id : encoded.back()) {
-      if (id < service.tokenizer().vocab_size()) continue;
-      throw bad_request(
-          fmt::format("'prompt' has the token {}, and the vocabulary has {}", id, service.tokenizer().vocab_size()),
-          "prompt");
-    }
-  }
-  return encoded;
-}
-
 std::vector<std::string> prompt_texts(const CompletionRequest& request, const ModelService& service) {
   std::vector<std::string> texts;
   for (const auto& prompt : request.prompts) {
@@ -72,7 +52,8 @@ asio::awaitable<void> answer_completion(Exchange& exchange, ModelService& servic
   const CompletionRequest request = parse_completion_request(body, service.sampling_defaults());
   const AnswerHead head = answer_head(exchange, service, "cmpl-", request);
   GenerationGroup group;
-  start_choices(group, service, request, encode_prompts(request, service), head, exchange.request().path);
+  start_choices(group, service, request, encode_prompts(service, request.prompts, "prompt"), head,
+                exchange.request().path);
   ChoiceFormatOptions options = format_options(head, service, request);
   if (request.echo) options.prompts = prompt_texts(request, service);
   const std::unique_ptr<ChoiceFormat> format = completion_format(std::move(options));

@@ -21,52 +21,6 @@ constexpr std::int64_t kDefaultTokenCount = 16;  // OpenAI's
 constexpr int kLogprobsMax = 5;
 constexpr std::size_t kAnswersMax = 1024;  // of all prompts together
 
-HttpError wrong_prompt(const std::string& path) {
-  return bad_request(
-      fmt::format("'{}' must be a text, an array of texts, an array of tokens or an array of such arrays", path), path);
-}
-
-std::vector<TokenId> tokens_of(const json::array& numbers, const std::string& path) {
-  std::vector<TokenId> tokens;
-  tokens.reserve(numbers.size());
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const std::int64_t* token = numbers[i].if_int64();
-    if (token == nullptr || *token < 0 || *token > std::numeric_limits<TokenId>::max()) {
-      const std::string element = fmt::format("{}[{}]", path, i);
-      throw bad_request(fmt::format("'{}' must be a token's number", element), element);
-    }
-    tokens.push_back(static_cast<TokenId>(*token));
-  }
-  if (tokens.empty()) throw bad_request(fmt::format("'{}' is empty", path), path);
-  return tokens;
-}
-
-void read_prompts(const Fields& fields, CompletionRequest& request) {
-  const json::value* prompt = fields.find("prompt");
-  if (prompt == nullptr) throw bad_request("'prompt' is missing", "prompt");
-  if (prompt->is_string()) {
-    request.prompts.emplace_back(std::string(prompt->get_string()));
-    return;
-  }
-  if (!prompt->is_array()) throw wrong_prompt("prompt");
-  const json::array& prompts = prompt->get_array();
-  if (prompts.empty()) throw bad_request("'prompt' is empty", "prompt");
-  if (prompts[0].is_number()) {
-    request.prompts.emplace_back(tokens_of(prompts, "prompt"));
-    return;
-  }
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const std::string path = fmt::format("prompt[{}]", i);
-    if (prompts[i].is_string()) {
-      request.prompts.emplace_back(std::string(prompts[i].get_string()));
-    } else if (prompts[i].is_array()) {
-      request.prompts.emplace_back(tokens_of(prompts[i].get_array(), path));
-    } else {
-      throw wrong_prompt(path);
-    }
-  }
-}
-
 void read_counts(const Fields& fields, CompletionRequest& request) {
   read_choice_count(fields, request);
   const auto best_of = fields.integer("best_of", 1, std::numeric_limits<std::int32_t>::max());
@@ -92,7 +46,7 @@ CompletionRequest parse_completion_request(const json::object& body, SamplerOpti
   CompletionRequest request;
   read_common(fields, request, std::move(defaults));
   read_stream_options(fields, request);
-  read_prompts(fields, request);
+  request.prompts = read_prompts(fields, "prompt");
   read_counts(fields, request);
   if (!fields.string("suffix").value_or("").empty()) {
     throw bad_request("'suffix' is not supported: the model continues a prompt and fills no gaps", "suffix",

@@ -135,7 +135,7 @@ AnswerHead answer_head(const Exchange& exchange, const ModelService& service, co
           .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
           .model = model.name,
           .fingerprint = model.fingerprint,
-          .seed = request.generation.sampling.seed};
+          .seed = static_cast<std::int64_t>(request.generation.sampling.seed)};
 }
 
 TokenSpelling token_spelling(const ModelService& service) {

@@ -21,6 +21,11 @@ boost::asio::awaitable<void> answer_chat_completion(Exchange& exchange, ModelSer
 boost::asio::awaitable<void> answer_completion(Exchange& exchange, ModelService& service);
 boost::asio::awaitable<void> answer_response(Exchange& exchange, ModelService& service);
 
+boost::asio::awaitable<void> answer_embeddings(Exchange& exchange, ModelService& service);
+
+// The prompts' tokens; those that came as numbers are checked. `path`: the field, for errors.
+std::vector<std::vector<TokenId>> encode_prompts(const ModelService& service, const std::vector<PromptText>& prompts,
+                                                 const std::string& path);
 // Of an answer that begins now. `prefix`: "chatcmpl-".
 AnswerHead answer_head(const Exchange& exchange, const ModelService& service, const char* prefix,
                        const OpenAiRequest& request);

@@ -30,9 +30,12 @@ struct ChatRequest : OpenAiRequest {
 };
 ChatRequest parse_chat_request(const boost::json::object& body, SamplerOptions defaults);
 
+// A prompt as a text, or as tokens.
+using PromptText = std::variant<std::string, std::vector<TokenId>>;
+
 // /v1/completions.
 struct CompletionRequest : OpenAiRequest {
-  std::vector<std::variant<std::string, std::vector<TokenId>>> prompts;  // not empty
+  std::vector<PromptText> prompts;  // not empty
   bool echo = false;
 };
 CompletionRequest parse_completion_request(const boost::json::object& body, SamplerOptions defaults);

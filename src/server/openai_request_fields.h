@@ -16,6 +16,9 @@ std::span<const std::string_view> openai_fields_without_effect();
 // They have the types that OpenAI gives them.
 void check_fields_without_effect(const Fields& fields);
 
+// A text, an array of texts, an array of tokens, or an array of such arrays; not empty.
+std::vector<PromptText> read_prompts(const Fields& fields, std::string_view name);
+
 // What the endpoints have in common: sampling, `stream`, and the fields that only Hearth has.
 void read_common(const Fields& fields, OpenAiRequest& request, SamplerOptions defaults);
 void read_choice_count(const Fields& fields, OpenAiRequest& request);  // `n`

@@ -4,6 +4,7 @@
 #include <boost/json/array.hpp>
 #include <limits>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "server/generation_request.h"
@@ -133,6 +134,11 @@ void read_logprobs(const Fields& fields, ResponsesRequest& request) {
   if (wanted) request.generation.logprob_count = static_cast<int>(count.value_or(0));
 }
 
+// The number that was sent, not what is left of it in a float: 0.8 and not 0.800000012.
+double as_written(float value) {
+  return std::stod(fmt::format("{}", value));
+}
+
 // The fields of the answer that repeat the request's.
 json::object echoed(const Fields& fields, const Request& generation) {
   const auto as_sent = [&](std::string_view name) {
@@ -145,8 +151,8 @@ json::object echoed(const Fields& fields, const Request& generation) {
           {"metadata", metadata.is_null() ? json::object() : metadata},
           {"safety_identifier", as_sent("safety_identifier")},
           {"prompt_cache_key", as_sent("prompt_cache_key")},
-          {"temperature", generation.sampling.temperature},
-          {"top_p", generation.sampling.top_p},
+          {"temperature", as_written(generation.sampling.temperature)},
+          {"top_p", as_written(generation.sampling.top_p)},
           {"top_logprobs", generation.logprob_count.value_or(0)},
           {"user", as_sent("user")}};
 }

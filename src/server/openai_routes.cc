@@ -61,14 +61,6 @@ asio::awaitable<void> show_model(Exchange& exchange, ModelService& service) {
   co_await send_json(exchange, model_object(model));
 }
 
-asio::awaitable<void> refuse_embeddings(Exchange& exchange, ModelService& service) {
-  const std::string name = service.model().name;
-  parse_body(exchange.request());
-  throw bad_request(fmt::format("the model '{}' is served for text generation and gives no embeddings", name), "model",
-                    "unsupported_endpoint");
-  co_return;
-}
-
 asio::awaitable<void> refuse_stored_response(Exchange& exchange, ModelService&) {
   throw HttpError({.status = 404,
                    .message = fmt::format("there is no response '{}': this server keeps none",
@@ -130,7 +122,7 @@ void add_openai_routes(Router& router, ModelService& service) {
       {"POST", "/v1/responses", answer_response},
       {"GET", "/v1/responses/{id}", refuse_stored_response},
       {"DELETE", "/v1/responses/{id}", refuse_stored_response},
-      {"POST", "/v1/embeddings", refuse_embeddings},
+      {"POST", "/v1/embeddings", answer_embeddings},
       {"GET", "/v1/models", list_models},
       {"GET", "/v1/models/{id*}", show_model},
   };

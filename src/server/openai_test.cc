@@ -176,11 +176,12 @@ TEST(ChatRequest, HasDefaults) {
 
 TEST(ChatRequest, ReadsItsFields) {
   const ChatRequest request =
-      chat(R"(, "n": 3, "stream": true, "stream_options": {"include_usage": true}, "stop": ["a", "b"], "max_tokens": 9,
-              "temperature": 0, "top_p": 0.5, "presence_penalty": 1, "frequency_penalty": -1, "seed": 42, "priority": -2,
-              "logprobs": true, "top_logprobs": 4, "cache_prompt": false, "ignore_eos": true, "timeout": 2.5,
-              "tools": [], "tool_choice": "auto", "response_format": {"type": "text"}, "user": "u", "store": true,
-              "metadata": {"a": "b"}, "service_tier": "auto", "parallel_tool_calls": false, "modalities": ["text"],
+      chat(R"(, "n": 3, "stream": true, "stream_options": {"include_usage": true}, "stop": ["a", "b"],
+              "max_tokens": 9, "temperature": 0, "top_p": 0.5, "presence_penalty": 1, "frequency_penalty": -1,
+              "seed": 42, "priority": -2, "logprobs": true, "top_logprobs": 4, "cache_prompt": false,
+              "ignore_eos": true, "timeout": 2.5, "tools": [], "tool_choice": "auto",
+              "response_format": {"type": "text"}, "modalities": ["text"], "user": "u", "store": true,
+              "metadata": {"a": "b"}, "service_tier": "auto", "parallel_tool_calls": false,
               "chat_template_kwargs": {"enable_thinking": false}, "reasoning_effort": "low")");
   EXPECT_EQ(request.choice_count, 3);
   EXPECT_TRUE(request.stream);
@@ -319,13 +320,14 @@ TEST(ResponsesRequest, MakesMessagesForTemplates) {
       {"type": "message", "role": "assistant", "id": "msg_1", "status": "completed",
        "content": [{"type": "output_text", "text": "b", "annotations": []}]},
       {"role": "developer", "content": [{"type": "input_text", "text": "c"}]}],
-      "max_output_tokens": 7, "temperature": 0, "metadata": {"k": "v"}, "store": true})");
+      "max_output_tokens": 7, "temperature": 0.8, "metadata": {"k": "v"}, "store": true})");
   EXPECT_EQ(json::serialize(request.context),
             R"({"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"a"},)"
             R"({"role":"assistant","content":"b"},{"role":"system","content":"c"}]})");
   EXPECT_EQ(request.generation.token_count_max, 7);
   EXPECT_EQ(request.echoed.at("max_output_tokens"), 7);
   EXPECT_EQ(request.echoed.at("instructions"), "Be brief.");
+  EXPECT_EQ(request.echoed.at("temperature"), 0.8);
   EXPECT_EQ(request.echoed.at("metadata"), object_of(R"({"k": "v"})"));
   EXPECT_EQ(json::serialize(responses(R"({"input": "a"})").context), R"({"messages":[{"role":"user","content":"a"}]})");
 }

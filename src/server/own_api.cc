@@ -66,10 +66,18 @@ asio::awaitable<void> metrics(Exchange& exchange, const ModelService& service) {
   co_await reply_text(exchange, std::move(text), std::move(type));
 }
 
+// 0.8, where the float nearest to it is 0.800000012.
+double as_written(float number) {
+  return std::stod(fmt::format("{}", number));
+}
+std::int32_t as_written(std::int32_t number) {
+  return number;
+}
+
 object sampling_json(const SamplerOptions& options) {
   object json;
   for (const SamplerOption& option : sampler_option_table()) {
-    std::visit([&](auto member) { json[option.name] = options.*member; }, option.member);
+    std::visit([&](auto member) { json[option.name] = as_written(options.*member); }, option.member);
   }
   array stages;
   for (const SamplerStage stage : options.stages) stages.emplace_back(stage_name(stage));

@@ -205,8 +205,8 @@ TEST(RequestLog, WritesALineForEachRequest) {
   const std::string time = R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z )";
   const std::regex expected(
       time + R"(info  listening port=8080 host="a b\\n2"\n)" + time +
-      R"(info  request id=r api=/v1/completions finish_reason=stop prompt_tokens=3 cached_tokens=2 generated_tokens=2 )" +
-      R"(queue_ms=2 prefill_ms=8 first_token_ms=10 decode_ms=20 total_ms=30 tokens_per_second=50 preemptions=1\n)" +
+      R"(info  request id=r api=/v1/completions finish_reason=stop prompt_tokens=3 cached_tokens=2 )" +
+      R"(generated_tokens=2 queue_ms=2 prefill_ms=8 first_token_ms=10 decode_ms=20 total_ms=30 tokens_per_second=50 preemptions=1\n)" +
       time + R"(error request id=bad [^\n]* error="it \\"broke\\""\n)");
   EXPECT_TRUE(std::regex_match(text, expected)) << text;
 }

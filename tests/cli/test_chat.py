@@ -99,7 +99,8 @@ class Pipe(ChatCase):
     def test_wrong_commands(self):
         for line, words in (("/nothing", ["/nothing", "/help"]), ("/set", ["/show"]), ("/set temp", ["temp"]),
                             ("/set temp hot", ["temp", "hot"]), ("/set top_p 2", ["top_p", "2"]),
-                            ("/set tokens 0", ["tokens"]), ("/set seed -1", ["seed"]), ("/set luck 1", ["luck", "top_k"]),
+                            ("/set tokens 0", ["tokens"]), ("/set seed -1", ["seed"]),
+                            ("/set luck 1", ["luck", "top_k"]),
                             ("/set samplers luck", ["luck"]), ("/clear all", ["/clear"]), ("/save", ["file"]),
                             ("/save /nowhere/file", ["/nowhere/file"]), ("/load /nowhere/file", ["/nowhere/file"]),
                             ("/regen", ["no answer"])):
@@ -140,7 +141,8 @@ class Pipe(ChatCase):
         self.assertEqual(self.saved(lines=[f"/load {kept}", "more"]), went_on)
 
     def test_load_from_elsewhere(self):
-        path = self.path("other.json", b'{"messages": [{"role": "user", "content": "hello"}], "settings": {"top_k": 3}}')
+        path = self.path("other.json",
+                         b'{"messages": [{"role": "user", "content": "hello"}], "settings": {"top_k": 3}}')
         saved = self.saved(*SHORT, lines=[f"/load {path}", "/regen"])
         self.assertEqual([message["role"] for message in saved["messages"]], ["user", "assistant"])
         self.assertEqual((saved["settings"]["top_k"], saved["settings"]["seed"]), ("3", "5"))
@@ -278,7 +280,8 @@ class OnTerminal(ChatCase):
     def save(self, terminal):
         path = self.folder / "typed.json"
         path.unlink(missing_ok=True)
-        terminal.send(b"/save %s\r" % bytes(path))
+        terminal.send(b"/save %s\r/nothing\r" % bytes(path))
+        terminal.wait_for(rb"no command /nothing")
         terminal.wait_for(self.PROMPT)
         return json.loads(path.read_text())["messages"]
 
@@ -298,7 +301,8 @@ class OnTerminal(ChatCase):
         self.say(terminal, b"wrogn\x7f\x7fng\x01very \r")  # backspace, and the line's start
         self.say(terminal, b"one \\\rtwo\r")
         self.say(terminal, b'"""a\rb"""\r')
-        self.assertEqual(self.messages(terminal), ["hello", "gr\u00fc\u00dfe \u4e16", "very wrong", "one \ntwo", "a\nb"])
+        self.assertEqual(self.messages(terminal),
+                         ["hello", "gr\u00fc\u00dfe \u4e16", "very wrong", "one \ntwo", "a\nb"])
         terminal.send(CTRL_D)
         self.assertEqual(terminal.status(), 0)
 
@@ -326,6 +330,14 @@ class OnTerminal(ChatCase):
         self.assertTrue(20 <= len(answer["content"]) < 59000)
         terminal.send(CTRL_D)
         self.assertEqual(terminal.status(), 0)
+
+    def test_typing_ahead(self):
+        terminal = self.start("-n", 400, "--logit-bias", "40:+1000")
+        terminal.send(b"one\r")
+        terminal.wait_for(rb"I")
+        terminal.send(b"/clear\r/save %s\r" % bytes(self.folder / "ahead.json") + CTRL_D)
+        self.assertEqual(terminal.status(), 0)
+        self.assertEqual(json.loads((self.folder / "ahead.json").read_text())["messages"], [])
 
     def test_ctrl_c_at_the_prompt(self):
         terminal = self.start("-n", 5)

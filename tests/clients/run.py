@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""The official clients from npm, unchanged, against `hearth serve` with a tiny random model.
+
+    tests/clients/run.py PATH_OF_HEARTH WORK_FOLDER [NAME...]
+
+Installs the packages of package-lock.json into WORK_FOLDER (kept between runs), starts a server, and runs NAME.test.mjs
+(all of them, if none is named) with node's own test runner. They find the server in the environment: HEARTH_URL is its
+address, without a slash at the end.
+"""
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent / "tools"))
+
+from write_tiny_model import TinyModel  # noqa: E402 (found through the line above)
+
+INSTALL_TIMEOUT_S = 300
+START_TIMEOUT_S = 120  # a sanitizer's build on a busy machine
+TESTS_TIMEOUT_S = 600
+EXIT_TIMEOUT_S = 60
+# Answers of this length, from a model of this size, take seconds: they are still under way when a test ends them.
+CONTEXT = 4096
+SIZES = {"layers": 4, "width": 256, "ff_width": 512}
+
+
+def install(folder):
+    """The packages of package-lock.json, and the tests with them: node looks for packages beside who imports them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        packages = [HERE / "package.json", HERE / "package-lock.json"]
+        wanted = hashlib.sha256(b"".join(path.read_bytes() for path in packages)).hexdigest()
+        installed = folder / "installed"
+        if not installed.exists() or installed.read_text() != wanted:
+            for path in packages:
+                shutil.copy(path, folder)
+            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True,
+                           timeout=INSTALL_TIMEOUT_S)
+            installed.write_text(wanted)
+        for path in HERE.glob("*.mjs"):
+            copy = folder / path.name
+            if not copy.exists() or copy.read_bytes() != path.read_bytes():  # one that runs is left alone
+                shutil.copy(path, copy)
+
+
+class Server:
+    """`hearth serve` on a free port; what it says is kept, and shown if anything goes wrong."""
+
+    def __init__(self, program, model):
+        command = [program, "serve", model, "--port", "0", "--ctx", str(CONTEXT), "--device", "cpu"]
+        self.lines, self.port = [], None
+        self.listening = threading.Event()
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                        errors="replace")
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line)
+            found = re.search(r"https?://[\w.\[\]:-]+?:(\d+)", line)
+            if found and not self.listening.is_set():
+                self.port = int(found.group(1))
+                self.listening.set()
+        self.listening.set()
+
+    def wait_until_ready(self):
+        """The server's address. Exits if there is none in time."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        self.listening.wait(START_TIMEOUT_S)
+        url = f"http://127.0.0.1:{self.port}"
+        while self.port is not None and self.process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+                with urllib.request.urlopen(f"{url}/ready", timeout=10):
+                    return url
+            time.sleep(0.05)
+        sys.exit(f"the server is not ready after {START_TIMEOUT_S} s, or has ended")
+
+    def stop(self):
+        """SIGTERM; the exit status, or None if it had to be killed."""
+        self.process.terminate()
+        try:
+            status = self.process.wait(EXIT_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            status = None
+        self.reader.join(EXIT_TIMEOUT_S)
+        return status
+
+
+def run_tests(folder, url, names):
+    files = [f"{name}.test.mjs" for name in names] or sorted(path.name for path in HERE.glob("*.test.mjs"))
+    # One file at a time: each has the server to itself, so that what it counts is its own.
+    command = ["node", "--test", "--test-concurrency=1", "--test-reporter=spec", *files]
+    environment = {**os.environ, "HEARTH_URL": url, "NO_PROXY": "*", "no_proxy": "*"}
+    return subprocess.run(command, cwd=folder, env=environment, timeout=TESTS_TIMEOUT_S).returncode
+
+
+def main():
+    program, folder, *names = sys.argv[1:]
+    folder = pathlib.Path(folder)
+    install(folder)
+    with tempfile.TemporaryDirectory() as models:
+        model = pathlib.Path(models) / "tiny.gguf"
+        TinyModel(context=CONTEXT, chat=True, **SIZES).write(model, "q8_0")
+        server = Server(program, model)
+        failed = True
+        try:
+            failed = run_tests(folder, server.wait_until_ready(), names) != 0
+        finally:
+            status = server.stop()
+            if failed or status != 0:
+                print(f"the server ended with status {status}; it said:", *server.lines[-200:], sep="\n")
+    return 1 if failed or status != 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
