@@ -7,6 +7,15 @@
 #include "kv/paged_kv_cache.h"
 
 namespace hearth {
+namespace {
+
+// Full blocks of a sequence that may be somebody else's. The last token is always computed: its logits are what the
+// first choice is made from.
+std::int64_t usable_blocks(std::span<const std::int32_t> tokens) {
+  return (std::ssize(tokens) - 1) / kKvBlockTokens;
+}
+
+}  // namespace
 
 Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), cache_(limits.block_count) {
   CHECK(limits.context > 0 && limits.sequences_max > 0 && limits.sequences_max <= limits.step_tokens_max);
@@ -87,9 +96,11 @@ void Scheduler::admit(StepPlan& plan, std::int64_t& budget) {
     const auto next = std::next(place);
     std::vector<std::int32_t> prefix;
     if (sequence.use_prefix_cache) {
-      // The last token is always computed: its logits are what the first choice is made from.
-      prefix = cache_.find_prefix(sequence.tokens, (std::ssize(sequence.tokens) - 1) / kKvBlockTokens);
-      if (is_being_computed(sequence, prefix)) {
+      if (!still_awaits(sequence)) {
+        prefix = cache_.find_prefix(sequence.tokens, usable_blocks(sequence.tokens));
+        await_prefix(sequence, prefix);
+      }
+      if (still_awaits(sequence)) {
         place = next;
         continue;
       }
@@ -132,20 +143,33 @@ bool Scheduler::try_admit(Sequence& sequence) {
   return true;
 }
 
-// Whether a running sequence will fill, in this step or a later one, the very block that follows the prefix: waiting
-// for it is cheaper than computing it twice.
-bool Scheduler::is_being_computed(const Sequence& sequence, std::span<const std::int32_t> prefix) const {
-  const std::int64_t begin = std::ssize(prefix) * kKvBlockTokens;
-  if (begin + kKvBlockTokens >= std::ssize(sequence.tokens)) return false;
+// Looks for a running sequence that will fill, in this step or a later one, the very block that follows the prefix:
+// waiting for all that the two have in common is cheaper than computing it twice.
+void Scheduler::await_prefix(Sequence& sequence, std::span<const std::int32_t> prefix) const {
+  sequence.awaited_blocks = 0;
+  const auto known = std::ssize(prefix), usable = usable_blocks(sequence.tokens);
   for (const auto& [rank, other] : running_) {
-    if (other->decodes() || std::ssize(other->tokens) < begin + kKvBlockTokens) continue;
-    if (!prefix.empty() && other->blocks[prefix.size() - 1] != prefix.back()) continue;
-    if (std::equal(other->tokens.begin() + begin, other->tokens.begin() + begin + kKvBlockTokens,
-                   sequence.tokens.begin() + begin)) {
-      return true;
-    }
+    if (known >= usable) return;
+    if (other->decodes() || (known > 0 && other->blocks[prefix.size() - 1] != prefix.back())) continue;
+    const auto begin = known * kKvBlockTokens;
+    const auto end = std::min(usable * kKvBlockTokens, std::ssize(other->tokens));
+    if (end < begin) continue;
+    const auto differ = std::mismatch(sequence.tokens.begin() + begin, sequence.tokens.begin() + end,
+                                      other->tokens.begin() + begin);
+    const auto common = (differ.first - sequence.tokens.begin()) / kKvBlockTokens;
+    if (common <= known) continue;
+    sequence.awaited = other->id;
+    sequence.awaited_blocks = common;
+    return;
   }
-  return false;
+}
+
+bool Scheduler::still_awaits(const Sequence& sequence) const {
+  if (sequence.awaited_blocks == 0) return false;
+  const auto found = sequences_.find(sequence.awaited);
+  if (found == sequences_.end()) return false;
+  const Sequence& other = found->second;
+  return other.published < sequence.awaited_blocks && !other.decodes() && running_.contains(other.rank);
 }
 
 void Scheduler::add_item(StepPlan& plan, const Sequence& sequence, std::int64_t token_count, std::int64_t& budget) {

@@ -97,6 +97,9 @@ class Scheduler {
     std::int64_t prompt_count = 0;
     std::int64_t cached_tokens = 0;
     bool use_prefix_cache = true, was_admitted = false;
+    // While it waits: the running sequence that computes what it begins with, until that has published so many blocks.
+    SequenceId awaited = 0;
+    std::int64_t awaited_blocks = 0;
     bool decodes() const { return computed == std::ssize(tokens) - 1 && computed >= prompt_count; }
   };
   using Queue = std::map<Rank, Sequence*>;
@@ -107,7 +110,8 @@ class Scheduler {
   void plan_prompts(StepPlan& plan, std::int64_t& budget);
   void admit(StepPlan& plan, std::int64_t& budget);
   bool try_admit(Sequence& sequence);
-  bool is_being_computed(const Sequence& sequence, std::span<const std::int32_t> prefix) const;
+  void await_prefix(Sequence& sequence, std::span<const std::int32_t> prefix) const;
+  bool still_awaits(const Sequence& sequence) const;
   void add_item(StepPlan& plan, const Sequence& sequence, std::int64_t token_count, std::int64_t& budget);
   bool reserve(Sequence& sequence, std::int64_t position_count);
   void preempt(Sequence& sequence, StepPlan& plan);

@@ -1,0 +1,92 @@
+// Single decisions of the scheduler, step by step; scheduler_simulation_test.cc has what must always hold.
+#include "engine/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <vector>
+
+#include "kv/paged_kv_cache.h"
+
+namespace hearth {
+namespace {
+
+std::vector<std::int32_t> tokens_from(std::int32_t first, std::int64_t count) {
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(count));
+  std::iota(tokens.begin(), tokens.end(), first);
+  return tokens;
+}
+
+// Carries a step out; every choice is token 1.
+Scheduler::StepPlan step(Scheduler& scheduler) {
+  Scheduler::StepPlan plan = scheduler.plan();
+  std::int64_t samples = 0;
+  for (const Scheduler::Item& item : plan.items) samples += item.samples ? 1 : 0;
+  if (!plan.items.empty()) {
+    scheduler.commit(plan, std::vector<std::int32_t>(static_cast<std::size_t>(samples), 1));
+  }
+  return plan;
+}
+
+TEST(Scheduler, DecodesFirstAndFillsTheStepWithPrompts) {
+  Scheduler scheduler({.step_tokens_max = 32, .sequences_max = 4, .context = 128, .block_count = 16});
+  scheduler.add({.id = 1, .prompt = tokens_from(0, 20)});
+  step(scheduler);
+  scheduler.add({.id = 2, .prompt = tokens_from(100, 50)});
+  const auto plan = step(scheduler);
+  ASSERT_EQ(plan.items.size(), 2u);
+  EXPECT_EQ(plan.items[0].id, 1u);
+  EXPECT_EQ(plan.items[0].token_count, 1);
+  EXPECT_EQ(plan.items[1].token_count, 31);
+  EXPECT_FALSE(plan.items[1].samples);
+  EXPECT_EQ(step(scheduler).items[1].token_count, 19);
+}
+
+TEST(Scheduler, APriorityIsWorthSteps) {
+  Scheduler scheduler({.step_tokens_max = 32, .sequences_max = 1, .context = 64, .block_count = 8});
+  scheduler.add({.id = 1, .prompt = tokens_from(0, 8)});
+  step(scheduler);
+  scheduler.add({.id = 2, .prompt = tokens_from(0, 8)});
+  scheduler.add({.id = 3, .prompt = tokens_from(0, 8), .priority = 1});
+  scheduler.remove(1);
+  EXPECT_EQ(step(scheduler).admitted, std::vector<Scheduler::SequenceId>{3});
+}
+
+// A sequence that computes its blocks anew after a preemption must be found by what it holds, not by what it held.
+TEST(Scheduler, WhatIsComputedAgainIsKnownAgain) {
+  Scheduler scheduler({.step_tokens_max = 128, .sequences_max = 4, .context = 128, .block_count = 5});
+  const auto first = tokens_from(0, 32), second = tokens_from(1000, 64);
+  scheduler.add({.id = 1, .prompt = first});
+  scheduler.add({.id = 2, .prompt = second, .use_prefix_cache = false});
+  bool preempted = false;
+  for (int i = 0; i < 90 && !preempted; ++i) preempted = !step(scheduler).preempted.empty();
+  ASSERT_TRUE(preempted);
+  scheduler.remove(1);
+  step(scheduler);  // the second one is computed again, without looking for what it had
+  scheduler.remove(2);
+  auto third = second;
+  third.push_back(7);
+  scheduler.add({.id = 3, .prompt = third});
+  step(scheduler);
+  EXPECT_EQ(scheduler.cached_tokens(3), 64);
+}
+
+TEST(Scheduler, WaitsForAPrefixUntilItsComputationEnds) {
+  const SchedulerLimits limits{.step_tokens_max = 64, .sequences_max = 4, .context = 512, .block_count = 64};
+  const auto prompt = tokens_from(0, 200);
+  auto other = tokens_from(0, 160);
+  other.resize(180, 5);
+  for (const bool cancelled : {false, true}) {
+    Scheduler scheduler(limits);
+    scheduler.add({.id = 1, .prompt = prompt});
+    scheduler.add({.id = 2, .prompt = other});
+    EXPECT_EQ(step(scheduler).items.size(), 1u);
+    EXPECT_EQ(step(scheduler).items.size(), 1u);
+    if (cancelled) scheduler.remove(1);
+    while (scheduler.waiting_count() > 0) step(scheduler);
+    EXPECT_EQ(scheduler.cached_tokens(2), cancelled ? 128 : 160);
+  }
+}
+
+}  // namespace
+}  // namespace hearth
