@@ -10,7 +10,7 @@ void add_replay(CLI::App& app, Action& action) {
   auto options = std::make_shared<ReplayOptions>();
   options->version = kVersionText;
   CLI::App& verb = *app.add_subcommand("replay", "Derive logged answers again, and compare them bit for bit");
-  verb.add_option("LOG", options->log, "What `hearth serve --replay-log` wrote")->required();
+  verb.add_option("LOG", options->log, "What `hearth serve --log-requests` wrote")->required();
   add_model_options(verb, options->model);
   verb.add_option("--id", options->id, "Only this request");
   verb.add_flag("--only-matching", options->only_matching,

@@ -90,6 +90,7 @@ void add_serve(CLI::App& app, Action& action) {
                                        "Serve a model to many users over HTTP: OpenAI's, Anthropic's and "
                                        "Ollama's APIs");
   add_model_options(verb, options->model);
+  verb.get_option("--ctx")->description("Tokens of a request, prompt and answer; default: the model's, at most 8192");
   add_http_options(verb, *options);
   add_engine_options(verb, *options);
   add_log_options(verb, *options);

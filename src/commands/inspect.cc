@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "commands/bundled_model.h"
 #include "model/architecture.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -104,7 +105,7 @@ void print_section(std::string_view title, const boost::json::object& values) {
 }  // namespace
 
 void inspect(const InspectOptions& options) {
-  const auto source = ModelSource::open(options.model);
+  const auto source = ModelSource::open(model_or_bundled(options.model));
   boost::json::object result{
       {"path", source->path().string()},
       {"kind", source->kind() == ModelSource::Kind::kGguf ? "gguf" : "hugging_face"},

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "commands/bundled_model.h"
 #include "model/backend.h"
 
 namespace hearth {
@@ -34,7 +35,7 @@ ComputeMode parse_compute(const std::string& name) {
 
 ModelSession::ModelSession(const ModelOptions& options)
     : options_(options),
-      source_(ModelSource::open(options.path)),
+      source_(ModelSource::open(model_or_bundled(options.path))),
       opened_(open_device(options.device, options.threads)),
       stream_(device().open_stream()) {}
 
@@ -64,7 +65,7 @@ void ModelSession::load_pass(std::int64_t cache_bytes, const std::function<void(
     throw OutOfMemory(fmt::format(
         "{}: needs {} bytes of memory ({} weights, {} key/value cache, {} work space); {} are available; a smaller "
         "--ctx needs less",
-        options_.path.string(), total_bytes, plan.weight_bytes, cache_bytes, plan.workspace_bytes,
+        source_->path().string(), total_bytes, plan.weight_bytes, cache_bytes, plan.workspace_bytes,
         device().memory_available_bytes()));
   }
   if (progress) return pass_->load(*stream_, progress);

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "commands/bundled_model.h"
 #include "text/tokenizer.h"
 #include "weights/model_source.h"
 
@@ -52,7 +53,7 @@ void process(const Tokenizer& tokenizer, std::string_view record, const Tokenize
 }  // namespace
 
 void tokenize(const TokenizeOptions& options) {
-  const auto source = ModelSource::open(options.model);
+  const auto source = ModelSource::open(model_or_bundled(options.model));
   const auto tokenizer = Tokenizer::open(*source);
   if (options.text) return process(*tokenizer, *options.text, options);
   if (options.stdin0) {

@@ -2,9 +2,7 @@
 import contextlib
 import http.client
 import json
-import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -12,7 +10,6 @@ import struct
 import subprocess
 import threading
 import time
-import unittest
 
 from cli_case import TinyModel, main
 from server_case import READY_S, Server, ServerCase, open_files, raise_file_limit
@@ -218,16 +215,15 @@ class Access(Serve):
                      words=["empty.txt"])
         self.refused("serve", self.tiny, "--port", 0, "--api-key-file", self.folder / "absent", words=["absent"])
 
-    @unittest.skipUnless(shutil.which("openssl"), "needs the openssl command, which tools/setup installs")
     def test_tls(self):
         key, certificate = self.folder / "key.pem", self.folder / "certificate.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost",
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                        "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost",
                         "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
         log = self.folder / "tls.log"
         with open(log, "wb") as errors:
-            process = subprocess.Popen([self.program, "serve", self.tiny, "--port", "0", "--device", "cpu", "--tls-cert",
-                                        certificate, "--tls-key", key], stderr=errors)
+            process = subprocess.Popen([self.program, "serve", self.tiny, "--port", "0", "--device", "cpu",
+                                        "--tls-cert", certificate, "--tls-key", key], stderr=errors)
         try:
             self.assertTrue(eventually(lambda: "ready:" in log.read_text(), READY_S))
             port = int(re.search(r"listening on https://127\.0\.0\.1:(\d+)", log.read_text())[1])
@@ -382,5 +378,4 @@ class Signals(Serve):
 
 
 if __name__ == "__main__":
-    os.environ["PYTHONUNBUFFERED"] = "1"
     main()
