@@ -1,5 +1,5 @@
 # The short commands. Everything is built by CMake under build/; see CMakePresets.json.
-.PHONY: all setup demo test test-gpu bench fuzz format clean
+.PHONY: all setup demo test test-gpu bench soak fuzz format clean
 
 all: setup
 	@tools/build release
@@ -18,6 +18,9 @@ test-gpu: setup
 
 bench: setup
 	@tools/build bench
+
+soak: setup
+	@tools/soak
 
 fuzz: setup
 	@tools/fuzz

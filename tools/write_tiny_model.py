@@ -17,7 +17,8 @@ ALIGNMENT = 32
 WORDS = ("the and to was of she he it in a her they his you with that for on said had happy little day one big very "
          "but not at is so what up down out home play time friend tree bird ing ed er").split()
 
-# What --chat gives the model: "[role]", a line feed and "text</s>" for each message. Text parts of a list of parts are joined.
+# What --chat gives the model: "[role]", a line feed and "text</s>" for each message. Text parts of a list of parts are
+# joined.
 CHAT_TEMPLATE = ("{% for m in messages %}[{{ m.role }}]\n{% if m.content is string %}{{ m.content }}{% else %}"
                  "{% for part in m.content %}{{ part.text }}{% endfor %}{% endif %}{{ eos_token }}\n{% endfor %}"
                  "{% if add_generation_prompt %}[assistant]\n{% endif %}")

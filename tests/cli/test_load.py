@@ -75,6 +75,22 @@ class Streams(LoadCase):
             self.assertGreater(values["hearth:num_preemptions_total"], 0)
             self.assertEqual(values["hearth:kv_cache_blocks_in_use"], 0)
 
+    def test_a_shared_prompt_is_computed_once(self):
+        model = self.folder / "long.gguf"
+        TinyModel(context=4096).write(model)
+        prompts = ("--prompt-tokens", 20, "--output-tokens", 4, "--shared-prefix", 2000)
+        with self.serving(model, "--ctx", 2304, "--parallel", 16) as server:
+            self.load(server, "--requests", 64, "--concurrency", 64, *prompts)
+            values = server.wait_until_idle()
+            # Whole blocks are shared: what is left of the 2,000 is computed by each.
+            self.assertLess(values["hearth:prompt_tokens_total"], 2020 + 63 * (20 + 64))
+            self.assertGreater(values["hearth:prefix_cache_hits_total"], 63 * (2000 - 64))
+            times = {}
+            for name, requests, seed in (("first", 1, 5), ("later", 20, 5)):
+                times[name] = self.load(server, "--requests", requests, "--concurrency", 1, "--seed", seed,
+                                        *prompts)["time_to_first_token_seconds"]["p50"]
+            self.assertLess(times["later"], times["first"] / 2)
+
     def test_arrivals_at_a_rate(self):
         with self.serving(self.tiny, "--ctx", 256) as server:
             report = self.load(server, "--requests", 40, "--rate", 80, "--prompt-tokens", 10, "--output-tokens", 5)
