@@ -25,10 +25,10 @@ class Usage(CliCase):
                          r"\Ahearth \d+\.\d+\.\d+ \(commit \S+\)\ntargets: cpu: portable")
 
     def test_wrong_usage(self):
-        for arguments in ((), ("nothing",), ("run",), ("run", "m", "--nothing"), ("run", "m", "-n", "x"),
+        for arguments in ((), ("nothing",), ("run", "m", "--nothing"), ("run", "m", "-n", "x"),
                           ("run", "m", "-n", "-2"), ("run", "m", "-p", "a", "-f", "b"), ("run", "m", "--threads", "-1"),
                           ("run", "m", "--ctx", "0"), ("run", "m", "--chunk", "0"), ("run", "m", "--compute", "f8"),
-                          ("run", "m", "--temp", "hot"), ("inspect", "m", "n"), ("plan", "--json"),
+                          ("run", "m", "--temp", "hot"), ("inspect", "m", "n"), ("bench",),
                           ("logits", "m", "--out", "o"), ("logits", "m", "--tokens", "1"),
                           ("logits", "m", "--tokens", "1,a", "--out", "o")):
             with self.subTest(arguments):
