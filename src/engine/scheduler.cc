@@ -148,12 +148,12 @@ bool Scheduler::try_admit(Sequence& sequence) {
 void Scheduler::await_prefix(Sequence& sequence, std::span<const std::int32_t> prefix) const {
   sequence.awaited_blocks = 0;
   const auto known = std::ssize(prefix), usable = usable_blocks(sequence.tokens);
+  const auto begin = known * kKvBlockTokens;
+  if (known >= usable) return;
   for (const auto& [rank, other] : running_) {
-    if (known >= usable) return;
-    if (other->decodes() || (known > 0 && other->blocks[prefix.size() - 1] != prefix.back())) continue;
-    const auto begin = known * kKvBlockTokens;
+    if (other->decodes() || std::ssize(other->tokens) < begin + kKvBlockTokens) continue;
+    if (known > 0 && other->blocks[prefix.size() - 1] != prefix.back()) continue;
     const auto end = std::min(usable * kKvBlockTokens, std::ssize(other->tokens));
-    if (end < begin) continue;
     const auto differ = std::mismatch(sequence.tokens.begin() + begin, sequence.tokens.begin() + end,
                                       other->tokens.begin() + begin);
     const auto common = (differ.first - sequence.tokens.begin()) / kKvBlockTokens;
