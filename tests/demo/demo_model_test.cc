@@ -36,7 +36,7 @@ const fs::path kFile = kModels / "hearth-tales-9m-q8_0.gguf";
 
 // Under a sanitizer a part of the items must do.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kItemsPerTask = 10, kItemsPerTaskAndFormat = 4;
+constexpr int kItemsPerTask = 5, kItemsPerTaskAndFormat = 3;
 #else
 constexpr int kItemsPerTask = 100, kItemsPerTaskAndFormat = 30;
 #endif
