@@ -13,7 +13,8 @@ void add_chat(CLI::App& app, Action& action) {
   verb.add_option("-n", options->token_count, "Tokens of an answer; -1: until the model ends")
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{-1}, std::int64_t{1} << 28));
-  verb.add_flag("!--no-history", options->keep_history, "Do not keep what is typed in the history file");
+  verb.add_flag_callback(
+      "--no-history", [options] { options->keep_history = false; }, "Do not keep what is typed in the history file");
   add_sampling_options(verb, options->sampling);
   verb.callback([options, &action] { action = [options] { return chat(*options); }; });
 }

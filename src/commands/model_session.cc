@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "commands/bundled_model.h"
+#include "engine/step_sampler.h"
 #include "model/backend.h"
 
 namespace hearth {
@@ -63,7 +64,7 @@ void ModelSession::load_pass(std::int64_t cache_bytes, const std::function<void(
   const std::int64_t total_bytes = plan.weight_bytes + plan.workspace_bytes + cache_bytes;
   if (total_bytes > device().memory_available_bytes()) {
     throw OutOfMemory(fmt::format(
-        "{}: needs {} bytes of memory ({} weights, {} key/value cache, {} work space); {} are available; a smaller "
+        "{}: needs {} bytes of memory ({} weights, {} key/value cache and sampling, {} work space); {} are available; a smaller "
         "--ctx needs less",
         source_->path().string(), total_bytes, plan.weight_bytes, cache_bytes, plan.workspace_bytes,
         device().memory_available_bytes()));
@@ -85,7 +86,7 @@ void ModelSession::load_weights(std::int64_t engine_bytes, const std::function<v
 }
 
 SequenceRunner& ModelSession::load() {
-  load_pass(pass_->memory_plan().kv_cache_bytes, {});
+  load_pass(pass_->memory_plan().kv_cache_bytes + StepSampler::memory_bytes(*pass_, 1), {});
   runner_ = std::make_unique<SequenceRunner>(*pass_, device(), *stream_);
   return *runner_;
 }
