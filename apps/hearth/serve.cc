@@ -41,7 +41,7 @@ void add_http_options(CLI::App& verb, ServeOptions& options) {
 
 void add_engine_options(CLI::App& verb, ServeOptions& options) {
   const char* const group = "Engine";
-  verb.add_option("--alias", options.alias, "The model's name in the APIs; default: its own, or the file's")
+  verb.add_option("--alias", options.alias, "The model's name in the APIs; default: the file's or folder's")
       ->group(group);
   verb.add_option("--parallel", options.sequences_max, "Requests that run at once; default: 16 on a CPU, 32 on a GPU")
       ->group(group)

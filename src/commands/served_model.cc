@@ -42,12 +42,12 @@ std::string chat_template_text(const ModelSource& source) {
   return text != nullptr && text->is_string() ? std::string(text->get_string()) : "";
 }
 
+// A file's own name for itself ("Llama 3.1 8B Instruct") has spaces, which clients' settings do not take well.
 std::string name_of(const ModelSource& source, const ServeOptions& options) {
   if (!options.alias.empty()) return options.alias;
-  const auto own = source.metadata().string("general.name");
-  if (own && !own->empty()) return std::string(*own);
   const std::filesystem::path path = std::filesystem::absolute(source.path()).lexically_normal();
-  return (path.has_filename() ? path : path.parent_path()).stem().string();
+  const std::filesystem::path last = path.has_filename() ? path.filename() : path.parent_path().filename();
+  return last.extension() == ".gguf" ? last.stem().string() : last.string();
 }
 
 // Of most of the weights.
