@@ -178,8 +178,9 @@ class Pipe(ChatCase):
     def test_a_full_context(self):
         long_message = "time " * 100
         path = self.folder / "saved.json"
-        out, errors = self.chat("--ctx", 64, "-n", 5, lines=["hello", long_message, f"/save {path}", "/clear", "again"],
-                                status=1)
+        # Biased, so that no answer ends by itself before its five tokens.
+        out, errors = self.chat("--ctx", 64, "-n", 5, "--logit-bias", "40:+1000", status=1,
+                                lines=["hello", long_message, f"/save {path}", "/clear", "again"])
         numbers = re.search(r"has (\d+) tokens and the context 64 positions.*/clear.*--ctx.*\(the model's own is 512\)",
                             errors)
         self.assertGreater(int(numbers[1]), 100)
