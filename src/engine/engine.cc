@@ -19,10 +19,6 @@
 namespace hearth {
 namespace {
 
-double seconds_between(EngineClock::time_point from, EngineClock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
-
 SchedulerLimits limits_of(const ForwardPass& pass, const EngineOptions& options) {
   const ForwardPassOptions& bound = pass.options();
   return {.step_tokens_max = bound.step_tokens_max,
@@ -72,7 +68,7 @@ class Engine::Impl {
   void admit_submissions(std::vector<Submission> submissions);
   void end(SequenceId id, FinishReason reason, std::string error = {});
   void end_all(FinishReason reason, const std::string& error);
-  void end_overdue();
+  bool end_overdue();
   void deliver();
   void step();
   void launch(const Scheduler::StepPlan& plan);
@@ -180,11 +176,13 @@ bool Engine::Impl::take_messages() {
     submissions.swap(submissions_);
     cancellations.swap(cancellations_);
   }
+  bool changed = !submissions.empty() || !cancellations.empty();
   admit_submissions(std::move(submissions));
   for (const std::string& id : cancellations) {
     if (const auto found = ids_.find(id); found != ids_.end()) end(found->second, FinishReason::kCancelled);
   }
-  end_overdue();
+  changed = end_overdue() || changed;
+  if (changed) update_stats();
   return true;
 }
 
@@ -199,10 +197,9 @@ void Engine::Impl::admit_submissions(std::vector<Submission> submissions) {
     CHECK(is_new);
     place->second.timeline().submitted = submission.time;
   }
-  if (!submissions.empty()) update_stats();
 }
 
-// Not while a step is under way.
+// Not while a step is under way. The snapshot follows when all that end together have.
 void Engine::Impl::end(SequenceId id, FinishReason reason, std::string error) {
   const auto place = generations_.find(id);
   CHECK(place != generations_.end());
@@ -214,7 +211,6 @@ void Engine::Impl::end(SequenceId id, FinishReason reason, std::string error) {
     ids_.erase(found);
   }
   generations_.erase(place);
-  update_stats();
   const std::lock_guard lock(mutex_);
   --live_count_;
 }
@@ -240,13 +236,15 @@ void Engine::Impl::end_all(FinishReason reason, const std::string& error) {
   }
 }
 
-void Engine::Impl::end_overdue() {
+// Whether there were any.
+bool Engine::Impl::end_overdue() {
   const auto now = EngineClock::now();
   std::vector<SequenceId> overdue;
   for (const auto& [id, generation] : generations_) {
     if (generation.request().deadline && *generation.request().deadline <= now) overdue.push_back(id);
   }
   for (const SequenceId id : overdue) end(id, FinishReason::kDeadline);
+  return !overdue.empty();
 }
 
 // Text and events of the last step's tokens: work that the device need not wait for.
@@ -268,7 +266,7 @@ void Engine::Impl::step() {
   }
   for (const SequenceId id : plan.admitted) {
     Generation& generation = generations_.at(id);
-    if (generation.timeline().admitted == EngineClock::time_point{}) {
+    if (!reached(generation.timeline().admitted)) {
       generation.timeline().admitted = start;
       generation.usage().cached_tokens = scheduler_.cached_tokens(id);
     }
@@ -334,8 +332,7 @@ void Engine::Impl::commit(const Scheduler::StepPlan& plan, std::vector<StepSampl
   std::vector<std::pair<SequenceId, std::string>> failed;
   for (const Scheduler::Item& item : plan.items) {
     Generation& generation = generations_.at(item.id);
-    const bool is_prompt = generation.usage().generated_tokens == 0 || item.token_count > 1;
-    if (is_prompt) {
+    if (item.is_prompt) {
       generation.timeline().prompt_chunks.push_back({now, item.token_count});
       prompt_tokens_ += item.token_count;
     }
@@ -365,7 +362,7 @@ void Engine::Impl::note_step(const Scheduler::StepPlan& plan, EngineClock::time_
   if (!observer_) return;
   StepRecord record{.seconds = seconds_between(start, EngineClock::now())};
   for (const Scheduler::Item& item : plan.items) {
-    (item.token_count == 1 && item.samples ? record.decode_tokens : record.prompt_tokens) += item.token_count;
+    (item.is_prompt ? record.prompt_tokens : record.decode_tokens) += item.token_count;
   }
   observer_(record);
 }

@@ -16,6 +16,14 @@ namespace hearth {
 
 using EngineClock = std::chrono::steady_clock;
 
+inline double seconds_between(EngineClock::time_point from, EngineClock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+// A time that was not reached is the epoch.
+inline bool reached(EngineClock::time_point time) {
+  return time != EngineClock::time_point{};
+}
+
 struct Request {
   std::string id;               // of the caller's choosing, unlike that of any other request under way
   std::vector<TokenId> prompt;  // not empty
@@ -64,7 +72,7 @@ struct Usage {
   std::int64_t generated_tokens = 0;
 };
 
-// A request's life. A time that was not reached is the epoch.
+// A request's life, as far as it was reached().
 struct Timeline {
   struct Chunk {
     EngineClock::time_point time{};  // when the step was done

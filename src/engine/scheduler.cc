@@ -73,7 +73,7 @@ void Scheduler::plan_decoding(StepPlan& plan, std::int64_t& budget) {
     }
     ++place;
     if (reserved) {
-      add_item(plan, sequence, 1, budget);
+      add_decoding(plan, sequence, budget);
     } else {
       preempt(sequence, plan);
     }
@@ -84,8 +84,7 @@ void Scheduler::plan_prompts(StepPlan& plan, std::int64_t& budget) {
   for (const auto& [rank, sequence] : running_) {
     if (budget == 0) return;
     if (sequence->decodes()) continue;
-    const std::int64_t left = std::ssize(sequence->tokens) - sequence->computed;
-    add_item(plan, *sequence, std::min({left, budget, limits_.chunk_tokens_max}), budget);
+    add_prompt_chunk(plan, *sequence, budget);
   }
 }
 
@@ -109,8 +108,7 @@ void Scheduler::admit(StepPlan& plan, std::int64_t& budget) {
     sequence.blocks = std::move(prefix);
     if (!try_admit(sequence)) return;  // whoever is next in line must not be overtaken by smaller ones for ever
     plan.admitted.push_back(sequence.id);
-    const std::int64_t left = std::ssize(sequence.tokens) - sequence.computed;
-    add_item(plan, sequence, std::min({left, budget, limits_.chunk_tokens_max}), budget);
+    add_prompt_chunk(plan, sequence, budget);
     place = next;
   }
 }
@@ -154,8 +152,8 @@ void Scheduler::await_prefix(Sequence& sequence, std::span<const std::int32_t> p
     if (other->decodes() || std::ssize(other->tokens) < begin + kKvBlockTokens) continue;
     if (known > 0 && other->blocks[prefix.size() - 1] != prefix.back()) continue;
     const auto end = std::min(usable * kKvBlockTokens, std::ssize(other->tokens));
-    const auto differ = std::mismatch(sequence.tokens.begin() + begin, sequence.tokens.begin() + end,
-                                      other->tokens.begin() + begin);
+    const auto differ =
+        std::mismatch(sequence.tokens.begin() + begin, sequence.tokens.begin() + end, other->tokens.begin() + begin);
     const auto common = (differ.first - sequence.tokens.begin()) / kKvBlockTokens;
     if (common <= known) continue;
     sequence.awaited = other->id;
@@ -172,10 +170,16 @@ bool Scheduler::still_awaits(const Sequence& sequence) const {
   return other.published < sequence.awaited_blocks && !other.decodes() && running_.contains(other.rank);
 }
 
-void Scheduler::add_item(StepPlan& plan, const Sequence& sequence, std::int64_t token_count, std::int64_t& budget) {
-  const bool samples = sequence.computed + token_count == std::ssize(sequence.tokens);
-  plan.items.push_back({sequence.id, sequence.computed, token_count, samples});
-  budget -= token_count;
+void Scheduler::add_decoding(StepPlan& plan, const Sequence& sequence, std::int64_t& budget) {
+  plan.items.push_back({sequence.id, sequence.computed, 1, true, false});
+  --budget;
+}
+
+void Scheduler::add_prompt_chunk(StepPlan& plan, const Sequence& sequence, std::int64_t& budget) {
+  const std::int64_t left = std::ssize(sequence.tokens) - sequence.computed;
+  const std::int64_t count = std::min({left, budget, limits_.chunk_tokens_max});
+  plan.items.push_back({sequence.id, sequence.computed, count, count == left, true});
+  budget -= count;
 }
 
 bool Scheduler::reserve(Sequence& sequence, std::int64_t position_count) {

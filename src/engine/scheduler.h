@@ -43,7 +43,8 @@ class Scheduler {
     SequenceId id = 0;
     std::int64_t first_position = 0;
     std::int64_t token_count = 0;
-    bool samples = false;  // the last of them is the sequence's last: a token is chosen after it
+    bool samples = false;    // the last of them is the sequence's last: a token is chosen after it
+    bool is_prompt = false;  // of the prompt, or computed again after a preemption; else the token chosen last
   };
   struct StepPlan {
     std::vector<Item> items;  // empty: there is nothing to do
@@ -112,7 +113,8 @@ class Scheduler {
   bool try_admit(Sequence& sequence);
   void await_prefix(Sequence& sequence, std::span<const std::int32_t> prefix) const;
   bool still_awaits(const Sequence& sequence) const;
-  void add_item(StepPlan& plan, const Sequence& sequence, std::int64_t token_count, std::int64_t& budget);
+  void add_decoding(StepPlan& plan, const Sequence& sequence, std::int64_t& budget);
+  void add_prompt_chunk(StepPlan& plan, const Sequence& sequence, std::int64_t& budget);
   bool reserve(Sequence& sequence, std::int64_t position_count);
   void preempt(Sequence& sequence, StepPlan& plan);
   void publish_full_blocks(Sequence& sequence);

@@ -38,7 +38,9 @@ TEST(Scheduler, DecodesFirstAndFillsTheStepWithPrompts) {
   EXPECT_EQ(plan.items[0].id, 1u);
   EXPECT_EQ(plan.items[0].token_count, 1);
   EXPECT_EQ(plan.items[1].token_count, 31);
+  EXPECT_FALSE(plan.items[0].is_prompt);
   EXPECT_FALSE(plan.items[1].samples);
+  EXPECT_TRUE(plan.items[1].is_prompt);
   EXPECT_EQ(step(scheduler).items[1].token_count, 19);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -28,18 +29,12 @@ constexpr std::string_view kMessageFieldsWithoutEffect[] = {"diagnostics", "infe
 constexpr std::string_view kMessageFields[] = {"max_tokens", "stop_sequences", "stream",      "temperature",
                                                "top_k",      "container",      "mcp_servers", "output_format"};
 
-bool contains(std::span<const std::string_view> names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 void refuse_unknown(const Fields& fields, std::initializer_list<std::span<const std::string_view>> known,
                     bool generation_fields = false) {
-  for (const auto& [name, value] : fields.json()) {
-    const std::string_view key = name;
-    if (generation_fields && is_generation_field(key)) continue;
-    if (std::any_of(known.begin(), known.end(), [&](auto names) { return contains(names, key); })) continue;
-    throw bad_request(fmt::format("{}: Extra inputs are not permitted", fields.path_of(key)), fields.path_of(key));
-  }
+  const auto unknown = unknown_field(fields, known, generation_fields);
+  if (!unknown) return;
+  const std::string path = fields.path_of(*unknown);
+  throw bad_request(fmt::format("{}: Extra inputs are not permitted", path), path);
 }
 
 HttpError not_available(const std::string& path, std::string_view what) {
@@ -136,7 +131,7 @@ std::vector<Turn> parse_turns(const Fields& body) {
     const Fields message = object_at(messages, i, "messages");
     refuse_unknown(message, {kKnown});
     const std::string_view role = message.required_string("role");
-    if (!contains(kRoles, role)) {
+    if (std::find(std::begin(kRoles), std::end(kRoles), role) == std::end(kRoles)) {
       throw bad_request(
           fmt::format("'{}' must be \"user\" or \"assistant\"; it is \"{}\"", message.path_of("role"), role),
           message.path_of("role"));

@@ -1,7 +1,6 @@
 // Anthropic's Messages API over the model that is served.
 #include <fmt/format.h>
 
-#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "server/apis.h"
 #include "server/fields.h"
 #include "server/generation_failure.h"
+#include "server/json_reply.h"
 #include "server/prefill.h"
 
 namespace hearth {
@@ -19,7 +19,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr const char* kJson = "application/json";
 // While a long prompt is read nothing else is sent, and clients and proxies give up on silent connections.
 constexpr std::chrono::milliseconds kPingInterval{5000};
 
@@ -71,7 +70,7 @@ asio::awaitable<void> answer_whole(Exchange& exchange, const ModelService& servi
   if (const auto failure = generation_failure(*progress.end)) throw HttpError(*failure);
   std::string body = anthropic_message(stream.id(), service.model().name, text, *progress.end);
   HttpHeaders headers = answer_headers(exchange);
-  co_await exchange.reply(200, std::move(body), kJson, std::move(headers));
+  co_await exchange.reply(200, std::move(body), std::string(kJsonContentType), std::move(headers));
 }
 
 std::string end_events(const Exchange& exchange, const GenerationEnd& end) {
@@ -84,7 +83,6 @@ std::string end_events(const Exchange& exchange, const GenerationEnd& end) {
 asio::awaitable<void> answer_streaming(Exchange& exchange, const ModelService& service, GenerationStream& stream,
                                        std::int64_t prompt_tokens) {
   HttpHeaders headers = answer_headers(exchange);
-  headers.emplace_back("cache-control", "no-cache");
   co_await exchange.begin_stream("text/event-stream; charset=utf-8", std::move(headers));
   std::string events = anthropic_start_events(stream.id(), service.model().name, prompt_tokens);
   co_await exchange.write(std::move(events));
@@ -128,9 +126,8 @@ asio::awaitable<void> count_tokens(Exchange& exchange, ModelService& service) {
   const std::vector<TokenId> prompt = encode(service, std::move(conversation));
   boost::json::object answer;
   answer["input_tokens"] = prompt.size();
-  std::string text = boost::json::serialize(answer);
   HttpHeaders headers = answer_headers(exchange);
-  co_await exchange.reply(200, std::move(text), kJson, std::move(headers));
+  co_await reply_json(exchange, std::move(answer), 200, std::string(kJsonContentType), std::move(headers));
 }
 
 // The API's own header for the exchange's name, in errors too; and their body has it (anthropic_error_body()).

@@ -36,8 +36,8 @@ class Exchange {
   // The whole answer. `content_type` with its character set, if any.
   virtual boost::asio::awaitable<void> reply(unsigned status, std::string body, std::string content_type,
                                              HttpHeaders headers) = 0;
-  // Or a streamed one: status 200 and the headers; then pieces, each sent at once; then the end. write() waits while
-  // the client is slow, and throws where it is too slow for the server's patience.
+  // Or a streamed one, which nobody is to keep: status 200 and the headers; then pieces, each sent at once; then the
+  // end. write() waits while the client is slow, and throws where it is too slow for the server's patience.
   virtual boost::asio::awaitable<void> begin_stream(std::string content_type, HttpHeaders headers) = 0;
   virtual boost::asio::awaitable<void> write(std::string piece) = 0;
   virtual boost::asio::awaitable<void> end_stream() = 0;

@@ -163,19 +163,27 @@ bool is_generation_field(std::string_view name) {
          std::find(std::begin(kOtherFields), std::end(kOtherFields), name) != std::end(kOtherFields);
 }
 
-void refuse_unknown_fields(const Fields& fields, std::initializer_list<std::span<const std::string_view>> known,
-                           bool generation_fields) {
+std::optional<std::string_view> unknown_field(const Fields& fields,
+                                              std::initializer_list<std::span<const std::string_view>> known,
+                                              bool generation_fields) {
   for (const auto& member : fields.json()) {
     const std::string_view name = member.key();
     if (generation_fields && is_generation_field(name)) continue;
     const bool is_known = std::any_of(known.begin(), known.end(), [&](std::span<const std::string_view> names) {
       return std::find(names.begin(), names.end(), name) != names.end();
     });
-    if (is_known) continue;
-    constexpr std::size_t kShownBytes = 100;
-    const std::string path = repair_utf8(fields.path_of(name).substr(0, kShownBytes));
-    throw bad_request(fmt::format("Unrecognized request argument supplied: {}", path), path);
+    if (!is_known) return name;
   }
+  return std::nullopt;
+}
+
+void refuse_unknown_fields(const Fields& fields, std::initializer_list<std::span<const std::string_view>> known,
+                           bool generation_fields) {
+  const auto unknown = unknown_field(fields, known, generation_fields);
+  if (!unknown) return;
+  constexpr std::size_t kShownBytes = 100;
+  const std::string path = repair_utf8(fields.path_of(*unknown).substr(0, kShownBytes));
+  throw bad_request(fmt::format("Unrecognized request argument supplied: {}", path), path);
 }
 
 }  // namespace hearth

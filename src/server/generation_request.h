@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,7 +30,11 @@ void read_scheduling(const Fields& fields, Request& request);
 // Is it one that read_sampling() or read_scheduling() reads?
 bool is_generation_field(std::string_view name);
 
-// Refuses the first field that is neither in `known` nor, unless `generation_fields` is false, a generation's.
+// The first field that is neither in `known` nor, unless `generation_fields` is false, a generation's.
+std::optional<std::string_view> unknown_field(const Fields& fields,
+                                              std::initializer_list<std::span<const std::string_view>> known,
+                                              bool generation_fields);
+// Refuses it, in OpenAI's words.
 void refuse_unknown_fields(const Fields& fields, std::initializer_list<std::span<const std::string_view>> known,
                            bool generation_fields = true);
 

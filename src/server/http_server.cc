@@ -10,11 +10,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <optional>
-#include <random>
 #include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
+#include "base/random_bits.h"
 #include "server/http_session.h"
 #include "server/response_head.h"
 #include "server/transport.h"
@@ -31,11 +31,6 @@ constexpr int kBacklog = 4096;
 constexpr std::chrono::milliseconds kAcceptPause{100};
 // What the kernel takes of a connection's answer before the client has read it, about: what a slow reader costs.
 constexpr int kSendBufferBytes = 128 << 10;
-
-std::uint64_t random_bits() {
-  std::random_device device;
-  return std::uint64_t{device()} << 32 | device();
-}
 
 // The first address of the host, of the older kind where it has both: "localhost" is expected to be 127.0.0.1.
 tcp::endpoint find_endpoint(const asio::any_io_executor& executor, const std::string& host, std::uint16_t port) {

@@ -37,14 +37,6 @@ constexpr std::size_t kRoutesMax = 128;
 constexpr std::size_t kWindowSteps = 256;
 constexpr std::chrono::seconds kWindowTime{30};
 
-double seconds_between(EngineClock::time_point from, EngineClock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
-
-bool reached(EngineClock::time_point time) {
-  return time != EngineClock::time_point{};
-}
-
 // The four reasons that dashboards know.
 std::string_view finished_reason(FinishReason reason) {
   switch (reason) {

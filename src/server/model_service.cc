@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <random>
-
+#include "base/random_bits.h"
 #include "server/event_mailbox.h"
 #include "server/fields.h"
 #include "text/chat_prompt.h"
@@ -18,11 +17,6 @@ HttpError unavailable(std::string message) {
                     .code = {},
                     .param = {},
                     .headers = {{"retry-after", "1"}}});
-}
-
-std::uint64_t random_bits() {
-  std::random_device device;
-  return std::uint64_t{device()} << 32 | device();
 }
 
 // What an endpoint calls the prompt.

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <boost/json/serialize.hpp>
-#include <ctime>
 #include <utility>
 
 #include "server/apis.h"
-#include "text/utf8.h"
+#include "server/time_text.h"
+#include "server/token_logprobs.h"
 
 namespace hearth {
 namespace {
@@ -17,36 +17,14 @@ using TimePoint = EngineClock::time_point;
 
 // 0 if one of the two was not reached.
 std::int64_t nanoseconds_between(TimePoint from, TimePoint to) {
-  if (from == TimePoint{} || to == TimePoint{}) return 0;
+  if (!reached(from) || !reached(to)) return 0;
   return std::chrono::duration_cast<std::chrono::nanoseconds>(to - from).count();
-}
-
-std::string_view bytes_of(TokenId id, const Tokenizer& tokenizer) {
-  if (id >= tokenizer.vocab_size()) return {};  // models have more rows than vocabularies have tokens
-  return tokenizer.is_special(id) ? tokenizer.token_text(id) : tokenizer.token_bytes(id);
-}
-
-json::object token_logprob(TokenId id, float logprob, const Tokenizer& tokenizer) {
-  const std::string_view bytes = bytes_of(id, tokenizer);
-  json::array numbers;
-  for (const char byte : bytes) numbers.push_back(static_cast<unsigned char>(byte));
-  json::object object;
-  object["token"] = repair_utf8(bytes);
-  object["logprob"] = logprob;
-  object["bytes"] = std::move(numbers);
-  return object;
 }
 
 }  // namespace
 
 std::string ollama_time(std::chrono::system_clock::time_point time) {
-  const auto since_1970 = std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch());
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_1970);
-  const std::time_t whole = seconds.count();
-  std::tm parts{};
-  gmtime_r(&whole, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, (since_1970 - seconds).count());
+  return time_text(time, 9);
 }
 
 json::object ollama_piece(OllamaEndpoint endpoint, std::string_view model, std::string_view text,
@@ -84,12 +62,8 @@ json::object ollama_loaded(OllamaEndpoint endpoint, std::string_view model,
 }
 
 json::object ollama_logprob(const GeneratedToken& token, const Tokenizer& tokenizer) {
-  json::object entry = token_logprob(token.id, token.logprob.value_or(0), tokenizer);
-  json::array top;
-  for (const TokenLogprob& other : token.top_logprobs) {
-    top.push_back(token_logprob(other.id, other.logprob, tokenizer));
-  }
-  if (!top.empty()) entry["top_logprobs"] = std::move(top);
+  json::object entry = token_logprobs(token, [&](TokenId id) { return spelling_of(tokenizer, id); });
+  if (token.top_logprobs.empty()) entry.erase("top_logprobs");
   return entry;
 }
 

@@ -31,10 +31,11 @@ void finish_ollama_answer(boost::json::object& piece, const GenerationEnd& end);
 boost::json::object ollama_loaded(OllamaEndpoint endpoint, std::string_view model,
                                   std::chrono::system_clock::time_point time);
 
-// {"token", "logprob", "bytes", "top_logprobs"}. A token that is a part of a character is spelt with U+FFFD; its bytes
-// are exact.
+// token_logprobs(), without "top_logprobs" where none were asked for.
 boost::json::object ollama_logprob(const GeneratedToken& token, const Tokenizer& tokenizer);
 
 std::string ollama_line(const boost::json::object& object);
+
+inline constexpr const char* kOllamaContentType = "application/json; charset=utf-8";
 
 }  // namespace hearth

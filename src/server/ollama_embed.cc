@@ -1,12 +1,13 @@
 // POST /api/embed and its older form /api/embeddings.
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <limits>
 #include <utility>
 
 #include "server/embeddings.h"
 #include "server/fields.h"
+#include "server/json_reply.h"
+#include "server/ollama_answer.h"
 #include "server/ollama_handlers.h"
 #include "server/ollama_request.h"
 
@@ -35,12 +36,6 @@ json::array numbers(const std::vector<float>& vector) {
   return json::array(vector.begin(), vector.end());
 }
 
-asio::awaitable<void> reply(Exchange& exchange, json::object answer) {
-  std::string body = json::serialize(answer);
-  HttpHeaders headers;
-  co_await exchange.reply(200, std::move(body), "application/json; charset=utf-8", std::move(headers));
-}
-
 // Nothing is ever cut off in silence.
 void refuse_truncation(const Fields& fields) {
   if (fields.boolean("truncate").value_or(false)) {
@@ -66,7 +61,7 @@ asio::awaitable<void> ollama_embed(Exchange& exchange, ModelService& service) {
   answer["total_duration"] = std::chrono::nanoseconds(Clock::now() - start).count();
   answer["load_duration"] = 0;
   answer["prompt_eval_count"] = embeddings.prompt_tokens;
-  co_await reply(exchange, std::move(answer));
+  co_await reply_json(exchange, std::move(answer), 200, kOllamaContentType);
 }
 
 asio::awaitable<void> ollama_embeddings(Exchange& exchange, ModelService& service) {
@@ -77,7 +72,7 @@ asio::awaitable<void> ollama_embeddings(Exchange& exchange, ModelService& servic
   std::vector<std::vector<TokenId>> prompts{service.encode_prompt(fields.required_string("prompt"))};
   const Embeddings embeddings = co_await embed_prompts(service, std::move(prompts), std::nullopt, "/api/embeddings");
   json::object answer{{"embedding", numbers(embeddings.vectors.front())}};
-  co_await reply(exchange, std::move(answer));
+  co_await reply_json(exchange, std::move(answer), 200, kOllamaContentType);
 }
 
 }  // namespace hearth

@@ -1,7 +1,6 @@
 // Ollama's API over the model that is served: one model, which is always loaded.
 #include <fmt/format.h>
 
-#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -10,6 +9,7 @@
 #include "server/apis.h"
 #include "server/fields.h"
 #include "server/generation_failure.h"
+#include "server/json_reply.h"
 #include "server/ollama_answer.h"
 #include "server/ollama_handlers.h"
 #include "server/ollama_models.h"
@@ -21,12 +21,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr const char* kJson = "application/json; charset=utf-8";
-
-asio::awaitable<void> reply_json(Exchange& exchange, boost::json::object answer) {
-  std::string body = boost::json::serialize(answer);
-  HttpHeaders headers;
-  co_await exchange.reply(200, std::move(body), kJson, std::move(headers));
+asio::awaitable<void> reply(Exchange& exchange, boost::json::object answer) {
+  return reply_json(exchange, std::move(answer), 200, kOllamaContentType);
 }
 
 // An answer as it grows: from a generation's events to what the endpoint's lines are made of.
@@ -90,12 +86,11 @@ asio::awaitable<void> answer_whole(Exchange& exchange, GenerationStream& stream,
   }
   if (const auto failure = generation_failure(answer.end())) throw HttpError(*failure);
   boost::json::object object = answer.take_last();
-  co_await reply_json(exchange, std::move(object));
+  co_await reply(exchange, std::move(object));
 }
 
 asio::awaitable<void> answer_streaming(Exchange& exchange, GenerationStream& stream, Answer answer) {
   HttpHeaders headers;
-  headers.emplace_back("cache-control", "no-cache");
   co_await exchange.begin_stream("application/x-ndjson", std::move(headers));
   while (!answer.ended()) {
     do {
@@ -131,7 +126,7 @@ asio::awaitable<void> answer_request(Exchange& exchange, ModelService& service, 
 
 asio::awaitable<void> answer_loaded(Exchange& exchange, OllamaEndpoint endpoint, std::string model) {
   boost::json::object answer = ollama_loaded(endpoint, model, std::chrono::system_clock::now());
-  co_await reply_json(exchange, std::move(answer));
+  co_await reply(exchange, std::move(answer));
 }
 
 // After the tokens of an earlier answer, if there are any, this prompt's without the token that begins a text.
@@ -174,23 +169,23 @@ asio::awaitable<void> chat(Exchange& exchange, ModelService& service) {
 }
 
 asio::awaitable<void> tags(Exchange& exchange, ModelService& service) {
-  return reply_json(exchange, ollama_tags(service.model()));
+  return reply(exchange, ollama_tags(service.model()));
 }
 
 asio::awaitable<void> ps(Exchange& exchange, ModelService& service) {
-  return reply_json(exchange, ollama_ps(service.model()));
+  return reply(exchange, ollama_ps(service.model()));
 }
 
 asio::awaitable<void> show(Exchange& exchange, ModelService& service) {
   const boost::json::object body = parse_body(exchange.request());
   parse_ollama_model(body, service.model());
-  return reply_json(exchange, ollama_show(service.model()));
+  return reply(exchange, ollama_show(service.model()));
 }
 
 asio::awaitable<void> version(Exchange& exchange) {
   boost::json::object answer;
   answer["version"] = HEARTH_VERSION;
-  return reply_json(exchange, std::move(answer));
+  return reply(exchange, std::move(answer));
 }
 
 HttpError not_available(std::string message) {

@@ -3,10 +3,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <cmath>
 #include <utility>
-
-#include "text/utf8.h"
 
 namespace hearth {
 
@@ -41,25 +38,6 @@ json::object UsageTotal::responses_json() const {
 
 std::string_view openai_finish_reason(FinishReason reason) {
   return reason == FinishReason::kStop ? "stop" : "length";
-}
-
-double finite_logprob(float logprob) {
-  constexpr double kImpossible = -9999;  // as OpenAI's
-  return std::isfinite(logprob) ? static_cast<double>(logprob) : kImpossible;
-}
-
-json::object token_logprobs(const GeneratedToken& token, const TokenSpelling& spelling) {
-  const auto entry = [&](TokenId id, float logprob) {
-    const std::string bytes = spelling(id);
-    json::array numbers;
-    for (const char byte : bytes) numbers.emplace_back(static_cast<unsigned char>(byte));
-    return json::object{
-        {"token", repair_utf8(bytes)}, {"logprob", finite_logprob(logprob)}, {"bytes", std::move(numbers)}};
-  };
-  json::object described = entry(token.id, token.logprob.value_or(0));
-  json::array& likeliest = described["top_logprobs"].emplace_array();
-  for (const TokenLogprob& top : token.top_logprobs) likeliest.push_back(entry(top.id, top.logprob));
-  return described;
 }
 
 std::string sse_data(const json::value& data) {

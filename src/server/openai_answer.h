@@ -7,7 +7,6 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,11 +14,9 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "server/token_logprobs.h"
 
 namespace hearth {
-
-// A token's bytes, which may be a part of a character.
-using TokenSpelling = std::function<std::string(TokenId)>;
 
 // What every object of one answer says.
 struct AnswerHead {
@@ -48,16 +45,11 @@ class UsageTotal {
 };
 
 std::string_view openai_finish_reason(FinishReason reason);  // "stop" or "length"
-// {"token", "logprob", "bytes", "top_logprobs"}. `count`: how many of the likeliest.
-boost::json::object token_logprobs(const GeneratedToken& token, const TokenSpelling& spelling);
-// A number for JSON, which has no infinity.
-double finite_logprob(float logprob);
 
 // An event of server-sent events (WHATWG HTML, section 9.2).
 std::string sse_data(const boost::json::value& data);
 inline constexpr std::string_view kSseDone = "data: [DONE]\n\n";
 inline constexpr std::string_view kSseContentType = "text/event-stream; charset=utf-8";
-inline constexpr std::string_view kJsonContentType = "application/json";
 
 // How one of the two endpoints spells what was generated. `index`: the choice's.
 class ChoiceFormat {

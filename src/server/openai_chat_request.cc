@@ -41,7 +41,6 @@ constexpr std::string_view kFields[] = {"model",
 constexpr std::string_view kMessageFields[] = {"role",          "content", "name",  "tool_calls",        "tool_call_id",
                                                "function_call", "refusal", "audio", "reasoning_content", "annotations"};
 constexpr std::string_view kTextParts[] = {"text", "refusal"};
-constexpr int kTopLogprobsMax = 20;
 
 // Roles as templates know them: "developer" is what OpenAI calls the system's author since 2024.
 std::string_view template_role(const Fields& message) {
@@ -53,16 +52,11 @@ std::string_view template_role(const Fields& message) {
       message.path_of("role"));
 }
 
-std::string content_text(const Fields& message, std::string_view role) {
-  const std::string path = message.path_of("content");
-  const json::value* content = message.find("content");
-  if (content == nullptr) {
-    if (role == "assistant") return {};  // one that only calls tools says nothing
-    throw bad_request(fmt::format("'{}' is missing", path), path);
-  }
-  if (content->is_string()) return std::string(content->get_string());
-  if (content->is_array()) return joined_parts(content->get_array(), path, kTextParts);
-  throw bad_request(fmt::format("'{}' must be a string or an array of content parts", path), path);
+std::string content_of(const Fields& message, std::string_view role) {
+  const std::optional<std::string> text = content_text(message, kTextParts);
+  if (text) return *text;
+  if (role == "assistant") return {};  // one that only calls tools says nothing
+  throw bad_request(fmt::format("'{}' is missing", message.path_of("content")), message.path_of("content"));
 }
 
 // Calls that the assistant made earlier. OpenAI writes their arguments as JSON in a string, templates expect an object.
@@ -92,7 +86,7 @@ json::object template_message(const Fields& message) {
     throw bad_request(fmt::format("'{}' is not supported", message.path_of(name)), message.path_of(name));
   }
   const std::string_view role = template_role(message);
-  json::object rendered = {{"role", role}, {"content", content_text(message, role)}};
+  json::object rendered = {{"role", role}, {"content", content_of(message, role)}};
   for (const std::string_view name : {"name", "tool_call_id", "reasoning_content"}) {
     if (const auto text = message.string(name)) rendered[name] = *text;
   }

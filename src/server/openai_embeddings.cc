@@ -1,12 +1,12 @@
 // /v1/embeddings.
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <limits>
 #include <utility>
 
 #include "server/embeddings.h"
 #include "server/fields.h"
 #include "server/generation_request.h"
+#include "server/json_reply.h"
 #include "server/openai_handlers.h"
 #include "server/openai_request_fields.h"
 #include "text/base64.h"
@@ -60,14 +60,12 @@ asio::awaitable<void> answer_embeddings(Exchange& exchange, ModelService& servic
     data.push_back(
         {{"object", "embedding"}, {"index", data.size()}, {"embedding", encoded(vector, request.as_base64)}});
   }
-  std::string body = json::serialize(json::object{
+  json::value answer(json::object{
       {"object", "list"},
       {"data", std::move(data)},
       {"model", name},
       {"usage", {{"prompt_tokens", embeddings.prompt_tokens}, {"total_tokens", embeddings.prompt_tokens}}}});
-  std::string type(kJsonContentType);
-  HttpHeaders headers;
-  co_await exchange.reply(200, std::move(body), std::move(type), std::move(headers));
+  co_await reply_json(exchange, std::move(answer));
 }
 
 }  // namespace hearth

@@ -3,13 +3,13 @@
 
 #include <fmt/format.h>
 
-#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <optional>
 #include <utility>
 
 #include "server/apis.h"
 #include "server/generation_failure.h"
+#include "server/json_reply.h"
 
 namespace hearth {
 
@@ -75,10 +75,8 @@ asio::awaitable<void> send_whole(Exchange& exchange, GenerationGroup& group, Cho
       if (const auto failure = choice_failure(choice.end)) throw HttpError(*failure);
     }
   }
-  std::string body = boost::json::serialize(format.whole(choices));
-  std::string type(kJsonContentType);
-  HttpHeaders headers;
-  co_await exchange.reply(200, std::move(body), std::move(type), std::move(headers));
+  boost::json::value answer = format.whole(choices);
+  co_await reply_json(exchange, std::move(answer));
 }
 
 // False: a choice failed, which is written.
@@ -105,7 +103,7 @@ asio::awaitable<void> send_pieces(Exchange& exchange, GenerationGroup& group, Ch
   PieceWriter writer(format, group.size(), request.generation.logprob_count.has_value());
   UsageTotal total;
   std::string type(kSseContentType);
-  HttpHeaders headers = {{"cache-control", "no-cache"}};
+  HttpHeaders headers;
   co_await exchange.begin_stream(std::move(type), std::move(headers));
   for (std::size_t i = 0; i < group.size(); ++i) writer.write(format.opening(static_cast<int>(i)));
   bool good = true;
@@ -139,10 +137,7 @@ AnswerHead answer_head(const Exchange& exchange, const ModelService& service, co
 }
 
 TokenSpelling token_spelling(const ModelService& service) {
-  return [&tokenizer = service.tokenizer()](TokenId id) -> std::string {
-    if (id < 0 || id >= tokenizer.vocab_size()) return {};  // a model may have more rows than its vocabulary has tokens
-    return std::string(tokenizer.is_special(id) ? tokenizer.token_text(id) : tokenizer.token_bytes(id));
-  };
+  return [&tokenizer = service.tokenizer()](TokenId id) { return spelling_of(tokenizer, id); };
 }
 
 void start_choices(GenerationGroup& group, ModelService& service, const OpenAiRequest& request,

@@ -21,6 +21,24 @@ constexpr std::string_view kWithoutEffect[] = {"user",
                                                "prompt_cache_retention"};
 constexpr int kChoicesMax = 128;
 
+std::string joined_parts(const boost::json::array& parts, const std::string& path,
+                         std::span<const std::string_view> types) {
+  std::string joined;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const Fields part = object_at(parts, i, path);
+    const std::string_view type = part.required_string("type");
+    if (std::find(types.begin(), types.end(), type) == types.end()) {
+      constexpr std::size_t kShownBytes = 40;
+      throw bad_request(fmt::format("'{}' is \"{}\", and the model takes text alone: \"{}\"", part.path_of("type"),
+                                    type.size() < kShownBytes ? type : "…", types.front()),
+                        part.path_of("type"));
+    }
+    if (i > 0) joined += '\n';
+    joined += part.required_string(type == "refusal" ? "refusal" : "text");
+  }
+  return joined;
+}
+
 }  // namespace
 
 std::span<const std::string_view> openai_fields_without_effect() {
@@ -116,22 +134,13 @@ void require_text_format(const Fields& fields, std::string_view name) {
                     path, "unsupported_parameter");
 }
 
-std::string joined_parts(const boost::json::array& parts, const std::string& path,
-                         std::span<const std::string_view> types) {
-  std::string joined;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const Fields part = object_at(parts, i, path);
-    const std::string_view type = part.required_string("type");
-    if (std::find(types.begin(), types.end(), type) == types.end()) {
-      constexpr std::size_t kShownBytes = 40;
-      throw bad_request(fmt::format("'{}' is \"{}\", and the model takes text alone: \"{}\"", part.path_of("type"),
-                                    type.size() < kShownBytes ? type : "…", types.front()),
-                        part.path_of("type"));
-    }
-    if (i > 0) joined += '\n';
-    joined += part.required_string(type == "refusal" ? "refusal" : "text");
-  }
-  return joined;
+std::optional<std::string> content_text(const Fields& message, std::span<const std::string_view> types) {
+  const boost::json::value* content = message.find("content");
+  if (content == nullptr) return std::nullopt;
+  if (content->is_string()) return std::string(content->get_string());
+  const std::string path = message.path_of("content");
+  if (content->is_array()) return joined_parts(content->get_array(), path, types);
+  throw bad_request(fmt::format("'{}' must be a string or an array of content parts", path), path);
 }
 
 }  // namespace hearth

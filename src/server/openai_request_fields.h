@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,8 +33,10 @@ void refuse_tools(const Fields& fields);
 // Refuses every format of the answer but plain text.
 void require_text_format(const Fields& fields, std::string_view name);
 
-// An array of content parts as one text, the parts on lines of their own. `types`: those that hold text.
-std::string joined_parts(const boost::json::array& parts, const std::string& path,
-                         std::span<const std::string_view> types);
+// A message's `content`, a string or an array of parts, as one text, the parts on lines of their own; nullopt: there is
+// none. `types`: the parts that hold text.
+std::optional<std::string> content_text(const Fields& message, std::span<const std::string_view> types);
+
+inline constexpr int kTopLogprobsMax = 20;
 
 }  // namespace hearth

@@ -1,9 +1,9 @@
 // POST /v1/responses.
-#include <boost/json/serialize.hpp>
 #include <optional>
 #include <utility>
 
 #include "server/fields.h"
+#include "server/json_reply.h"
 #include "server/openai_handlers.h"
 #include "server/openai_responses_answer.h"
 
@@ -51,16 +51,14 @@ asio::awaitable<void> send_whole(Exchange& exchange, GenerationStream& stream, R
   Progress progress;
   while (!progress.end) progress = co_await advance(stream, format, service, request);
   if (const auto failure = choice_failure(*progress.end)) throw HttpError(*failure);
-  std::string body = boost::json::serialize(format.whole(*progress.end));
-  std::string type(kJsonContentType);
-  HttpHeaders headers;
-  co_await exchange.reply(200, std::move(body), std::move(type), std::move(headers));
+  boost::json::value answer = format.whole(*progress.end);
+  co_await reply_json(exchange, std::move(answer));
 }
 
 asio::awaitable<void> send_events(Exchange& exchange, GenerationStream& stream, ResponseFormat& format,
                                   const ModelService& service, const OpenAiRequest& request) {
   std::string type(kSseContentType);
-  HttpHeaders headers = {{"cache-control", "no-cache"}};
+  HttpHeaders headers;
   co_await exchange.begin_stream(std::move(type), std::move(headers));
   std::string opening = format.opening();
   co_await exchange.write(std::move(opening));

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/generation_request.h"
+#include "server/json_reply.h"
 #include "server/openai_request.h"
 #include "server/openai_request_fields.h"
 
@@ -37,7 +38,6 @@ constexpr std::string_view kFields[] = {"model",
                                         "chat_template_kwargs"};
 constexpr std::string_view kItemFields[] = {"type", "role", "content", "id", "status", "phase"};
 constexpr std::string_view kTextParts[] = {"input_text", "output_text", "text", "refusal"};
-constexpr int kTopLogprobsMax = 20;
 
 HttpError not_supported(const std::string& path, std::string_view why) {
   return bad_request(fmt::format("'{}' is not supported: {}", path, why), path, "unsupported_parameter");
@@ -57,14 +57,9 @@ json::object template_message(const Fields& item) {
   }
   refuse_unknown_fields(item, {kItemFields}, false);
   const std::string_view role = template_role(item);
-  const std::string path = item.path_of("content");
-  const json::value* content = item.find("content");
-  if (content == nullptr) throw bad_request(fmt::format("'{}' is missing", path), path);
-  if (content->is_string()) return {{"role", role}, {"content", content->get_string()}};
-  if (!content->is_array()) {
-    throw bad_request(fmt::format("'{}' must be a string or an array of content parts", path), path);
-  }
-  return {{"role", role}, {"content", joined_parts(content->get_array(), path, kTextParts)}};
+  const std::optional<std::string> text = content_text(item, kTextParts);
+  if (!text) throw bad_request(fmt::format("'{}' is missing", item.path_of("content")), item.path_of("content"));
+  return {{"role", role}, {"content", *text}};
 }
 
 json::array template_messages(const Fields& fields) {
@@ -132,11 +127,6 @@ void read_logprobs(const Fields& fields, ResponsesRequest& request) {
     throw bad_request("'top_logprobs' needs \"message.output_text.logprobs\" in 'include'", "top_logprobs");
   }
   if (wanted) request.generation.logprob_count = static_cast<int>(count.value_or(0));
-}
-
-// The number that was sent, not what is left of it in a float: 0.8 and not 0.800000012.
-double as_written(float value) {
-  return std::stod(fmt::format("{}", value));
 }
 
 // The fields of the answer that repeat the request's.

@@ -7,6 +7,7 @@
 
 #include "server/apis.h"
 #include "server/fields.h"
+#include "server/json_reply.h"
 #include "server/openai_handlers.h"
 
 namespace hearth {
@@ -34,17 +35,10 @@ json::object model_object(const ServedModel& model) {
             {"hash", model.hash}}}};
 }
 
-asio::awaitable<void> send_json(Exchange& exchange, json::object answer) {
-  std::string body = json::serialize(answer);
-  std::string type(kJsonContentType);
-  HttpHeaders headers;
-  co_await exchange.reply(200, std::move(body), std::move(type), std::move(headers));
-}
-
 asio::awaitable<void> list_models(Exchange& exchange, ModelService& service) {
   json::object list = {{"object", "list"}};
   list["data"].emplace_array().push_back(model_object(service.model()));
-  co_await send_json(exchange, std::move(list));
+  return reply_json(exchange, std::move(list));
 }
 
 asio::awaitable<void> show_model(Exchange& exchange, ModelService& service) {
@@ -58,7 +52,7 @@ asio::awaitable<void> show_model(Exchange& exchange, ModelService& service) {
                      .param = "model",
                      .headers = {}});
   }
-  co_await send_json(exchange, model_object(model));
+  return reply_json(exchange, model_object(model));
 }
 
 asio::awaitable<void> refuse_stored_response(Exchange& exchange, ModelService&) {

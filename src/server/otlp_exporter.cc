@@ -53,10 +53,6 @@ boost::json::object number_attribute(std::string_view name, double value) {
   return attribute(name, {{"doubleValue", value}});
 }
 
-bool reached(EngineClock::time_point time) {
-  return time != EngineClock::time_point{};
-}
-
 // The spans of one request.
 class SpanWriter {
  public:

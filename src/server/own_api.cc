@@ -9,7 +9,9 @@
 
 #include "server/apis.h"
 #include "server/fields.h"
+#include "server/json_reply.h"
 #include "server/load_progress.h"
+#include "server/token_logprobs.h"
 #include "text/utf8.h"
 
 namespace hearth {
@@ -30,13 +32,6 @@ constexpr std::string_view kWelcome =
     "Requests:         /v1/requests/{id} (GET, DELETE) /traces\n"
     "The server:       /health /ready /metrics /props\n";
 
-asio::awaitable<void> reply_json(Exchange& exchange, unsigned status, value body) {
-  std::string text = boost::json::serialize(body);
-  std::string type = "application/json";
-  HttpHeaders headers;
-  co_await exchange.reply(status, std::move(text), std::move(type), std::move(headers));
-}
-
 asio::awaitable<void> reply_text(Exchange& exchange, std::string text, std::string type) {
   HttpHeaders headers;
   co_await exchange.reply(200, std::move(text), std::move(type), std::move(headers));
@@ -55,7 +50,7 @@ asio::awaitable<void> ready(Exchange& exchange, const ModelService& service, con
     body["progress"] = std::floor(progress.fraction() * 1000) / 1000;
   }
   value answer(std::move(body));
-  co_await reply_json(exchange, status, std::move(answer));
+  co_await reply_json(exchange, std::move(answer), status);
 }
 
 asio::awaitable<void> metrics(Exchange& exchange, const ModelService& service) {
@@ -66,18 +61,15 @@ asio::awaitable<void> metrics(Exchange& exchange, const ModelService& service) {
   co_await reply_text(exchange, std::move(text), std::move(type));
 }
 
-// 0.8, where the float nearest to it is 0.800000012.
-double as_written(float number) {
-  return std::stod(fmt::format("{}", number));
-}
-std::int32_t as_written(std::int32_t number) {
-  return number;
-}
-
 object sampling_json(const SamplerOptions& options) {
   object json;
   for (const SamplerOption& option : sampler_option_table()) {
-    std::visit([&](auto member) { json[option.name] = as_written(options.*member); }, option.member);
+    const auto* number = std::get_if<float SamplerOptions::*>(&option.member);
+    if (number != nullptr) {
+      json[option.name] = as_written(options.*(*number));
+    } else {
+      json[option.name] = options.*std::get<std::int32_t SamplerOptions::*>(option.member);
+    }
   }
   array stages;
   for (const SamplerStage stage : options.stages) stages.emplace_back(stage_name(stage));
@@ -122,7 +114,7 @@ object props_json(const ModelService& service) {
 
 asio::awaitable<void> props(Exchange& exchange, const ModelService& service) {
   value answer(props_json(service));
-  co_await reply_json(exchange, 200, std::move(answer));
+  co_await reply_json(exchange, std::move(answer));
 }
 
 std::size_t count_argument(std::string_view query) {
@@ -143,7 +135,7 @@ std::size_t count_argument(std::string_view query) {
 
 asio::awaitable<void> traces(Exchange& exchange, const ModelService& service) {
   value answer(object{{"traces", service.log().traces(count_argument(exchange.request().query))}});
-  co_await reply_json(exchange, 200, std::move(answer));
+  co_await reply_json(exchange, std::move(answer));
 }
 
 object known_request(const ModelService& service, const std::string& id) {
@@ -157,7 +149,7 @@ object known_request(const ModelService& service, const std::string& id) {
 
 asio::awaitable<void> show_request(Exchange& exchange, const ModelService& service) {
   value answer(known_request(service, exchange.request().path_arguments.at(0)));
-  co_await reply_json(exchange, 200, std::move(answer));
+  co_await reply_json(exchange, std::move(answer));
 }
 
 asio::awaitable<void> cancel_request(Exchange& exchange, const ModelService& service) {
@@ -167,12 +159,12 @@ asio::awaitable<void> cancel_request(Exchange& exchange, const ModelService& ser
   const bool under_way = state == "queued" || state == "running";
   if (under_way) service.engine().cancel(id);
   value answer(object{{"id", id}, {"state", state}, {"cancelled", under_way}});
-  co_await reply_json(exchange, 200, std::move(answer));
+  co_await reply_json(exchange, std::move(answer));
 }
 
 // A token's bytes as text, or as numbers where they are no text of their own.
 value piece_of(const Tokenizer& tokenizer, TokenId id) {
-  const std::string_view bytes = tokenizer.is_special(id) ? tokenizer.token_text(id) : tokenizer.token_bytes(id);
+  const std::string bytes = spelling_of(tokenizer, id);
   bool valid = true;
   for_each_utf8_run(bytes, [&](std::string_view, bool well_formed) { valid = valid && well_formed; });
   if (valid) return boost::json::string(bytes);
@@ -198,7 +190,7 @@ asio::awaitable<void> tokenize(Exchange& exchange, const ModelService& service) 
     }
   }
   value answer(object{{"tokens", std::move(tokens)}});
-  co_await reply_json(exchange, 200, std::move(answer));
+  co_await reply_json(exchange, std::move(answer));
 }
 
 asio::awaitable<void> detokenize(Exchange& exchange, const ModelService& service) {
@@ -217,7 +209,7 @@ asio::awaitable<void> detokenize(Exchange& exchange, const ModelService& service
   }
   // The ids may be part of a text, and end within a character; JSON takes whole ones.
   value answer(object{{"content", repair_utf8(tokenizer.decode(ids, {.show_special = true}))}});
-  co_await reply_json(exchange, 200, std::move(answer));
+  co_await reply_json(exchange, std::move(answer));
 }
 
 asio::awaitable<void> apply_template(Exchange& exchange, const ModelService& service) {
@@ -227,12 +219,12 @@ asio::awaitable<void> apply_template(Exchange& exchange, const ModelService& ser
   if (messages.empty()) throw bad_request("'messages' is empty", "messages");
   for (std::size_t i = 0; i < messages.size(); ++i) object_at(messages, i, "messages").required_string("role");
   value answer(object{{"prompt", service.render_chat(std::move(body))}});
-  co_await reply_json(exchange, 200, std::move(answer));
+  co_await reply_json(exchange, std::move(answer));
 }
 
 asio::awaitable<void> health(Exchange& exchange) {
   value answer(object{{"status", "ok"}});
-  co_await reply_json(exchange, 200, std::move(answer));
+  co_await reply_json(exchange, std::move(answer));
 }
 
 asio::awaitable<void> welcome(Exchange& exchange) {

@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <deque>
 #include <unordered_map>
 #include <utility>
@@ -17,6 +15,7 @@
 #include "base/error.h"
 #include "server/otlp_exporter.h"
 #include "server/replay_record.h"
+#include "server/time_text.h"
 
 namespace hearth {
 namespace {
@@ -25,6 +24,7 @@ using WallClock = std::chrono::system_clock;
 
 // Of each request's decoding steps, so many times are kept.
 constexpr std::size_t kStepTimesMax = 512;
+constexpr int kTimeDigits = 3;  // of a second
 
 struct Entry {
   std::string api;
@@ -36,6 +36,7 @@ struct Entry {
   double temperature = 0, top_p = 0;
   std::uint64_t seed = 0;
   std::optional<GenerationEnd> end;
+  bool is_replayable = false;
   // Kept only for the replay file, and only until the end.
   Request request;
   std::vector<TokenId> ids;
@@ -48,24 +49,9 @@ struct TextHash {
 };
 using Entries = std::unordered_map<std::string, Entry, TextHash, std::equal_to<>>;
 
-bool reached(EngineClock::time_point time) {
-  return time != EngineClock::time_point{};
-}
-
 // To the microsecond: more digits are noise.
 double milliseconds(EngineClock::time_point from, EngineClock::time_point to) {
   return std::round(1e3 * std::chrono::duration<double, std::milli>(to - from).count()) / 1e3;
-}
-
-// RFC 3339, in UTC.
-std::string time_text(WallClock::time_point time) {
-  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-  const std::time_t seconds = since / 1000;
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  std::array<char, 32> buffer{};
-  const std::size_t length = std::strftime(buffer.data(), buffer.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  return fmt::format("{}.{:03}Z", std::string_view(buffer.data(), length), since % 1000);
 }
 
 std::string_view state_name(const Entry& entry) {
@@ -83,7 +69,7 @@ std::string_view state_name(const Entry& entry) {
 
 // {"submitted": "2026-…", "queue_ms", "prefill_ms", "first_token_ms", "decode_ms", "total_ms"}, as far as reached.
 boost::json::object timings(const Entry& entry) {
-  boost::json::object json{{"submitted", time_text(entry.started)}};
+  boost::json::object json{{"submitted", time_text(entry.started, kTimeDigits)}};
   if (!entry.end) {
     if (reached(entry.first_token)) json["first_token_ms"] = milliseconds(entry.submitted, entry.first_token);
     json["total_ms"] = milliseconds(entry.submitted, EngineClock::now());
@@ -113,7 +99,7 @@ boost::json::object trace_json(const std::string& id, const Entry& entry) {
                            {"api", entry.api},
                            {"state", state_name(entry)},
                            {"finish_reason", finish_reason_name(entry.end->reason)},
-                           {"submitted", time_text(entry.started)},
+                           {"submitted", time_text(entry.started, kTimeDigits)},
                            {"total_ms", at(times.finished)},
                            {"preemptions", times.preemption_count}};
   add_usage(json, entry.end->usage);
@@ -157,7 +143,7 @@ boost::json::object line_fields(const std::string& id, const Entry& entry) {
 }
 
 std::string json_line(std::string_view level, std::string_view message, const boost::json::object& fields) {
-  boost::json::object json{{"time", time_text(WallClock::now())}, {"level", level}, {"message", message}};
+  boost::json::object json{{"time", time_text(WallClock::now(), kTimeDigits)}, {"level", level}, {"message", message}};
   for (const auto& [name, value] : fields) json[name] = value;
   return boost::json::serialize(json);
 }
@@ -174,7 +160,7 @@ std::string text_value(const boost::json::value& value) {
 }
 
 std::string text_line(std::string_view level, std::string_view message, const boost::json::object& fields) {
-  std::string line = fmt::format("{} {:<5} {}", time_text(WallClock::now()), level, message);
+  std::string line = fmt::format("{} {:<5} {}", time_text(WallClock::now(), kTimeDigits), level, message);
   for (const auto& [name, value] : fields) line += fmt::format(" {}={}", std::string_view(name), text_value(value));
   return line;
 }
@@ -232,9 +218,9 @@ class RequestLog::Impl {
   }
 
   void write_replay(Entry& entry) {
-    if (!replay.is_open()) return;
+    if (!entry.is_replayable || !replay.is_open()) return;
     const GenerationEnd& end = *entry.end;
-    const ReplayRecord record{.time = time_text(WallClock::now()),
+    const ReplayRecord record{.time = time_text(WallClock::now(), kTimeDigits),
                               .api = entry.api,
                               .fingerprint = options.fingerprint,
                               .request = std::exchange(entry.request, {}),
@@ -292,7 +278,8 @@ void RequestLog::submitted(const Request& request, std::string_view api) {
   entry.temperature = request.sampling.temperature;
   entry.top_p = request.sampling.top_p;
   entry.seed = request.sampling.seed;
-  if (impl_->replay.is_open()) entry.request = request;
+  entry.is_replayable = impl_->replay.is_open() && !request.embed;
+  if (entry.is_replayable) entry.request = request;
   // An id may come again once its request has ended.
   const auto [at, is_new] = impl_->entries.insert_or_assign(request.id, std::move(entry));
   if (!is_new) std::erase(impl_->ended, at->first);
@@ -305,7 +292,7 @@ void RequestLog::token(std::string_view id, const GeneratedToken& token) {
   ++entry.generated;
   if (!reached(entry.first_token)) entry.first_token = token.time;
   if (entry.token_times.size() < kStepTimesMax) entry.token_times.push_back(token.time);
-  if (!impl_->replay.is_open()) return;
+  if (!entry.is_replayable) return;
   entry.ids.push_back(token.id);
   entry.text += token.text;
 }

@@ -28,8 +28,11 @@ std::string render_chat(const ChatTemplate& chat_template, const Tokenizer& toke
 
 std::vector<TokenId> encode_chat(const ChatTemplate& chat_template, const Tokenizer& tokenizer,
                                  boost::json::object context) {
+  return encode_rendered(tokenizer, render_chat(chat_template, tokenizer, std::move(context)));
+}
+
+std::vector<TokenId> encode_rendered(const Tokenizer& tokenizer, std::string_view text) {
   // Templates write special tokens out; most write the beginning token too, and it must not stand there twice.
-  const std::string text = render_chat(chat_template, tokenizer, std::move(context));
   std::vector<TokenId> ids = tokenizer.encode(text, {.parse_special = true});
   const bool has_bos = tokenizer.bos() && !ids.empty() && ids.front() == *tokenizer.bos();
   if (tokenizer.adds_bos() && tokenizer.bos() && !has_bos) ids.insert(ids.begin(), *tokenizer.bos());

@@ -25,6 +25,9 @@ std::string render_chat(const ChatTemplate& chat_template, const Tokenizer& toke
 std::vector<TokenId> encode_chat(const ChatTemplate& chat_template, const Tokenizer& tokenizer,
                                  boost::json::object context);
 
+// What encode_chat() does with the text, for who has changed it after rendering.
+std::vector<TokenId> encode_rendered(const Tokenizer& tokenizer, std::string_view text);
+
 // A plain prompt's tokens: special tokens' spellings in it are those tokens, and those that the vocabulary asks for are
 // put around it. Throws InvalidInput where it is empty and the vocabulary has no beginning token to start from.
 std::vector<TokenId> encode_prompt(const Tokenizer& tokenizer, std::string_view text);
