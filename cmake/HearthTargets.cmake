@@ -68,3 +68,13 @@ function(hearth_benchmark name)
   list(TRANSFORM ARG_DEPENDS REPLACE "^([a-z]+)$" "hearth_\\1")
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} benchmark::benchmark benchmark::benchmark_main)
 endfunction()
+
+# hearth_operator_benchmark(name source [GPU_ONLY]): an operator's benchmark, which is part of hearth_gpu_bench
+# (tests/gpu), and unless GPU_ONLY a program for the CPU, built by the `bench` preset only.
+function(hearth_operator_benchmark name source)
+  set_property(GLOBAL APPEND PROPERTY HEARTH_GPU_BENCHMARK_SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/${source}")
+  if(HEARTH_BENCHMARKS AND NOT "GPU_ONLY" IN_LIST ARGN)
+    add_executable(${name} testing/cpu_bench_main.cc ${source})
+    target_link_libraries(${name} PRIVATE hearth_kernels)
+  endif()
+endfunction()

@@ -9,12 +9,10 @@
 
 #include <cstdio>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/error.h"
-#include "kernels/gpu/gpu_code.h"
+#include "gpu/open_gpu.h"
 #include "kernels/testing/gpu_setups.h"
 
 namespace hearth::kernel_testing {
@@ -22,26 +20,6 @@ namespace {
 
 std::unique_ptr<GpuDevice> device;
 bool small = false;
-
-// Opens the device, or says why not.
-std::unique_ptr<GpuDevice> open_device(std::string_view wanted) {
-  std::string reasons;
-  for (const auto& [prefix, driver] : {std::pair("cuda:", cuda_driver()), std::pair("hip:", hip_driver())}) {
-    if (!wanted.empty() && !wanted.starts_with(prefix)) continue;
-    const int index = wanted.empty() ? 0 : std::atoi(std::string(wanted.substr(wanted.find(':') + 1)).c_str());
-    if (driver.api == nullptr) {
-      reasons += "  " + driver.reason + "\n";
-      continue;
-    }
-    try {
-      return std::make_unique<GpuDevice>(*driver.api, index, embedded_gpu_code());
-    } catch (const Error& error) {
-      reasons += std::string("  ") + error.what() + "\n";
-    }
-  }
-  std::fprintf(stderr, "hearth_gpu_tests: no GPU:\n%s", reasons.c_str());
-  return nullptr;
-}
 
 int run_tests(int argc, char** argv) {
   // What is instantiated for devices runs on the GPU; the rest is the CPU's.
@@ -60,7 +38,7 @@ int run_tests(int argc, char** argv) {
     }
   }
   if (::testing::GTEST_FLAG(list_tests)) return RUN_ALL_TESTS();
-  device = open_device(wanted);
+  device = open_gpu("hearth_gpu_tests", wanted);
   if (device == nullptr) return 1;
   std::printf("%s: %s\n", device->id().to_string().c_str(), device->description().c_str());
   const int status = RUN_ALL_TESTS();

@@ -1,66 +1,78 @@
-// Attention's speed. Decoding reads the whole cache once for each token: bytes per second, as a share of a plain read.
-// Prefill is arithmetic: multiply-adds per second of the visible half of the scores.
-#include <benchmark/benchmark.h>
+// Attention's speed. Decoding reads the whole cache once for each token; prefill is arithmetic, on the visible half of
+// the scores.
+#include "kernels/attention/attention.h"
 
-#include "kernels/attention/paged_case.h"
-#include "kernels/testing/roofline.h"
+#include <cmath>
+
+#include "kernels/attention/paged_bench.h"
 
 namespace hearth::kernel_testing {
 namespace {
 
-constexpr std::int32_t kContext = 4096;
-constexpr std::int32_t kPrompt = 512;
-
-PagedShape shape_of(const benchmark::State& state) {
-  return {state.range(1), state.range(2), state.range(3), state.range(4) == 0 ? Format::kF32 : Format::kBf16, 32};
+void measure_shape(BenchmarkRunner& run, const char* name, const PagedBenchShape& s) {
+  // A float32 cache is that of a model computed in float32.
+  const KernelTable& kernels = s.format == Format::kF32 ? run.kernels_f32 : run.kernels;
+  const std::string shape = fmt::format("{} {}x{}x{} batch:{} tokens:{} keys:{}", traits(s.format).name, s.head_count,
+                                        s.kv_heads, s.head_dim, s.sequence_count, s.token_count, s.context);
+  run.measure(name, shape, [&] {
+    const int turns = run.turn_count(s.cache_bytes());
+    const PagedBench data(run, s, turns);
+    const std::int64_t elements = s.step_tokens() * s.q_width();
+    const Turns q = random_turns(run, 1, Format::kF32, elements);
+    const Turns out(run, 1, format_bytes(kernels.activation_format, elements));
+    const std::int64_t workspace_bytes =
+        run.is_gpu() ? attention_workspace_bytes(s.sequence_count, s.context, s.head_count, s.head_dim) : 0;
+    const Turns workspace(run, 1, workspace_bytes);
+    AttentionArgs args{.q = q.at<float>(0),
+                       .q_stride = s.q_width(),
+                       .head_count = s.head_count,
+                       .step = data.view,
+                       .cache = {},
+                       .mask = {},
+                       .scale = 1 / std::sqrt(static_cast<float>(s.head_dim)),
+                       .softcap = 0,
+                       .out = out.at(0),
+                       .out_format = kernels.activation_format,
+                       .workspace = workspace.at(0),
+                       .workspace_bytes = workspace_bytes};
+    const double flops = 4.0 * static_cast<double>(s.visible_pairs() * s.q_width());
+    run.time({Traffic::kRead, s.cache_bytes(), flops}, turns, [&](int turn) {
+      args.cache = data.cache(turn);
+      kernels.attention(*run.stream, args);
+    });
+  });
 }
 
-// A case whose cache lies in a device's memory, as a model's does.
-struct DeviceCase {
-  DeviceCase(benchmark::State& state, std::int32_t context, std::int32_t token_count)
-      : runner(state), data(shape_of(state), {context}), step(data.step({{0, context - token_count, context}})) {
-    const std::int64_t bytes = static_cast<std::int64_t>(data.k_bytes().size());
-    k = runner.device.allocate(bytes, "keys");
-    v = runner.device.allocate(bytes, "values");
-    args = data.attention_args(step, Mask{}, out);
-    args.cache.k = k.data();
-    args.cache.v = v.data();
-    const PagedStep whole = data.whole_step();
-    runner.kernels.kv_write(*runner.stream, {whole.k.data(), whole.v.data(), data.kv_width(), whole.view, args.cache});
+void attention_on_gpu(BenchmarkRunner& run) {
+  for (const std::int64_t head_dim : {128, 64}) {
+    for (const std::int64_t batch : {1, 32}) {
+      for (const std::int64_t depth : {512, 4096, 16384}) {
+        measure_shape(run, "attention_decode", {32, 8, head_dim, Format::kBf16, batch, depth, 1});
+      }
+    }
+    measure_shape(run, "attention_prefill", {32, 8, head_dim, Format::kBf16, 1, 4096, 4096});
   }
-
-  BenchmarkRunner runner;
-  PagedCase data;
-  PagedStep step;
-  Buffer k, v;
-  std::vector<float> out;
-  AttentionArgs args{};
-};
-
-void decode(benchmark::State& state) {
-  DeviceCase c(state, kContext, 1);
-  const std::int64_t bytes = 2 * format_bytes(c.data.shape().format, kContext * c.data.kv_width());
-  c.runner.time(state, Traffic::kRead, bytes, [&] { c.runner.kernels.attention(*c.runner.stream, c.args); });
+  measure_shape(run, "attention_decode", {32, 8, 128, Format::kF32, 1, 4096, 1});
+  measure_shape(run, "attention_prefill", {32, 8, 128, Format::kF32, 1, 512, 512});
 }
 
-void prefill(benchmark::State& state) {
-  DeviceCase c(state, kPrompt, kPrompt);
-  for (auto _ : state) c.runner.kernels.attention(*c.runner.stream, c.args);
-  const double multiply_adds = static_cast<double>(2 * c.data.q_width()) * (0.5 * kPrompt * (kPrompt + 1));
-  state.counters["multiply_adds"] =
-      benchmark::Counter(multiply_adds, benchmark::Counter::kIsIterationInvariantRate, benchmark::Counter::kIs1000);
+void attention_on_cpu(BenchmarkRunner& run) {
+  for (const Format format : {Format::kF32, Format::kBf16}) {
+    for (const std::int64_t head_dim : {64, 128}) {
+      for (const std::int64_t kv_heads : {1, 8, 32}) {
+        measure_shape(run, "attention_decode", {32, kv_heads, head_dim, format, 1, 4096, 1});
+      }
+      for (const std::int64_t kv_heads : {8, 32}) {
+        measure_shape(run, "attention_prefill", {32, kv_heads, head_dim, format, 1, 512, 512});
+      }
+    }
+  }
 }
 
-BENCHMARK(decode)
-    ->ArgNames({"isa", "heads", "kv_heads", "head_dim", "bf16"})
-    ->ArgsProduct({instruction_set_indices(), {32}, {1, 8, 32}, {64, 128}, {0, 1}})
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(prefill)
-    ->ArgNames({"isa", "heads", "kv_heads", "head_dim", "bf16"})
-    ->ArgsProduct({instruction_set_indices(), {32}, {8, 32}, {64, 128}, {0, 1}})
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+void attention(BenchmarkRunner& run) {
+  run.is_gpu() ? attention_on_gpu(run) : attention_on_cpu(run);
+}
+HEARTH_BENCHMARK(attention);
 
 }  // namespace
 }  // namespace hearth::kernel_testing

@@ -1,73 +1,61 @@
 // The speed of attention's separate steps, to be compared with the fused kernel's: bytes of scores, or of the cache as
-// every query head reads it, per second.
-#include <benchmark/benchmark.h>
-
-#include "kernels/attention/paged_case.h"
+// every query head reads it.
 #include "kernels/attention_steps/attention_steps.h"
-#include "kernels/testing/roofline.h"
+
+#include "kernels/attention/paged_bench.h"
 
 namespace hearth::kernel_testing {
 namespace {
 
-constexpr std::int32_t kTokens = 128;
-
 // A prompt's scores: 16 heads, 4 of them with keys and values.
 struct StepsCase {
-  explicit StepsCase(benchmark::State& state)
-      : runner(state), data({16, 4, 64, Format::kBf16, 32}, {kTokens}), step(data.whole_step()) {
-    runner.kernels.kv_write(*runner.stream, {step.k.data(), step.v.data(), data.kv_width(), step.view, data.cache()});
-    scores = random_floats(row_count() * kTokens, 1);
-    out.resize(step.q.size());
-  }
-  std::int64_t row_count() const { return data.shape().head_count * kTokens; }
-  std::int64_t score_bytes() const { return row_count() * kTokens * 4; }
-  std::int64_t cache_bytes() const { return row_count() * kTokens * data.shape().head_dim * 2; }
+  explicit StepsCase(BenchmarkRunner& run)
+      : data(run, kShape, 1),
+        q(random_turns(run, 1, Format::kF32, kShape.step_tokens() * kShape.q_width())),
+        scores(random_turns(run, 1, Format::kF32, kRows * kTokens)),
+        out(run, 1, kShape.step_tokens() * kShape.q_width() * 4) {}
 
-  BenchmarkRunner runner;
-  PagedCase data;
-  PagedStep step;
-  std::vector<float> scores, out;
+  static constexpr std::int64_t kTokens = 128, kHeads = 16, kRows = kHeads * kTokens;
+  static constexpr PagedBenchShape kShape{kHeads, 4, 64, Format::kBf16, 1, kTokens, kTokens};
+  static constexpr std::int64_t kScoreBytes = kRows * kTokens * 4;
+  static constexpr std::int64_t kCacheBytes = kRows * kTokens * kShape.head_dim * 2;
+
+  PagedBench data;
+  Turns q, scores, out;
 };
 
-void scores(benchmark::State& state) {
-  StepsCase c(state);
-  const AttentionScoresArgs args{c.step.q.data(), c.data.q_width(), 16, c.step.view, c.data.cache(), c.scores.data()};
-  c.runner.time(state, Traffic::kRead, c.cache_bytes(),
-                [&] { c.runner.kernels.attention_scores(*c.runner.stream, args); });
+void attention_steps(BenchmarkRunner& run) {
+  run.measure("attention_scores", "", [&] {
+    const StepsCase c(run);
+    const AttentionScoresArgs args{c.q.at<float>(0), c.kShape.q_width(), c.kHeads,
+                                   c.data.view,      c.data.cache(0),    c.scores.at<float>(0)};
+    run.time({Traffic::kRead, c.kCacheBytes}, [&] { run.kernels.attention_scores(*run.stream, args); });
+  });
+  for (const float softcap : {0.0f, 50.0f}) {
+    run.measure("attention_scale", softcap > 0 ? "softcap" : "plain", [&] {
+      const StepsCase c(run);
+      const AttentionScaleArgs args{c.scores.at<float>(0), c.kRows * c.kTokens, 1.0f, softcap};
+      run.time({Traffic::kCopy, 2 * c.kScoreBytes}, [&] { run.kernels.attention_scale(*run.stream, args); });
+    });
+  }
+  run.measure("attention_mask", "", [&] {
+    const StepsCase c(run);
+    const AttentionMaskArgs args{c.scores.at<float>(0), c.kHeads, c.data.view, Mask{}};
+    run.time({Traffic::kCopy, c.kScoreBytes}, [&] { run.kernels.attention_mask(*run.stream, args); });
+  });
+  run.measure("softmax", "", [&] {
+    const StepsCase c(run);
+    const SoftmaxArgs args{c.scores.at<float>(0), c.kRows, c.kTokens};
+    run.time({Traffic::kCopy, 2 * c.kScoreBytes}, [&] { run.kernels.softmax(*run.stream, args); });
+  });
+  run.measure("attention_weighted_sum", "", [&] {
+    const StepsCase c(run);
+    const AttentionWeightedSumArgs args{c.scores.at<float>(0), c.kHeads, c.data.view, c.data.cache(0),
+                                        c.out.at<float>(0)};
+    run.time({Traffic::kRead, c.kCacheBytes}, [&] { run.kernels.attention_weighted_sum(*run.stream, args); });
+  });
 }
-
-void scale(benchmark::State& state) {
-  StepsCase c(state);
-  const AttentionScaleArgs args{c.scores.data(), c.row_count() * kTokens, 1.0f, state.range(1) == 0 ? 0.0f : 50.0f};
-  c.runner.time(state, Traffic::kCopy, 2 * c.score_bytes(),
-                [&] { c.runner.kernels.attention_scale(*c.runner.stream, args); });
-}
-
-void mask(benchmark::State& state) {
-  StepsCase c(state);
-  const AttentionMaskArgs args{c.scores.data(), 16, c.step.view, Mask{}};
-  c.runner.time(state, Traffic::kCopy, c.score_bytes(),
-                [&] { c.runner.kernels.attention_mask(*c.runner.stream, args); });
-}
-
-void softmax(benchmark::State& state) {
-  StepsCase c(state);
-  const SoftmaxArgs args{c.scores.data(), c.row_count(), kTokens};
-  c.runner.time(state, Traffic::kCopy, 2 * c.score_bytes(), [&] { c.runner.kernels.softmax(*c.runner.stream, args); });
-}
-
-void weighted_sum(benchmark::State& state) {
-  StepsCase c(state);
-  const AttentionWeightedSumArgs args{c.scores.data(), 16, c.step.view, c.data.cache(), c.out.data()};
-  c.runner.time(state, Traffic::kRead, c.cache_bytes(),
-                [&] { c.runner.kernels.attention_weighted_sum(*c.runner.stream, args); });
-}
-
-BENCHMARK(scores)->ArgName("isa")->ArgsProduct({instruction_set_indices()})->UseRealTime();
-BENCHMARK(scale)->ArgNames({"isa", "softcap"})->ArgsProduct({instruction_set_indices(), {0, 1}})->UseRealTime();
-BENCHMARK(mask)->ArgName("isa")->ArgsProduct({instruction_set_indices()})->UseRealTime();
-BENCHMARK(softmax)->ArgName("isa")->ArgsProduct({instruction_set_indices()})->UseRealTime();
-BENCHMARK(weighted_sum)->ArgName("isa")->ArgsProduct({instruction_set_indices()})->UseRealTime();
+HEARTH_BENCHMARK(attention_steps);
 
 }  // namespace
 }  // namespace hearth::kernel_testing

@@ -1,29 +1,37 @@
 // Speed of layer normalization: a decode step's and a prefill's worth of rows.
 #include "kernels/testing/roofline.h"
 
-namespace hearth {
+namespace hearth::kernel_testing {
 namespace {
-
-using namespace kernel_testing;
 
 constexpr std::int64_t kWidth = 4096;
 
-void layer_norm(benchmark::State& state) {
-  BenchmarkRunner run(state);
-  const std::int64_t row_count = state.range(1);
-  std::vector<float> x(static_cast<std::size_t>(row_count * kWidth), 1.5f), out(x.size());
-  const std::vector<float> weight(kWidth, 0.5f), bias(kWidth, 0.25f);
-  run.time(state, Traffic::kCopy, row_count * kWidth * 8, [&] {
-    run.kernels.layer_norm(*run.stream, {.x = x.data(),
-                                         .row_count = row_count,
-                                         .width = kWidth,
-                                         .weight = weight.data(),
-                                         .bias = bias.data(),
-                                         .epsilon = 1e-5f,
-                                         .out = out.data()});
-  });
+void layer_norm(BenchmarkRunner& run) {
+  for (const std::int64_t rows : run.token_counts()) {
+    run.measure("layer_norm", fmt::format("rows:{}", rows), [&] {
+      const std::int64_t count = rows * kWidth;
+      const Format out_format = run.kernels.activation_format;
+      const std::int64_t bytes = count * 4 + format_bytes(out_format, count);
+      const int turns = run.turn_count(rows, bytes);
+      const Turns x = random_turns(run, turns, Format::kF32, count);
+      const Turns out(run, turns, format_bytes(out_format, count));
+      const std::vector<float> weight(kWidth, 0.5f), bias(kWidth, 0.25f);
+      const float* const device_weight = run.in(weight);
+      const float* const device_bias = run.in(bias);
+      run.time({Traffic::kCopy, bytes}, turns, [&](int turn) {
+        run.kernels.layer_norm(*run.stream, {.x = x.at<float>(turn),
+                                             .row_count = rows,
+                                             .width = kWidth,
+                                             .weight = device_weight,
+                                             .bias = device_bias,
+                                             .epsilon = 1e-5f,
+                                             .out = out.at(turn),
+                                             .out_format = out_format});
+      });
+    });
+  }
 }
-BENCHMARK(layer_norm)->ArgNames({"set", "rows"})->ArgsProduct({instruction_set_indices(), {1, 512}})->UseRealTime();
+HEARTH_BENCHMARK(layer_norm);
 
 }  // namespace
-}  // namespace hearth
+}  // namespace hearth::kernel_testing

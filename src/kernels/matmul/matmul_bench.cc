@@ -1,58 +1,94 @@
-// Speed of matmul as a share of reading its weights: one token (decode) must be bound by that read; many tokens
-// (prefill) report operations per second as well.
+// Speed of matmul. One token (decode) must be bound by reading the weights, whose bytes in the file's format are what
+// counts; many tokens (prefill) by the matrix units.
 #include "kernels/testing/roofline.h"
 
-namespace hearth {
+namespace hearth::kernel_testing {
 namespace {
 
-using namespace kernel_testing;
-
-void matmul(benchmark::State& state, Compute compute, Format format) {
-  BenchmarkRunner run(state);
-  const std::int64_t tokens = state.range(1), n = state.range(2), k = state.range(3);
-  const MatmulKernel& kernel = matmuls(run.kernels, compute)[format];
-  const std::int64_t bytes = n * format_bytes(format, k);
-  // All bytes the same: a small, ordinary number in every format; speed does not depend on the values.
-  const std::vector<std::byte> weights(static_cast<std::size_t>(bytes), std::byte{0x11});
-  Buffer packed;
-  if (const WeightPacking* packing = kernel.packing) {
-    packed = run.device.allocate(packing->bytes(n, k), "packed weights");
-    packing->pack(weights.data(), n, k, 0, (n + packing->tile_rows - 1) / packing->tile_rows, packed.data());
+// What a matmul of `tokens` reads besides the weights, and where it writes.
+struct Activations {
+  Activations(BenchmarkRunner& run, Compute compute, std::int64_t tokens, std::int64_t n, std::int64_t k)
+      : x(random_turns(run, 1, compute == Compute::kBf16 ? run.kernels.activation_format : Format::kF32, tokens * k)),
+        y(run, 1, tokens * n * 4) {
+    if (compute != Compute::kInt8) return;
+    const auto count = static_cast<std::size_t>(tokens * k);
+    q.assign(count, 3);
+    scale.assign(count / kActivationBlock, 0.1f);
+    sum.assign(scale.size(), 96);
+    group_sum.assign(count / kActivationGroup, 1.0f);
+    quantized = {run.out(q), run.out(scale), run.out(sum), run.out(group_sum)};
   }
-  const auto count = static_cast<std::size_t>(tokens * k);
-  const std::vector<float> x(count, 0.5f);
-  std::vector<std::int8_t> q(count, 3);
-  std::vector<float> scale(count / 32, 0.1f), group_sum(count / 16, 1.0f), y(static_cast<std::size_t>(tokens * n));
-  std::vector<std::int32_t> sum(count / 32, 96);
-  const MatmulArgs args{.x = x.data(),
-                        .quantized = {q.data(), scale.data(), sum.data(), group_sum.data()},
-                        .token_count = tokens,
-                        .k = k,
-                        .n = n,
-                        .weights = kernel.packing != nullptr ? packed.data() : weights.data(),
-                        .format = format,
-                        .bias = nullptr,
-                        .scale = 1,
-                        .y = y.data(),
-                        .y_stride = n};
-  run.time(state, Traffic::kRead, bytes, [&] { kernel.run(*run.stream, args); });
-  state.counters["GFLOP/s"] =
-      benchmark::Counter(static_cast<double>(2 * tokens * n * k) * static_cast<double>(state.iterations()) * 1e-9,
-                         benchmark::Counter::kIsRate);
+
+  Turns x, y;
+  std::vector<std::int8_t> q;
+  std::vector<float> scale, group_sum;
+  std::vector<std::int32_t> sum;
+  QuantizedActivations quantized;
+};
+
+// One matrix with all its numbers of tokens.
+void measure_matrix(BenchmarkRunner& run, Compute compute, Format format, std::int64_t n, std::int64_t k,
+                    const std::vector<std::int64_t>& token_counts) {
+  const KernelTable& table = compute == Compute::kF32 ? run.kernels_f32 : run.kernels;
+  const MatmulKernel& kernel = matmuls(table, compute)[format];
+  const std::int64_t bytes = n * format_bytes(format, k);
+  const int turns = run.turn_count(bytes);
+  std::optional<Turns> weights;  // packing and uploading take longer than the measurements
+  for (const std::int64_t tokens : token_counts) {
+    const std::string shape =
+        fmt::format("{} {} {}x{} tokens:{}", to_string(compute), traits(format).name, n, k, tokens);
+    run.measure("matmul", shape, [&] {
+      if (!weights) weights.emplace(weight_turns(run, turns, kernel.packing, format, n, k));
+      const Activations a(run, compute, tokens, n, k);
+      MatmulArgs args{.x = a.x.at(0),
+                      .quantized = a.quantized,
+                      .token_count = tokens,
+                      .k = k,
+                      .n = n,
+                      .weights = nullptr,
+                      .format = format,
+                      .bias = nullptr,
+                      .scale = 1,
+                      .y = a.y.at<float>(0),
+                      .y_stride = n};
+      const double flops = 2.0 * static_cast<double>(tokens) * static_cast<double>(n * k);
+      run.time({Traffic::kRead, bytes, flops}, turns, [&](int turn) {
+        args.weights = weights->at(turn);
+        kernel.run(*run.stream, args);
+      });
+    });
+  }
 }
 
-void shapes(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"set", "tokens", "n", "k"})
-      ->ArgsProduct({instruction_set_indices(), {1, 64}, {8192}, {2048}})
-      ->UseRealTime();
+void matmul_on_gpu(BenchmarkRunner& run) {
+  struct Matrix {
+    std::int64_t n, k;
+  };
+  // Of an 8B model: query, key and value; output; gate and up; down; logits.
+  for (const Matrix m : {Matrix{6144, 4096}, {4096, 4096}, {28672, 4096}, {4096, 14336}, {128256, 4096}}) {
+    for (const Format format : {Format::kBf16, Format::kQ8_0, Format::kQ4K, Format::kQ6K, Format::kQ4_0}) {
+      measure_matrix(run, Compute::kBf16, format, m.n, m.k, {1, 8, 16, 32, 64, 128, 512, 4096});
+    }
+  }
+  measure_matrix(run, Compute::kF32, Format::kF32, 4096, 4096, {1, 64, 512});
 }
-BENCHMARK_CAPTURE(matmul, f32_f32, Compute::kF32, Format::kF32)->Apply(shapes);
-BENCHMARK_CAPTURE(matmul, bf16_bf16, Compute::kBf16, Format::kBf16)->Apply(shapes);
-BENCHMARK_CAPTURE(matmul, bf16_f16, Compute::kBf16, Format::kF16)->Apply(shapes);
-BENCHMARK_CAPTURE(matmul, int8_q8_0, Compute::kInt8, Format::kQ8_0)->Apply(shapes);
-BENCHMARK_CAPTURE(matmul, int8_q4_0, Compute::kInt8, Format::kQ4_0)->Apply(shapes);
-BENCHMARK_CAPTURE(matmul, int8_q4_k, Compute::kInt8, Format::kQ4K)->Apply(shapes);
-BENCHMARK_CAPTURE(matmul, int8_q6_k, Compute::kInt8, Format::kQ6K)->Apply(shapes);
+
+void matmul_on_cpu(BenchmarkRunner& run) {
+  const auto measure = [&](Compute compute, Format format) {
+    measure_matrix(run, compute, format, 8192, 2048, {1, 64});
+  };
+  measure(Compute::kF32, Format::kF32);
+  measure(Compute::kBf16, Format::kBf16);
+  measure(Compute::kBf16, Format::kF16);
+  for (const Format format : {Format::kQ8_0, Format::kQ4_0, Format::kQ4K, Format::kQ6K}) {
+    measure(Compute::kInt8, format);
+  }
+}
+
+void matmul(BenchmarkRunner& run) {
+  run.is_gpu() ? matmul_on_gpu(run) : matmul_on_cpu(run);
+}
+HEARTH_BENCHMARK(matmul);
 
 }  // namespace
-}  // namespace hearth
+}  // namespace hearth::kernel_testing

@@ -5,38 +5,37 @@
 
 #include "kernels/testing/roofline.h"
 
-namespace hearth {
+namespace hearth::kernel_testing {
 namespace {
 
-using namespace kernel_testing;
+constexpr std::int64_t kPositions = 8192;
 
-constexpr std::int64_t kPositions = 2048;
-constexpr std::int64_t kWidth = 1024;
-
-void position_add(benchmark::State& state) {
-  BenchmarkRunner run(state);
-  const auto format = static_cast<Format>(state.range(2));
-  const std::int64_t token_count = state.range(1), row_bytes = format_bytes(format, kWidth);
-  const std::vector<std::byte> table(static_cast<std::size_t>(kPositions * row_bytes));
-  std::vector<std::int32_t> positions(static_cast<std::size_t>(token_count));
-  std::iota(positions.begin(), positions.end(), 100);
-  std::vector<float> x(static_cast<std::size_t>(token_count * kWidth));
-  run.time(state, Traffic::kCopy, token_count * (row_bytes + kWidth * 8), [&] {
-    run.kernels.position_add[format].run(*run.stream,
-                                         {.positions = positions.data(),
-                                          .token_count = token_count,
-                                          .offset = 0,
-                                          .table = {table.data(), format, run.device.id(), Shape{kPositions, kWidth}},
-                                          .round_to_bf16 = false,
-                                          .x = x.data()});
-  });
+void position_add(BenchmarkRunner& run) {
+  const std::int64_t width = run.is_gpu() ? 4096 : 1024;
+  for (const Format format : {Format::kF32, Format::kF16}) {
+    const auto& kernel = run.kernels.position_add[format];
+    for (const std::int64_t tokens : run.token_counts()) {
+      run.measure("position_add", fmt::format("{} tokens:{}", traits(format).name, tokens), [&] {
+        const std::int64_t bytes = tokens * (format_bytes(format, width) + width * 8);
+        const int turns = run.turn_count(tokens, bytes);
+        const Turns table = weight_turns(run, turns, kernel.packing, format, kPositions, width);
+        const Turns x = random_turns(run, turns, Format::kF32, tokens * width);
+        std::vector<std::int32_t> positions(static_cast<std::size_t>(tokens));
+        std::iota(positions.begin(), positions.end(), 100);
+        const std::int32_t* const device_positions = run.in(positions);
+        run.time({Traffic::kCopy, bytes}, turns, [&](int turn) {
+          kernel.run(*run.stream, {.positions = device_positions,
+                                   .token_count = tokens,
+                                   .offset = 0,
+                                   .table = {table.at(turn), format, run.device.id(), Shape{kPositions, width}},
+                                   .round_to_bf16 = run.is_gpu(),
+                                   .x = x.at<float>(turn)});
+        });
+      });
+    }
+  }
 }
-BENCHMARK(position_add)
-    ->ArgNames({"set", "tokens", "format"})
-    ->ArgsProduct({instruction_set_indices(),
-                   {1, 512},
-                   {static_cast<std::int64_t>(Format::kF32), static_cast<std::int64_t>(Format::kF16)}})
-    ->UseRealTime();
+HEARTH_BENCHMARK(position_add);
 
 }  // namespace
-}  // namespace hearth
+}  // namespace hearth::kernel_testing

@@ -1,22 +1,26 @@
 // Speed of the residual addition: a decode step's and a prefill's worth of tokens.
 #include "kernels/testing/roofline.h"
 
-namespace hearth {
+namespace hearth::kernel_testing {
 namespace {
-
-using namespace kernel_testing;
 
 constexpr std::int64_t kWidth = 4096;
 
-void residual_add(benchmark::State& state) {
-  BenchmarkRunner run(state);
-  const std::int64_t element_count = state.range(1) * kWidth;
-  std::vector<float> x(static_cast<std::size_t>(element_count), 1.0f), delta(x.size(), 1e-6f);
-  run.time(state, Traffic::kCopy, element_count * 12, [&] {
-    run.kernels.residual_add(*run.stream, {.x = x.data(), .delta = delta.data(), .element_count = element_count});
-  });
+void residual_add(BenchmarkRunner& run) {
+  for (const std::int64_t tokens : run.token_counts()) {
+    run.measure("residual_add", fmt::format("tokens:{}", tokens), [&] {
+      const std::int64_t count = tokens * kWidth;
+      const int turns = run.turn_count(tokens, count * 12);
+      const Turns x = random_turns(run, turns, Format::kF32, count);
+      const Turns delta = random_turns(run, turns, Format::kF32, count);
+      run.time({Traffic::kCopy, count * 12}, turns, [&](int turn) {
+        run.kernels.residual_add(*run.stream,
+                                 {.x = x.at<float>(turn), .delta = delta.at<float>(turn), .element_count = count});
+      });
+    });
+  }
 }
-BENCHMARK(residual_add)->ArgNames({"set", "tokens"})->ArgsProduct({instruction_set_indices(), {1, 512}})->UseRealTime();
+HEARTH_BENCHMARK(residual_add);
 
 }  // namespace
-}  // namespace hearth
+}  // namespace hearth::kernel_testing

@@ -1,4 +1,4 @@
-// What the operators' tests share: a Runner for every device (runner.h), random data with fixed seeds, and comparisons
+// What the operators' tests share: a Runner for every device (runner.h), random data (random_data.h), and comparisons
 // that say where two arrays differ.
 #pragma once
 
@@ -16,64 +16,11 @@
 #include <vector>
 
 #include "formats/format.h"
+#include "kernels/testing/random_data.h"
 #include "kernels/testing/runner.h"
 #include "tensor/tensor.h"
 
 namespace hearth::kernel_testing {
-
-// Normally distributed.
-inline std::vector<float> random_floats(std::int64_t count, std::uint32_t seed, float deviation = 1.0f) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> distribution(0.0f, deviation);
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) value = distribution(generator);
-  return values;
-}
-
-// Evenly distributed in [low, high].
-inline std::vector<std::int32_t> random_integers(std::int64_t count, std::uint32_t seed, std::int32_t low,
-                                                 std::int32_t high) {
-  std::mt19937 generator(seed);
-  std::uniform_int_distribution<std::int32_t> distribution(low, high);
-  std::vector<std::int32_t> values(static_cast<std::size_t>(count));
-  for (std::int32_t& value : values) value = distribution(generator);
-  return values;
-}
-
-// One block of random bytes that decodes to finite values of ordinary size: what stands for a format that Hearth reads
-// and does not write.
-inline void random_block(const FormatTraits& format, std::mt19937& generator, float deviation, std::byte* block) {
-  std::uniform_int_distribution<int> byte(0, 255);
-  std::vector<float> values(static_cast<std::size_t>(format.block_elements));
-  for (;;) {
-    for (int i = 0; i < format.block_bytes; ++i) block[i] = static_cast<std::byte>(byte(generator));
-    format.decode_f32(block, values.data(), format.block_elements);
-    float largest = 0;
-    bool finite = true;
-    for (const float value : values) {
-      finite = finite && std::isfinite(value);
-      largest = std::max(largest, std::abs(value));
-    }
-    if (finite && largest > 0.1f * deviation && largest < 8 * deviation) return;
-  }
-}
-
-// A matrix of random weights in any format, as its bytes. `columns` is a multiple of the block.
-inline std::vector<std::byte> random_weights(Format format, std::int64_t rows, std::int64_t columns, std::uint32_t seed,
-                                             float deviation = 1.0f) {
-  const FormatTraits& t = traits(format);
-  std::vector<std::byte> bytes(static_cast<std::size_t>(rows * format_bytes(format, columns)));
-  if (t.encode != nullptr) {
-    const std::vector<float> values = random_floats(rows * columns, seed, deviation);
-    t.encode(values.data(), bytes.data(), rows * columns);
-    return bytes;
-  }
-  std::mt19937 generator(seed);
-  for (std::size_t at = 0; at < bytes.size(); at += static_cast<std::size_t>(t.block_bytes)) {
-    random_block(t, generator, deviation, bytes.data() + at);
-  }
-  return bytes;
-}
 
 // What a matmul or a gather must see in those bytes: the float32 decoding, or the bf16 one widened to float32.
 inline std::vector<float> decoded_weights(Format format, std::span<const std::byte> bytes, std::int64_t count,

@@ -4,9 +4,8 @@
 // for what it reads and run.out(y) for what it writes (or both), whatever struct they stand in; after run.finish(), y
 // has the result. Shapes come from run.token_counts() or run.tokens(n), which are smaller on an imitated GPU.
 //
-// On the CPU in() and out() are the vectors' own data; on a GPU they are copies in the device's memory, of exactly as
-// many bytes: the imitated GPUs' memory is under AddressSanitizer, a real GPU's copies are followed by a guard that
-// finish() looks at.
+// On a GPU in() and out() are copies (device_run.h) of exactly as many bytes: the imitated GPUs' memory is under
+// AddressSanitizer, a real GPU's copies are followed by a guard that finish() looks at.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -24,6 +23,7 @@
 #include "device/cpu/cpu_device.h"
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/gpu/gpu_table.h"
+#include "kernels/testing/device_run.h"
 #include "kernels/testing/gpu_setups.h"
 
 namespace hearth::kernel_testing {
@@ -89,18 +89,18 @@ inline constexpr std::int64_t kTokenCounts[] = {1, 7, 33, 129};
 inline constexpr std::int64_t kFewTokenCounts[] = {1, 7, 33};
 
 // A device, a stream and the kernels of one setup.
-class Runner {
+class Runner : public DeviceRun {
  public:
   explicit Runner(const Setup& setup)
-      : own_device_(setup.is_gpu() ? nullptr : std::make_unique<CpuDevice>(setup.cpu.thread_count, setup.cpu.set)),
-        device(setup.is_gpu() ? static_cast<Device&>(test_gpu(setup.gpu_index)) : *own_device_),
-        stream(device.open_stream()),
-        kernels(!setup.is_gpu()                  ? cpu_kernels(setup.cpu.set)
-                : setup.compute == Compute::kF32 ? gpu_kernels_f32()
-                                                 : gpu_kernels_bf16()),
-        setup_(setup) {}
+      : DeviceRun(setup.is_gpu() ? nullptr : std::make_unique<CpuDevice>(setup.cpu.thread_count, setup.cpu.set),
+                  setup.is_gpu() ? &test_gpu(setup.gpu_index) : nullptr,
+                  !setup.is_gpu()                  ? cpu_kernels(setup.cpu.set)
+                  : setup.compute == Compute::kF32 ? gpu_kernels_f32()
+                                                   : gpu_kernels_bf16()),
+        setup_(setup) {
+    if (is_gpu() && device.id().kind != DeviceKind::kSimt) guard_bytes_ = 256;
+  }
 
-  bool is_gpu() const { return setup_.is_gpu(); }
   // Shapes should be small: an imitated GPU takes some 100 ns for a thread's step from one barrier or shuffle to the
   // next.
   bool is_slow() const { return is_gpu() && test_gpus_are_slow(); }
@@ -113,63 +113,14 @@ class Runner {
     return is_slow() ? std::min(count, few) : count;
   }
 
-  // What the device reads: valid until finish(). On the CPU the data must live as long; on a GPU they are copied now.
-  template <class T>
-  const T* in(std::span<const T> data) {
-    return is_gpu() ? reinterpret_cast<const T*>(copy(std::as_bytes(data), nullptr)) : data.data();
-  }
-  template <class T>
-  const T* in(const std::vector<T>& data) {
-    return in(std::span<const T>(data));
-  }
-  template <class T>
-  const T* in(std::vector<T>&& data) = delete;
-
-  // What the device reads and writes: the vector has the result after finish(), and keeps its place and size until
-  // then.
-  template <class T>
-  T* out(std::vector<T>& data) {
-    if (!is_gpu()) return data.data();
-    return reinterpret_cast<T*>(copy(std::as_bytes(std::span(data)), reinterpret_cast<std::byte*>(data.data())));
-  }
-
   // Waits for what was launched, brings back what out() named, and frees all copies.
   void finish() {
-    stream->synchronize();
-    std::vector<Copy> copies = std::move(copies_);
-    copies_.clear();
-    for (const Copy& c : copies) {
-      if (c.back != nullptr) stream->download(c.back, c.buffer.data(), c.bytes);
-    }
-    stream->synchronize();
-    for (const Copy& c : copies) expect_guard(c);
+    for (const Copy& c : bring_back()) expect_guard(c);
   }
 
  private:
-  struct Copy {
-    Buffer buffer;
-    std::int64_t bytes;  // without the guard
-    std::byte* back;     // where the content goes at finish(), or null
-  };
-  static constexpr std::int64_t kGuardBytes = 256;
-  static constexpr std::byte kGuard{0xa5};
-
-  std::int64_t guard_bytes() const { return device.id().kind == DeviceKind::kSimt ? 0 : kGuardBytes; }
-
-  std::byte* copy(std::span<const std::byte> data, std::byte* back) {
-    const auto bytes = static_cast<std::int64_t>(data.size());
-    if (bytes == 0) return nullptr;
-    copies_.push_back({device.allocate(bytes + guard_bytes(), "a test's data"), bytes, back});
-    std::byte* to = copies_.back().buffer.data();
-    const std::vector<std::byte> guard(static_cast<std::size_t>(guard_bytes()), kGuard);
-    stream->upload(to, data.data(), bytes);
-    if (!guard.empty()) stream->upload(to + bytes, guard.data(), std::ssize(guard));
-    stream->synchronize();
-    return to;
-  }
-
   void expect_guard(const Copy& c) {
-    std::vector<std::byte> guard(static_cast<std::size_t>(guard_bytes()), kGuard);
+    std::vector<std::byte> guard(static_cast<std::size_t>(guard_bytes_), kGuard);
     if (guard.empty()) return;
     stream->download(guard.data(), c.buffer.data() + c.bytes, std::ssize(guard));
     stream->synchronize();
@@ -178,16 +129,7 @@ class Runner {
     }
   }
 
-  std::unique_ptr<CpuDevice> own_device_;
-
- public:
-  Device& device;
-  std::unique_ptr<Stream> stream;
-  const KernelTable& kernels;
-
- private:
   Setup setup_;
-  std::vector<Copy> copies_;
 };
 
 // On the CPU alone, where host pointers are device pointers.
