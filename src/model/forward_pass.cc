@@ -157,7 +157,15 @@ void ForwardPass::plan_workspace() {
   }
   layout_.logit_x = place(options_.logit_rows_max * spec_.width * std::int64_t{sizeof(float)});
   layout_.logits = place(options_.logit_rows_max * spec_.vocabulary * std::int64_t{sizeof(float)});
-  if (!backend_.device.shares_host_memory()) plan_batch_and_attention(place);
+  if (!backend_.device.shares_host_memory()) {
+    plan_batch_and_attention(place);
+    for (const Linear* linear : linears) {
+      if (linear->compute() != Compute::kBf16) continue;
+      conversions_.workspace_bytes =
+          std::max(conversions_.workspace_bytes, matmul_workspace_reserve(tokens, linear->out(), linear->in()));
+    }
+    layout_.matmul = place(conversions_.workspace_bytes);
+  }
   layout_.bytes = end;
 }
 
@@ -183,6 +191,7 @@ void ForwardPass::load(Stream& stream, const std::function<void(std::int64_t)>& 
   output_norm_->locate(weights_.data());
   output_->locate(weights_.data());
   conversions_.rounded = at<float>(layout_.rounded);
+  conversions_.workspace = at<void>(layout_.matmul);
   conversions_.quantized = {at<std::int8_t>(layout_.q), at<float>(layout_.q_scale), at<std::int32_t>(layout_.q_sum),
                             at<float>(layout_.q_group_sum)};
   if (!backend_.device.shares_host_memory()) {

@@ -80,7 +80,7 @@ class ForwardPass {
   // Offsets in the work space.
   struct WorkspaceLayout {
     std::int64_t x, delta, normed, qkv, attended, gate_up, hidden, rounded, q, q_scale, q_sum, q_group_sum, logit_x,
-        logits, batch, attention;
+        logits, batch, attention, matmul;
     std::int64_t attention_bytes, bytes;
   };
 

@@ -90,6 +90,8 @@ float file_scale(Binder& binder, const std::string& name, const Linear::Options&
 void MatmulInput::fill(Compute compute, MatmulArgs& args) {
   args.token_count = token_count_;
   args.k = k_;
+  args.workspace = conversions_.workspace;
+  args.workspace_bytes = conversions_.workspace_bytes;
   switch (compute) {
     case Compute::kF32:
       args.x = x_;

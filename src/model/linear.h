@@ -23,6 +23,8 @@ class MatmulInput {
     Kernel<QuantizeInt8Args> quantize_int8;
     float* rounded = nullptr;  // [tokens, k]
     QuantizedActivations quantized;
+    void* workspace = nullptr;  // of one matmul at a time
+    std::int64_t workspace_bytes = 0;
   };
   // x: [tokens, k] of `format`: float32, or what the device's operators hand on (KernelTable::activation_format).
   MatmulInput(Stream& stream, const Conversions& conversions, const void* x, Format format, std::int64_t token_count,
@@ -73,6 +75,7 @@ class Linear {
   void run(Stream& stream, MatmulInput& input, std::int64_t token_count, float* y, std::int64_t y_stride) const;
 
   Compute compute() const { return compute_; }
+  std::int64_t in() const { return in_; }
   std::int64_t out() const { return out_; }
 
  private:

@@ -157,7 +157,7 @@ int properties(int index, GpuProperties* out) {
           .driver_version = "simt",
           .pci_bus_id = "0000:00:0" + std::to_string(index) + ".0",
           .wave_size = gpu.wave_size,
-          .multiprocessor_count = 4,
+          .multiprocessor_count = 1,
           .shared_bytes_max = static_cast<std::int64_t>(simt::kSharedBytesMax),
           .memory_bytes = kMemoryBytes,
           .memory_available_bytes = kMemoryBytes - state().allocated_bytes,

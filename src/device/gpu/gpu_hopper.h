@@ -89,35 +89,63 @@ HEARTH_DEVICE void warpgroup_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
 }
 
-// d [64 rows, 256 columns] += a [64, 16] b [16, 256]: a warp has 16 rows, and of them and of each 8 columns what Mma::A
-// and Mma::C say; b is described by swizzled_matrix(). Asynchronous: neither a nor d may be touched before the wait.
-HEARTH_DEVICE void warpgroup_multiply(float (&d)[128], const Mma::A& a, std::uint64_t b) {
-  asm volatile(
-      "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, "
-      "%13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, "
-      "%35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, "
-      "%57, %58, %59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, "
-      "%79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, "
-      "%101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, %115, %116, %117, %118, "
-      "%119, %120, %121, %122, %123, %124, %125, %126, %127}, {%128, %129, %130, %131}, %132, 1, 1, 1, 0;"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), "+f"(d[8]),
-        "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]), "+f"(d[16]),
-        "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]),
-        "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]),
-        "+f"(d[33]), "+f"(d[34]), "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]),
-        "+f"(d[41]), "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), "+f"(d[48]),
-        "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), "+f"(d[56]),
-        "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63]), "+f"(d[64]),
-        "+f"(d[65]), "+f"(d[66]), "+f"(d[67]), "+f"(d[68]), "+f"(d[69]), "+f"(d[70]), "+f"(d[71]), "+f"(d[72]),
-        "+f"(d[73]), "+f"(d[74]), "+f"(d[75]), "+f"(d[76]), "+f"(d[77]), "+f"(d[78]), "+f"(d[79]), "+f"(d[80]),
-        "+f"(d[81]), "+f"(d[82]), "+f"(d[83]), "+f"(d[84]), "+f"(d[85]), "+f"(d[86]), "+f"(d[87]), "+f"(d[88]),
-        "+f"(d[89]), "+f"(d[90]), "+f"(d[91]), "+f"(d[92]), "+f"(d[93]), "+f"(d[94]), "+f"(d[95]), "+f"(d[96]),
-        "+f"(d[97]), "+f"(d[98]), "+f"(d[99]), "+f"(d[100]), "+f"(d[101]), "+f"(d[102]), "+f"(d[103]), "+f"(d[104]),
-        "+f"(d[105]), "+f"(d[106]), "+f"(d[107]), "+f"(d[108]), "+f"(d[109]), "+f"(d[110]), "+f"(d[111]), "+f"(d[112]),
-        "+f"(d[113]), "+f"(d[114]), "+f"(d[115]), "+f"(d[116]), "+f"(d[117]), "+f"(d[118]), "+f"(d[119]), "+f"(d[120]),
-        "+f"(d[121]), "+f"(d[122]), "+f"(d[123]), "+f"(d[124]), "+f"(d[125]), "+f"(d[126]), "+f"(d[127])
-      : "r"(a.quad[0][0].word[0]), "r"(a.quad[1][0].word[0]), "r"(a.quad[0][0].word[1]), "r"(a.quad[1][0].word[1]),
-        "l"(b));
+// The matrix unit's products for the numbers of columns that kernels use: d [64 rows, 2 kValues columns] += a [64, 16]
+// b [16, 2 kValues]. A warp has 16 rows, and of them and of each 8 columns what Mma::A and Mma::C say; b is described
+// by swizzled_matrix(). Asynchronous: neither a nor d may be touched before the wait.
+template <int kValues>
+struct WarpgroupProduct;
+
+#define HEARTH_OUT8(i)                                                                                        \
+  "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), \
+      "+f"(d[i + 7])
+#define HEARTH_OUT32(i) HEARTH_OUT8(i), HEARTH_OUT8(i + 8), HEARTH_OUT8(i + 16), HEARTH_OUT8(i + 24)
+#define HEARTH_OUT8_NAMES "%0, %1, %2, %3, %4, %5, %6, %7"
+#define HEARTH_OUT32_NAMES                                                                                         \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, " \
+  "%24, "                                                                                                          \
+  "%25, %26, %27, %28, %29, %30, %31"
+#define HEARTH_OUT64_NAMES                                                                                           \
+  HEARTH_OUT32_NAMES                                                                                                 \
+  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, " \
+  "%54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define HEARTH_OUT96_NAMES                                                                                           \
+  HEARTH_OUT64_NAMES                                                                                                 \
+  ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, " \
+  "%86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
+#define HEARTH_OUT128_NAMES                                                                                          \
+  HEARTH_OUT96_NAMES                                                                                                 \
+  ", %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, " \
+  "%115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+// The operands after d are a's four registers and b; d is always added to.
+#define HEARTH_WARPGROUP_PRODUCT(values, columns, names, a_and_b, ...)                                   \
+  template <>                                                                                            \
+  struct WarpgroupProduct<values> {                                                                      \
+    HEARTH_DEVICE static void multiply(float (&d)[values], const Mma::A& a, std::uint64_t b) {           \
+      asm volatile("wgmma.mma_async.sync.aligned.m64n" columns "k16.f32.bf16.bf16 {" names "}, " a_and_b \
+                   ", 1, 1, 1, 0;"                                                                       \
+                   : __VA_ARGS__                                                                         \
+                   : "r"(a.quad[0][0].word[0]), "r"(a.quad[1][0].word[0]), "r"(a.quad[0][0].word[1]),    \
+                     "r"(a.quad[1][0].word[1]), "l"(b));                                                 \
+    }                                                                                                    \
+  };
+HEARTH_WARPGROUP_PRODUCT(8, "16", HEARTH_OUT8_NAMES, "{%8, %9, %10, %11}, %12", HEARTH_OUT8(0))
+HEARTH_WARPGROUP_PRODUCT(32, "64", HEARTH_OUT32_NAMES, "{%32, %33, %34, %35}, %36", HEARTH_OUT32(0))
+HEARTH_WARPGROUP_PRODUCT(64, "128", HEARTH_OUT64_NAMES, "{%64, %65, %66, %67}, %68", HEARTH_OUT32(0), HEARTH_OUT32(32))
+HEARTH_WARPGROUP_PRODUCT(96, "192", HEARTH_OUT96_NAMES, "{%96, %97, %98, %99}, %100", HEARTH_OUT32(0), HEARTH_OUT32(32),
+                         HEARTH_OUT32(64))
+HEARTH_WARPGROUP_PRODUCT(128, "256", HEARTH_OUT128_NAMES, "{%128, %129, %130, %131}, %132", HEARTH_OUT32(0),
+                         HEARTH_OUT32(32), HEARTH_OUT32(64), HEARTH_OUT32(96))
+
+template <int kValues>
+HEARTH_DEVICE void warpgroup_multiply(float (&d)[kValues], const Mma::A& a, std::uint64_t b) {
+  WarpgroupProduct<kValues>::multiply(d, a, b);
+}
+
+// Keeps what is computed from d after the wait for its products.
+template <int kValues>
+HEARTH_DEVICE void warpgroup_done(float (&d)[kValues]) {
+  HEARTH_UNROLL
+  for (int i = 0; i < kValues; ++i) asm volatile("" : "+f"(d[i])::"memory");
 }
 
 }  // namespace hearth::gpu

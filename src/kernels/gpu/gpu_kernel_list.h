@@ -15,51 +15,52 @@
   X(matmul_stream_gpu, matmul_stream_w4_1) \
   X(matmul_stream_gpu, matmul_stream_w4_8) \
   X(matmul_stream_gpu, matmul_stream_w4_16) \
-  X(matmul_stream_gpu, matmul_stream_w4_32) \
-  X(matmul_stream_gpu, matmul_stream_w4_64) \
   X(matmul_stream_gpu, matmul_stream_w4_min_1) \
   X(matmul_stream_gpu, matmul_stream_w4_min_8) \
   X(matmul_stream_gpu, matmul_stream_w4_min_16) \
-  X(matmul_stream_gpu, matmul_stream_w4_min_32) \
-  X(matmul_stream_gpu, matmul_stream_w4_min_64) \
   X(matmul_stream_gpu, matmul_stream_w4_fine_1) \
   X(matmul_stream_gpu, matmul_stream_w4_fine_8) \
   X(matmul_stream_gpu, matmul_stream_w4_fine_16) \
-  X(matmul_stream_gpu, matmul_stream_w4_fine_32) \
-  X(matmul_stream_gpu, matmul_stream_w4_fine_64) \
   X(matmul_stream_gpu, matmul_stream_w4_table_1) \
   X(matmul_stream_gpu, matmul_stream_w4_table_8) \
   X(matmul_stream_gpu, matmul_stream_w4_table_16) \
-  X(matmul_stream_gpu, matmul_stream_w4_table_32) \
-  X(matmul_stream_gpu, matmul_stream_w4_table_64) \
   X(matmul_stream_gpu, matmul_stream_w6_1) \
   X(matmul_stream_gpu, matmul_stream_w6_8) \
   X(matmul_stream_gpu, matmul_stream_w6_16) \
-  X(matmul_stream_gpu, matmul_stream_w6_32) \
-  X(matmul_stream_gpu, matmul_stream_w6_64) \
   X(matmul_stream_gpu, matmul_stream_w6_min_1) \
   X(matmul_stream_gpu, matmul_stream_w6_min_8) \
   X(matmul_stream_gpu, matmul_stream_w6_min_16) \
-  X(matmul_stream_gpu, matmul_stream_w6_min_32) \
-  X(matmul_stream_gpu, matmul_stream_w6_min_64) \
   X(matmul_stream_gpu, matmul_stream_w8_1) \
   X(matmul_stream_gpu, matmul_stream_w8_8) \
   X(matmul_stream_gpu, matmul_stream_w8_16) \
-  X(matmul_stream_gpu, matmul_stream_w8_32) \
-  X(matmul_stream_gpu, matmul_stream_w8_64) \
   X(matmul_stream_gpu, matmul_stream_w16_1) \
   X(matmul_stream_gpu, matmul_stream_w16_8) \
   X(matmul_stream_gpu, matmul_stream_w16_16) \
-  X(matmul_stream_gpu, matmul_stream_w16_32) \
-  X(matmul_stream_gpu, matmul_stream_w16_64) \
-  X(matmul_tile_gpu, matmul_tile_w4) \
-  X(matmul_tile_gpu, matmul_tile_w4_min) \
-  X(matmul_tile_gpu, matmul_tile_w4_fine) \
-  X(matmul_tile_gpu, matmul_tile_w4_table) \
-  X(matmul_tile_gpu, matmul_tile_w6) \
-  X(matmul_tile_gpu, matmul_tile_w6_min) \
-  X(matmul_tile_gpu, matmul_tile_w8) \
-  X(matmul_tile_gpu, matmul_tile_w16) \
+  X(matmul_tile_gpu, matmul_tile_w4_32) \
+  X(matmul_tile_gpu, matmul_tile_w4_64) \
+  X(matmul_tile_gpu, matmul_tile_w4_128) \
+  X(matmul_tile_gpu, matmul_tile_w4_min_32) \
+  X(matmul_tile_gpu, matmul_tile_w4_min_64) \
+  X(matmul_tile_gpu, matmul_tile_w4_min_128) \
+  X(matmul_tile_gpu, matmul_tile_w4_fine_32) \
+  X(matmul_tile_gpu, matmul_tile_w4_fine_64) \
+  X(matmul_tile_gpu, matmul_tile_w4_fine_128) \
+  X(matmul_tile_gpu, matmul_tile_w4_table_32) \
+  X(matmul_tile_gpu, matmul_tile_w4_table_64) \
+  X(matmul_tile_gpu, matmul_tile_w4_table_128) \
+  X(matmul_tile_gpu, matmul_tile_w6_32) \
+  X(matmul_tile_gpu, matmul_tile_w6_64) \
+  X(matmul_tile_gpu, matmul_tile_w6_128) \
+  X(matmul_tile_gpu, matmul_tile_w6_min_32) \
+  X(matmul_tile_gpu, matmul_tile_w6_min_64) \
+  X(matmul_tile_gpu, matmul_tile_w6_min_128) \
+  X(matmul_tile_gpu, matmul_tile_w8_32) \
+  X(matmul_tile_gpu, matmul_tile_w8_64) \
+  X(matmul_tile_gpu, matmul_tile_w8_128) \
+  X(matmul_tile_gpu, matmul_tile_w16_32) \
+  X(matmul_tile_gpu, matmul_tile_w16_64) \
+  X(matmul_tile_gpu, matmul_tile_w16_128) \
+  X(matmul_sum_gpu, matmul_sum) \
   X(matmul_f32_gpu, matmul_f32) \
   X(activation_gpu, activation) \
   X(activation_gpu, gated_activation) \
@@ -107,14 +108,46 @@
 // Kernels that only sm_90a has, beside portable ones.
 #define HEARTH_HOPPER_KERNELS(X) \
   X(probe_hopper_gpu, probe_matrix_hopper) \
-  X(matmul_hopper_gpu, matmul_hopper_w4) \
-  X(matmul_hopper_gpu, matmul_hopper_w4_min) \
-  X(matmul_hopper_gpu, matmul_hopper_w4_fine) \
-  X(matmul_hopper_gpu, matmul_hopper_w4_table) \
-  X(matmul_hopper_gpu, matmul_hopper_w6) \
-  X(matmul_hopper_gpu, matmul_hopper_w6_min) \
-  X(matmul_hopper_gpu, matmul_hopper_w8) \
-  X(matmul_hopper_gpu, matmul_hopper_w16)
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_16) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_64) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_128) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_192) \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_min) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_min_16) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_min_64) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_min_128) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_min_192) \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_fine) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_fine_16) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_fine_64) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_fine_128) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_fine_192) \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_table) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_table_16) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_table_64) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_table_128) \
+  X(matmul_hopper_gpu, matmul_hopper_w4_table_192) \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w6) \
+  X(matmul_hopper_gpu, matmul_hopper_w6_16) \
+  X(matmul_hopper_gpu, matmul_hopper_w6_64) \
+  X(matmul_hopper_gpu, matmul_hopper_w6_128) \
+  X(matmul_hopper_gpu, matmul_hopper_w6_192) \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w6_min) \
+  X(matmul_hopper_gpu, matmul_hopper_w6_min_16) \
+  X(matmul_hopper_gpu, matmul_hopper_w6_min_64) \
+  X(matmul_hopper_gpu, matmul_hopper_w6_min_128) \
+  X(matmul_hopper_gpu, matmul_hopper_w6_min_192) \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w8) \
+  X(matmul_hopper_gpu, matmul_hopper_w8_16) \
+  X(matmul_hopper_gpu, matmul_hopper_w8_64) \
+  X(matmul_hopper_gpu, matmul_hopper_w8_128) \
+  X(matmul_hopper_gpu, matmul_hopper_w8_192) \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w16) \
+  X(matmul_hopper_gpu, matmul_hopper_w16_16) \
+  X(matmul_hopper_gpu, matmul_hopper_w16_64) \
+  X(matmul_hopper_gpu, matmul_hopper_w16_128) \
+  X(matmul_hopper_gpu, matmul_hopper_w16_192)
 
 namespace hearth {
 

@@ -37,6 +37,24 @@ struct MatmulArgs {
   float scale;        // of the whole matrix; 1 where the file has none
   float* y;           // [tokens, n], rows `y_stride` elements apart
   std::int64_t y_stride;
+  // Memory that nobody else uses meanwhile. With matmul_workspace_bytes() a GPU shares k out among its multiprocessors
+  // where rows are few; with less it may take longer, with the same bits.
+  void* workspace = nullptr;
+  std::int64_t workspace_bytes = 0;
 };
+
+// A float32 for each segment of each output.
+constexpr std::int64_t matmul_workspace_bytes(std::int64_t token_count, std::int64_t n, std::int64_t k) {
+  const std::int64_t segments = (k + kMatmulSegment - 1) / kMatmulSegment;
+  return segments > 1 ? segments * token_count * n * std::int64_t{sizeof(float)} : 0;
+}
+
+// What to keep for a matrix that meets up to `token_count` tokens: more of them, and more rows, fill a GPU by
+// themselves.
+constexpr std::int64_t matmul_workspace_reserve(std::int64_t token_count, std::int64_t n, std::int64_t k) {
+  constexpr std::int64_t kTokens = 384, kBytes = 64 << 20;
+  const std::int64_t bytes = matmul_workspace_bytes(token_count < kTokens ? token_count : kTokens, n, k);
+  return bytes < kBytes ? bytes : kBytes;
+}
 
 }  // namespace hearth

@@ -40,6 +40,8 @@ void measure_matrix(BenchmarkRunner& run, Compute compute, Format format, std::i
     run.measure("matmul", shape, [&] {
       if (!weights) weights.emplace(weight_turns(run, turns, kernel.packing, format, n, k));
       const Activations a(run, compute, tokens, n, k);
+      const std::int64_t workspace_bytes = run.is_gpu() ? matmul_workspace_reserve(tokens, n, k) : 0;
+      const Turns workspace(run, 1, workspace_bytes);
       MatmulArgs args{.x = a.x.at(0),
                       .quantized = a.quantized,
                       .token_count = tokens,
@@ -50,7 +52,9 @@ void measure_matrix(BenchmarkRunner& run, Compute compute, Format format, std::i
                       .bias = nullptr,
                       .scale = 1,
                       .y = a.y.at<float>(0),
-                      .y_stride = n};
+                      .y_stride = n,
+                      .workspace = workspace.at(0),
+                      .workspace_bytes = workspace_bytes};
       const double flops = 2.0 * static_cast<double>(tokens) * static_cast<double>(n * k);
       run.time({Traffic::kRead, bytes, flops}, turns, [&](int turn) {
         args.weights = weights->at(turn);

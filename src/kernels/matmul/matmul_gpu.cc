@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <span>
 
 #include "base/check.h"
 #include "kernels/gpu/gpu_launch.h"
@@ -12,23 +14,39 @@
 namespace hearth::gpu_ops {
 namespace {
 
-constexpr std::int64_t kTileTokensMin = 192;  // fewer: the stream kernel, over several groups of tokens
+// Fewer tokens: the stream kernel.
+constexpr std::int64_t kTileTokensMin = 17;
+constexpr std::int64_t kHopperTokensMin = 2;  // where the device has the Hopper kernels
+
+// A kernel whose blocks take `tokens` columns.
+struct SizedKernel {
+  int tokens;
+  GpuKernel kernel;
+  int shared_bytes = 0;
+};
 
 struct LayoutKernels {
   GpuKernel stream[std::size(kStreamTokens)];
-  GpuKernel tile;
-  GpuKernel hopper;
+  SizedKernel tile[std::size(kTileTokens)];
+  SizedKernel hopper[std::size(kHopperTokens)];
   int hopper_columns;  // k is a multiple of this
-  int hopper_shared_bytes;
+  GpuKernel hopper_stream;
+  int (*hopper_stream_bytes)(int k);
 };
 
-#define HEARTH_LAYOUT_KERNELS(layout, Layout)                                                                     \
-  LayoutKernels {                                                                                                 \
-    {GpuKernel::matmul_stream_##layout##_1, GpuKernel::matmul_stream_##layout##_8,                                \
-     GpuKernel::matmul_stream_##layout##_16, GpuKernel::matmul_stream_##layout##_32,                              \
-     GpuKernel::matmul_stream_##layout##_64},                                                                     \
-        GpuKernel::matmul_tile_##layout, GpuKernel::matmul_hopper_##layout, HopperShared<Layout>::kWeightColumns, \
-        HopperShared<Layout>::kBytes                                                                              \
+#define HEARTH_TILE_KERNEL(layout, tokens) \
+  { tokens, GpuKernel::matmul_tile_##layout##_##tokens }
+#define HEARTH_HOPPER_KERNEL(layout, Layout, tokens) \
+  { tokens, GpuKernel::matmul_hopper_##layout##_##tokens, HopperShared<Layout, tokens>::kBytes }
+#define HEARTH_LAYOUT_KERNELS(layout, Layout)                                                              \
+  LayoutKernels {                                                                                          \
+    {GpuKernel::matmul_stream_##layout##_1, GpuKernel::matmul_stream_##layout##_8,                         \
+     GpuKernel::matmul_stream_##layout##_16},                                                              \
+        {HEARTH_TILE_KERNEL(layout, 32), HEARTH_TILE_KERNEL(layout, 64), HEARTH_TILE_KERNEL(layout, 128)}, \
+        {HEARTH_HOPPER_KERNEL(layout, Layout, 16), HEARTH_HOPPER_KERNEL(layout, Layout, 64),               \
+         HEARTH_HOPPER_KERNEL(layout, Layout, 128), HEARTH_HOPPER_KERNEL(layout, Layout, 192)},            \
+        HopperShared<Layout, kHopperTokens[0]>::kWeightColumns, GpuKernel::matmul_stream_hopper_##layout,  \
+        stream_hopper_bytes<Layout>                                                                        \
   }
 
 LayoutKernels kernels_of(GpuLayoutKind kind) {
@@ -65,31 +83,87 @@ int row_tiles_per_block(const MatmulGpuParams& p, int wave_size, std::int64_t co
 }
 
 void launch_stream(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams p, std::int64_t token_count) {
-  const int wave_size = gpu_stream(stream).gpu().properties().wave_size;
+  const GpuProperties& properties = gpu_stream(stream).gpu().properties();
   constexpr std::int64_t kMost = kStreamTokens[std::size(kStreamTokens) - 1];
   for (std::int64_t done = 0; done < token_count; done += kMost) {
     p.token_count = static_cast<int>(std::min(kMost, token_count - done));
     const auto* fit = std::lower_bound(std::begin(kStreamTokens), std::end(kStreamTokens),
                                        p.k <= kStreamSharedColumns ? p.token_count : std::max(2, p.token_count));
     // The matrix unit of some GPUs has 16 columns.
-    p.row_tiles_per_block = row_tiles_per_block(p, wave_size, std::max(16, *fit));
-    const std::int64_t blocks = ceil_divide(ceil_divide(p.n, kTileRows), p.row_tiles_per_block);
-    launch(stream, kernels.stream[fit - kStreamTokens], {blocks}, kMatmulThreads, p);
+    p.row_tiles_per_block = row_tiles_per_block(p, properties.wave_size, std::max(16, *fit));
+    const std::int64_t blocks = std::min<std::int64_t>(ceil_divide(ceil_divide(p.n, kTileRows), p.row_tiles_per_block),
+                                                       kStreamBlocks * properties.multiprocessor_count);
+    if (*fit == 1 && gpu_stream(stream).gpu().target() == "sm_90a") {
+      launch(stream, kernels.hopper_stream, {blocks}, kMatmulThreads, p, kernels.hopper_stream_bytes(p.k));
+    } else {
+      launch(stream, kernels.stream[fit - kStreamTokens], {blocks}, kMatmulThreads, p);
+    }
     p.x += p.token_count * static_cast<std::int64_t>(p.k);
     p.y += p.token_count * p.y_stride;
   }
 }
 
-// Whether the device has the Hopper kernel and the matrix suits it.
-bool launch_hopper(GpuStream& stream, const LayoutKernels& kernels, const MatmulGpuParams& p) {
-  const GpuDevice& device = stream.gpu();
-  if (device.target() != "sm_90a" || p.k % kernels.hopper_columns != 0) return false;
+// The kernel whose tiles take the least time: as long as they are wide, and `decoding` more for the weights.
+const SizedKernel& fastest(std::span<const SizedKernel> kernels, std::int64_t token_count, std::int64_t decoding) {
+  const auto time = [&](const SizedKernel& kernel) {
+    return ceil_divide(token_count, kernel.tokens) * (kernel.tokens + decoding);
+  };
+  return *std::min_element(kernels.begin(), kernels.end(),
+                           [&](const SizedKernel& a, const SizedKernel& b) { return time(a) < time(b); });
+}
+
+// The grid of a kernel whose blocks take `rows` rows. Where that leaves multiprocessors idle and there is work space,
+// blocks share k: as many as run at a time.
+GpuGrid share_out(const GpuDevice& device, const MatmulArgs& args, const SizedKernel& kernel, int rows, int blocks,
+                  MatmulGpuParams& p) {
+  GpuGrid grid{ceil_divide(p.token_count, kernel.tokens), ceil_divide(p.n, rows)};
+  const int segments = static_cast<int>(ceil_divide(p.k, kGpuMatmulSegment));
+  const std::int64_t at_once = std::int64_t{blocks} * device.properties().multiprocessor_count;
+  p.segments_per_block = segments;
+  if (matmul_workspace_bytes(p.token_count, p.n, p.k) > args.workspace_bytes) return grid;
+  int share = 1;
+  while (share < segments && grid.x * grid.y * ceil_divide(segments, share) > at_once) ++share;
+  if (share == segments) return grid;
+  p.segments_per_block = share;
+  p.partial = static_cast<float*>(args.workspace);
+  grid.z = ceil_divide(segments, share);
+  return grid;
+}
+
+void launch_sum(Stream& stream, const MatmulGpuParams& p) {
+  if (p.partial == nullptr) return;
+  const MatmulSumParams sum{.partial = p.partial,
+                            .bias = p.bias,
+                            .y = p.y,
+                            .y_stride = p.y_stride,
+                            .segment_stride = static_cast<std::int64_t>(p.token_count) * p.n,
+                            .scale = p.scale,
+                            .segments = static_cast<int>(ceil_divide(p.k, kGpuMatmulSegment)),
+                            .n = p.n};
+  launch(stream, GpuKernel::matmul_sum, {ceil_divide(p.n, kMatmulSumThreads), p.token_count}, kMatmulSumThreads, sum);
+}
+
+void launch_tile(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams p, const MatmulArgs& args) {
+  constexpr std::int64_t kDecoding = 64;
+  constexpr int kBlocks = 2;  // at a time on a multiprocessor
+  const GpuDevice& device = gpu_stream(stream).gpu();
+  const SizedKernel& kernel = fastest(kernels.tile, p.token_count, kDecoding);
+  const int rows = tile_rows_per_block(kernel.tokens, device.properties().wave_size);
+  const GpuGrid grid = share_out(device, args, kernel, rows, kBlocks, p);
+  launch(stream, kernel.kernel, grid, kMatmulThreads, p);
+  launch_sum(stream, p);
+}
+
+void launch_hopper(Stream& stream, const LayoutKernels& kernels, const MatmulGpuParams& p, const MatmulArgs& args) {
+  constexpr std::int64_t kDecoding = 24;
+  const GpuDevice& device = gpu_stream(stream).gpu();
+  const SizedKernel& kernel = fastest(kernels.hopper, p.token_count, kDecoding);
   MatmulHopperParams params{.x_map = {}, .matmul = p};
-  device.check(device.driver().describe_matrix(params.x_map, p.x, p.token_count, p.k, kHopperTokens, kHopperChunk),
+  const GpuGrid grid = share_out(device, args, kernel, kHopperRows, hopper_blocks(kernel.tokens), params.matmul);
+  device.check(device.driver().describe_matrix(params.x_map, p.x, p.token_count, p.k, kernel.tokens, kHopperChunk),
                "cuTensorMapEncodeTiled");
-  launch(stream, kernels.hopper, {ceil_divide(p.token_count, kHopperTokens), ceil_divide(p.n, kHopperRows)},
-         kHopperThreads, params, kernels.hopper_shared_bytes);
-  return true;
+  launch(stream, kernel.kernel, grid, kHopperThreads, params, kernel.shared_bytes);
+  launch_sum(stream, params.matmul);
 }
 
 }  // namespace
@@ -107,14 +181,16 @@ void matmul_bf16(Stream& stream, const MatmulArgs& args) {
                     .token_count = static_cast<int>(args.token_count),
                     .n = static_cast<int>(args.n),
                     .k = static_cast<int>(args.k),
-                    .row_tiles_per_block = 0};
+                    .row_tiles_per_block = 0,
+                    .segments_per_block = 0,
+                    .partial = nullptr};
   const auto codes = gpu_code_table(args.format);
   std::memcpy(p.table, codes.data(), sizeof p.table);
-  if (args.token_count < kTileTokensMin || args.k % 8 != 0) return launch_stream(stream, kernels, p, args.token_count);
-  if (launch_hopper(gpu_stream(stream), kernels, p)) return;
-  const int rows = tile_rows_per_block(gpu_stream(stream).gpu().properties().wave_size);
-  launch(stream, kernels.tile, {ceil_divide(args.token_count, kTileTokens), ceil_divide(args.n, rows)}, kMatmulThreads,
-         p);
+  const bool has_hopper = gpu_stream(stream).gpu().target() == "sm_90a" && args.k % kernels.hopper_columns == 0;
+  if (has_hopper && args.token_count >= kHopperTokensMin) return launch_hopper(stream, kernels, p, args);
+  // Activations are copied in pieces of eight.
+  if (args.token_count >= kTileTokensMin && args.k % 8 == 0) return launch_tile(stream, kernels, p, args);
+  launch_stream(stream, kernels, p, args.token_count);
 }
 
 void matmul_f32(Stream& stream, const MatmulArgs& args) {

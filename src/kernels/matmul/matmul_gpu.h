@@ -22,48 +22,99 @@ struct MatmulGpuParams {
   int n;
   int k;
   int row_tiles_per_block;  // of the stream kernel
+  // Of the others, where blocks share k: block z computes the segments from z * segments_per_block on, and writes their
+  // sums to `partial` [segments, tokens, n], for matmul_sum to add. Else null, and all segments.
+  int segments_per_block;
+  float* partial;
 };
 
-// The stream kernel, for few tokens: a block takes some tiles of 16 rows and all of k; each of its waves takes a row
-// tile and a segment of k at a time. Row tiles times columns of a block are bounded by its shared memory.
+// The stream kernel, for few tokens: a block takes some tiles of 16 rows and all of k, and then others; each of its
+// waves takes a row tile and a segment of k at a time. Row tiles times columns are bounded by its shared memory.
 inline constexpr int kStreamOutputsMax = 128;
-inline constexpr int kStreamTokens[] = {1, 8, 16, 32, 64};
+inline constexpr int kStreamTokens[] = {1, 8, 16};
+inline constexpr int kStreamBlocks = 2;  // at a time on a multiprocessor
 // Of a single token the activations stand in shared memory, if k is not larger.
 inline constexpr int kStreamSharedColumns = 14336;
 
-// The tile kernel, for many: a block computes this many columns (tokens), and rows as many as its waves take.
-inline constexpr int kTileTokens = 128;
-inline constexpr int kTileRowsPerWave = 32;
-inline constexpr int kTileTokensPerWave = 64;
-constexpr int tile_rows_per_block(int wave_size) {
-  return kMatmulThreads / wave_size / (kTileTokens / kTileTokensPerWave) * kTileRowsPerWave;
+// The stream kernel for one token on Hopper. Registers leave room for a third block, the next kernel's, that has its
+// weights copied while these two are at work.
+inline constexpr int kStreamHopperResident = 3;
+// Shared memory: sums, barriers, and rings of weights for each wave; then the activations, as long as they are.
+template <class Layout>
+struct StreamHopperShared {
+  static constexpr int kWaves = kMatmulThreads / 32;
+  static constexpr int kTiles = 128 / Layout::kTileK;  // of a stage
+  static constexpr int kStageBytes = kTiles * Layout::kTileBytes;
+  static constexpr int kDepth = kStageBytes > 3072 ? 3 : 7168 / kStageBytes;
+  static constexpr int kSumsAt = 0;
+  static constexpr int kSumsBytes = 2048;
+  static constexpr int kBarriersAt = kSumsAt + kSumsBytes;
+  static constexpr int kRingAt = kBarriersAt + (kWaves * kDepth * 8 + 127) / 128 * 128;
+  static constexpr int kActivationsAt = kRingAt + kWaves * kDepth * kStageBytes;
+};
+template <class Layout>
+constexpr int stream_hopper_bytes(int k) {
+  return StreamHopperShared<Layout>::kActivationsAt + (k + 127) / 128 * 128 * 2;
 }
 
-// The Hopper kernel, for many: a block computes 128 rows by 256 columns. Two warpgroups multiply, a third one has
-// memory copied.
+// The tile kernels, for more: a block computes as many columns (tokens) as its kernel is for, and rows as many as its
+// waves take.
+inline constexpr int kTileTokens[] = {32, 64, 128};
+inline constexpr int kTileTokensPerWave = 64;  // at most
+constexpr int tile_rows_per_wave(int tokens) {
+  return tokens > kTileTokensPerWave ? 32 : 16;
+}
+constexpr int tile_rows_per_block(int tokens, int wave_size) {
+  const int token_waves = tokens > kTileTokensPerWave ? tokens / kTileTokensPerWave : 1;
+  return kMatmulThreads / wave_size / token_waves * tile_rows_per_wave(tokens);
+}
+
+// The Hopper kernels: a block computes 128 rows by as many columns (tokens) as its kernel is for. Two warpgroups
+// multiply, a third one has memory copied. A segment's sums and their total both stand in registers, which bounds the
+// columns. For few tokens two blocks fit a multiprocessor.
 inline constexpr int kHopperThreads = 384;
 inline constexpr int kHopperRows = 128;
-inline constexpr int kHopperTokens = 256;
 inline constexpr int kHopperChunk = 64;  // columns of k: what one copy of activations brings
+inline constexpr int kHopperTokens[] = {16, 64, 128, 192};
+constexpr int hopper_blocks(int tokens) {
+  return tokens <= 64 ? 2 : 1;  // at a time on a multiprocessor
+}
 
 struct alignas(64) MatmulHopperParams {
-  std::uint64_t x_map[16];  // the driver's description of x [tokens, k]; boxes [kHopperTokens, kHopperChunk]
+  std::uint64_t x_map[16];  // the driver's description of x [tokens, k]; boxes [the kernel's tokens, kHopperChunk]
   MatmulGpuParams matmul;
 };
 
-// Shared memory: a ring of activations, a ring of weights, and for each of their stages two barriers.
-template <class Layout>
+// Shared memory: a ring of weights, a ring of activations, and for each of their stages two barriers.
+template <class Layout, int kTokens>
 struct HopperShared {
-  static constexpr int kActivationStages = 5;
-  static constexpr int kWeightStages = 3;
-  static constexpr int kActivationBytes = kHopperTokens * kHopperChunk * 2;
+  static constexpr int kActivationBytes = kTokens * kHopperChunk * 2;
   static constexpr int kWeightColumns = Layout::kTileK > kHopperChunk ? Layout::kTileK : kHopperChunk;
+  static constexpr int kChunks = kWeightColumns / kHopperChunk;   // of activations that a stage of weights meets
   static constexpr int kTiles = kWeightColumns / Layout::kTileK;  // of a row of tiles in a stage
   static constexpr int kWeightBytes = kHopperRows / kTileRows * kTiles * Layout::kTileBytes;
+  static constexpr int kAlignment = 1024;  // of the activations, where the copy engine swizzles them
+  static constexpr int kBytesMax = (227 << 10) / hopper_blocks(kTokens) - 2048;
+  static constexpr int kWeightStages = kBytesMax / (kWeightBytes + kChunks * kActivationBytes);
+  static constexpr int kActivationStages = kWeightStages * kChunks;
   static constexpr int kWeightsAt = kActivationStages * kActivationBytes;
   static constexpr int kBarriersAt = kWeightsAt + kWeightStages * kWeightBytes;
-  static constexpr int kBytes = kBarriersAt + 16 * (kActivationStages + kWeightStages) + 1024;  // with alignment
+  static constexpr int kBytes = kBarriersAt + 16 * (kActivationStages + kWeightStages) + kAlignment;
+  static_assert(kWeightStages >= 2 && kWeightBytes % 8 == 0);
 };
+
+// Adds what blocks that share k have left of each segment.
+struct MatmulSumParams {
+  const float* partial;  // [segments, tokens, n]
+  const float* bias;
+  float* y;
+  std::int64_t y_stride;
+  std::int64_t segment_stride;  // elements from one segment to the next
+  float scale;
+  int segments;
+  int n;
+};
+inline constexpr int kMatmulSumThreads = 256;
 
 // float32: a block computes 64 rows by 64 tokens.
 struct MatmulF32Params {

@@ -1,7 +1,7 @@
 // Matrix product for many tokens on Hopper: the portable tile kernel's sums, to the bit, at the speed of wgmma. One
 // thread has the copy engine bring packed weights and activations, rings of stages ahead; two warpgroups decode
-// weights into registers and multiply them with the activations in shared memory. A segment's sums are added to what
-// stands in y.
+// weights into registers and multiply them with the activations in shared memory. Where rows are too few to fill the
+// GPU, blocks share k: each leaves the sums of its segments in memory, and matmul_sum adds them in order.
 #include "device/gpu/gpu_hopper.h"
 #include "kernels/matmul/fragment_gpu.h"
 #include "kernels/matmul/matmul_gpu.h"
@@ -34,19 +34,25 @@ struct HopperRing {
   }
 };
 
-template <class Layout>
+template <class Layout, int kTokens>
 struct HopperBlock {
-  using Shared = HopperShared<Layout>;
-  static constexpr int kChunksPerWeights = Shared::kWeightColumns / kHopperChunk;
+  using Shared = HopperShared<Layout, kTokens>;
   static constexpr int kRowTiles = kHopperRows / kTileRows;
+  static constexpr int kStagesPerSegment = kGpuMatmulSegment / Shared::kWeightColumns;
+  static constexpr int kValues = kTokens / 2;  // sums of a thread
 
   std::byte* shared;
   HopperRing activations, weights;
+  int first_stage, after_stage;  // of weights, this block's
 
-  HEARTH_DEVICE explicit HopperBlock(std::byte* memory)
+  HEARTH_DEVICE HopperBlock(std::byte* memory, const MatmulHopperParams& params)
       : shared(memory),
         activations(memory + Shared::kBarriersAt, Shared::kActivationStages),
-        weights(memory + Shared::kBarriersAt + 16 * Shared::kActivationStages, Shared::kWeightStages) {}
+        weights(memory + Shared::kBarriersAt + 16 * Shared::kActivationStages, Shared::kWeightStages) {
+    const int stages = params.matmul.k / Shared::kWeightColumns, here = params.matmul.segments_per_block * kStagesPerSegment;
+    first_stage = block_z() * here;
+    after_stage = first_stage + here < stages ? first_stage + here : stages;
+  }
 
   HEARTH_DEVICE std::byte* activation_stage() const { return shared + activations.index * Shared::kActivationBytes; }
   HEARTH_DEVICE std::byte* weight_stage() const {
@@ -68,106 +74,120 @@ struct HopperBlock {
     weights.advance();
   }
 
-  HEARTH_DEVICE void produce(const MatmulHopperParams& params) {
-    const MatmulGpuParams& p = params.matmul;
-    for (int chunk = 0; chunk < p.k / kHopperChunk; ++chunk) {
-      if (chunk % kChunksPerWeights == 0) produce_weights(p, chunk / kChunksPerWeights);
+  HEARTH_DEVICE void produce_activations(const MatmulHopperParams& params, int stage) {
+    for (int part = 0; part < Shared::kChunks; ++part) {
       activations.wait_empty();
       activations.full[activations.index].arrive_expecting(Shared::kActivationBytes);
-      copy_box(activation_stage(), params.x_map, chunk * kHopperChunk, block_x() * kHopperTokens,
+      copy_box(activation_stage(), params.x_map, (stage * Shared::kChunks + part) * kHopperChunk, block_x() * kTokens,
                activations.full[activations.index]);
       activations.advance();
+    }
+  }
+
+  HEARTH_DEVICE void produce(const MatmulHopperParams& params) {
+    // Weights are nobody's output: as many as there is room for are on their way before the last kernel has ended.
+    const int early =
+        first_stage + Shared::kWeightStages < after_stage ? first_stage + Shared::kWeightStages : after_stage;
+    for (int stage = first_stage; stage < early; ++stage) produce_weights(params.matmul, stage);
+    wait_for_inputs();
+    for (int stage = first_stage; stage < after_stage; ++stage) {
+      if (stage >= early) produce_weights(params.matmul, stage);
+      produce_activations(params, stage);
     }
   }
 
   HEARTH_DEVICE void consume(const MatmulGpuParams& p);
 };
 
-// The token of a lane's value `i` of a row.
-HEARTH_DEVICE std::int64_t flush_token(int i, int lane) {
-  return block_x() * kHopperTokens + i / 2 * 8 + Mma::c_column(lane, i % 2);
-}
-
-// Adds a segment's sums to y, and after the last segment turns the total into the result.
-HEARTH_DEVICE void flush(const MatmulGpuParams& p, float (&sums)[128], int first_row, bool first, bool last) {
-  const int lane = opaque(lane_index());
+// Calls visit(value's index, token, row) for the sums of a thread that exist.
+template <int kTokens, class Visit>
+HEARTH_DEVICE void for_each_sum(const MatmulGpuParams& p, int first_row, const Visit& visit) {
+  const int lane = opaque(lane_index());  // else the addresses of all values are kept in registers from the start
   HEARTH_UNROLL
   for (int half = 0; half < 2; ++half) {
     const int n = first_row + Mma::c_row(lane, 2 * half);
     if (n >= p.n) continue;
-    const float bias = last && p.bias != nullptr ? p.bias[n] : 0.0f;
-    const float scale = last ? p.scale : 1.0f;
-    // Read some, then write some: the compiler does not know that they do not overlap, and each would wait for the
-    // last.
-    constexpr int kAtOnce = 16;
     HEARTH_UNROLL
-    for (int begin = 0; begin < 64; begin += kAtOnce) {
-      float before[kAtOnce];
-      HEARTH_UNROLL
-      for (int i = 0; i < kAtOnce; ++i) {
-        const std::int64_t token = flush_token(begin + i, lane);
-        before[i] = first || token >= p.token_count ? 0.0f : p.y[token * p.y_stride + n];
-      }
-      HEARTH_UNROLL
-      for (int i = 0; i < kAtOnce; ++i) {
-        const std::int64_t token = flush_token(begin + i, lane);
-        const float total = before[i] + sums[(begin + i) / 2 * 4 + half * 2 + i % 2];
-        if (token < p.token_count) p.y[token * p.y_stride + n] = scale * total + bias;
-      }
+    for (int i = 0; i < kTokens / 4; ++i) {
+      const int token = block_x() * kTokens + i / 2 * 8 + Mma::c_column(lane, i % 2);
+      if (token < p.token_count) visit(i / 2 * 4 + half * 2 + i % 2, token, n);
     }
   }
 }
 
-template <class Layout>
-HEARTH_DEVICE void HopperBlock<Layout>::consume(const MatmulGpuParams& p) {
+template <class Layout, int kTokens>
+HEARTH_DEVICE void HopperBlock<Layout, kTokens>::consume(const MatmulGpuParams& p) {
   using Fragment = TileFragment<Layout, FromShared>;
-  constexpr int kStepsPerChunk = kHopperChunk / 16;
-  constexpr int kStagesPerSegment = kGpuMatmulSegment / Shared::kWeightColumns;
+  constexpr int kStepsPerChunk = kHopperChunk / 16, kStepsPerStage = Shared::kChunks * kStepsPerChunk;
   const CodeTable table{{p.table[0], p.table[1], p.table[2], p.table[3]}};
   const int lane = lane_index(), row_tile = wave_index();  // of the block
-  const int weight_stages = p.k / Shared::kWeightColumns;
+  const int first_row = block_y() * kHopperRows + row_tile * kTileRows;
+  const bool signals = thread_index() % 128 == 0;
 
-  for (int first = 0; first < weight_stages; first += kStagesPerSegment) {
-    const int after = first + kStagesPerSegment < weight_stages ? first + kStagesPerSegment : weight_stages;
-    float sums[128];
+  float totals[kValues];
+  HEARTH_UNROLL
+  for (int i = 0; i < kValues; ++i) totals[i] = 0.0f;
+  for (int first = first_stage; first < after_stage; first += kStagesPerSegment) {
+    const int after = first + kStagesPerSegment < after_stage ? first + kStagesPerSegment : after_stage;
+    float sums[kValues];
     HEARTH_UNROLL
-    for (int i = 0; i < 128; ++i) sums[i] = 0.0f;
-    Mma::A a[2];  // one is multiplied while the other is decoded
+    for (int i = 0; i < kValues; ++i) sums[i] = 0.0f;
+    Mma::A a[2];                // one is multiplied while the other is decoded
+    Barrier* read = nullptr;  // of the activations that are multiplied, once those after them are
     for (int stage = first; stage < after; ++stage) {
-      Fragment fragments[Shared::kTiles];
       weights.wait_full();
+      Fragment fragments[Shared::kTiles];
       HEARTH_UNROLL
       for (int tile = 0; tile < Shared::kTiles; ++tile) {
         fragments[tile].load(weight_stage() + (row_tile * Shared::kTiles + tile) * Layout::kTileBytes, lane);
       }
       weights.empty[weights.index].arrive();
       weights.advance();
+      std::uint64_t matrix = 0;
       HEARTH_UNROLL
-      for (int part = 0; part < kChunksPerWeights; ++part) {
-        activations.wait_full();
-        const std::uint64_t matrix = swizzled_matrix(activation_stage());
-        HEARTH_UNROLL
-        for (int step = 0; step < kStepsPerChunk; ++step) {
-          const int at = part * kStepsPerChunk + step;  // k-step of the weights' stage
-          a[step % 2] = fragments[at / Layout::kSteps].decode(at % Layout::kSteps, table);
-          warpgroup_fence();
-          warpgroup_multiply(sums, a[step % 2], matrix + static_cast<std::uint64_t>(2 * step));
-          warpgroup_commit();
-          warpgroup_wait<1>();  // the fragments before these are free
+      for (int at = 0; at < kStepsPerStage; ++at) {
+        const int step = at % kStepsPerChunk;
+        a[at % 2] = fragments[at / Layout::kSteps].decode(at % Layout::kSteps, table);
+        if (step == 0) {
+          activations.wait_full();
+          matrix = swizzled_matrix(activation_stage());
         }
-        warpgroup_wait<0>();
-        if (thread_index() % 128 == 0) activations.empty[activations.index].arrive();
-        activations.advance();
+        warpgroup_fence();
+        warpgroup_multiply(sums, a[at % 2], matrix + static_cast<std::uint64_t>(2 * step));
+        warpgroup_commit();
+        warpgroup_wait<1>();  // the fragments before these are free, and so are the activations
+        if (step == 0 && signals && read != nullptr) read->arrive();
+        if (step == kStepsPerChunk - 1) {
+          read = &activations.empty[activations.index];
+          activations.advance();
+        }
       }
     }
-    flush(p, sums, block_y() * kHopperRows + row_tile * kTileRows, first == 0, after == weight_stages);
+    warpgroup_wait<0>();
+    warpgroup_done(sums);
+    if (signals && read != nullptr) read->arrive();
+    if (p.partial != nullptr) {
+      float* partial = p.partial + static_cast<std::int64_t>(first / kStagesPerSegment) * p.token_count * p.n;
+      for_each_sum<kTokens>(p, first_row, [&](int i, int token, int n) {
+        partial[static_cast<std::int64_t>(token) * p.n + n] = sums[i];
+      });
+    } else {
+      HEARTH_UNROLL
+      for (int i = 0; i < kValues; ++i) totals[i] += sums[i];
+    }
   }
+  if (p.partial != nullptr) return;
+  for_each_sum<kTokens>(p, first_row, [&](int i, int token, int n) {
+    p.y[token * p.y_stride + n] = p.scale * totals[i] + (p.bias == nullptr ? 0.0f : p.bias[n]);
+  });
 }
 
-template <class Layout>
+template <class Layout, int kTokens>
 HEARTH_DEVICE void matmul_hopper(const MatmulHopperParams& params) {
-  std::byte* shared = dynamic_shared();
-  HopperBlock<Layout> block(shared + (1024 - shared_address(shared) % 1024) % 1024);
+  using Block = HopperBlock<Layout, kTokens>;
+  std::byte* memory = dynamic_shared();
+  constexpr int kAlignment = Block::Shared::kAlignment;
+  Block block(memory + (kAlignment - shared_address(memory) % kAlignment) % kAlignment, params);
   if (thread_index() == 0) {
     block.activations.init(kConsumers);
     block.weights.init(kConsumers * 128);
@@ -178,25 +198,32 @@ HEARTH_DEVICE void matmul_hopper(const MatmulHopperParams& params) {
     give_registers<24>();
     if (thread_index() == kConsumers * 128) block.produce(params);
   } else {
-    take_registers<240>();
+    take_registers<hopper_blocks(kTokens) == 2 ? 104 : 240>();
+    // y may still be read, or partial sums, by the kernels before.
+    wait_for_inputs();
     block.consume(params.matmul);
   }
 }
 
 }  // namespace
 
-#define HEARTH_HOPPER(layout, Layout)                                                   \
-  HEARTH_KERNEL_BLOCKS(matmul_hopper_##layout, kHopperThreads, 1, MatmulHopperParams) { \
-    matmul_hopper<Layout>(p);                                                           \
+#define HEARTH_HOPPER(layout, Layout, tokens)                                                                \
+  HEARTH_KERNEL_EARLY(matmul_hopper_##layout##_##tokens, kHopperThreads, hopper_blocks(tokens), MatmulHopperParams) { \
+    matmul_hopper<Layout, tokens>(p);                                                                        \
   }
+#define HEARTH_HOPPER_TOKENS(layout, Layout) \
+  HEARTH_HOPPER(layout, Layout, 16)          \
+  HEARTH_HOPPER(layout, Layout, 64)          \
+  HEARTH_HOPPER(layout, Layout, 128)         \
+  HEARTH_HOPPER(layout, Layout, 192)
 
-HEARTH_HOPPER(w4, LayoutW4)
-HEARTH_HOPPER(w4_min, LayoutW4Min)
-HEARTH_HOPPER(w4_fine, LayoutW4Fine)
-HEARTH_HOPPER(w4_table, LayoutW4Table)
-HEARTH_HOPPER(w6, LayoutW6)
-HEARTH_HOPPER(w6_min, LayoutW6Min)
-HEARTH_HOPPER(w8, LayoutW8)
-HEARTH_HOPPER(w16, LayoutW16)
+HEARTH_HOPPER_TOKENS(w4, LayoutW4)
+HEARTH_HOPPER_TOKENS(w4_min, LayoutW4Min)
+HEARTH_HOPPER_TOKENS(w4_fine, LayoutW4Fine)
+HEARTH_HOPPER_TOKENS(w4_table, LayoutW4Table)
+HEARTH_HOPPER_TOKENS(w6, LayoutW6)
+HEARTH_HOPPER_TOKENS(w6_min, LayoutW6Min)
+HEARTH_HOPPER_TOKENS(w8, LayoutW8)
+HEARTH_HOPPER_TOKENS(w16, LayoutW16)
 
 }  // namespace hearth::gpu

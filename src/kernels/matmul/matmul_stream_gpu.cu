@@ -1,14 +1,11 @@
 // Matrix product for few tokens: bound by the speed at which weights are read. Waves read tiles of packed weights ahead
-// of what they multiply, each a segment of k; a block adds the segments' sums in order.
-#include "device/gpu/gpu.h"
-#include "kernels/matmul/fragment_gpu.h"
-#include "kernels/matmul/matmul_gpu.h"
+// of what they multiply, each a segment of k; a block adds the segments' sums in order. There are as many blocks as the
+// GPU runs at a time, and each goes on with other rows while these last.
+#include "kernels/matmul/stream_gpu.h"
 
 namespace hearth::gpu {
 namespace {
 
-constexpr int kWaves = kMatmulThreads / kWaveSize;
-constexpr int kWidestTile = 128;  // columns of any layout's tile
 static_assert(kStreamSharedColumns % kWidestTile == 0);
 
 template <int kTokens>
@@ -20,12 +17,6 @@ constexpr bool kLargeFragments = Mma::kQuadsPerLane > 1;
 // Whether the activations of a single token stand in shared memory: where a lane's fragment is one quad.
 template <int kTokens>
 constexpr bool kSharesActivations = kTokens == 1 && !kLargeFragments;
-
-// Where element `k` of shared activations stands: a lane's quads of two k-steps in a row, 16 bytes.
-HEARTH_DEVICE int shared_place(int k) {
-  const int within = k % 16;
-  return k / 32 * 32 + within % 8 / 2 * 8 + k / 16 % 2 * 4 + within / 8 * 2 + within % 2;
-}
 
 // Tiles in registers before they are needed: as many as fit, the fewer the more else stands there.
 template <class Layout, int kTokens>
@@ -93,126 +84,96 @@ struct StreamWave {
     }
   }
 
-  // The sum over one segment, from zero. What lies beyond k is zeros.
-  // `fetch_inputs` is called once weights are on their way, where `first_time` says that it was not yet.
-  template <class Fetch>
-  HEARTH_DEVICE void run(const MatmulGpuParams& p, int row_tile, int segment, bool first_time, Fetch fetch_inputs) {
-    constexpr int kDepth = ahead<Layout, kTokens>();
-    lane = lane_index();
-    aligned = Layout::kCodeBits != 16 || p.k % 16 == 0;
+  HEARTH_DEVICE void clear() {
     HEARTH_UNROLL
     for (int c = 0; c < kColumnTiles; ++c) sums[c] = Mma::C{};
-    const int tiles = (p.k + Layout::kTileK - 1) / Layout::kTileK;
-    const int first = segment * (kGpuMatmulSegment / Layout::kTileK);
-    const int after = first + kGpuMatmulSegment / Layout::kTileK;
-    const int count = (after < tiles ? after : tiles) - first;
-    const std::byte* from = p.weights + (static_cast<std::int64_t>(row_tile) * tiles + first) * Layout::kTileBytes;
-    Stage ring[kDepth];
-    HEARTH_UNROLL
-    for (int d = 0; d < kDepth; ++d) {
-      if (d < count) ring[d].weights.load(from + d * Layout::kTileBytes, lane);
-    }
-    // Weights are nobody's output; activations are the last kernel's.
-    if (first_time) fetch_inputs();
-    HEARTH_UNROLL
-    for (int d = 0; d < kDepth; ++d) {
-      if (d < count) load_activations_of(p, (first + d) * Layout::kTileK, ring[d]);
-    }
-    for (int i = 0; i < count; i += kDepth) {
-      HEARTH_UNROLL
-      for (int d = 0; d < kDepth; ++d) {
-        if (i + d >= count) break;
-        multiply(p, ring[d], (first + i + d) * Layout::kTileK);
-        const int next = i + d + kDepth;
-        if (next < count) {
-          ring[d].weights.load(from + static_cast<std::int64_t>(next) * Layout::kTileBytes, lane);
-          load_activations_of(p, (first + next) * Layout::kTileK, ring[d]);
-        }
-      }
-    }
   }
 };
 
 template <int kColumnCount, int kTokens>
 struct StreamShared {
   alignas(16) std::uint16_t x[kSharesActivations<kTokens> ? kStreamSharedColumns : 8];
-  float partial[kWaves][kColumnCount][kTileRows + 1];
-  float total[kStreamOutputsMax * kTileRows];
+  StreamSums<kColumnCount> sums;
 };
 
 template <class Layout, int kTokens>
 HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
   constexpr int kColumnCount = kColumns<kTokens>;
   constexpr int kColumnTiles = kColumnCount / Mma::kTokens;
+  constexpr int kDepth = ahead<Layout, kTokens>();
   using Shared = StreamShared<kColumnCount, kTokens>;
   HEARTH_SHARED(Shared, shared);
 
-  const int segments = (p.k + kGpuMatmulSegment - 1) / kGpuMatmulSegment;
-  const int row_tiles = (p.n + kTileRows - 1) / kTileRows;
-  const int first_row_tile = block_x() * p.row_tiles_per_block;
-  const int here =
-      row_tiles - first_row_tile < p.row_tiles_per_block ? row_tiles - first_row_tile : p.row_tiles_per_block;
-  const int tasks = here * segments;  // row tile by row tile, segments ascending
-  const int outputs = here * kTileRows * kColumnCount;
+  StreamWave<Layout, kTokens, kColumnTiles> wave;
+  wave.lane = lane_index();
+  wave.aligned = Layout::kCodeBits != 16 || p.k % 16 == 0;
+  wave.shared_x = reinterpret_cast<const Bytes16*>(shared.x);
 
-  for (int first_task = 0; first_task < tasks; first_task += kWaves) {
-    const int task = first_task + wave_index();
-    // Every wave takes part in bringing the single token's activations, those without a task too.
-    const auto fetch_inputs = [&] {
-      wait_for_inputs();
-      if constexpr (kSharesActivations<kTokens>) {
-        const int end = (p.k + kWidestTile - 1) / kWidestTile * kWidestTile;
-        for (int k = thread_index(); k < end; k += kMatmulThreads) {
-          shared.x[shared_place(k)] = k < p.k ? p.x[k] : std::uint16_t{0};
-        }
-        block_sync();
-      }
-    };
-    if (task >= tasks && first_task == 0) fetch_inputs();
-    if (task < tasks) {
-      StreamWave<Layout, kTokens, kColumnTiles> wave;
-      wave.shared_x = reinterpret_cast<const Bytes16*>(shared.x);
-      wave.run(p, first_row_tile + task / segments, task % segments, first_task == 0, fetch_inputs);
+  // A wave's tiles come from memory kDepth ahead of their use, across the ends of its tasks.
+  StreamStage<Layout, kTokens, kColumnTiles> ring[kDepth];
+  StreamTurns<Layout> turn(p);
+  StreamTask task = turn.task_of(wave_index());
+  HEARTH_UNROLL
+  for (int d = 0; d < kDepth; ++d) {
+    if (d < task.tile_count) ring[d].weights.load(task.from + d * Layout::kTileBytes, wave.lane);
+  }
+  // Weights are nobody's output; activations are the last kernel's.
+  wait_for_inputs();
+  if constexpr (kSharesActivations<kTokens>) {
+    share_activations(p, shared.x);
+    block_sync();
+  }
+  HEARTH_UNROLL
+  for (int d = 0; d < kDepth; ++d) {
+    if (d < task.tile_count) wave.load_activations_of(p, (task.first_tile + d) * Layout::kTileK, ring[d]);
+  }
+
+  for (int partial = 0; turn.exists(); partial ^= 1) {
+    StreamTurns<Layout> next_turn = turn;
+    next_turn.advance();
+    const StreamTask next_task = next_turn.task_of(wave_index());
+    wave.clear();
+    // A wave without a task still reads its next one's first tiles.
+    for (int i = 0; i < task.tile_count || i == 0; i += kDepth) {
+      const bool is_last = i + kDepth >= task.tile_count;
+      const int ahead_tile = is_last ? next_task.first_tile : task.first_tile + i + kDepth;
+      const int ahead_count = is_last ? next_task.tile_count : task.tile_count - i - kDepth;
+      const std::byte* ahead_from =
+          is_last ? next_task.from : task.from + static_cast<std::int64_t>(i + kDepth) * Layout::kTileBytes;
       HEARTH_UNROLL
-      for (int c = 0; c < kColumnTiles; ++c) {
-        HEARTH_UNROLL
-        for (int e = 0; e < Mma::kValues; ++e) {
-          const int token = c * Mma::kTokens + Mma::c_column(wave.lane, e);
-          shared.partial[wave_index()][token][Mma::c_row(wave.lane, e)] = wave.sums[c].value[e];
+      for (int d = 0; d < kDepth; ++d) {
+        if (i + d < task.tile_count) wave.multiply(p, ring[d], (task.first_tile + i + d) * Layout::kTileK);
+        if (d < ahead_count) {
+          ring[d].weights.load(ahead_from + d * Layout::kTileBytes, wave.lane);
+          wave.load_activations_of(p, (ahead_tile + d) * Layout::kTileK, ring[d]);
         }
       }
     }
-    block_sync();
-    for (int i = thread_index(); i < outputs; i += kMatmulThreads) {
-      const int row_tile = i / (kTileRows * kColumnCount), token = i / kTileRows % kColumnCount, row = i % kTileRows;
-      float total = first_task == 0 ? 0.0f : shared.total[i];
+    HEARTH_UNROLL
+    for (int c = 0; c < kColumnTiles; ++c) {
       HEARTH_UNROLL
-      for (int w = 0; w < kWaves; ++w) {
-        if (first_task + w < tasks && (first_task + w) / segments == row_tile) total += shared.partial[w][token][row];
-      }
-      shared.total[i] = total;
-      const int n = (first_row_tile + row_tile) * kTileRows + row;
-      if (first_task + kWaves >= tasks && token < p.token_count && n < p.n) {
-        p.y[token * p.y_stride + n] = p.scale * total + (p.bias == nullptr ? 0.0f : p.bias[n]);
+      for (int e = 0; e < Mma::kValues; ++e) {
+        const int token = c * Mma::kTokens + Mma::c_column(wave.lane, e);
+        shared.sums.partial[partial][wave_index()][token][Mma::c_row(wave.lane, e)] = wave.sums[c].value[e];
       }
     }
     block_sync();
+    add_turn(p, turn, partial, shared.sums);
+    turn = next_turn;
+    task = next_task;
   }
 }
 
 }  // namespace
 
-// Of the kernels for the fewest tokens two blocks fit a multiprocessor.
-#define HEARTH_STREAM(layout, Layout, tokens, blocks)                                               \
-  HEARTH_KERNEL_EARLY(matmul_stream_##layout##_##tokens, kMatmulThreads, blocks, MatmulGpuParams) { \
-    matmul_stream<Layout, tokens>(p);                                                               \
+#define HEARTH_STREAM(layout, Layout, tokens)                                                                      \
+  HEARTH_KERNEL_EARLY(matmul_stream_##layout##_##tokens, kMatmulThreads, kStreamBlocks, MatmulGpuParams) { \
+    matmul_stream<Layout, tokens>(p);                                                                              \
   }
 #define HEARTH_STREAM_TOKENS(layout, Layout) \
-  HEARTH_STREAM(layout, Layout, 1, 2)        \
-  HEARTH_STREAM(layout, Layout, 8, 2)        \
-  HEARTH_STREAM(layout, Layout, 16, 2)       \
-  HEARTH_STREAM(layout, Layout, 32, 1)       \
-  HEARTH_STREAM(layout, Layout, 64, 1)
+  HEARTH_STREAM(layout, Layout, 1)           \
+  HEARTH_STREAM(layout, Layout, 8)           \
+  HEARTH_STREAM(layout, Layout, 16)
 
 HEARTH_STREAM_TOKENS(w4, LayoutW4)
 HEARTH_STREAM_TOKENS(w4_min, LayoutW4Min)
