@@ -33,7 +33,7 @@ int measure(const char* path, int threads) {
   options.threads = threads;
   options.device = "cpu";
   ModelSession session(options);
-  session.bind(kPromptTokens + kRounds * kTokensPerRound + 1, kPromptTokens, 1);
+  session.bind({.context = kPromptTokens + kRounds * kTokensPerRound + 1, .step_tokens_max = kPromptTokens});
   SequenceRunner& runner = session.load();
   std::int64_t bytes = 0;
   for (const OperatorPlan& op : session.pass().operators()) bytes += op.bytes_per_token;

@@ -51,14 +51,15 @@ BenchModel open_model(const BenchOptions& options) {
 // anything is allocated.
 void provide_memory(const BenchRunner& runner, const Device& device, BenchModel& model) {
   const std::vector<Format> in_place = runner.formats_read_in_place();
-  std::int64_t bytes = runner.planned_bytes();
+  const MemoryPlan& plan = runner.pass().memory_plan();
+  std::int64_t bytes = plan.total_bytes();
   for (const Format format : in_place) bytes += model.synthetic ? model.synthetic->matrix_bytes(format) : 0;
   if (bytes > device.memory_available_bytes()) {
     throw OutOfMemory(fmt::format(
         "{}: needs {} bytes of memory on {}, {} of them work space and key/value cache; {} are available; lower depths "
         "and batch sizes need less, and so does --share-depth",
-        model.source().path().string(), bytes, device.id().to_string(),
-        runner.planned_bytes() - runner.pass().memory_plan().weight_bytes, device.memory_available_bytes()));
+        model.source().path().string(), bytes, device.id().to_string(), plan.total_bytes() - plan.weight_bytes,
+        device.memory_available_bytes()));
   }
   if (!model.synthetic) return;
   for (const Format format : in_place) model.synthetic->make_distinct(format);

@@ -89,10 +89,9 @@ BenchRunner::BenchRunner(const ModelSource& source, Device& device, Stream& stre
     block_count = std::max(block_count, bench_block_count(c, options.share_depth));
   }
   bound.logit_rows_max = bound.sequences_max;
+  bound.cache_tokens = block_count * kKvBlockTokens;
   pass_ = std::make_unique<ForwardPass>(source, backend_.backend, bound);
   compute_ = most_used_compute(pass_->operators());
-  cache_shape_ = pass_->kv_cache_shape();
-  cache_shape_.block_count = block_count;
 
   std::mt19937_64 generator(2);
   std::uniform_int_distribution<std::int32_t> id(0, static_cast<std::int32_t>(pass_->spec().vocabulary - 1));
@@ -110,14 +109,9 @@ std::vector<Format> BenchRunner::formats_read_in_place() const {
   return formats;
 }
 
-std::int64_t BenchRunner::planned_bytes() const {
-  const MemoryPlan& plan = pass_->memory_plan();
-  return plan.weight_bytes + plan.workspace_bytes + cache_shape_.bytes();
-}
-
 void BenchRunner::load(const std::function<void(std::int64_t)>& progress) {
   pass_->load(stream_, progress);
-  cache_ = std::make_unique<PagedKvCache>(device_, cache_shape_);
+  cache_ = std::make_unique<PagedKvCache>(pass_->arena(), pass_->kv_cache_shape());
   fill_cache();
   pass_->record_decode_steps(stream_, *cache_);
 }
@@ -125,16 +119,17 @@ void BenchRunner::load(const std::function<void(std::int64_t)>& progress) {
 // Random keys and values cost a kernel what real ones do; zeros may draw less power, and a processor then runs faster.
 void BenchRunner::fill_cache() {
   constexpr std::int64_t kPieceElements = 1 << 20;
-  const FormatTraits& format = traits(cache_shape_.format);
+  const KvCacheShape& shape = pass_->kv_cache_shape();
+  const FormatTraits& format = traits(shape.format);
   std::mt19937_64 generator(3);
   std::normal_distribution<float> distribution(0.0f, 1.0f);
   std::vector<float> values(static_cast<std::size_t>(kPieceElements));
   for (float& value : values) value = distribution(generator);
-  std::vector<std::byte> piece(static_cast<std::size_t>(format_bytes(cache_shape_.format, kPieceElements)));
+  std::vector<std::byte> piece(static_cast<std::size_t>(format_bytes(shape.format, kPieceElements)));
   format.encode(values.data(), piece.data(), kPieceElements);
 
-  const std::int64_t bytes = cache_shape_.layer_bytes(), piece_bytes = static_cast<std::int64_t>(piece.size());
-  for (std::int64_t i = 0; i < cache_shape_.layer_count; ++i) {
+  const std::int64_t bytes = shape.layer_bytes(), piece_bytes = static_cast<std::int64_t>(piece.size());
+  for (std::int64_t i = 0; i < shape.layer_count; ++i) {
     const PagedKv layer = cache_->layer(i);
     for (std::byte* to : {layer.k, layer.v}) {
       for (std::int64_t at = 0; at < bytes; at += piece_bytes) {
@@ -204,7 +199,7 @@ std::vector<double> BenchRunner::run(const BenchCase& bench_case, int repetition
 }
 
 double BenchRunner::needed_bytes(const BenchCase& bench_case) const {
-  double step = decode_cache_bytes(pass_->spec(), cache_shape_.format, bench_case, options_.share_depth);
+  double step = decode_cache_bytes(pass_->spec(), pass_->kv_cache_shape().format, bench_case, options_.share_depth);
   for (const OperatorPlan& op : pass_->operators()) {
     // A kernel may want more bytes than the file has: what counts is the file's. Tensors that are one matrix on the
     // device are named "a + b".

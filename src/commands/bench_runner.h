@@ -52,7 +52,6 @@ class BenchRunner {
   Compute compute() const { return compute_; }
   // Formats whose weights are read where the source has them, by a kernel of a device that shares the host's memory.
   std::vector<Format> formats_read_in_place() const;
-  std::int64_t planned_bytes() const;
   // Allocates what was planned, loads the weights, and fills the cache with random keys and values.
   void load(const std::function<void(std::int64_t)>& progress = {});
   const ForwardPass& pass() const { return *pass_; }
@@ -78,7 +77,6 @@ class BenchRunner {
   ChosenBackend backend_;
   std::unique_ptr<ForwardPass> pass_;
   Compute compute_ = Compute::kBf16;
-  KvCacheShape cache_shape_;
   std::unique_ptr<PagedKvCache> cache_;
   std::vector<std::int32_t> tokens_;  // random ids, as many as a case needs
   std::vector<Batch> batches_;        // of a prompt's steps; kept until the device has read them

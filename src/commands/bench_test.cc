@@ -96,7 +96,7 @@ TEST(BenchRunner, RunsWhatItPlanned) {
     EXPECT_EQ(runner.compute(), Compute::kInt8);
     const std::int64_t before = device.ledger().allocated_bytes;
     runner.load();
-    EXPECT_EQ(device.ledger().allocated_bytes - before, runner.planned_bytes());
+    EXPECT_EQ(device.ledger().allocated_bytes - before, runner.pass().memory_plan().total_bytes());
     const std::int64_t allocations = device.ledger().allocation_count;
     for (const BenchCase& c : cases) {
       const std::vector<double> seconds = runner.run(c, 2);

@@ -58,9 +58,9 @@ void ChatEngine::serve(const ChatOptions& options) {
     model_.context_model = session.context_max();
     model_.context =
         options.model.context > 0 ? options.model.context : std::min(model_.context_model, kContextDefault);
-    session.bind(model_.context, kStepTokens, 1);
+    session.bind({.context = model_.context, .step_tokens_max = kStepTokens, .sampling = true});
     validate(model_.sampling, static_cast<std::int32_t>(session.pass().spec().vocabulary));
-    session.load_weights(Engine::memory_bytes(session.pass()));
+    session.load_pass();
     Engine engine(session.pass(), session.stream(), *model_.tokenizer, {});
     engine_ = &engine;
     loaded_.set_value();

@@ -35,7 +35,7 @@ void write_logits(const LogitsOptions& options) {
   const std::int64_t chunk = std::min(options.chunk > 0 ? options.chunk : kChunkDefault, count);
   const std::int64_t context = options.model.context > 0 ? options.model.context : count;
   if (context < count) throw InvalidInput(fmt::format("{} tokens do not fit the context of {}", count, context));
-  session.bind(context, chunk, chunk);
+  session.bind({.context = context, .step_tokens_max = chunk, .logit_rows_max = chunk});
   SequenceRunner& runner = session.load();
 
   std::ofstream file(options.out, std::ios::binary | std::ios::trunc);

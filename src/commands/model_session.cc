@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "commands/bundled_model.h"
-#include "engine/step_sampler.h"
 #include "model/backend.h"
 
 namespace hearth {
@@ -45,49 +44,34 @@ std::int64_t ModelSession::context_max() const {
   return architecture_of(settings).read_spec(settings).context_max;
 }
 
-void ModelSession::bind(std::int64_t context, std::int64_t step_tokens_max, std::int64_t logit_rows_max) {
-  ForwardPassOptions options;
-  options.context = context;
-  options.step_tokens_max = step_tokens_max;
-  options.logit_rows_max = logit_rows_max;
-  bind(options);
-}
-
 void ModelSession::bind(ForwardPassOptions options) {
   const auto [backend, compute] = backend_for(device(), parse_compute(options_.compute));
   options.compute = compute;
   pass_ = std::make_unique<ForwardPass>(*source_, backend, options);
 }
 
-void ModelSession::load_pass(std::int64_t cache_bytes, const std::function<void(std::int64_t)>& progress) {
+void ModelSession::load_pass(const std::function<void(std::int64_t)>& progress) {
   const MemoryPlan& plan = pass_->memory_plan();
-  const std::int64_t total_bytes = plan.weight_bytes + plan.workspace_bytes + cache_bytes;
-  if (total_bytes > device().memory_available_bytes()) {
-    throw OutOfMemory(fmt::format(
-        "{}: needs {} bytes of memory ({} weights, {} key/value cache and sampling, {} work space); {} are available; a smaller "
-        "--ctx needs less",
-        source_->path().string(), total_bytes, plan.weight_bytes, cache_bytes, plan.workspace_bytes,
-        device().memory_available_bytes()));
+  if (plan.total_bytes() > device().memory_available_bytes()) {
+    throw OutOfMemory(fmt::format("{}: needs {} bytes of memory ({}); {} are available; a smaller --ctx needs less",
+                                  source_->path().string(), plan.total_bytes(), plan.parts(),
+                                  device().memory_available_bytes()));
   }
   if (progress) return pass_->load(*stream_, progress);
   const bool show = ::isatty(STDERR_FILENO) != 0 && plan.weight_bytes >= kProgressBytesMin;
   std::int64_t done = 0, shown = 0;
   pass_->load(*stream_, [&](std::int64_t bytes) {
     done += bytes;
-    if (!show || (done - shown < kProgressStepBytes && done < plan.weight_bytes)) return;
+    if (!show || done - shown < kProgressStepBytes) return;
     shown = done;
     std::fprintf(stderr, "\rloading %3d %%", static_cast<int>(100 * done / plan.weight_bytes));
-    if (done >= plan.weight_bytes) std::fputs("\r             \r", stderr);
   });
-}
-
-void ModelSession::load_weights(std::int64_t engine_bytes, const std::function<void(std::int64_t)>& progress) {
-  load_pass(engine_bytes, progress);
+  if (shown > 0) std::fputs("\r             \r", stderr);
 }
 
 SequenceRunner& ModelSession::load() {
-  load_pass(pass_->memory_plan().kv_cache_bytes + StepSampler::memory_bytes(*pass_, 1), {});
-  runner_ = std::make_unique<SequenceRunner>(*pass_, device(), *stream_);
+  load_pass();
+  runner_ = std::make_unique<SequenceRunner>(*pass_, *stream_);
   return *runner_;
 }
 

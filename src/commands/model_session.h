@@ -34,9 +34,7 @@ class ModelSession {
   const std::string& device_choice() const { return opened_.choice; }
   Stream& stream() { return *stream_; }
 
-  // Binds for a context, step size and number of logit rows; throws what ForwardPass does.
-  void bind(std::int64_t context, std::int64_t step_tokens_max, std::int64_t logit_rows_max);
-  // The same with all options but the compute mode, which is the session's.
+  // Binds with all options but the compute mode, which is the session's; throws what ForwardPass does.
   void bind(ForwardPassOptions options);
   ForwardPass& pass() { return *pass_; }
   // The model's own context, without binding it.
@@ -44,13 +42,11 @@ class ModelSession {
   // Throws OutOfMemory, with the plan's numbers, before anything is allocated; then loads, with a progress line on
   // standard error where that is a terminal.
   SequenceRunner& load();
-  // The same without a runner: for an engine, which then allocates Engine::memory_bytes() of its own. `progress` (may
-  // be empty) hears of bytes done, of memory_plan().weight_bytes in all, instead of the terminal.
-  void load_weights(std::int64_t engine_bytes, const std::function<void(std::int64_t)>& progress = {});
+  // The same without a runner: for an engine. `progress` (may be empty) hears of bytes done, as ForwardPass::load()
+  // says, instead of the terminal.
+  void load_pass(const std::function<void(std::int64_t)>& progress = {});
 
  private:
-  void load_pass(std::int64_t cache_bytes, const std::function<void(std::int64_t)>& progress);
-
   ModelOptions options_;
   std::unique_ptr<ModelSource> source_;
   OpenedDevice opened_;

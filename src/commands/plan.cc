@@ -7,8 +7,6 @@
 #include <boost/json/serialize.hpp>
 #include <cstdio>
 
-#include "engine/step_sampler.h"
-
 namespace hearth {
 namespace {
 
@@ -23,7 +21,6 @@ void print_json(ModelSession& session) {
                                             {"bytes_per_token", op.bytes_per_token}});
   }
   const MemoryPlan& memory = session.pass().memory_plan();
-  const std::int64_t sampling_bytes = StepSampler::memory_bytes(session.pass(), 1);
   const boost::json::object result{
       {"device", device},
       {"context", session.pass().options().context},
@@ -33,8 +30,8 @@ void print_json(ModelSession& session) {
         {"weight_bytes", memory.weight_bytes},
         {"kv_cache_bytes", memory.kv_cache_bytes},
         {"workspace_bytes", memory.workspace_bytes},
-        {"sampling_bytes", sampling_bytes},
-        {"total_bytes", memory.total_bytes() + sampling_bytes}}},
+        {"sampling_bytes", memory.sampling_bytes},
+        {"total_bytes", memory.total_bytes()}}},
   };
   std::puts(boost::json::serialize(result).c_str());
 }
@@ -43,7 +40,7 @@ void print_json(ModelSession& session) {
 
 void plan(const PlanOptions& options) {
   ModelSession session(options.model);
-  session.bind(options.model.context, options.step_tokens, 1);
+  session.bind({.context = options.model.context, .step_tokens_max = options.step_tokens, .sampling = true});
   if (options.json) return print_json(session);
 
   fmt::print("{}\n", session.device_choice());
@@ -54,15 +51,14 @@ void plan(const PlanOptions& options) {
     bytes_per_token += op.bytes_per_token;
   }
   const MemoryPlan& memory = session.pass().memory_plan();
-  const std::int64_t sampling_bytes = StepSampler::memory_bytes(session.pass(), 1);
   fmt::print("weights read per token: {} bytes\n", bytes_per_token);
   fmt::print("memory for a context of {} positions and steps of {} tokens:\n", session.pass().options().context,
              session.pass().options().step_tokens_max);
   fmt::print("  weights, copied into the device's layout {:>16}\n", memory.weight_bytes);
   fmt::print("  key/value cache                          {:>16}\n", memory.kv_cache_bytes);
   fmt::print("  work space                               {:>16}\n", memory.workspace_bytes);
-  fmt::print("  choosing tokens on the device            {:>16}\n", sampling_bytes);
-  fmt::print("  allocated in all                         {:>16}\n", memory.total_bytes() + sampling_bytes);
+  fmt::print("  choosing tokens on the device            {:>16}\n", memory.sampling_bytes);
+  fmt::print("  allocated in all                         {:>16}\n", memory.total_bytes());
   fmt::print("  weights, read where the file is mapped   {:>16}\n", memory.mapped_weight_bytes);
 }
 

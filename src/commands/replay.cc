@@ -252,7 +252,7 @@ int replay(const ReplayOptions& options) {
   const std::int64_t context = options.model.context > 0 ? options.model.context : logged_context(options);
   ModelSession session(options.model);
   const auto tokenizer = Tokenizer::open(session.source());
-  session.bind(context, kStepTokens, 1);
+  session.bind({.context = context, .step_tokens_max = kStepTokens, .sampling = true});
   const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const Fingerprint here = make_fingerprint(options.version, session.source(), session.device(),
                                             session.pass().options().compute, context, threads);
@@ -260,7 +260,7 @@ int replay(const ReplayOptions& options) {
     LogReader reader(options);
     while (const auto logged = reader.next()) refuse_differences(options, *logged, here);
   }
-  session.load_weights(Engine::memory_bytes(session.pass()));
+  session.load_pass();
   const Summary summary = replay_all(options, session, *tokenizer, here);
   print_summary(options, summary);
   return summary.different.empty() ? 0 : 1;

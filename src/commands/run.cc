@@ -62,7 +62,7 @@ std::int64_t context_for(const RunOptions& options, std::int64_t prompt_count, s
 class TokenChooser {
  public:
   TokenChooser(ModelSession& session, const Tokenizer& tokenizer, const SamplerOptions& options)
-      : stream_(session.stream()), sampler_(session.pass(), tokenizer, 1), state_(sampler_.open(options, 0)) {}
+      : stream_(session.stream()), sampler_(session.pass(), tokenizer), state_(sampler_.open(options, 0)) {}
 
   void accept(TokenId id) { StepSampler::accept(state_, id); }
 
@@ -200,7 +200,7 @@ int run(const RunOptions& options) {
   if (prompt_count > context) {
     throw InvalidInput(fmt::format("the prompt has {} tokens; the context has {}", prompt_count, context));
   }
-  session.bind(context, options.step_tokens, 1);
+  session.bind({.context = context, .step_tokens_max = options.step_tokens, .sampling = true});
   const SamplerOptions sampling = sampling_options(session.source(), options.sampling);
   validate(sampling, static_cast<std::int32_t>(session.pass().spec().vocabulary));  // before the time it takes to load
   SequenceRunner& runner = session.load();

@@ -90,7 +90,7 @@ LoadedModel::LoadedModel(const ServeOptions& options, LoadProgress& progress,
                             pass.options().context, std::max(1, usable_core_count() / 2));
   });
   progress.set_total_bytes(pass.memory_plan().weight_bytes);
-  session_.load_weights(Engine::memory_bytes(pass), [&](std::int64_t bytes) { progress.add_bytes(bytes); });
+  session_.load_pass([&](std::int64_t bytes) { progress.add_bytes(bytes); });
   EngineOptions engine_options;
   engine_options.queue_max = options.queue_max;
   engine_ = std::make_unique<Engine>(pass, session_.stream(), *tokenizer_, engine_options);
@@ -110,6 +110,7 @@ void LoadedModel::bind(const ServeOptions& options) {
       options.model.context > 0 ? options.model.context : std::min(session_.context_max(), kContextDefault);
   wanted.sequences_max = or_default(options.sequences_max, kCpuSequences, kGpuSequences);
   wanted.logit_rows_max = wanted.sequences_max;
+  wanted.sampling = true;
   wanted.step_tokens_max =
       std::max(or_default(options.step_tokens, kCpuStepTokens, kGpuStepTokens), wanted.sequences_max);
   wanted.cache_tokens =
@@ -126,9 +127,8 @@ void LoadedModel::bind(const ServeOptions& options) {
 std::int64_t LoadedModel::cache_tokens_that_fit(const ForwardPassOptions& wanted) {
   const MemoryPlan& plan = session_.pass().memory_plan();
   const bool is_cpu = session_.device().shares_host_memory();
-  const std::int64_t cache_bytes = session_.pass().kv_cache_shape().bytes();
-  const std::int64_t other_bytes = plan.weight_bytes + plan.workspace_bytes + Engine::memory_bytes(session_.pass()) -
-                                   cache_bytes + (is_cpu ? plan.mapped_weight_bytes : 0);
+  const std::int64_t cache_bytes = plan.kv_cache_bytes;
+  const std::int64_t other_bytes = plan.total_bytes() - cache_bytes + (is_cpu ? plan.mapped_weight_bytes : 0);
   const double room =
       static_cast<double>(session_.device().memory_available_bytes()) * (is_cpu ? 1.0 : kGpuMemoryShare) -
       static_cast<double>(other_bytes);

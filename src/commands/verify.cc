@@ -35,7 +35,7 @@ std::vector<float> download(Stream& stream, const float* data, std::int64_t coun
 Trace trace(const ModelOptions& options, std::span<const std::int32_t> tokens) {
   ModelSession session(options);
   const std::int64_t count = std::ssize(tokens);
-  session.bind(count, count, count);
+  session.bind({.context = count, .step_tokens_max = count, .logit_rows_max = count});
   SequenceRunner& runner = session.load();
   ForwardPass& pass = session.pass();
   Trace result{.device = fmt::format("{} ({})", session.device().id().to_string(), options.compute),
@@ -99,7 +99,7 @@ std::int64_t same_choices(const Trace& a, const Trace& b, std::int64_t count) {
 
 std::vector<std::int32_t> random_tokens(const ModelOptions& options, std::int64_t count) {
   ModelSession session(options);
-  session.bind(count, 1, 1);
+  session.bind({.context = count, .step_tokens_max = 1});
   std::mt19937 generator(1);
   std::uniform_int_distribution<std::int32_t> distribution(
       0, static_cast<std::int32_t>(session.pass().spec().vocabulary) - 1);

@@ -52,7 +52,7 @@ class Buffer {
   std::int64_t bytes_ = 0;
 };
 
-// Buffers start at multiples of this, and so does every part of an arena: a cache line, and an AVX-512 vector.
+// Buffers start at multiples of this, and so do the pieces that they are cut into: a cache line, an AVX-512 vector.
 inline constexpr std::int64_t kBufferAlignmentBytes = 64;
 inline constexpr std::int64_t align_bytes(std::int64_t bytes) {
   return (bytes + kBufferAlignmentBytes - 1) / kBufferAlignmentBytes * kBufferAlignmentBytes;

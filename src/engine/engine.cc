@@ -37,8 +37,8 @@ class Engine::Impl {
         stream_(stream),
         tokenizer_(tokenizer),
         options_(options),
-        cache_(pass.backend().device, pass.kv_cache_shape()),
-        sampler_(pass, tokenizer, pass.options().logit_rows_max),
+        cache_(pass.arena(), pass.kv_cache_shape()),
+        sampler_(pass, tokenizer),
         scheduler_(limits_of(pass, options)) {
     pass.record_decode_steps(stream, cache_);
     update_stats();
@@ -431,10 +431,6 @@ void Engine::on_step(std::function<void(const StepRecord&)> observer) {
 }
 Ledger Engine::ledger() const {
   return impl_->ledger();
-}
-
-std::int64_t Engine::memory_bytes(const ForwardPass& pass) {
-  return pass.kv_cache_shape().bytes() + StepSampler::memory_bytes(pass, pass.options().logit_rows_max);
 }
 
 }  // namespace hearth

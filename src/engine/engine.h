@@ -41,10 +41,9 @@ struct EngineStats {
 
 class Engine {
  public:
-  // What the engine allocates on the device for a pass: its cache and the sampling memory.
-  static std::int64_t memory_bytes(const ForwardPass& pass);
-  // Allocates what the pass has planned beyond weights and work space: cache and sampling memory. The pass is loaded;
-  // pass, stream and tokenizer outlive the engine. Call on the thread that will call run().
+  // Allocates nothing: cache and sampling memory stand in the pass's arena. The pass was bound with
+  // ForwardPassOptions::sampling and is loaded; pass, stream and tokenizer outlive the engine. Call on the thread that
+  // will call run().
   Engine(ForwardPass& pass, Stream& stream, const Tokenizer& tokenizer, const EngineOptions& options);
   ~Engine();
   Engine(const Engine&) = delete;

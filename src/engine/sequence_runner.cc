@@ -9,10 +9,10 @@
 
 namespace hearth {
 
-SequenceRunner::SequenceRunner(ForwardPass& pass, Device& device, Stream& stream)
+SequenceRunner::SequenceRunner(ForwardPass& pass, Stream& stream)
     : pass_(pass),
       stream_(stream),
-      cache_(device, pass.kv_cache_shape()),
+      cache_(pass.arena(), pass.kv_cache_shape()),
       pool_(pass.kv_cache_shape().block_count),
       table_(pool_) {
   pass.record_decode_steps(stream, cache_);

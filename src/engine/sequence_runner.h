@@ -14,9 +14,9 @@ namespace hearth {
 
 class SequenceRunner {
  public:
-  // Allocates the cache that the pass has planned, and on a GPU records decoding steps. The pass is loaded and outlives
-  // the runner.
-  SequenceRunner(ForwardPass& pass, Device& device, Stream& stream);
+  // Takes the cache from the pass's arena, and on a GPU records decoding steps. The pass is loaded and outlives the
+  // runner.
+  SequenceRunner(ForwardPass& pass, Stream& stream);
 
   // Appends tokens to the sequence, in steps of at most `step_tokens_max`. `on_logits` (may be empty) hears of the
   // logits [rows, vocabulary] that were asked for, in order, step by step; the memory is reused by the next step.

@@ -5,10 +5,10 @@
 #include <limits>
 #include <numeric>
 
+#include "base/check.h"
+
 namespace hearth {
 namespace {
-
-constexpr std::int64_t kAdjustmentsMax = 4096;  // more of them cost further launches
 
 // The row's log-softmax, as far as it is asked for; a NaN counts as minus infinity.
 class LogProbabilities {
@@ -46,15 +46,11 @@ class LogProbabilities {
 
 }  // namespace
 
-std::int64_t StepSampler::memory_bytes(const ForwardPass& pass, std::int64_t row_count_max) {
-  if (pass.backend().device.shares_host_memory()) return 0;
-  return SamplingStep::memory_bytes(row_count_max, pass.spec().vocabulary, kAdjustmentsMax);
-}
-
-StepSampler::StepSampler(ForwardPass& pass, const Tokenizer& tokenizer, std::int64_t row_count_max)
+StepSampler::StepSampler(ForwardPass& pass, const Tokenizer& tokenizer)
     : tokenizer_(tokenizer), vocabulary_(pass.spec().vocabulary), on_host_(pass.backend().device.shares_host_memory()) {
   if (on_host_) return;
-  step_.emplace(pass.backend(), row_count_max, static_cast<std::int32_t>(vocabulary_), kAdjustmentsMax);
+  CHECK(pass.options().sampling);
+  step_.emplace(pass.backend(), pass.arena(), pass.options().logit_rows_max, static_cast<std::int32_t>(vocabulary_));
 }
 
 StepSampler::State StepSampler::open(const SamplerOptions& options, std::uint32_t choice_index) const {

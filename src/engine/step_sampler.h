@@ -34,11 +34,9 @@ class StepSampler {
     std::vector<TokenLogprob> top_logprobs;
   };
 
-  // Device memory for up to `row_count_max` rows; none on the CPU.
-  static std::int64_t memory_bytes(const ForwardPass& pass, std::int64_t row_count_max);
-  // Throws Unsupported where the device cannot, and OutOfMemory. The pass and the tokenizer outlive the sampler and its
-  // states.
-  StepSampler(ForwardPass& pass, const Tokenizer& tokenizer, std::int64_t row_count_max);
+  // For as many rows as the pass has logits for, which was bound with ForwardPassOptions::sampling and is loaded.
+  // Throws Unsupported where the device cannot. The pass and the tokenizer outlive the sampler and its states.
+  StepSampler(ForwardPass& pass, const Tokenizer& tokenizer);
 
   // The options have been validated.
   State open(const SamplerOptions& options, std::uint32_t choice_index) const;

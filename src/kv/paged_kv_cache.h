@@ -1,10 +1,10 @@
-// The memory of the key/value cache: for every layer, blocks of kKvBlockTokens positions of keys and of values. One
-// buffer, allocated once.
+// The memory of the key/value cache: for every layer, blocks of kKvBlockTokens positions of keys and of values. A part
+// of the device's arena.
 #pragma once
 
 #include <cstdint>
 
-#include "device/device.h"
+#include "device/arena.h"
 #include "kernels/attention/paged_kv.h"
 
 namespace hearth {
@@ -30,13 +30,14 @@ struct KvCacheShape {
 
 class PagedKvCache {
  public:
-  PagedKvCache(Device& device, const KvCacheShape& shape);
+  // Takes shape.bytes() of the arena, which outlives the cache.
+  PagedKvCache(Arena& arena, const KvCacheShape& shape);
   const KvCacheShape& shape() const { return shape_; }
   PagedKv layer(std::int64_t index) const;
 
  private:
   KvCacheShape shape_;
-  Buffer buffer_;
+  std::byte* data_;
 };
 
 }  // namespace hearth

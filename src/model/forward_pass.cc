@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "sampling/device_sampler.h"
 
 namespace hearth {
 namespace {
@@ -58,10 +59,18 @@ ForwardPass::ForwardPass(const ModelSource& source, const Backend& backend, cons
                                          : options_.sequences_max * kv_block_count(options_.context),
                binder_.all_f32() ? Format::kF32 : Format::kBf16,
                binder_.kernels().v_by_dimension};
-  plan_ = {binder_.mapped_bytes(), binder_.reserved_bytes(), kv_shape_.bytes(), layout_.bytes};
+  const bool samples_here = options_.sampling && !backend_.device.shares_host_memory();
+  plan_ = {binder_.mapped_bytes(), Arena::part_bytes(binder_.reserved_bytes()), Arena::part_bytes(kv_shape_.bytes()),
+           Arena::part_bytes(layout_.bytes),
+           Arena::part_bytes(samples_here ? SamplingStep::memory_bytes(options_.logit_rows_max, spec_.vocabulary) : 0)};
 }
 
 ForwardPass::~ForwardPass() = default;
+
+std::string MemoryPlan::parts() const {
+  return fmt::format("{} weights, {} key/value cache, {} work space, {} sampling", weight_bytes, kv_cache_bytes,
+                     workspace_bytes, sampling_bytes);
+}
 
 void ForwardPass::bind_embeddings() {
   const KernelTable& kernels = binder_.kernels();
@@ -181,15 +190,16 @@ void ForwardPass::plan_batch_and_attention(const std::function<std::int64_t(std:
 }
 
 void ForwardPass::load(Stream& stream, const std::function<void(std::int64_t)>& progress) {
-  weights_ = backend_.device.allocate(plan_.weight_bytes, "weights");
-  workspace_ = backend_.device.allocate(plan_.workspace_bytes, "work space");
-  binder_.fill(stream, weights_.data(), progress);
+  arena_ = Arena(backend_.device, plan_.total_bytes(), fmt::format("memory ({})", plan_.parts()));
+  weights_ = arena_.take(plan_.weight_bytes);
+  workspace_ = arena_.take(plan_.workspace_bytes);
+  binder_.fill(stream, weights_, progress);
   for (Table* table : {&token_embedding_, &position_embedding_}) {
-    table->tensor.data = table->place.resolve(weights_.data());
+    table->tensor.data = table->place.resolve(weights_);
   }
-  for (TransformerLayer& layer : layers_) layer.locate(weights_.data());
-  output_norm_->locate(weights_.data());
-  output_->locate(weights_.data());
+  for (TransformerLayer& layer : layers_) layer.locate(weights_);
+  output_norm_->locate(weights_);
+  output_->locate(weights_);
   conversions_.rounded = at<float>(layout_.rounded);
   conversions_.workspace = at<void>(layout_.matmul);
   conversions_.quantized = {at<std::int8_t>(layout_.q), at<float>(layout_.q_scale), at<std::int32_t>(layout_.q_sum),
@@ -215,7 +225,7 @@ StepContext ForwardPass::step_context(Stream& stream) {
                       .gate_up = at<float>(layout_.gate_up),
                       .hidden = at<void>(layout_.hidden)};
   for (const WeightPlace& table : rope_tables_) {
-    context.rope_tables.push_back(reinterpret_cast<const float*>(table.resolve(weights_.data())));
+    context.rope_tables.push_back(reinterpret_cast<const float*>(table.resolve(weights_)));
   }
   return context;
 }

@@ -7,9 +7,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "device/arena.h"
 #include "device/gpu/gpu_device.h"
 #include "kv/device_batch.h"
 #include "kv/paged_kv_cache.h"
@@ -25,15 +27,20 @@ struct ForwardPassOptions {
   std::int64_t cache_tokens = 0;   // positions of the cache, all sequences together; 0: `context` for each of them
   std::int64_t step_tokens_max = 512;
   std::int64_t logit_rows_max = 1;  // of one step
+  bool sampling = false;            // whether tokens are to be chosen from the logits (StepSampler)
 };
 
-// Bytes that the run will allocate on the device, and keeps to. Mapped weights are read where the file is mapped.
+// The parts of the device's arena, which is all that a run allocates there. Mapped weights are read where the file is
+// mapped, and are no part of it.
 struct MemoryPlan {
   std::int64_t mapped_weight_bytes = 0;
   std::int64_t weight_bytes = 0;
   std::int64_t kv_cache_bytes = 0;
   std::int64_t workspace_bytes = 0;
-  std::int64_t total_bytes() const { return weight_bytes + kv_cache_bytes + workspace_bytes; }
+  std::int64_t sampling_bytes = 0;  // for choosing tokens on the device
+  std::int64_t total_bytes() const { return weight_bytes + kv_cache_bytes + workspace_bytes + sampling_bytes; }
+  // For messages: "1024 weights, 512 key/value cache, 256 work space, 0 sampling".
+  std::string parts() const;
 };
 
 class ForwardPass {
@@ -50,8 +57,11 @@ class ForwardPass {
   const ForwardPassOptions& options() const { return options_; }
   const Backend& backend() const { return backend_; }
 
-  // Allocates what the plan says and fills the weights; `progress` hears of bytes done, of plan().weight_bytes in all.
+  // Allocates the arena that the plan says and fills the weights; `progress` hears of bytes done, of
+  // memory_plan().weight_bytes in all (less what aligns the parts). Throws OutOfMemory, naming the parts.
   void load(Stream& stream, const std::function<void(std::int64_t)>& progress = {});
+  // Once loaded, with room for what the plan has besides: one PagedKvCache of kv_cache_shape(), and a StepSampler.
+  Arena& arena() { return arena_; }
 
   // Writes the batch's keys and values to the cache and returns the logits of its logit_rows(), [rows, vocabulary], in
   // the device's memory, valid until the next call. Token ids must be in [0, vocabulary).
@@ -103,7 +113,7 @@ class ForwardPass {
   bool replay_decode_step(Stream& stream, const PagedKvCache& cache, std::int64_t logit_rows);
   template <class T>
   T* at(std::int64_t offset) const {
-    return reinterpret_cast<T*>(workspace_.data() + offset);
+    return reinterpret_cast<T*>(workspace_ + offset);
   }
 
   const Architecture& architecture_;
@@ -126,7 +136,8 @@ class ForwardPass {
   KvCacheShape kv_shape_;
   WorkspaceLayout layout_{};
   MemoryPlan plan_;
-  Buffer weights_, workspace_;
+  Arena arena_;
+  std::byte *weights_ = nullptr, *workspace_ = nullptr;
   DeviceBatch device_batch_;
 
   // Recorded decoding steps, by number of sequences and upper bound of their keys.

@@ -42,9 +42,10 @@ std::vector<float> logits(const fs::path& model, const std::vector<std::int32_t>
       *source, {device, cpu_kernels(setup.set)},
       {.compute = setup.compute, .context = count, .step_tokens_max = setup.chunk, .logit_rows_max = setup.chunk});
   pass.load(*stream);
-  PagedKvCache cache(device, pass.kv_cache_shape());
+  PagedKvCache cache(pass.arena(), pass.kv_cache_shape());
   EXPECT_EQ(device.ledger().allocated_bytes, pass.memory_plan().total_bytes());
-  const std::int64_t allocations = device.ledger().allocation_count;
+  EXPECT_EQ(device.ledger().allocation_count, 1);
+  EXPECT_EQ(pass.arena().taken_bytes(), pass.memory_plan().total_bytes());
   BlockPool pool(pass.kv_cache_shape().block_count);
   BlockTable table(pool);
   EXPECT_TRUE(table.reserve(count));
@@ -58,7 +59,7 @@ std::vector<float> logits(const fs::path& model, const std::vector<std::int32_t>
     const float* rows = pass.run(*stream, batch, cache);
     result.insert(result.end(), rows, rows + static_cast<std::int64_t>(step.size()) * pass.spec().vocabulary);
   }
-  EXPECT_EQ(device.ledger().allocation_count, allocations);
+  EXPECT_EQ(device.ledger().allocation_count, 1);
   return result;
 }
 
@@ -244,6 +245,29 @@ TEST(BrokenModel, AKernelThatTheDeviceLacksIsNamed) {
   }
 }
 
+TEST(MemoryPlan, AMessageNamesTheParts) {
+  const Fixture fixture("gpt2");
+  const auto source = ModelSource::open(fixture.path);
+  CpuDevice device(1);
+  ForwardPass pass(*source, {device, cpu_kernels(device.instruction_set())},
+                   {.compute = ComputeMode::kF32, .context = 512, .cache_tokens = std::int64_t{1} << 40});
+  const MemoryPlan& plan = pass.memory_plan();
+  const auto stream = device.open_stream();
+  try {
+    pass.load(*stream);
+    FAIL() << "a cache of 2^40 positions was there";
+  } catch (const OutOfMemory& error) {
+    const std::string what = error.what();
+    for (const std::string& part :
+         {std::to_string(plan.total_bytes()) + " bytes of memory", std::to_string(plan.weight_bytes) + " weights",
+          std::to_string(plan.kv_cache_bytes) + " key/value cache",
+          std::to_string(plan.workspace_bytes) + " work space"}) {
+      EXPECT_NE(what.find(part), std::string::npos) << what;
+    }
+  }
+  EXPECT_EQ(device.ledger().allocation_count, 0);
+}
+
 TEST(Ledger, CountsEveryOperator) {
   const Fixture fixture("gpt2");
   const auto source = ModelSource::open(fixture.path);
@@ -251,7 +275,7 @@ TEST(Ledger, CountsEveryOperator) {
   const auto stream = device.open_stream();
   ForwardPass pass(*source, {device, cpu_kernels(device.instruction_set())}, {.compute = ComputeMode::kF32});
   pass.load(*stream);
-  PagedKvCache cache(device, pass.kv_cache_shape());
+  PagedKvCache cache(pass.arena(), pass.kv_cache_shape());
   BlockPool pool(pass.kv_cache_shape().block_count);
   BlockTable table(pool);
   ASSERT_TRUE(table.reserve(5));

@@ -96,7 +96,7 @@ std::int64_t SamplingStep::memory_bytes(std::int64_t row_count_max, std::int64_t
   return Parts(row_count_max, vocab_size, adjustment_count_max).total();
 }
 
-SamplingStep::SamplingStep(const Backend& backend, std::int64_t row_count_max, std::int32_t vocab_size,
+SamplingStep::SamplingStep(const Backend& backend, Arena& arena, std::int64_t row_count_max, std::int32_t vocab_size,
                            std::int64_t adjustment_count_max)
     : kernels_(backend.kernels),
       row_count_max_(row_count_max),
@@ -109,7 +109,7 @@ SamplingStep::SamplingStep(const Backend& backend, std::int64_t row_count_max, s
     throw Unsupported(backend.device.id().to_string() + ": choosing among " + std::to_string(vocab_size) +
                       " tokens; at most " + std::to_string(kSampleVocabMax) + " are supported");
   }
-  memory_ = backend.device.allocate(memory_bytes(row_count_max, vocab_size, adjustment_count_max), "sampling");
+  memory_ = arena.take(memory_bytes(row_count_max, vocab_size, adjustment_count_max));
 }
 
 std::size_t SamplingStep::launch_some(Stream& stream, const float* logits, std::span<const Request> requests,
@@ -137,7 +137,7 @@ std::size_t SamplingStep::launch_some(Stream& stream, const float* logits, std::
   if (adjustment_bytes > 0) {
     std::memcpy(upload.data() + row_bytes, adjustments.data(), static_cast<std::size_t>(adjustment_bytes));
   }
-  std::byte* const input = memory_.data();
+  std::byte* const input = memory_;
   stream.upload(input, upload.data(), std::ssize(upload));
   const Parts parts(row_count_max_, vocab_size_, adjustment_count_max_);
   kernels_.sample(stream, {.logits = logits,
@@ -157,7 +157,7 @@ void SamplingStep::run(Stream& stream, const float* logits, std::span<const Requ
   CHECK(requests.size() == ids.size() && std::ssize(requests) <= row_count_max_);
   if (requests.empty()) return;
   const Parts parts(row_count_max_, vocab_size_, adjustment_count_max_);
-  auto* const device_ids = reinterpret_cast<std::int32_t*>(memory_.data() + parts.input);
+  auto* const device_ids = reinterpret_cast<std::int32_t*>(memory_ + parts.input);
   for (std::size_t done = 0; done < requests.size();) {
     done += launch_some(stream, logits + static_cast<std::int64_t>(done) * vocab_size_, requests.subspan(done),
                         device_ids + done);

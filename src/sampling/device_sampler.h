@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "device/device.h"
+#include "device/arena.h"
 #include "kernels/kernel_table.h"
 #include "kernels/sample/sample.h"
 #include "sampling/sampler_options.h"
@@ -48,12 +48,14 @@ class SamplingStep {
   };
 
   // More adjustments than `adjustment_count_max` in one step cost further launches, and no more memory.
+  static constexpr std::int64_t kAdjustmentsMax = 4096;
   static std::int64_t memory_bytes(std::int64_t row_count_max, std::int64_t vocab_size,
-                                   std::int64_t adjustment_count_max);
+                                   std::int64_t adjustment_count_max = kAdjustmentsMax);
 
-  // Throws Unsupported where the device has no sampling kernel, and OutOfMemory.
-  SamplingStep(const Backend& backend, std::int64_t row_count_max, std::int32_t vocab_size,
-               std::int64_t adjustment_count_max);
+  // Takes memory_bytes() of the arena, which outlives the step. Throws Unsupported where the device has no sampling
+  // kernel.
+  SamplingStep(const Backend& backend, Arena& arena, std::int64_t row_count_max, std::int32_t vocab_size,
+               std::int64_t adjustment_count_max = kAdjustmentsMax);
 
   // Chooses a token from each row of `logits` [requests, vocab], in the device's memory, and waits for them. A row's
   // token does not depend on the others. An id below 0: no token is possible in that row (no_token_message()).
@@ -66,7 +68,7 @@ class SamplingStep {
 
   const KernelTable& kernels_;
   std::int64_t row_count_max_, vocab_size_, adjustment_count_max_;
-  Buffer memory_;
+  std::byte* memory_ = nullptr;
   std::vector<std::vector<std::byte>> uploads_;  // under way
 };
 

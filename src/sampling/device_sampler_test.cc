@@ -72,6 +72,9 @@ class DeviceSamplerTest : public ::testing::TestWithParam<Setup> {
     return ids;
   }
   Backend backend() { return {run.device, run.kernels}; }
+  Arena arena_for(std::int64_t rows, std::int32_t vocab, std::int64_t adjustments) {
+    return Arena(run.device, Arena::part_bytes(SamplingStep::memory_bytes(rows, vocab, adjustments)), "a test");
+  }
 
   Runner run{GetParam()};
 };
@@ -88,7 +91,8 @@ TEST_P(DeviceSamplerTest, ChoosesWhatTheSamplerChooses) {
   int chosen_count = 0;
   for (int round = 0; round < 60; ++round) {
     const std::int32_t vocab = integer_between(random, 64, 2000);
-    SamplingStep step(backend(), 5, vocab, 100);
+    Arena arena = arena_for(5, vocab, 100);
+    SamplingStep step(backend(), arena, 5, vocab, 100);
     std::vector<std::unique_ptr<Both>> sequences;
     for (std::uint32_t i = 0; i < 5; ++i) {
       sequences.push_back(std::make_unique<Both>(random_options(random, vocab), vocab, i));
@@ -121,7 +125,8 @@ TEST_P(DeviceSamplerTest, ChoosesWhatTheSamplerChooses) {
 
 TEST_P(DeviceSamplerTest, OnlyIdsComeDownAndNothingIsAllocated) {
   constexpr std::int32_t kVocab = 5000;
-  SamplingStep step(backend(), 3, kVocab, 100);
+  Arena arena = arena_for(3, kVocab, 100);
+  SamplingStep step(backend(), arena, 3, kVocab, 100);
   CaseRandom random(3);
   std::vector<float> logits;
   DeviceSampler plain(SamplerOptions{}, kVocab), wide(
@@ -150,7 +155,8 @@ TEST_P(DeviceSamplerTest, OnlyIdsComeDownAndNothingIsAllocated) {
 // More adjustments than there is room for: the step is split, and the tokens are the same.
 TEST_P(DeviceSamplerTest, ManyAdjustments) {
   constexpr std::int32_t kVocab = 300;
-  SamplingStep step(backend(), 4, kVocab, 1);
+  Arena arena = arena_for(4, kVocab, 1);
+  SamplingStep step(backend(), arena, 4, kVocab, 1);
   CaseRandom random(5);
   std::vector<std::unique_ptr<Both>> sequences;
   std::vector<SamplingStep::Request> requests;
@@ -171,16 +177,17 @@ TEST_P(DeviceSamplerTest, ManyAdjustments) {
 }
 
 TEST_P(DeviceSamplerTest, RefusesWhatIsImpossible) {
-  SamplingStep step(backend(), 2, 100, 0);
+  Arena arena = arena_for(2, 100, 0);
+  SamplingStep step(backend(), arena, 2, 100, 0);
   DeviceSampler sampler(SamplerOptions{}, 100);
   EXPECT_EQ(chosen(step, std::vector<float>(100, NAN), {{&sampler, 5}}), std::vector<std::int32_t>{-1});
   EXPECT_TRUE(chosen(step, std::vector<float>(100, 1.0f), {}).empty());
-  EXPECT_THROW(SamplingStep(backend(), 2, kSampleVocabMax + 1, 0), Unsupported);
+  EXPECT_THROW(SamplingStep(backend(), arena, 2, kSampleVocabMax + 1, 0), Unsupported);
   SamplerOptions bad;
   bad.top_p = 2;
   EXPECT_THROW(DeviceSampler(bad, 100), InvalidInput);
   CpuRunner cpu(cpu_setups().front());
-  EXPECT_THROW(SamplingStep({cpu.device, cpu.kernels}, 2, 100, 0), Unsupported);
+  EXPECT_THROW(SamplingStep({cpu.device, cpu.kernels}, arena, 2, 100, 0), Unsupported);
 }
 
 }  // namespace

@@ -13,10 +13,10 @@ class Plan(CliCase):
                 with self.subTest(f"{architecture} {matrix_format} {options}"):
                     memory = self.json("plan", path, *options)["memory"]
                     done = self.hearth("run", path, "--raw", "-p", "a", "-n", 20, "--ledger", *options)
-                    allocated = re.search(rb"(\d+) bytes allocated", done.stderr)
-                    self.assertEqual(int(allocated[1]), memory["total_bytes"])
+                    allocated = re.search(rb"(\d+) allocations, (\d+) bytes allocated", done.stderr)
+                    self.assertEqual([int(number) for number in allocated.groups()], [1, memory["total_bytes"]])
                     self.assertEqual(memory["total_bytes"], memory["weight_bytes"] + memory["kv_cache_bytes"] +
-                                     memory["workspace_bytes"])
+                                     memory["workspace_bytes"] + memory["sampling_bytes"])
 
     def test_operators(self):
         plan = self.json("plan", self.model("llama", "q8_0"))

@@ -79,7 +79,7 @@ class LoadedModel {
         pass_(source, {device_, cpu_kernels(usable_instruction_sets().back())},
               {.compute = compute, .context = kContext, .step_tokens_max = kContext, .logit_rows_max = kContext}) {
     pass_.load(*stream_);
-    cache_.emplace(device_, pass_.kv_cache_shape());
+    cache_.emplace(pass_.arena(), pass_.kv_cache_shape());
     pool_.emplace(pass_.kv_cache_shape().block_count);
     table_.emplace(*pool_);
     EXPECT_TRUE(table_->reserve(kContext));

@@ -96,12 +96,15 @@ class EngineRun {
                .sequences_max = options.sequences,
                .cache_tokens = options.cache_tokens,
                .step_tokens_max = options.step_tokens,
-               .logit_rows_max = options.sequences}) {
+               .logit_rows_max = options.sequences,
+               .sampling = true}) {
+    const Ledger before = device.ledger();
     pass_.load(*stream_);
-    const std::int64_t before = device.ledger().allocated_bytes;
     engine_ = std::make_unique<Engine>(pass_, *stream_, *tokenizer_,
                                        EngineOptions{.queue_max = options.queue, .chunk_tokens_max = options.chunk});
-    EXPECT_EQ(device.ledger().allocated_bytes - before, Engine::memory_bytes(pass_));
+    EXPECT_EQ(device.ledger().allocated_bytes - before.allocated_bytes, pass_.memory_plan().total_bytes());
+    EXPECT_EQ(device.ledger().allocation_count - before.allocation_count, 1);
+    EXPECT_EQ(pass_.arena().taken_bytes(), pass_.memory_plan().total_bytes());
   }
 
   Engine& engine() { return *engine_; }

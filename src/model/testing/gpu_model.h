@@ -30,10 +30,12 @@ class Model {
         chunk_(chunk),
         pass_(*source_, chosen_.backend,
               {.compute = chosen_.compute, .context = context, .step_tokens_max = chunk, .logit_rows_max = chunk}) {
-    const std::int64_t before = device.ledger().allocated_bytes;
+    const Ledger before = device.ledger();
     pass_.load(*stream_);
-    cache_.emplace(device, pass_.kv_cache_shape());
-    EXPECT_EQ(device.ledger().allocated_bytes - before, pass_.memory_plan().total_bytes());
+    cache_.emplace(pass_.arena(), pass_.kv_cache_shape());
+    EXPECT_EQ(device.ledger().allocated_bytes - before.allocated_bytes, pass_.memory_plan().total_bytes());
+    EXPECT_EQ(device.ledger().allocation_count - before.allocation_count, 1);
+    EXPECT_EQ(pass_.arena().taken_bytes(), pass_.memory_plan().total_bytes());
     pool_.emplace(pass_.kv_cache_shape().block_count);
     table_.emplace(*pool_);
     EXPECT_TRUE(table_->reserve(context));
