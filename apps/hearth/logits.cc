@@ -8,6 +8,7 @@ void add_logits(CLI::App& app, Action& action) {
   auto options = std::make_shared<LogitsOptions>();
   CLI::App& verb = *app.add_subcommand("logits", "Write the logits of every position of a list of tokens");
   add_model_options(verb, options->model);
+  add_attention_option(verb, options->model);
   verb.add_option("--tokens", options->tokens, "Token ids, separated by commas; none is added")
       ->required()
       ->delimiter(',');

@@ -20,6 +20,14 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
       ->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}));
 }
 
+void add_attention_option(CLI::App& verb, ModelOptions& options) {
+  verb.add_option("--attention", options.attention,
+                  "fused, or steps: scores, mask, softmax and weighted sum as operators of their own, slower and with "
+                  "memory for all scores, to check the fused kernel")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"fused", "steps"}));
+}
+
 void add_sampling_options(CLI::App& verb, SamplingFlags& flags) {
   verb.add_option("--logit-bias", flags.logit_bias, "ID:VALUE, added to a token's logit; repeatable")
       ->group("Sampling");

@@ -8,6 +8,7 @@ void add_plan(CLI::App& app, Action& action) {
   auto options = std::make_shared<PlanOptions>();
   CLI::App& verb = *app.add_subcommand("plan", "Show each operator's kernel and every byte of memory, running nothing");
   add_model_options(verb, options->model);
+  add_attention_option(verb, options->model);
   verb.add_option("--chunk", options->step_tokens, "Prompt tokens per step")
       ->capture_default_str()
       ->check(CLI::Range(1, 65536));

@@ -36,6 +36,7 @@ void add_run(CLI::App& app, Action& action) {
   auto flags = std::make_shared<RunFlags>();
   CLI::App& verb = *app.add_subcommand("run", "Continue a prompt, streaming to standard output");
   add_model_options(verb, flags->options.model);
+  add_attention_option(verb, flags->options.model);
   auto* prompt = verb.add_option("-p,--prompt", flags->prompt, "The prompt; default: standard input");
   verb.add_option("-f,--file", flags->prompt_file, "Read the prompt from a file")->excludes(prompt);
   verb.add_option("-n", flags->options.token_count, "Tokens to generate; -1: until the model ends")

@@ -23,6 +23,8 @@ void add_replay(CLI::App& app, Action& action);
 struct ModelOptions;
 // MODEL, --device, --threads, --ctx and --compute, as every computing verb takes them.
 void add_model_options(CLI::App& verb, ModelOptions& options);
+// --attention, of the verbs that show what a model computes.
+void add_attention_option(CLI::App& verb, ModelOptions& options);
 struct SamplingFlags;
 // --temp and the others, --seed, --samplers, --logit-bias, as every generating verb takes them.
 void add_sampling_options(CLI::App& verb, SamplingFlags& flags);

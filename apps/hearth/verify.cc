@@ -8,6 +8,7 @@ void add_verify(CLI::App& app, Action& action) {
   auto options = std::make_shared<VerifyOptions>();
   CLI::App& verb = *app.add_subcommand("verify", "Compare a device with the CPU's float32, layer by layer");
   add_model_options(verb, options->model);
+  add_attention_option(verb, options->model);
   auto* tokens = verb.add_option("--tokens", options->tokens, "Token ids, separated by commas; default: random ones")
                      ->delimiter(',');
   verb.add_option("-n", options->token_count, "How many random tokens")

@@ -33,6 +33,12 @@ ComputeMode parse_compute(const std::string& name) {
   throw InvalidInput(fmt::format("compute mode '{}' is not one of auto, f32, bf16, int8", name));
 }
 
+AttentionMode parse_attention(const std::string& name) {
+  if (name == "fused") return AttentionMode::kFused;
+  if (name == "steps") return AttentionMode::kSteps;
+  throw InvalidInput(fmt::format("attention '{}' is not one of fused, steps", name));
+}
+
 ModelSession::ModelSession(const ModelOptions& options)
     : options_(options),
       source_(ModelSource::open(model_or_bundled(options.path))),
@@ -47,6 +53,7 @@ std::int64_t ModelSession::context_max() const {
 void ModelSession::bind(ForwardPassOptions options) {
   const auto [backend, compute] = backend_for(device(), parse_compute(options_.compute));
   options.compute = compute;
+  options.attention = parse_attention(options_.attention);
   pass_ = std::make_unique<ForwardPass>(*source_, backend, options);
 }
 

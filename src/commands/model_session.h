@@ -16,12 +16,14 @@ struct ModelOptions {
   std::filesystem::path path;
   std::string device = "auto";
   std::string compute = "auto";
+  std::string attention = "fused";
   int threads = 0;           // 0: one for each usable core
   std::int64_t context = 0;  // 0: the verb's own choice
 };
 
 // Throws InvalidInput, listing what there is.
 ComputeMode parse_compute(const std::string& name);
+AttentionMode parse_attention(const std::string& name);
 
 // A bound model on its device; loaded when load() is called.
 class ModelSession {
@@ -34,7 +36,7 @@ class ModelSession {
   const std::string& device_choice() const { return opened_.choice; }
   Stream& stream() { return *stream_; }
 
-  // Binds with all options but the compute mode, which is the session's; throws what ForwardPass does.
+  // Binds with all options but compute and attention mode, which are the session's; throws what ForwardPass does.
   void bind(ForwardPassOptions options);
   ForwardPass& pass() { return *pass_; }
   // The model's own context, without binding it.

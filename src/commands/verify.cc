@@ -38,7 +38,8 @@ Trace trace(const ModelOptions& options, std::span<const std::int32_t> tokens) {
   session.bind({.context = count, .step_tokens_max = count, .logit_rows_max = count});
   SequenceRunner& runner = session.load();
   ForwardPass& pass = session.pass();
-  Trace result{.device = fmt::format("{} ({})", session.device().id().to_string(), options.compute),
+  Trace result{.device = fmt::format("{} ({}{})", session.device().id().to_string(), options.compute,
+                                     options.attention == "fused" ? "" : ", attention in " + options.attention),
                .layers = {},
                .logits = {},
                .width = pass.spec().width,
@@ -114,6 +115,7 @@ int verify(const VerifyOptions& options) {
   ModelOptions reference = options.model;
   reference.device = "cpu";
   reference.compute = "f32";
+  reference.attention = "fused";
   const std::vector<std::int32_t> tokens =
       options.tokens.empty() ? random_tokens(reference, options.token_count) : options.tokens;
   const Trace actual = trace(options.model, tokens), expected = trace(reference, tokens);

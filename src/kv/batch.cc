@@ -33,6 +33,17 @@ void Batch::add(std::span<const std::int32_t> tokens, std::int64_t first_positio
   tables_[static_cast<std::size_t>(sequence)].assign(blocks.begin(), blocks.end());
 }
 
+std::vector<SequencePart> Batch::sequence_parts() const {
+  std::vector<SequencePart> parts;
+  for (const std::int32_t key_count : key_counts_) parts.push_back({0, 0, key_count});
+  for (std::size_t t = sequences_.size(); t-- > 0;) {
+    SequencePart& part = parts[static_cast<std::size_t>(sequences_[t])];
+    part.first_token = static_cast<std::int64_t>(t);
+    ++part.token_count;
+  }
+  return parts;
+}
+
 StepView Batch::view() const {
   std::size_t stride = 0;
   for (std::size_t s = 0; s < key_counts_.size(); ++s) stride = std::max(stride, tables_[s].size());

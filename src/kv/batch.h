@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "kernels/attention/paged_kv.h"
+#include "kernels/attention_steps/attention_steps.h"
 
 namespace hearth {
 
@@ -23,6 +23,7 @@ class Batch {
   std::int64_t token_count() const { return static_cast<std::int64_t>(tokens_.size()); }
   const std::vector<std::int32_t>& tokens() const { return tokens_; }
   const std::vector<std::int32_t>& logit_rows() const { return logit_rows_; }  // indices of tokens, ascending
+  std::vector<SequencePart> sequence_parts() const;                            // in order
   StepView view() const;                                                       // valid until the batch changes
 
  private:

@@ -41,7 +41,7 @@ ForwardPass::ForwardPass(const ModelSource& source, const Backend& backend, cons
   bind_embeddings();
   plan_rope_tables();
   layers_.reserve(spec_.layers.size());
-  for (std::int64_t i = 0; i < spec_.layer_count(); ++i) layers_.emplace_back(binder_, spec_, i);
+  for (std::int64_t i = 0; i < spec_.layer_count(); ++i) layers_.emplace_back(binder_, spec_, i, options_.attention);
   output_norm_.emplace(binder_, binder_.name(Weight::kOutputNorm), spec_.width, spec_.norm, spec_.norm_epsilon);
   // Tied models keep one matrix for both ends; which of the two names it has differs.
   const std::string output = binder_.name(Weight::kOutput);
@@ -167,7 +167,7 @@ void ForwardPass::plan_workspace() {
   layout_.logit_x = place(options_.logit_rows_max * spec_.width * std::int64_t{sizeof(float)});
   layout_.logits = place(options_.logit_rows_max * spec_.vocabulary * std::int64_t{sizeof(float)});
   if (!backend_.device.shares_host_memory()) {
-    plan_batch_and_attention(place);
+    layout_.batch = place(DeviceBatch::bytes(batch_limits()));
     for (const Linear* linear : linears) {
       if (linear->compute() != Compute::kBf16) continue;
       conversions_.workspace_bytes =
@@ -175,6 +175,7 @@ void ForwardPass::plan_workspace() {
     }
     layout_.matmul = place(conversions_.workspace_bytes);
   }
+  plan_attention(place);
   layout_.bytes = end;
 }
 
@@ -182,8 +183,14 @@ DeviceBatch::Limits ForwardPass::batch_limits() const {
   return {options_.step_tokens_max, options_.sequences_max, options_.context};
 }
 
-void ForwardPass::plan_batch_and_attention(const std::function<std::int64_t(std::int64_t)>& place) {
-  layout_.batch = place(DeviceBatch::bytes(batch_limits()));
+void ForwardPass::plan_attention(const std::function<std::int64_t(std::int64_t)>& place) {
+  if (options_.attention == AttentionMode::kSteps) {
+    const std::int64_t tokens = options_.step_tokens_max;
+    layout_.scores = place(4 * AttentionInSteps::score_count(spec_, tokens, options_.context));
+    if (binder_.kernels().activation_format != Format::kF32) layout_.weighted_sum = place(4 * tokens * spec_.q_width());
+    return;
+  }
+  if (backend_.device.shares_host_memory()) return;
   layout_.attention_bytes = attention_workspace_bytes(std::min(options_.sequences_max, kSharedAttentionSequences),
                                                       options_.context, spec_.head_count, spec_.head_dim);
   layout_.attention = place(layout_.attention_bytes);
@@ -212,6 +219,7 @@ void ForwardPass::load(Stream& stream, const std::function<void(std::int64_t)>& 
 StepContext ForwardPass::step_context(Stream& stream) {
   StepContext context{.stream = stream,
                       .step = device_batch_.step(),
+                      .sequences = sequences_,
                       .rope_tables = {},
                       .conversions = conversions_,
                       .activation_format = binder_.kernels().activation_format,
@@ -223,7 +231,9 @@ StepContext ForwardPass::step_context(Stream& stream) {
                       .qkv = at<float>(layout_.qkv),
                       .attended = at<void>(layout_.attended),
                       .gate_up = at<float>(layout_.gate_up),
-                      .hidden = at<void>(layout_.hidden)};
+                      .hidden = at<void>(layout_.hidden),
+                      .scores = at<float>(layout_.scores),
+                      .weighted_sum = at<float>(layout_.weighted_sum)};
   for (const WeightPlace& table : rope_tables_) {
     context.rope_tables.push_back(reinterpret_cast<const float*>(table.resolve(weights_)));
   }
@@ -234,6 +244,10 @@ const float* ForwardPass::run(Stream& stream, const Batch& batch, const PagedKvC
   const auto logit_rows = static_cast<std::int64_t>(batch.logit_rows().size());
   CHECK(batch.token_count() <= options_.step_tokens_max && logit_rows <= options_.logit_rows_max);
   device_batch_.set(stream, batch);
+  if (options_.attention == AttentionMode::kSteps) {
+    sequences_ = batch.sequence_parts();
+    for (const SequencePart& part : sequences_) CHECK(part.key_count <= options_.context);
+  }
   if (!replay_decode_step(stream, cache, logit_rows)) launch_step(stream, step_context(stream), cache, logit_rows);
   return at<float>(layout_.logits);
 }
@@ -265,7 +279,7 @@ void ForwardPass::launch_step(Stream& stream, StepContext context, const PagedKv
 }
 
 void ForwardPass::record_decode_steps(Stream& stream, const PagedKvCache& cache) {
-  if (backend_.device.shares_host_memory()) return;
+  if (backend_.device.shares_host_memory() || options_.attention == AttentionMode::kSteps) return;
   GpuStream& gpu = gpu_stream(stream);
   decode_steps_.clear();
   decode_cache_ = &cache;

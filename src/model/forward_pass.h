@@ -22,6 +22,8 @@ namespace hearth {
 
 struct ForwardPassOptions {
   ComputeMode compute = ComputeMode::kAuto;
+  // In steps: to check the fused kernel. Slower, and no step is recorded.
+  AttentionMode attention = AttentionMode::kFused;
   std::int64_t context = 0;        // positions per sequence; what rope scalings are chosen for
   std::int64_t sequences_max = 1;  // of one step
   std::int64_t cache_tokens = 0;   // positions of the cache, all sequences together; 0: `context` for each of them
@@ -90,7 +92,7 @@ class ForwardPass {
   // Offsets in the work space.
   struct WorkspaceLayout {
     std::int64_t x, delta, normed, qkv, attended, gate_up, hidden, rounded, q, q_scale, q_sum, q_group_sum, logit_x,
-        logits, batch, attention, matmul;
+        logits, batch, attention, scores, weighted_sum, matmul;
     std::int64_t attention_bytes, bytes;
   };
 
@@ -106,7 +108,7 @@ class ForwardPass {
                           Table& table);
   void plan_rope_tables();
   void plan_workspace();
-  void plan_batch_and_attention(const std::function<std::int64_t(std::int64_t)>& place);
+  void plan_attention(const std::function<std::int64_t(std::int64_t)>& place);
   StepContext step_context(Stream& stream);
   DeviceBatch::Limits batch_limits() const;
   void launch_step(Stream& stream, StepContext context, const PagedKvCache& cache, std::int64_t logit_rows);
@@ -139,6 +141,7 @@ class ForwardPass {
   Arena arena_;
   std::byte *weights_ = nullptr, *workspace_ = nullptr;
   DeviceBatch device_batch_;
+  std::vector<SequencePart> sequences_;  // of the step, for attention in steps
 
   // Recorded decoding steps, by number of sequences and upper bound of their keys.
   std::map<std::pair<std::int64_t, std::int64_t>, GpuGraph> decode_steps_;

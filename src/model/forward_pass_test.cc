@@ -25,22 +25,28 @@ namespace {
 using namespace model_testing;
 const fs::path kData = data_folder();
 
-struct Setup {
+struct LogitsSetup {
   ComputeMode compute = ComputeMode::kF32;
   int threads = 2;
   InstructionSet set = usable_instruction_sets().back();
   std::int64_t chunk = 512;
+  AttentionMode attention = AttentionMode::kFused;
+  Ledger* ledger = nullptr;  // if not null, where the device's goes in the end
 };
 
 // All logits of `tokens`, read in chunks.
-std::vector<float> logits(const fs::path& model, const std::vector<std::int32_t>& tokens, const Setup& setup = {}) {
+std::vector<float> logits(const fs::path& model, const std::vector<std::int32_t>& tokens,
+                          const LogitsSetup& setup = {}) {
   const auto source = ModelSource::open(model);
   CpuDevice device(setup.threads, setup.set);
   const auto stream = device.open_stream();
   const auto count = static_cast<std::int64_t>(tokens.size());
-  ForwardPass pass(
-      *source, {device, cpu_kernels(setup.set)},
-      {.compute = setup.compute, .context = count, .step_tokens_max = setup.chunk, .logit_rows_max = setup.chunk});
+  ForwardPass pass(*source, {device, cpu_kernels(setup.set)},
+                   {.compute = setup.compute,
+                    .attention = setup.attention,
+                    .context = count,
+                    .step_tokens_max = setup.chunk,
+                    .logit_rows_max = setup.chunk});
   pass.load(*stream);
   PagedKvCache cache(pass.arena(), pass.kv_cache_shape());
   EXPECT_EQ(device.ledger().allocated_bytes, pass.memory_plan().total_bytes());
@@ -60,6 +66,7 @@ std::vector<float> logits(const fs::path& model, const std::vector<std::int32_t>
     result.insert(result.end(), rows, rows + static_cast<std::int64_t>(step.size()) * pass.spec().vocabulary);
   }
   EXPECT_EQ(device.ledger().allocation_count, 1);
+  if (setup.ledger != nullptr) *setup.ledger = device.ledger();
   return result;
 }
 
@@ -86,6 +93,30 @@ TEST_P(HuggingFaceModel, ChunksAndThreadsChangeNoBit) {
     for (const std::int64_t chunk : {1, 7, 33}) {
       EXPECT_EQ(logits(fixture.path, fixture.all(), {.compute = compute, .threads = 3, .chunk = chunk}), whole)
           << "chunk " << chunk;
+    }
+  }
+}
+
+TEST_P(HuggingFaceModel, AttentionInStepsIsTheFusedKernel) {
+  const Fixture fixture(GetParam());
+  const auto tokens = fixture.all();
+  for (const InstructionSet set : usable_instruction_sets()) {
+    for (const ComputeMode compute : {ComputeMode::kF32, ComputeMode::kBf16}) {
+      const auto fused = logits(fixture.path, tokens, {.compute = compute, .set = set});
+      Ledger ledger;
+      const LogitsSetup in_steps{.compute = compute, .set = set, .attention = AttentionMode::kSteps, .ledger = &ledger};
+      const auto stepped = logits(fixture.path, tokens, in_steps);
+      EXPECT_LT(relative_error(stepped, fused), compute == ComputeMode::kF32 ? 1e-5 : 2e-2);
+      std::map<std::string, std::int64_t> launches;
+      for (const auto& [name, count] : ledger.launches) launches[std::string(name.substr(0, name.find('.')))] = count;
+      EXPECT_EQ(launches.count("attention"), 0u);
+      for (const char* step :
+           {"attention_scores", "attention_scale", "attention_mask", "softmax", "attention_weighted_sum"}) {
+        EXPECT_EQ(launches[step], 3) << step;  // of a model of three layers
+      }
+      LogitsSetup in_chunks = in_steps;
+      in_chunks.chunk = 7;
+      EXPECT_EQ(logits(fixture.path, tokens, in_chunks), stepped);
     }
   }
 }
@@ -242,6 +273,80 @@ TEST(BrokenModel, AKernelThatTheDeviceLacksIsNamed) {
     FAIL() << "bound without a rope kernel";
   } catch (const Unsupported& error) {
     EXPECT_NE(std::string(error.what()).find("'layer 0 rope'"), std::string::npos) << error.what();
+  }
+}
+
+// Sequences of one step, one of which decodes, against each alone.
+TEST(AttentionInSteps, SequencesDoNotDependOnTheirNeighbours) {
+  const Fixture fixture("mistral-swa");
+  const auto source = ModelSource::open(fixture.path);
+  CpuDevice device(2);
+  const auto stream = device.open_stream();
+  ForwardPass pass(*source, {device, cpu_kernels(device.instruction_set())},
+                   {.compute = ComputeMode::kF32,
+                    .attention = AttentionMode::kSteps,
+                    .context = 64,
+                    .sequences_max = 3,
+                    .step_tokens_max = 100,
+                    .logit_rows_max = 100});
+  pass.load(*stream);
+  PagedKvCache cache(pass.arena(), pass.kv_cache_shape());
+  BlockPool pool(pass.kv_cache_shape().block_count);
+  std::vector<BlockTable> tables;
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(tables.emplace_back(pool).reserve(50));
+  const auto tokens = std::span(fixture.prompt);
+  Batch batch;
+  const auto run = [&] {
+    const float* rows = pass.run(*stream, batch, cache);
+    return std::vector<float>(rows, rows + std::ssize(batch.logit_rows()) * pass.spec().vocabulary);
+  };
+  std::vector<float> alone;
+  const auto add = [&](std::size_t sequence, std::size_t begin, std::size_t end) {
+    batch.add(tokens.subspan(begin, end - begin), static_cast<std::int64_t>(begin), tables[sequence].blocks(), 0,
+              Batch::Logits::kAll);
+  };
+  struct Part {
+    std::size_t sequence, begin, end;
+  };
+  const Part parts[] = {{0, 0, 9}, {1, 20, 21}, {2, 5, 24}};
+  for (const Part& part : parts) {
+    batch.clear();
+    if (part.begin > 0) add(part.sequence, 0, part.begin), run(), batch.clear();
+    add(part.sequence, part.begin, part.end);
+    const auto rows = run();
+    alone.insert(alone.end(), rows.begin(), rows.end());
+  }
+  batch.clear();
+  for (const Part& part : parts) add(part.sequence, part.begin, part.end);
+  EXPECT_EQ(run(), alone);
+}
+
+// Scores of every head, token and key are planned, and no fused kernel's memory.
+TEST(AttentionInSteps, TheirMemoryIsPlanned) {
+  const Fixture fixture("llama3-rope");
+  const auto source = ModelSource::open(fixture.path);
+  CpuDevice device(1);
+  const Backend backend{device, cpu_kernels(device.instruction_set())};
+  ForwardPassOptions options{.compute = ComputeMode::kF32, .context = 100, .step_tokens_max = 32};
+  const ForwardPass fused(*source, backend, options);
+  options.attention = AttentionMode::kSteps;
+  const ForwardPass stepped(*source, backend, options);
+  EXPECT_EQ(stepped.memory_plan().workspace_bytes,
+            Arena::part_bytes(fused.memory_plan().workspace_bytes + 4 * fused.spec().head_count * 32 * 100));
+}
+
+TEST(AttentionInSteps, AMissingKernelIsNamed) {
+  const Fixture fixture("llama3-rope");
+  const auto source = ModelSource::open(fixture.path);
+  CpuDevice device(1);
+  KernelTable kernels = cpu_kernels(device.instruction_set());
+  kernels.softmax = kUnsupported;
+  EXPECT_NO_THROW(ForwardPass(*source, {device, kernels}, {.compute = ComputeMode::kF32}));
+  try {
+    ForwardPass(*source, {device, kernels}, {.compute = ComputeMode::kF32, .attention = AttentionMode::kSteps});
+    FAIL() << "bound without a softmax kernel";
+  } catch (const Unsupported& error) {
+    EXPECT_NE(std::string(error.what()).find("'layer 0 softmax'"), std::string::npos) << error.what();
   }
 }
 

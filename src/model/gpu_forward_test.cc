@@ -44,6 +44,49 @@ TEST_P(GpuModelTest, ChunksAndRecordedStepsDoNotChangeBits) {
   }
 }
 
+// The fused kernel against the separate operators, which share no code with it.
+TEST_P(GpuModelTest, AttentionInStepsIsTheFusedKernel) {
+  for (const std::string& name : fixture_names()) {
+    SCOPED_TRACE(name);
+    const Fixture fixture(name);
+    for (const ComputeMode compute : {ComputeMode::kF32, ComputeMode::kAuto}) {
+      const auto fused = Model(fixture.path, gpu(), compute, fixture.context(), 512).logits(fixture.all());
+      Model model(fixture.path, gpu(), compute, fixture.context(), 512, AttentionMode::kSteps);
+      model.record_decode_steps();
+      const Ledger before = gpu().ledger();
+      const auto stepped = model.logits(fixture.all());
+      const auto launches = launches_since(before, gpu().ledger());
+      // In bf16 the steps' queries and probabilities stay float32.
+      EXPECT_LT(relative_error(stepped, fused), compute == ComputeMode::kF32 ? 1e-5 : 2e-2);
+      const std::int64_t layers = model.pass().spec().layer_count();
+      std::int64_t of_steps = 0;
+      for (const char* step : {"attention_scores", "attention_scale", "attention_mask", "attention_weighted_sum"}) {
+        EXPECT_EQ(launches_that_start_with(launches, step), layers) << step;
+        of_steps += layers;
+      }
+      EXPECT_EQ(launches_that_start_with(launches, "softmax"), layers);
+      EXPECT_EQ(launches_that_start_with(launches, "attention_"), of_steps) << "a fused kernel ran";
+    }
+  }
+}
+
+// Decoding steps are launched one by one, whatever was to be recorded, and change no bit.
+TEST_P(GpuModelTest, AttentionInStepsIsFreeOfChunks) {
+  const Fixture fixture("mistral-swa");
+  for (const ComputeMode compute : {ComputeMode::kF32, ComputeMode::kAuto}) {
+    const auto of_chunks = [&](std::int64_t chunk) {
+      Model model(fixture.path, gpu(), compute, fixture.context(), chunk, AttentionMode::kSteps);
+      model.record_decode_steps();
+      return model.logits(fixture.all());
+    };
+    const std::int64_t replays = gpu().ledger().graph_replay_count;
+    const auto whole = of_chunks(512);
+    EXPECT_EQ(of_chunks(7), whole);
+    EXPECT_EQ(of_chunks(1), whole);
+    EXPECT_EQ(gpu().ledger().graph_replay_count, replays);
+  }
+}
+
 TEST_P(GpuModelTest, TheLedgerShowsThatEverythingRanThere) {
   const Fixture fixture("llama3-rope");
   Model model(fixture.path, gpu(), ComputeMode::kAuto, fixture.context(), 64);

@@ -33,7 +33,7 @@ std::optional<Norm> bind_head_norm(Binder& binder, const ModelSpec& spec, Weight
 
 }  // namespace
 
-Attention::Attention(Binder& binder, const ModelSpec& spec, std::int64_t layer)
+Attention::Attention(Binder& binder, const ModelSpec& spec, std::int64_t layer, AttentionMode mode)
     : spec_(spec),
       layer_(spec.layers[static_cast<std::size_t>(layer)]),
       norm_(binder, binder.name(Weight::kAttentionNorm, layer), spec.width, spec.norm, spec.norm_epsilon),
@@ -50,7 +50,11 @@ Attention::Attention(Binder& binder, const ModelSpec& spec, std::int64_t layer)
   } else {
     kv_write_ = binder.kernel(kernels.kv_write, name("kv_write"));
   }
-  attention_ = binder.kernel(kernels.attention, name("attention"));
+  if (mode == AttentionMode::kSteps) {
+    steps_.emplace(binder, spec, layer);
+  } else {
+    attention_ = binder.kernel(kernels.attention, name("attention"));
+  }
 }
 
 void Attention::locate(const std::byte* weight_buffer) {
@@ -81,8 +85,12 @@ void Attention::run(StepContext& c, const PagedKv& cache, bool add_delta) const 
   } else {
     kv_write_(c.stream, {k, v, row, c.step, cache});
   }
-  attention_(c.stream, {q, row, spec_.head_count, c.step, cache, layer_.mask, layer_.attention_scale, 0.0f, c.attended,
-                        c.activation_format, c.attention_workspace, c.attention_workspace_bytes});
+  if (steps_) {
+    steps_->run(c, q, row, cache);
+  } else {
+    attention_(c.stream, {q, row, spec_.head_count, c.step, cache, layer_.mask, layer_.attention_scale, 0.0f,
+                          c.attended, c.activation_format, c.attention_workspace, c.attention_workspace_bytes});
+  }
   MatmulInput attended(c.stream, c.conversions, c.attended, c.activation_format, tokens, spec_.q_width());
   output_.run(c.stream, attended, tokens, c.delta, spec_.width);
 }
@@ -147,8 +155,8 @@ void Mlp::collect_linears(std::vector<const Linear*>& out) const {
   out.push_back(&down_);
 }
 
-TransformerLayer::TransformerLayer(Binder& binder, const ModelSpec& spec, std::int64_t layer)
-    : attention_(binder, spec, layer), mlp_(binder, spec, layer) {}
+TransformerLayer::TransformerLayer(Binder& binder, const ModelSpec& spec, std::int64_t layer, AttentionMode attention)
+    : attention_(binder, spec, layer, attention), mlp_(binder, spec, layer) {}
 
 void TransformerLayer::locate(const std::byte* weight_buffer) {
   attention_.locate(weight_buffer);

@@ -4,33 +4,13 @@
 #include <optional>
 #include <vector>
 
-#include "kv/paged_kv_cache.h"
-#include "model/linear.h"
+#include "model/attention_in_steps.h"
 
 namespace hearth {
 
-// What a step has at hand while it goes through the layers.
-struct StepContext {
-  Stream& stream;
-  StepView step;
-  std::vector<const float*> rope_tables;  // one for each ModelSpec::ropes
-  MatmulInput::Conversions conversions;
-  Format activation_format;  // of what one operator hands to a matmul: normed, attended and hidden
-  void* attention_workspace;
-  std::int64_t attention_workspace_bytes;
-  // Work space, all [tokens, …]:
-  float* x;        // [width]: the residual stream
-  float* delta;    // [width]: what the last block adds to it; the norm that follows does
-  void* normed;    // [width]
-  float* qkv;      // [q_width + 2 kv_width]
-  void* attended;  // [q_width]
-  float* gate_up;  // [2 ff_width], or without gating [ff_width]
-  void* hidden;    // [ff_width]
-};
-
 class Attention {
  public:
-  Attention(Binder& binder, const ModelSpec& spec, std::int64_t layer);
+  Attention(Binder& binder, const ModelSpec& spec, std::int64_t layer, AttentionMode mode);
   void locate(const std::byte* weight_buffer);
   // context.delta = attention(norm(context.x)); with `add_delta`, context.x += context.delta comes first.
   void run(StepContext& context, const PagedKv& cache, bool add_delta) const;
@@ -45,7 +25,8 @@ class Attention {
   Linear output_;
   Kernel<RopeArgs> rope_;
   Kernel<KvWriteArgs> kv_write_;
-  Kernel<AttentionArgs> attention_;
+  Kernel<AttentionArgs> attention_;        // fused, or
+  std::optional<AttentionInSteps> steps_;  // this instead
 };
 
 class Mlp {
@@ -67,7 +48,7 @@ class Mlp {
 
 class TransformerLayer {
  public:
-  TransformerLayer(Binder& binder, const ModelSpec& spec, std::int64_t layer);
+  TransformerLayer(Binder& binder, const ModelSpec& spec, std::int64_t layer, AttentionMode attention);
   void locate(const std::byte* weight_buffer);
   // Leaves in context.delta what is still to be added to context.x; `add_delta`: so did the layer before.
   void run(StepContext& context, const PagedKv& cache, bool add_delta) const;

@@ -42,6 +42,14 @@ class Logits(CliCase):
                 for chunk in (1, 3, 512):
                     self.assertEqual(self.logits(path, TOKENS, "--chunk", chunk, "--threads", 3)[1], whole, chunk)
 
+    def test_attention_in_steps(self):
+        for architecture in ARCHITECTURES:
+            with self.subTest(architecture):
+                path = self.model(architecture)
+                values, whole = self.logits(path, TOKENS, "--attention", "steps")
+                self.assert_close(values, ReferenceModel(TinyModel(architecture)).logits(TOKENS), 1e-5)
+                self.assertEqual(self.logits(path, TOKENS, "--attention", "steps", "--chunk", 3)[1], whole)
+
     def test_no_token_is_added(self):
         self.assertEqual(self.logits(self.model(), [7])[0].shape[0], 1)
 

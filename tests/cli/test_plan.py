@@ -9,7 +9,8 @@ class Plan(CliCase):
         for architecture, matrix_format in (("llama", "f32"), ("llama", "q8_0"), ("qwen2", "q4_0"), ("gpt2", "bf16"),
                                             ("starcoder", "f16")):
             path = self.model(architecture, matrix_format)
-            for options in (["--ctx", 100], ["--ctx", 33, "--chunk", 5], ["--ctx", 512, "--compute", "f32"]):
+            for options in (["--ctx", 100], ["--ctx", 33, "--chunk", 5], ["--ctx", 512, "--compute", "f32"],
+                            ["--ctx", 90, "--attention", "steps"]):
                 with self.subTest(f"{architecture} {matrix_format} {options}"):
                     memory = self.json("plan", path, *options)["memory"]
                     done = self.hearth("run", path, "--raw", "-p", "a", "-n", 20, "--ledger", *options)
@@ -34,10 +35,23 @@ class Plan(CliCase):
 
     def test_what_ran_is_what_was_planned(self):
         path = self.model("qwen3", "q4_0")
-        planned = {operator["kernel"] for operator in self.json("plan", path)["operators"]}
-        done = self.hearth("run", path, "--raw", "-p", "a", "-n", 3, "--ledger")
-        ran = set(re.findall(r"(?m)^ *\d+ x (\S+)$", done.stderr.decode()))
-        self.assertEqual(ran, planned)
+        for attention in ("fused", "steps"):
+            with self.subTest(attention):
+                options = ["--attention", attention]
+                planned = {operator["kernel"] for operator in self.json("plan", path, *options)["operators"]}
+                done = self.hearth("run", path, "--raw", "-p", "a", "-n", 3, "--ledger", *options)
+                ran = set(re.findall(r"(?m)^ *\d+ x (\S+)$", done.stderr.decode()))
+                self.assertEqual(ran, planned)
+                operators = {kernel.split(".")[0] for kernel in ran}
+                self.assertEqual("attention" in operators, attention == "fused")
+                self.assertEqual("attention_scores" in operators, attention == "steps")
+
+    def test_attention_in_steps_needs_memory_for_all_scores(self):
+        path = self.model("llama")
+        heads = self.json("inspect", path)["model"]["heads"]
+        fused, steps = (self.json("plan", path, "--ctx", 512, "--chunk", 128, "--attention", attention)["memory"]
+                        for attention in ("fused", "steps"))
+        self.assertEqual(steps["workspace_bytes"] - fused["workspace_bytes"], 4 * heads * 128 * 512)
 
     def test_for_readers(self):
         path = self.model("llama", "q8_0")

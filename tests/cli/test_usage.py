@@ -28,6 +28,7 @@ class Usage(CliCase):
         for arguments in ((), ("nothing",), ("run", "m", "--nothing"), ("run", "m", "-n", "x"),
                           ("run", "m", "-n", "-2"), ("run", "m", "-p", "a", "-f", "b"), ("run", "m", "--threads", "-1"),
                           ("run", "m", "--ctx", "0"), ("run", "m", "--chunk", "0"), ("run", "m", "--compute", "f8"),
+                          ("run", "m", "--attention", "none"),
                           ("run", "m", "--temp", "hot"), ("inspect", "m", "n"), ("bench",),
                           ("logits", "m", "--out", "o"), ("logits", "m", "--tokens", "1"),
                           ("logits", "m", "--tokens", "1,a", "--out", "o")):

@@ -17,6 +17,14 @@ class Verify(CliCase):
         self.assertTrue(0 < result["stages"][-1]["relative_l2"] < 0.03)
         self.assertTrue(result["agrees"])
 
+    def test_attention_in_steps_is_the_fused_kernel(self):
+        for architecture in ("llama", "starcoder"):
+            result = self.json("verify", self.model(architecture), "--device", "cpu", "--compute", "f32",
+                               "--attention", "steps", "-n", "40")
+            self.assertEqual(result["device"], "cpu (f32, attention in steps)")
+            self.assertEqual(result["stages"][0]["relative_l2"], 0)
+            self.assertTrue(0 < result["stages"][-1]["relative_l2"] < 1e-5)
+
     def test_a_device_that_is_not_there(self):
         self.refused("verify", self.model(), "--device", "cuda:7", words=["cuda:7"])
 

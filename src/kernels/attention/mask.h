@@ -60,19 +60,26 @@ HEARTH_ALWAYS_INLINE KeyRange hidden_keys(const Mask& mask, std::int64_t positio
 }
 
 // visible_keys() for a token of a step.
-HEARTH_ALWAYS_INLINE KeyRange visible_keys(const Mask& mask, const StepView& step, std::int64_t token) {
-  const std::int64_t sequence = step.sequences[token];
+HEARTH_ALWAYS_INLINE KeyRange visible_keys(const Mask& mask, const StepView& step, std::int64_t sequence,
+                                           std::int64_t token) {
   return visible_keys(mask, step.positions[token], step.key_counts[sequence],
                       step.prefix_lengths == nullptr ? 0 : step.prefix_lengths[sequence]);
 }
+HEARTH_ALWAYS_INLINE KeyRange visible_keys(const Mask& mask, const StepView& step, std::int64_t token) {
+  return visible_keys(mask, step, step.sequences[token], token);
+}
 
 // Whether a token of a step may see the key at position `key` of its sequence, under any kind.
-HEARTH_ALWAYS_INLINE bool is_visible(const Mask& mask, const StepView& step, std::int64_t token, std::int64_t key) {
-  const KeyRange range = visible_keys(mask, step, token);
+HEARTH_ALWAYS_INLINE bool is_visible(const Mask& mask, const StepView& step, std::int64_t sequence, std::int64_t token,
+                                     std::int64_t key) {
+  const KeyRange range = visible_keys(mask, step, sequence, token);
   if (key < range.begin || key >= range.end) return false;
   const KeyRange hidden = hidden_keys(mask, step.positions[token]);
   if (key >= hidden.begin && key < hidden.end) return false;
   return mask.kind != MaskKind::kExplicit || mask.explicit_matrix[token * mask.explicit_stride + key] != 0;
+}
+HEARTH_ALWAYS_INLINE bool is_visible(const Mask& mask, const StepView& step, std::int64_t token, std::int64_t key) {
+  return is_visible(mask, step, step.sequences[token], token, key);
 }
 
 }  // namespace hearth

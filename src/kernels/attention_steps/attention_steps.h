@@ -1,5 +1,6 @@
 // Attention as separate steps over a matrix of scores: a debugging path, and what the fused kernel is checked against.
-// The steps work on one sequence whose keys stand in the paged cache.
+// The steps work on one sequence whose keys stand in the paged cache: the only one of the StepView that they are given
+// (one_sequence() takes it out of a step of many). They read no StepView::sequences.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,28 @@
 
 namespace hearth {
 
-// scores[h][t][j] = q[t][h] . k[j][h / (heads / kv_heads)] for every key j of sequence 0 of the step
+// Where a sequence of a step is, as the host knows it.
+struct SequencePart {
+  std::int64_t first_token = 0;
+  std::int64_t token_count = 0;
+  std::int64_t key_count = 0;  // of the sequence, this step's included
+};
+
+// The step that has sequence `index` of `step` alone: its tokens are [part.first_token, … + part.token_count).
+inline StepView one_sequence(const StepView& step, std::int64_t index, const SequencePart& part) {
+  StepView view = step;
+  view.token_count = part.token_count;
+  view.sequence_count = 1;
+  view.positions += part.first_token;
+  view.sequences = nullptr;
+  view.key_counts += index;
+  if (view.prefix_lengths != nullptr) view.prefix_lengths += index;
+  view.block_tables = block_table_of(step, index);
+  view.key_count_max = part.key_count;
+  return view;
+}
+
+// scores[h][t][j] = q[t][h] . k[j][h / (heads / kv_heads)] for every key j of the sequence
 struct AttentionScoresArgs {
   const float* q;  // [tokens, heads, head_dim], rows `q_stride` elements apart
   std::int64_t q_stride;

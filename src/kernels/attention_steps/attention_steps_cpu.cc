@@ -104,7 +104,7 @@ void attention_mask(Stream& stream, const AttentionMaskArgs& args) {
   cpu_pool(stream).run_ranges(args.head_count * tokens, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       for (std::int64_t j = 0; j < keys; ++j) {
-        if (!is_visible(args.mask, args.step, row % tokens, j)) args.scores[row * keys + j] = -INFINITY;
+        if (!is_visible(args.mask, args.step, 0, row % tokens, j)) args.scores[row * keys + j] = -INFINITY;
       }
     }
   });

@@ -23,7 +23,7 @@ HEARTH_DEVICE Row row_of(const StepView& step) {
   return {block_x(), head, block_x() - head * tokens};
 }
 
-// Of the first sequence's value at `position`: its first dimension, and how far it is to the next.
+// Of the sequence's value at `position`: its first dimension, and how far it is to the next.
 struct ValuePlace {
   std::int64_t begin, stride;
 };
@@ -63,7 +63,7 @@ HEARTH_KERNEL(attention_mask, kMaskThreads, AttentionMaskArgs) {
   const int keys = p.step.key_counts[0], key = block_y() * kMaskThreads + thread_index();
   if (key >= keys) return;
   const Row row = row_of(p.step);
-  if (!is_visible(p.mask, p.step, row.token, key)) p.scores[row.index * keys + key] = -kInfinity;
+  if (!is_visible(p.mask, p.step, 0, row.token, key)) p.scores[row.index * keys + key] = -kInfinity;
 }
 
 // A thread takes every kSoftmaxThreads-th element of the row.

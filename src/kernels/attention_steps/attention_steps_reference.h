@@ -38,7 +38,7 @@ inline std::vector<double> attention_mask_reference(const AttentionMaskArgs& arg
     for (std::int64_t t = 0; t < args.step.token_count; ++t) {
       for (std::int64_t j = 0; j < args.step.key_counts[0]; ++j) {
         const double score = static_cast<double>(args.scores[masked.size()]);
-        masked.push_back(is_visible(args.mask, args.step, t, j) ? score : -std::numeric_limits<double>::infinity());
+        masked.push_back(is_visible(args.mask, args.step, 0, t, j) ? score : -std::numeric_limits<double>::infinity());
       }
     }
   }

@@ -189,14 +189,29 @@ struct ChainCase {
 std::vector<float> attend_in_steps(Runner& run, const ChainCase& c) {
   CacheCopy cache(c.data, run.is_gpu());
   const AttentionArgs args = c.on(run, cache);
-  const std::int64_t keys = c.step.key_counts[0], rows = args.head_count * args.step.token_count;
-  std::vector<float> scores(static_cast<std::size_t>(rows * keys)), out(c.step.q.size(), -1.0f);
-  float* s = run.out(scores);
-  run.kernels.attention_scores(*run.stream, {args.q, args.q_stride, args.head_count, args.step, args.cache, s});
-  run.kernels.attention_scale(*run.stream, {s, rows * keys, args.scale, args.softcap});
-  run.kernels.attention_mask(*run.stream, {s, args.head_count, args.step, args.mask});
-  run.kernels.softmax(*run.stream, {s, rows, keys});
-  run.kernels.attention_weighted_sum(*run.stream, {s, args.head_count, args.step, args.cache, run.out(out)});
+  std::vector<SequencePart> parts;
+  std::int64_t score_count = 0;
+  for (const StepPart& part : c.step.parts) {
+    const std::int64_t first = parts.empty() ? 0 : parts.back().first_token + parts.back().token_count;
+    parts.push_back({first, part.end - part.begin, part.end});
+    score_count = std::max(score_count, args.head_count * parts.back().token_count * part.end);
+  }
+  std::vector<float> scores(static_cast<std::size_t>(score_count)), out(c.step.q.size(), -1.0f);
+  float *s = run.out(scores), *o = run.out(out);
+  for (std::int64_t i = 0; i < std::ssize(parts); ++i) {
+    const SequencePart& part = parts[static_cast<std::size_t>(i)];
+    const StepView step = one_sequence(args.step, i, part);
+    const std::int64_t rows = args.head_count * part.token_count;
+    Mask mask = args.mask;
+    if (mask.explicit_matrix != nullptr) mask.explicit_matrix += part.first_token * mask.explicit_stride;
+    run.kernels.attention_scores(
+        *run.stream, {args.q + part.first_token * args.q_stride, args.q_stride, args.head_count, step, args.cache, s});
+    run.kernels.attention_scale(*run.stream, {s, rows * part.key_count, args.scale, args.softcap});
+    run.kernels.attention_mask(*run.stream, {s, args.head_count, step, mask});
+    run.kernels.softmax(*run.stream, {s, rows, part.key_count});
+    run.kernels.attention_weighted_sum(*run.stream,
+                                       {s, args.head_count, step, args.cache, o + part.first_token * c.data.q_width()});
+  }
   run.finish();
   return out;
 }
@@ -235,6 +250,27 @@ TEST_P(AttentionStepsTest, TheirChainIsTheFusedKernel) {
         const ChainCase c{data, step, matrix, mask, softcap};
         expect_close(attend_in_steps(run, c), attend_at_once(run, c), tolerance, tolerance);
       }
+    }
+  }
+}
+
+// One sequence of a step after another: each finds its own tokens, keys, prefix and blocks.
+TEST_P(AttentionStepsTest, SequencesOfAStepAreTakenOneByOne) {
+  for (const Format format : {Format::kF32, Format::kBf16}) {
+    PagedCase data({4, 2, 64, format, 8}, {40, 1, 70, 33});
+    write_all(data);
+    PagedStep step = data.step({{0, 20, 40}, {1, 0, 1}, {2, 69, 70}, {3, 0, 33}}, 25);
+    step.prefix_lengths[3] = 12;
+    const std::vector<std::uint8_t> matrix(static_cast<std::size_t>(step.view.token_count * 70), 1);
+    const double tolerance = run.is_gpu() && format == Format::kBf16 ? 2e-2 : 1e-5;
+    const Mask masks[] = {{},
+                          {.kind = MaskKind::kSlidingWindow, .window = 16},
+                          {.kind = MaskKind::kPrefix},
+                          {.kind = MaskKind::kExplicit, .explicit_matrix = matrix.data(), .explicit_stride = 70}};
+    for (const Mask& mask : masks) {
+      SCOPED_TRACE("mask " + std::to_string(static_cast<int>(mask.kind)));
+      const ChainCase c{data, step, matrix, mask, 0};
+      expect_close(attend_in_steps(run, c), attend_at_once(run, c), tolerance, tolerance);
     }
   }
 }

@@ -22,14 +22,19 @@ using kernel_testing::test_gpu_names;
 // A model on one device, with a cache for one sequence.
 class Model {
  public:
-  Model(const fs::path& path, Device& device, ComputeMode compute, std::int64_t context, std::int64_t chunk)
+  Model(const fs::path& path, Device& device, ComputeMode compute, std::int64_t context, std::int64_t chunk,
+        AttentionMode attention = AttentionMode::kFused)
       : source_(ModelSource::open(path)),
         device_(device),
         stream_(device.open_stream()),
         chosen_(backend_for(device, compute)),
         chunk_(chunk),
         pass_(*source_, chosen_.backend,
-              {.compute = chosen_.compute, .context = context, .step_tokens_max = chunk, .logit_rows_max = chunk}) {
+              {.compute = chosen_.compute,
+               .attention = attention,
+               .context = context,
+               .step_tokens_max = chunk,
+               .logit_rows_max = chunk}) {
     const Ledger before = device.ledger();
     pass_.load(*stream_);
     cache_.emplace(pass_.arena(), pass_.kv_cache_shape());
