@@ -254,16 +254,17 @@ int cuda_copy_to_host(void* host, const void* device, std::size_t bytes, void* s
   return cuda().copy_to_host(host, number(device), bytes, stream);
 }
 
-int cuda_describe_matrix(void* map, const void* matrix, std::int64_t rows, std::int64_t columns, int box_rows,
-                         int box_columns) {
+int cuda_describe_matrix(void* map, const MatrixDescription& matrix) {
   // Of CUtensorMapDataType, CUtensorMapSwizzle and CUtensorMapL2promotion.
-  constexpr int kBf16 = 9, kSwizzle128Bytes = 3, kPromote128Bytes = 2;
-  const std::uint64_t sizes[] = {static_cast<std::uint64_t>(columns), static_cast<std::uint64_t>(rows)};
-  const std::uint64_t row_bytes[] = {sizes[0] * 2};
-  const std::uint32_t box[] = {static_cast<std::uint32_t>(box_columns), static_cast<std::uint32_t>(box_rows)};
+  constexpr int kUint64 = 4, kBf16 = 9, kNoSwizzle = 0, kSwizzle128Bytes = 3, kPromote128Bytes = 2;
+  const bool is_bf16 = matrix.element == MatrixDescription::Element::kBf16Swizzled;
+  const std::uint64_t sizes[] = {static_cast<std::uint64_t>(matrix.columns), static_cast<std::uint64_t>(matrix.rows)};
+  const std::uint64_t row_bytes[] = {sizes[0] * (is_bf16 ? 2 : 8)};
+  const std::uint32_t box[] = {static_cast<std::uint32_t>(matrix.box_columns),
+                               static_cast<std::uint32_t>(matrix.box_rows)};
   const std::uint32_t steps[] = {1, 1};
-  return cuda().describe_tensor(map, kBf16, 2, const_cast<void*>(matrix), sizes, row_bytes, box, steps, 0,
-                                kSwizzle128Bytes, kPromote128Bytes, 0);
+  return cuda().describe_tensor(map, is_bf16 ? kBf16 : kUint64, 2, const_cast<void*>(matrix.data), sizes, row_bytes,
+                                box, steps, 0, is_bf16 ? kSwizzle128Bytes : kNoSwizzle, kPromote128Bytes, 0);
 }
 
 // The library's functions are taken once they are known to be there.

@@ -50,6 +50,18 @@ class DriverCall<int(Args...)> {
   Function function_;
 };
 
+// A row-major matrix and the boxes that are copied of it; what lies outside of the matrix becomes zeros.
+struct MatrixDescription {
+  enum class Element : std::uint8_t {
+    kBf16Swizzled,  // a box's rows of 128 bytes are swizzled in shared memory
+    kWord8,         // 8 bytes, as they are
+  };
+  const void* data;
+  Element element;
+  std::int64_t rows, columns;
+  int box_rows, box_columns;
+};
+
 // All calls return 0, or the driver's own error number. Handles are the driver's, as pointers. Those that name no
 // device work on the one that the calling thread made current with `open`.
 struct DriverApi {
@@ -102,11 +114,9 @@ struct DriverApi {
   int (*launch_overlapped)(void* function, const unsigned (&grid)[3], unsigned threads, unsigned shared_bytes,
                            void* stream, void** params) = nullptr;
 
-  // Writes to `map` (128 bytes, aligned to 64) what the copy engine of sm_90 needs to bring boxes of a row-major bf16
-  // matrix to shared memory, rows swizzled in units of 128 bytes, zeros outside of the matrix. Null where there is no
-  // such engine.
-  int (*describe_matrix)(void* map, const void* matrix, std::int64_t rows, std::int64_t columns, int box_rows,
-                         int box_columns) = nullptr;
+  // Writes to `map` (128 bytes, aligned to 64) what the copy engine of sm_90 needs to bring boxes of a matrix to shared
+  // memory. Null where there is no such engine.
+  int (*describe_matrix)(void* map, const MatrixDescription& matrix) = nullptr;
 };
 
 // "CUDA_ERROR_INVALID_VALUE (invalid argument)"; "error 34" for one without a name. Either may be null.

@@ -26,6 +26,7 @@
 //   max_number                             the larger one; a NaN only of two.
 //   Bf16Pair                               two bf16, the first in the low half: pair_of_floats, pair_of_codes,
 //                                          pair_of_bytes, pair_multiply, pair_fma (one rounding each).
+//   kFastSubnormals                        whether pair_fma takes subnormal numbers as fast as others.
 //   Mma                                    the matrix unit, below.
 //
 // The matrix unit. `Mma` multiplies A [16 rows, 16 k] with B [16 k, kTokens columns], bf16, and adds to C in float32:

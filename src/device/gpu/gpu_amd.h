@@ -6,6 +6,9 @@
 #define HEARTH_DEVICE __attribute__((device)) inline __attribute__((always_inline))
 #define HEARTH_UNROLL _Pragma("unroll")
 #define HEARTH_SHARED(Type, name) static __attribute__((shared)) Type name
+
+#include "device/gpu/gpu_fragments.h"
+
 #define HEARTH_KERNEL(name, threads, Params) \
   extern "C" __attribute__((global, amdgpu_flat_work_group_size(threads, threads))) void name(const Params p)
 #define HEARTH_KERNEL_BLOCKS(name, threads, blocks, Params) HEARTH_KERNEL(name, threads, Params)
@@ -136,6 +139,7 @@ HEARTH_DEVICE Bf16Pair pair_multiply(Bf16Pair a, Bf16Pair b) {
   return pair_of_floats(__builtin_bit_cast(float, a << 16) * __builtin_bit_cast(float, b << 16),
                         __builtin_bit_cast(float, a & 0xffff0000u) * __builtin_bit_cast(float, b & 0xffff0000u));
 }
+inline constexpr bool kFastSubnormals = false;
 // Two integers of 0 to 127 in the halves, less `offset`.
 HEARTH_DEVICE Bf16Pair pair_of_codes(std::uint32_t codes, int offset) {
   const float low = static_cast<float>(static_cast<int>(codes & 0xffffu) - offset);
@@ -185,19 +189,15 @@ HEARTH_DEVICE void copy_commit() {}
 template <int kPending>
 HEARTH_DEVICE void copy_wait() {}
 
-struct Mma {
-  static constexpr int kTokens = 16;
-  static constexpr int kRowsPerLane = 1;
 #if defined(__GFX11__)
-  static constexpr int kQuadsPerLane = 4;  // both half-waves hold the same
-  static constexpr int kValues = 8;
+using Fragments = Gfx11Fragments;
 #elif defined(__GFX12__)
-  static constexpr int kQuadsPerLane = 2;
-  static constexpr int kValues = 8;
+using Fragments = Gfx12Fragments;
 #else
-  static constexpr int kQuadsPerLane = 1;
-  static constexpr int kValues = 4;
+using Fragments = Gfx9Fragments;
 #endif
+
+struct Mma : Fragments {
   struct A {
     Bytes8 quad[kRowsPerLane][kQuadsPerLane];
   };
@@ -207,33 +207,6 @@ struct Mma {
   struct C {
     float value[kValues];
   };
-  HEARTH_DEVICE static int a_row(int lane, int) {
-    return lane % 16;
-  }
-  HEARTH_DEVICE static int b_column(int lane) {
-    return lane % 16;
-  }
-  HEARTH_DEVICE static int quad(int lane, int j) {
-#if defined(__GFX11__)
-    return j;
-#elif defined(__GFX12__)
-    return 2 * (lane / 16) + j;
-#else
-    return lane / 16;
-#endif
-  }
-  HEARTH_DEVICE static int c_row(int lane, int e) {
-#if defined(__GFX11__)
-    return 2 * e + lane / 16;
-#elif defined(__GFX12__)
-    return e + 8 * (lane / 16);
-#else
-    return 4 * (lane / 16) + e;
-#endif
-  }
-  HEARTH_DEVICE static int c_column(int lane, int) {
-    return lane % 16;
-  }
   HEARTH_DEVICE static void multiply(C& c, const A& a, const B& b) {
     typedef short Halves __attribute__((ext_vector_type(4 * kQuadsPerLane)));
     typedef float Floats __attribute__((ext_vector_type(kValues)));

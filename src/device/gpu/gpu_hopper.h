@@ -4,7 +4,29 @@
 
 #include "device/gpu/gpu.h"
 
+// HEARTH_KERNEL_EARLY for a kernel of which `cluster` blocks, neighbours in y, run at the same time and reach each
+// other's shared memory.
+#define HEARTH_KERNEL_CLUSTER(name, threads, blocks, cluster, Params)                           \
+  static __device__ __forceinline__ void name##_body(const Params& p);                          \
+  extern "C" __global__ void __cluster_dims__(1, cluster, 1) __launch_bounds__(threads, blocks) \
+      name(const __grid_constant__ Params p) {                                                  \
+    hearth::gpu::allow_next();                                                                  \
+    name##_body(p);                                                                             \
+  }                                                                                             \
+  static __device__ __forceinline__ void name##_body(const Params& p)
+
 namespace hearth::gpu {
+
+// The block's place in its cluster.
+HEARTH_DEVICE int cluster_rank() {
+  int rank;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+// All threads of all the cluster's blocks.
+HEARTH_DEVICE void cluster_sync() {
+  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
 
 // What the launch asked for beyond HEARTH_SHARED.
 HEARTH_DEVICE std::byte* dynamic_shared() {
@@ -30,6 +52,15 @@ struct alignas(8) Barrier {
   }
   HEARTH_DEVICE void arrive() {
     asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(shared_address(this)) : "memory");
+  }
+  // The same at the barrier that stands in this one's place in another block of the cluster. It orders nothing that this
+  // thread has written.
+  HEARTH_DEVICE void arrive_at(int rank) {
+    asm volatile(
+        "{\n.reg .b32 there;\nmapa.shared::cluster.u32 there, %0, %1;\n"
+        "mbarrier.arrive.shared::cluster.b64 _, [there];\n}" ::"r"(shared_address(this)),
+        "r"(rank)
+        : "memory");
   }
   // Until the phase of the given parity is over.
   HEARTH_DEVICE void wait(int parity) {
@@ -59,6 +90,16 @@ HEARTH_DEVICE void copy_box(void* to, const void* map, int column, int row, Barr
       "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(
           shared_address(to)),
       "l"(map), "r"(column), "r"(row), "r"(shared_address(&barrier))
+      : "memory");
+}
+
+// The same to this place in every block of the cluster that has a bit in `blocks`, signalled at the barriers in the
+// place of this one.
+HEARTH_DEVICE void copy_box_to(void* to, const void* map, int column, int row, Barrier& barrier, std::uint16_t blocks) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%2, "
+      "%3}], [%4], %5;" ::"r"(shared_address(to)),
+      "l"(map), "r"(column), "r"(row), "r"(shared_address(&barrier)), "h"(blocks)
       : "memory");
 }
 

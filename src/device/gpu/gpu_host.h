@@ -51,6 +51,9 @@ struct Registration {
 #define HEARTH_SHARED(Type, name)   \
   static const char name##_key = 0; \
   Type& name = *static_cast<Type*>(::hearth::simt::shared_memory(&name##_key, sizeof(Type)))
+
+#include "device/gpu/gpu_fragments.h"
+
 #define HEARTH_KERNEL(name, threads, Params)                                         \
   static void name##_body(const Params& p);                                          \
   static const ::hearth::simt::Registration name##_registration(                     \
@@ -167,6 +170,11 @@ HEARTH_DEVICE Bf16Pair pair_multiply(Bf16Pair a, Bf16Pair b) {
   const auto half = [](Bf16Pair p, int i) { return bf16_to_f32(static_cast<std::uint16_t>(p >> (16 * i))); };
   return pair_of_floats(half(a, 0) * half(b, 0), half(a, 1) * half(b, 1));
 }
+#if defined(HEARTH_SIMT_NVIDIA)
+inline constexpr bool kFastSubnormals = true;
+#else
+inline constexpr bool kFastSubnormals = false;
+#endif
 HEARTH_DEVICE Bf16Pair pair_of_codes(std::uint32_t codes, int offset) {
   return pair_of_floats(static_cast<float>(static_cast<int>(codes & 0xffffu) - offset),
                         static_cast<float>(static_cast<int>(codes >> 16) - offset));
@@ -212,72 +220,29 @@ HEARTH_DEVICE void copy_commit() {}
 template <int kPending>
 HEARTH_DEVICE void copy_wait() {}
 
-struct Mma {
 #if defined(HEARTH_SIMT_NVIDIA)
-  static constexpr int kTokens = 8, kRowsPerLane = 2, kQuadsPerLane = 1, kValues = 4;
-  static int a_row(int lane, int i) {
-    return lane / 4 + 8 * i;
-  }
-  static int b_column(int lane) {
-    return lane / 4;
-  }
-  static int quad(int lane, int) {
-    return lane % 4;
-  }
-  static int c_row(int lane, int e) {
-    return lane / 4 + 8 * (e / 2);
-  }
-  static int c_column(int lane, int e) {
-    return 2 * (lane % 4) + e % 2;
-  }
-  static int holder(int row, int quad) {
-    return row % 8 * 4 + quad;
-  }
-#else
-#if defined(HEARTH_SIMT_GFX11)
-  static constexpr int kTokens = 16, kRowsPerLane = 1, kQuadsPerLane = 4, kValues = 8;
-  static int quad(int, int j) {
-    return j;
-  }
-  static int c_row(int lane, int e) {
-    return 2 * e + lane / 16;
-  }
-  static int holder(int row, int quad) {
-    return row + 16 * (quad % 2);
-  }  // both half-waves hold the same: use both
+using Fragments = NvidiaFragments;
+#elif defined(HEARTH_SIMT_GFX11)
+using Fragments = Gfx11Fragments;
 #elif defined(HEARTH_SIMT_GFX12)
-  static constexpr int kTokens = 16, kRowsPerLane = 1, kQuadsPerLane = 2, kValues = 8;
-  static int quad(int lane, int j) {
-    return 2 * (lane / 16) + j;
-  }
-  static int c_row(int lane, int e) {
-    return e + 8 * (lane / 16);
-  }
-  static int holder(int row, int quad) {
-    return row + 16 * (quad / 2);
-  }
+using Fragments = Gfx12Fragments;
 #else
-  static constexpr int kTokens = 16, kRowsPerLane = 1, kQuadsPerLane = 1, kValues = 4;
-  static int quad(int lane, int) {
-    return lane / 16;
-  }
-  static int c_row(int lane, int e) {
-    return 4 * (lane / 16) + e;
-  }
+using Fragments = Gfx9Fragments;
+#endif
+
+struct Mma : Fragments {
+  // A lane that has a row's (or column's) quad. Where both halves of a wave hold the same, both are used.
   static int holder(int row, int quad) {
+#if defined(HEARTH_SIMT_NVIDIA)
+    return row % 8 * 4 + quad;
+#elif defined(HEARTH_SIMT_GFX11)
+    return row + 16 * (quad % 2);
+#elif defined(HEARTH_SIMT_GFX12)
+    return row + 16 * (quad / 2);
+#else
     return row + 16 * quad;
-  }
 #endif
-  static int a_row(int lane, int) {
-    return lane % 16;
   }
-  static int b_column(int lane) {
-    return lane % 16;
-  }
-  static int c_column(int lane, int) {
-    return lane % 16;
-  }
-#endif
   struct A {
     Bytes8 quad[kRowsPerLane][kQuadsPerLane];
   };
@@ -287,7 +252,7 @@ struct Mma {
   struct C {
     float value[kValues];
   };
-  // k ascending, in float32: not the hardware's order, but one. holder() is a lane that has a row's or column's quad.
+  // k ascending, in float32: not the hardware's order, but one.
   static void multiply(C& c, const A& a, const B& b) {
     struct Both {
       float a[kRowsPerLane][kQuadsPerLane][4];

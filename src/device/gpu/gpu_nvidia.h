@@ -7,6 +7,9 @@
 #define HEARTH_DEVICE __device__ __forceinline__
 #define HEARTH_UNROLL _Pragma("unroll")
 #define HEARTH_SHARED(Type, name) __shared__ Type name
+
+#include "device/gpu/gpu_fragments.h"
+
 // A kernel lets the next one be started as soon as all its own blocks are, and waits itself for the end of the one
 // before (programmatic dependent launch, from sm_90 on): launching, and what an EARLY kernel does before it calls
 // wait_for_inputs(), are hidden.
@@ -143,6 +146,8 @@ HEARTH_DEVICE Bf16Pair pair_fma(Bf16Pair a, Bf16Pair b, Bf16Pair c) {
 HEARTH_DEVICE Bf16Pair pair_multiply(Bf16Pair a, Bf16Pair b) {
   return pair_fma(a, b, 0x80008000u);
 }
+// pair_fma takes subnormal numbers at full speed.
+inline constexpr bool kFastSubnormals = true;
 // Two integers of 0 to 127 in the halves, less `offset`. With 0x4300 above it, a code is the bf16 128 + code.
 HEARTH_DEVICE Bf16Pair pair_of_codes(std::uint32_t codes, int offset) {
   const std::uint32_t base = 0x4300u + static_cast<std::uint32_t>(offset);
@@ -198,11 +203,7 @@ HEARTH_DEVICE void copy_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
-struct Mma {
-  static constexpr int kTokens = 8;
-  static constexpr int kRowsPerLane = 2;
-  static constexpr int kQuadsPerLane = 1;
-  static constexpr int kValues = 4;
+struct Mma : NvidiaFragments {
   struct A {
     Bytes8 quad[kRowsPerLane][kQuadsPerLane];
   };
@@ -212,11 +213,6 @@ struct Mma {
   struct C {
     float value[kValues];
   };
-  HEARTH_DEVICE static int a_row(int lane, int i) { return lane / 4 + 8 * i; }
-  HEARTH_DEVICE static int b_column(int lane) { return lane / 4; }
-  HEARTH_DEVICE static int quad(int lane, int) { return lane % 4; }
-  HEARTH_DEVICE static int c_row(int lane, int e) { return lane / 4 + 8 * (e / 2); }
-  HEARTH_DEVICE static int c_column(int lane, int e) { return 2 * (lane % 4) + e % 2; }
   HEARTH_DEVICE static void multiply(C& c, const A& a, const B& b) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
         "{%0, %1, %2, %3};"

@@ -26,7 +26,7 @@ HEARTH_DEVICE float packed_weight(const GatherParams& p, const std::byte* tile, 
   } else {
     Bf16Pair integer;
     if constexpr (Layout::kCodeBits == 8) {
-      integer = pair_of_bytes(static_cast<std::uint32_t>(codes[place.code_bit / 8]));
+      integer = pair_of_bytes(static_cast<std::uint32_t>(codes[place.code_bit / 8]) ^ Layout::kOffset);
     } else {
       std::uint32_t code = bits_at(codes, place.code_bit, 4);
       if constexpr (Layout::kTable) {

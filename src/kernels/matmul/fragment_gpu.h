@@ -35,6 +35,15 @@ struct FromShared {
   }
 };
 
+// Where subnormal numbers are as fast as others, a code is a number already: the bits of an integer below 256, as those
+// of a bf16, are the integer times 2^-133 (the exponents 0 and 1 have the same step). The scale is to make up for it,
+// 2^133 of it, and would leave bf16's range: 2^69 stay in it, for scales from 2^-60 to 2^58. So what is decoded is the
+// weight times 2^-64, to the bit, and kSumFactor is what a segment's sum is to be multiplied by.
+template <class Layout>
+constexpr bool kDecodesSubnormals = kFastSubnormals&& Layout::kCodeBits != 16 && !Layout::kTable;
+template <class Layout>
+constexpr float kSumFactor = kDecodesSubnormals<Layout> ? 0x1p64f : 1.0f;
+
 template <class Layout, class From = FromMemory>
 struct TileFragment {
   static constexpr int kRows = Mma::kRowsPerLane, kQuads = Mma::kQuadsPerLane;
@@ -61,15 +70,25 @@ struct TileFragment {
     }
   }
 
-  // k-step `step` of the tile, [16 rows, 16 columns]; `step` is a constant once loops are unrolled.
-  HEARTH_DEVICE Mma::A decode(int step, const CodeTable& table) const {
+  // What the steps of a group of columns share, each row's: the scale, the same for codes four bits up, and what is
+  // added to the product; in both halves.
+  struct GroupScales {
+    Bf16Pair scale[kRows], scale_up[kRows], addend[kRows];
+  };
+
+  // k-step `step` of the tile, [16 rows, 16 columns]; `step` is a constant once loops are unrolled, and steps are
+  // decoded in order, with the same `group`.
+  HEARTH_DEVICE Mma::A decode(int step, const CodeTable& table, GroupScales& group) const {
     Mma::A a;
     HEARTH_UNROLL
     for (int r = 0; r < kRows; ++r) {
+      if constexpr (kDecodesSubnormals<Layout>) {
+        if (step * 16 % Layout::kGroup == 0) find_scales(r, step * 16 / Layout::kGroup, group);
+      }
       HEARTH_UNROLL
       for (int j = 0; j < kQuads; ++j) {
         HEARTH_UNROLL
-        for (int pair = 0; pair < 2; ++pair) a.quad[r][j].word[pair] = decode_pair(r, j, step, pair, table);
+        for (int pair = 0; pair < 2; ++pair) a.quad[r][j].word[pair] = decode_pair(r, j, step, pair, table, group);
       }
     }
     return a;
@@ -93,9 +112,12 @@ struct TileFragment {
     }
   }
 
-  HEARTH_DEVICE Bf16Pair decode_pair(int r, int j, int step, int pair, const CodeTable& table) const {
+  HEARTH_DEVICE Bf16Pair decode_pair(int r, int j, int step, int pair, const CodeTable& table,
+                                     const GroupScales& group_scales) const {
     if constexpr (Layout::kCodeBits == 16) {
       return codes[r][j].word[2 * step + pair];
+    } else if constexpr (kDecodesSubnormals<Layout>) {
+      return subnormal_pair(r, j, step, pair, group_scales);
     } else {
       const Bf16Pair integers = integer_pair(r, j, step, pair, table);
       const int group = step * 16 / Layout::kGroup;
@@ -109,10 +131,55 @@ struct TileFragment {
     }
   }
 
+  HEARTH_DEVICE static constexpr std::uint32_t both(std::uint32_t half) { return half | half << 16; }
+
+  HEARTH_DEVICE void find_scales(int r, int group, GroupScales& to) const {
+    constexpr std::uint32_t kUp = 0x6200, kDown = 0x1f80, kDownFour = 0x3d80;  // 2^69, 2^-64, 2^-4
+    if constexpr (Layout::kHasMin) {
+      const Bf16Pair scaled = pair_multiply(scales[r][group], kUp | kDown << 16);
+      to.scale[r] = permute_bytes(scaled, scaled, 0x1010);
+      to.addend[r] = permute_bytes(scaled, scaled, 0x3232);
+    } else {
+      const std::uint32_t word = scales[r][group / 2];
+      to.scale[r] = pair_multiply(permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232), both(kUp));
+      to.addend[r] = pair_multiply(to.scale[r], kMinusOffset);
+    }
+    if constexpr (Layout::kCodeBits == 4) to.scale_up[r] = pair_multiply(to.scale[r], both(kDownFour));
+  }
+
+  static constexpr std::uint32_t kMinusOffset = both(0x8000u | static_cast<std::uint32_t>(Layout::kOffset));
+
+  HEARTH_DEVICE Bf16Pair subnormal_pair(int r, int j, int step, int pair, const GroupScales& group) const {
+    // The second nibble of each byte stands four bits up, which its scale makes up for; that saves shifts.
+    const bool up = Layout::kCodeBits == 4 && pair == 1;
+    std::uint32_t code;
+    if constexpr (Layout::kCodeBits == 8) {
+      code = codes[r][j].word[step] >> (8 * pair) & both(0xff);
+    } else if constexpr (Layout::kCodeBits == 4) {
+      code = codes[r][j].word[step / 2] >> (step % 2 * 8) & both(up ? 0xf0 : 0xf);
+    } else {
+      code = code_of_six_bits(r, j, step, pair);
+    }
+    // An offset is taken off first where there is a minimum: the two together would be rounded.
+    if constexpr (Layout::kHasMin && Layout::kOffset != 0) {
+      constexpr std::uint32_t kOne = 0x3f80, kOffset = Layout::kOffset;
+      code = pair_fma(code, both(kOne), up ? both(0x8000u | kOffset << 4) : kMinusOffset);
+    }
+    return pair_fma(code, up ? group.scale_up[r] : group.scale[r], group.addend[r]);
+  }
+
+  // The four lower bits stand together with other weights', the two upper ones in `high`.
+  HEARTH_DEVICE std::uint32_t code_of_six_bits(int r, int j, int step, int pair) const {
+    const int reg = step % 2 * 2 + pair, at = step / 2 % 2 * 8 + 2 * reg;
+    const std::uint32_t bits = high[r][j].word[step / 4];
+    return (codes[r][j].word[step / 2] >> (4 * reg) & both(0xf)) |
+           ((at >= 4 ? bits >> (at - 4) : bits << (4 - at)) & both(0x30));
+  }
+
   // Two neighbouring weights' integers, as bf16.
   HEARTH_DEVICE Bf16Pair integer_pair(int r, int j, int step, int pair, const CodeTable& table) const {
     if constexpr (Layout::kCodeBits == 8) {
-      return pair_of_bytes(codes[r][j].word[step] >> (8 * pair));
+      return pair_of_bytes((codes[r][j].word[step] ^ 0x80808080u) >> (8 * pair));
     } else {
       const std::uint32_t word = codes[r][j].word[step / 2];
       const int reg = step % 2 * 2 + pair;
@@ -121,12 +188,8 @@ struct TileFragment {
         const auto selector = static_cast<std::uint32_t>(reg | (4 + reg) << 8);
         return pair_of_bytes(permute_bytes(low, high_half, selector | selector << 4));
       } else {
-        std::uint32_t code = word >> (4 * reg) & 0x000f000fu;
-        if constexpr (Layout::kCodeBits == 6) {
-          const std::uint32_t bits = high[r][j].word[step / 4];
-          const int at = step / 2 % 2 * 8 + 2 * reg;
-          code |= (at >= 4 ? bits >> (at - 4) : bits << (4 - at)) & 0x00300030u;
-        }
+        const std::uint32_t code =
+            Layout::kCodeBits == 6 ? code_of_six_bits(r, j, step, pair) : word >> (4 * reg) & both(0xf);
         return pair_of_codes(code, Layout::kOffset);
       }
     }

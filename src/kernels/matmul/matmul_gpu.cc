@@ -29,7 +29,8 @@ struct LayoutKernels {
   GpuKernel stream[std::size(kStreamTokens)];
   SizedKernel tile[std::size(kTileTokens)];
   SizedKernel hopper[std::size(kHopperTokens)];
-  int hopper_columns;  // k is a multiple of this
+  int hopper_columns;    // of a stage; k is a multiple of this
+  int hopper_row_bytes;  // of a stage of a row of tiles
   GpuKernel hopper_stream;
   int (*hopper_stream_bytes)(int k);
 };
@@ -38,15 +39,15 @@ struct LayoutKernels {
   { tokens, GpuKernel::matmul_tile_##layout##_##tokens }
 #define HEARTH_HOPPER_KERNEL(layout, Layout, tokens) \
   { tokens, GpuKernel::matmul_hopper_##layout##_##tokens, HopperShared<Layout, tokens>::kBytes }
-#define HEARTH_LAYOUT_KERNELS(layout, Layout)                                                              \
-  LayoutKernels {                                                                                          \
-    {GpuKernel::matmul_stream_##layout##_1, GpuKernel::matmul_stream_##layout##_8,                         \
-     GpuKernel::matmul_stream_##layout##_16},                                                              \
-        {HEARTH_TILE_KERNEL(layout, 32), HEARTH_TILE_KERNEL(layout, 64), HEARTH_TILE_KERNEL(layout, 128)}, \
-        {HEARTH_HOPPER_KERNEL(layout, Layout, 16), HEARTH_HOPPER_KERNEL(layout, Layout, 64),               \
-         HEARTH_HOPPER_KERNEL(layout, Layout, 128), HEARTH_HOPPER_KERNEL(layout, Layout, 192)},            \
-        HopperShared<Layout, kHopperTokens[0]>::kWeightColumns, GpuKernel::matmul_stream_hopper_##layout,  \
-        stream_hopper_bytes<Layout>                                                                        \
+#define HEARTH_LAYOUT_KERNELS(layout, Layout)                                                                      \
+  LayoutKernels {                                                                                                  \
+    {GpuKernel::matmul_stream_##layout##_1, GpuKernel::matmul_stream_##layout##_8,                                 \
+     GpuKernel::matmul_stream_##layout##_16},                                                                      \
+        {HEARTH_TILE_KERNEL(layout, 32), HEARTH_TILE_KERNEL(layout, 64), HEARTH_TILE_KERNEL(layout, 128)},         \
+        {HEARTH_HOPPER_KERNEL(layout, Layout, 16), HEARTH_HOPPER_KERNEL(layout, Layout, 64),                       \
+         HEARTH_HOPPER_KERNEL(layout, Layout, 128), HEARTH_HOPPER_KERNEL(layout, Layout, 192)},                    \
+        HopperShared<Layout, kHopperTokens[0]>::kWeightColumns, HopperShared<Layout, kHopperTokens[0]>::kRowBytes, \
+        GpuKernel::matmul_stream_hopper_##layout, stream_hopper_bytes<Layout>                                      \
   }
 
 LayoutKernels kernels_of(GpuLayoutKind kind) {
@@ -73,12 +74,17 @@ LayoutKernels kernels_of(GpuLayoutKind kind) {
   CHECK(false);
 }
 
-// How many tiles of 16 rows a block takes: enough for all its waves, as far as there are segments.
-int row_tiles_per_block(const MatmulGpuParams& p, int wave_size, std::int64_t columns) {
-  const int waves = kMatmulThreads / wave_size;
+// How many tiles of 16 rows a block takes: enough for all its waves, as far as there are segments, and not so many that
+// multiprocessors have none.
+int row_tiles_per_block(const MatmulGpuParams& p, const GpuProperties& properties, std::int64_t columns) {
+  const int waves = kMatmulThreads / properties.wave_size;
   const int segments = static_cast<int>(ceil_divide(p.k, kGpuMatmulSegment));
+  const std::int64_t row_tiles = ceil_divide(p.n, kTileRows);
   int tiles = 1;
-  while (tiles * segments < waves && tiles * 2 * columns <= kStreamOutputsMax) tiles *= 2;
+  while (tiles * segments < waves && tiles * 2 * columns <= kStreamOutputsMax &&
+         row_tiles >= tiles * 2 * properties.multiprocessor_count) {
+    tiles *= 2;
+  }
   return tiles;
 }
 
@@ -90,7 +96,7 @@ void launch_stream(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams
     const auto* fit = std::lower_bound(std::begin(kStreamTokens), std::end(kStreamTokens),
                                        p.k <= kStreamSharedColumns ? p.token_count : std::max(2, p.token_count));
     // The matrix unit of some GPUs has 16 columns.
-    p.row_tiles_per_block = row_tiles_per_block(p, properties.wave_size, std::max(16, *fit));
+    p.row_tiles_per_block = row_tiles_per_block(p, properties, std::max(16, *fit));
     const std::int64_t blocks = std::min<std::int64_t>(ceil_divide(ceil_divide(p.n, kTileRows), p.row_tiles_per_block),
                                                        kStreamBlocks * properties.multiprocessor_count);
     if (*fit == 1 && gpu_stream(stream).gpu().target() == "sm_90a") {
@@ -155,13 +161,28 @@ void launch_tile(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams p
 }
 
 void launch_hopper(Stream& stream, const LayoutKernels& kernels, const MatmulGpuParams& p, const MatmulArgs& args) {
-  constexpr std::int64_t kDecoding = 24;
+  constexpr std::int64_t kDecoding = 64;
   const GpuDevice& device = gpu_stream(stream).gpu();
   const SizedKernel& kernel = fastest(kernels.hopper, p.token_count, kDecoding);
-  MatmulHopperParams params{.x_map = {}, .matmul = p};
-  const GpuGrid grid = share_out(device, args, kernel, kHopperRows, hopper_blocks(kernel.tokens), params.matmul);
-  device.check(device.driver().describe_matrix(params.x_map, p.x, p.token_count, p.k, kernel.tokens, kHopperChunk),
-               "cuTensorMapEncodeTiled");
+  MatmulHopperParams params{.x_map = {}, .weight_map = {}, .matmul = p};
+  GpuGrid grid = share_out(device, args, kernel, kHopperRows, hopper_blocks(kernel.tokens), params.matmul);
+  const int cluster = hopper_cluster(kernel.tokens);
+  grid.y = ceil_divide(grid.y, cluster) * cluster;
+  const auto describe = [&](std::uint64_t* map, const MatrixDescription& matrix) {
+    device.check(device.driver().describe_matrix(map, matrix), "cuTensorMapEncodeTiled");
+  };
+  describe(params.x_map, {.data = p.x,
+                          .element = MatrixDescription::Element::kBf16Swizzled,
+                          .rows = p.token_count,
+                          .columns = p.k,
+                          .box_rows = kernel.tokens / cluster,
+                          .box_columns = kHopperChunk});
+  describe(params.weight_map, {.data = p.weights,
+                               .element = MatrixDescription::Element::kWord8,
+                               .rows = ceil_divide(p.n, kTileRows),
+                               .columns = p.k / kernels.hopper_columns * (kernels.hopper_row_bytes / 8),
+                               .box_rows = kHopperRows / kTileRows,
+                               .box_columns = kernels.hopper_row_bytes / 8});
   launch(stream, kernel.kernel, grid, kHopperThreads, params, kernel.shared_bytes);
   launch_sum(stream, params.matmul);
 }

@@ -79,9 +79,17 @@ inline constexpr int kHopperTokens[] = {16, 64, 128, 192};
 constexpr int hopper_blocks(int tokens) {
   return tokens <= 64 ? 2 : 1;  // at a time on a multiprocessor
 }
+// Blocks that share their activations, neighbours in rows: each has a part of them copied to all. What the second-level
+// cache delivers is what bounds the kernel for the most tokens.
+constexpr int hopper_cluster(int tokens) {
+  return tokens > 128 ? 2 : 1;
+}
 
 struct alignas(64) MatmulHopperParams {
-  std::uint64_t x_map[16];  // the driver's description of x [tokens, k]; boxes [the kernel's tokens, kHopperChunk]
+  std::uint64_t x_map[16];  // the driver's description of x [tokens, k]; boxes [a block's part of the kernel's tokens,
+                            // kHopperChunk]
+  // The same of weights [row tiles, words of 8 bytes]; boxes of a stage.
+  std::uint64_t weight_map[16];
   MatmulGpuParams matmul;
 };
 
@@ -92,7 +100,8 @@ struct HopperShared {
   static constexpr int kWeightColumns = Layout::kTileK > kHopperChunk ? Layout::kTileK : kHopperChunk;
   static constexpr int kChunks = kWeightColumns / kHopperChunk;   // of activations that a stage of weights meets
   static constexpr int kTiles = kWeightColumns / Layout::kTileK;  // of a row of tiles in a stage
-  static constexpr int kWeightBytes = kHopperRows / kTileRows * kTiles * Layout::kTileBytes;
+  static constexpr int kRowBytes = kTiles * Layout::kTileBytes;   // of a row of tiles in a stage
+  static constexpr int kWeightBytes = kHopperRows / kTileRows * kRowBytes;
   static constexpr int kAlignment = 1024;  // of the activations, where the copy engine swizzles them
   static constexpr int kBytesMax = (227 << 10) / hopper_blocks(kTokens) - 2048;
   static constexpr int kWeightStages = kBytesMax / (kWeightBytes + kChunks * kActivationBytes);

@@ -40,6 +40,7 @@ struct HopperBlock {
   static constexpr int kRowTiles = kHopperRows / kTileRows;
   static constexpr int kStagesPerSegment = kGpuMatmulSegment / Shared::kWeightColumns;
   static constexpr int kValues = kTokens / 2;  // sums of a thread
+  static constexpr int kCluster = hopper_cluster(kTokens);
 
   std::byte* shared;
   HopperRing activations, weights;
@@ -59,18 +60,12 @@ struct HopperBlock {
     return shared + Shared::kWeightsAt + weights.index * Shared::kWeightBytes;
   }
 
-  HEARTH_DEVICE void produce_weights(const MatmulGpuParams& p, int stage) {
-    const int tile_count = p.k / Layout::kTileK;
-    const int first_row_tile = block_y() * kRowTiles, last_row_tile = (p.n - 1) / kTileRows;
-    constexpr int kBytes = Shared::kTiles * Layout::kTileBytes;
+  // One copy brings the stage of all the block's rows: a thread that issues one for each is what bounds the kernel.
+  HEARTH_DEVICE void produce_weights(const MatmulHopperParams& params, int stage) {
     weights.wait_empty();
-    weights.full[weights.index].arrive_expecting(kRowTiles * kBytes);
-    for (int r = 0; r < kRowTiles; ++r) {
-      const std::int64_t row_tile = first_row_tile + r < last_row_tile ? first_row_tile + r : last_row_tile;
-      copy_bulk(weight_stage() + r * kBytes,
-                p.weights + (row_tile * tile_count + stage * Shared::kTiles) * Layout::kTileBytes, kBytes,
-                weights.full[weights.index]);
-    }
+    Barrier& full = weights.full[weights.index];
+    full.arrive_expecting(Shared::kWeightBytes);
+    copy_box(weight_stage(), params.weight_map, stage * (Shared::kRowBytes / 8), block_y() * kRowTiles, full);
     weights.advance();
   }
 
@@ -78,8 +73,16 @@ struct HopperBlock {
     for (int part = 0; part < Shared::kChunks; ++part) {
       activations.wait_empty();
       activations.full[activations.index].arrive_expecting(Shared::kActivationBytes);
-      copy_box(activation_stage(), params.x_map, (stage * Shared::kChunks + part) * kHopperChunk, block_x() * kTokens,
-               activations.full[activations.index]);
+      Barrier& full = activations.full[activations.index];
+      const int column = (stage * Shared::kChunks + part) * kHopperChunk;
+      if constexpr (kCluster == 1) {
+        copy_box(activation_stage(), params.x_map, column, block_x() * kTokens, full);
+      } else {
+        // This block's part of them, for all.
+        const int rank = cluster_rank(), token = block_x() * kTokens + rank * (kTokens / kCluster);
+        copy_box_to(activation_stage() + rank * (Shared::kActivationBytes / kCluster), params.x_map, column, token, full,
+                    (1 << kCluster) - 1);
+      }
       activations.advance();
     }
   }
@@ -88,11 +91,22 @@ struct HopperBlock {
     // Weights are nobody's output: as many as there is room for are on their way before the last kernel has ended.
     const int early =
         first_stage + Shared::kWeightStages < after_stage ? first_stage + Shared::kWeightStages : after_stage;
-    for (int stage = first_stage; stage < early; ++stage) produce_weights(params.matmul, stage);
+    for (int stage = first_stage; stage < early; ++stage) produce_weights(params, stage);
     wait_for_inputs();
     for (int stage = first_stage; stage < after_stage; ++stage) {
-      if (stage >= early) produce_weights(params.matmul, stage);
+      if (stage >= early) produce_weights(params, stage);
       produce_activations(params, stage);
+    }
+  }
+
+  // A warpgroup has read the activations of a stage: a warp of it for each block of the cluster says so there.
+  HEARTH_DEVICE static void release(Barrier& empty) {
+    const int rank = wave_index() % 4;
+    if (lane_index() != 0 || rank >= kCluster) return;
+    if constexpr (kCluster == 1) {
+      empty.arrive();
+    } else {
+      empty.arrive_at(rank);
     }
   }
 
@@ -122,7 +136,6 @@ HEARTH_DEVICE void HopperBlock<Layout, kTokens>::consume(const MatmulGpuParams& 
   const CodeTable table{{p.table[0], p.table[1], p.table[2], p.table[3]}};
   const int lane = lane_index(), row_tile = wave_index();  // of the block
   const int first_row = block_y() * kHopperRows + row_tile * kTileRows;
-  const bool signals = thread_index() % 128 == 0;
 
   float totals[kValues];
   HEARTH_UNROLL
@@ -143,11 +156,12 @@ HEARTH_DEVICE void HopperBlock<Layout, kTokens>::consume(const MatmulGpuParams& 
       }
       weights.empty[weights.index].arrive();
       weights.advance();
+      typename Fragment::GroupScales group;
       std::uint64_t matrix = 0;
       HEARTH_UNROLL
       for (int at = 0; at < kStepsPerStage; ++at) {
         const int step = at % kStepsPerChunk;
-        a[at % 2] = fragments[at / Layout::kSteps].decode(at % Layout::kSteps, table);
+        a[at % 2] = fragments[at / Layout::kSteps].decode(at % Layout::kSteps, table, group);
         if (step == 0) {
           activations.wait_full();
           matrix = swizzled_matrix(activation_stage());
@@ -156,7 +170,7 @@ HEARTH_DEVICE void HopperBlock<Layout, kTokens>::consume(const MatmulGpuParams& 
         warpgroup_multiply(sums, a[at % 2], matrix + static_cast<std::uint64_t>(2 * step));
         warpgroup_commit();
         warpgroup_wait<1>();  // the fragments before these are free, and so are the activations
-        if (step == 0 && signals && read != nullptr) read->arrive();
+        if (step == 0 && read != nullptr) release(*read);
         if (step == kStepsPerChunk - 1) {
           read = &activations.empty[activations.index];
           activations.advance();
@@ -165,7 +179,9 @@ HEARTH_DEVICE void HopperBlock<Layout, kTokens>::consume(const MatmulGpuParams& 
     }
     warpgroup_wait<0>();
     warpgroup_done(sums);
-    if (signals && read != nullptr) read->arrive();
+    HEARTH_UNROLL
+    for (int i = 0; i < kValues; ++i) sums[i] *= kSumFactor<Layout>;
+    if (read != nullptr) release(*read);
     if (p.partial != nullptr) {
       float* partial = p.partial + static_cast<std::int64_t>(first / kStagesPerSegment) * p.token_count * p.n;
       for_each_sum<kTokens>(p, first_row, [&](int i, int token, int n) {
@@ -189,11 +205,12 @@ HEARTH_DEVICE void matmul_hopper(const MatmulHopperParams& params) {
   constexpr int kAlignment = Block::Shared::kAlignment;
   Block block(memory + (kAlignment - shared_address(memory) % kAlignment) % kAlignment, params);
   if (thread_index() == 0) {
-    block.activations.init(kConsumers);
+    block.activations.init(kConsumers * Block::kCluster);
     block.weights.init(kConsumers * 128);
     fence_barrier_init();
   }
-  block_sync();
+  const auto sync = [] { Block::kCluster == 1 ? block_sync() : cluster_sync(); };
+  sync();
   if (wave_index() / 4 == kConsumers) {
     give_registers<24>();
     if (thread_index() == kConsumers * 128) block.produce(params);
@@ -203,13 +220,16 @@ HEARTH_DEVICE void matmul_hopper(const MatmulHopperParams& params) {
     wait_for_inputs();
     block.consume(params.matmul);
   }
+  // Others may still copy to this block's memory, or arrive at its barriers.
+  if constexpr (Block::kCluster > 1) sync();
 }
 
 }  // namespace
 
-#define HEARTH_HOPPER(layout, Layout, tokens)                                                                \
-  HEARTH_KERNEL_EARLY(matmul_hopper_##layout##_##tokens, kHopperThreads, hopper_blocks(tokens), MatmulHopperParams) { \
-    matmul_hopper<Layout, tokens>(p);                                                                        \
+#define HEARTH_HOPPER(layout, Layout, tokens)                                                     \
+  HEARTH_KERNEL_CLUSTER(matmul_hopper_##layout##_##tokens, kHopperThreads, hopper_blocks(tokens), \
+                        hopper_cluster(tokens), MatmulHopperParams) {                             \
+    matmul_hopper<Layout, tokens>(p);                                                             \
   }
 #define HEARTH_HOPPER_TOKENS(layout, Layout) \
   HEARTH_HOPPER(layout, Layout, 16)          \

@@ -21,7 +21,7 @@ constexpr bool kSharesActivations = kTokens == 1 && !kLargeFragments;
 // Tiles in registers before they are needed: as many as fit, the fewer the more else stands there.
 template <class Layout, int kTokens>
 constexpr int ahead() {
-  if (kSharesActivations<kTokens>) return Layout::kCodeBits == 16 ? 8 : Layout::kCodeBits == 6 ? 3 : 4;
+  if (kSharesActivations<kTokens>) return Layout::kCodeBits == 16 ? 8 : Layout::kCodeBits == 6 || Layout::kGroup == 16 ? 3 : 4;
   return Layout::kTileK < 128 ? 4 : 2;
 }
 
@@ -63,6 +63,7 @@ struct StreamWave {
   HEARTH_DEVICE void multiply(const MatmulGpuParams& p, const Stage& stage, int k) {
     const CodeTable table{{p.table[0], p.table[1], p.table[2], p.table[3]}};
     [[maybe_unused]] Bytes16 shared{};
+    typename TileFragment<Layout>::GroupScales group;
     HEARTH_UNROLL
     for (int step = 0; step < Layout::kSteps; ++step) {
       if (kLargeFragments && k + 16 * step >= p.k) return;
@@ -78,7 +79,7 @@ struct StreamWave {
           b[c] = activations(p, c, k + 16 * step);
         }
       }
-      const Mma::A a = stage.weights.decode(step, table);
+      const Mma::A a = stage.weights.decode(step, table, group);
       HEARTH_UNROLL
       for (int c = 0; c < kColumnTiles; ++c) Mma::multiply(sums[c], a, b[c]);
     }
@@ -154,7 +155,8 @@ HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
       HEARTH_UNROLL
       for (int e = 0; e < Mma::kValues; ++e) {
         const int token = c * Mma::kTokens + Mma::c_column(wave.lane, e);
-        shared.sums.partial[partial][wave_index()][token][Mma::c_row(wave.lane, e)] = wave.sums[c].value[e];
+        shared.sums.partial[partial][wave_index()][token][Mma::c_row(wave.lane, e)] =
+            wave.sums[c].value[e] * kSumFactor<Layout>;
       }
     }
     block_sync();

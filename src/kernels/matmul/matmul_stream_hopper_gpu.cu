@@ -12,28 +12,28 @@ template <class Layout>
 struct StageCursor {
   static constexpr int kTiles = StreamHopperShared<Layout>::kTiles;
   StreamTurns<Layout> turn;
-  StreamTask task;
-  int tile = 0;
+  const std::byte* from = nullptr;
+  int tiles_left = 0;  // of the task
 
-  HEARTH_DEVICE explicit StageCursor(const MatmulGpuParams& p) : turn(p), task(turn.task_of(wave_index())) {
-    skip_empty();
-  }
-  HEARTH_DEVICE bool exists() const { return turn.exists(); }
-  HEARTH_DEVICE const std::byte* from() const { return task.from + tile * Layout::kTileBytes; }
-  HEARTH_DEVICE int bytes() const {
-    return (task.tile_count - tile < kTiles ? task.tile_count - tile : kTiles) * Layout::kTileBytes;
-  }
+  HEARTH_DEVICE explicit StageCursor(const MatmulGpuParams& p) : turn(p) { start_task(); }
+  HEARTH_DEVICE bool exists() const { return tiles_left > 0; }
+  HEARTH_DEVICE int bytes() const { return (tiles_left < kTiles ? tiles_left : kTiles) * Layout::kTileBytes; }
   HEARTH_DEVICE void advance() {
-    tile += kTiles;
-    skip_empty();
+    from += kTiles * Layout::kTileBytes;
+    tiles_left -= kTiles;
+    if (tiles_left > 0) return;
+    turn.advance();
+    start_task();
   }
 
  private:
-  HEARTH_DEVICE void skip_empty() {
-    while (tile >= task.tile_count && turn.exists()) {
-      turn.advance();
-      task = turn.task_of(wave_index());
-      tile = 0;
+  // The next one that is not empty.
+  HEARTH_DEVICE void start_task() {
+    for (; turn.exists(); turn.advance()) {
+      const StreamTask task = turn.task_of(wave_index());
+      from = task.from;
+      tiles_left = task.tile_count;
+      if (tiles_left > 0) return;
     }
   }
 };
@@ -63,7 +63,7 @@ struct HopperStream {
     if (!ahead.exists()) return;
     if (lane_index() == 0) {
       full[ahead_index].arrive_expecting(ahead.bytes());
-      copy_bulk(ring + ahead_index * Shared::kStageBytes, ahead.from(), ahead.bytes(), full[ahead_index]);
+      copy_bulk(ring + ahead_index * Shared::kStageBytes, ahead.from, ahead.bytes(), full[ahead_index]);
     }
     if (++ahead_index == Shared::kDepth) ahead_index = 0;
     ahead.advance();
@@ -71,12 +71,13 @@ struct HopperStream {
 
   HEARTH_DEVICE void multiply(const Fragment& weights, int k, const CodeTable& table) {
     Bytes16 pair{};
+    typename Fragment::GroupScales group;
     HEARTH_UNROLL
     for (int step = 0; step < Layout::kSteps; ++step) {
       if (step % 2 == 0) pair = x[(k / 32 + step / 2) * 4 + Mma::quad(lane_index(), 0)];
       Mma::B b;
       b.quad[0] = {{pair.word[step % 2 * 2], pair.word[step % 2 * 2 + 1]}};
-      Mma::multiply(sums, weights.decode(step, table), b);
+      Mma::multiply(sums, weights.decode(step, table, group), b);
     }
   }
 
@@ -127,7 +128,8 @@ HEARTH_DEVICE void matmul_stream_hopper(const MatmulGpuParams& p) {
     HEARTH_UNROLL
     for (int e = 0; e < Mma::kValues; ++e) {
       if (Mma::c_column(lane_index(), e) == 0) {
-        sums.partial[partial][wave_index()][0][Mma::c_row(lane_index(), e)] = wave.sums.value[e];
+        sums.partial[partial][wave_index()][0][Mma::c_row(lane_index(), e)] =
+            wave.sums.value[e] * kSumFactor<Layout>;
       }
     }
     block_sync();

@@ -60,8 +60,10 @@ struct Quantized {
   }
 };
 
-// Tokens [first, first + count) of the case; rows of y are padded so that a kernel that ignores the stride shows.
-std::vector<float> multiply(Runner& run, const Case& c, std::int64_t first, std::int64_t count) {
+// Tokens [first, first + count) of the case, with work space where `workspace` says so; rows of y are padded so that a
+// kernel that ignores the stride shows.
+std::vector<float> multiply(Runner& run, const Case& c, std::int64_t first, std::int64_t count,
+                            bool workspace = false) {
   const MatmulKernel& kernel = matmuls(run.kernels, c.compute)[c.format];
   const std::vector<float> x(c.x.begin() + first * c.k, c.x.begin() + (first + count) * c.k);
   std::vector<std::uint16_t> halves;
@@ -79,6 +81,13 @@ std::vector<float> multiply(Runner& run, const Case& c, std::int64_t first, std:
                   .scale = kScale,
                   .y = nullptr,
                   .y_stride = c.n + 3};
+  std::vector<float> partial;
+  if (workspace) {
+    args.workspace_bytes = matmul_workspace_bytes(count, c.n, c.k);
+    partial.resize(static_cast<std::size_t>(args.workspace_bytes) / sizeof(float),
+                   std::numeric_limits<float>::quiet_NaN());
+    args.workspace = run.out(partial);
+  }
   std::unique_ptr<Quantized> quantized;
   if (c.compute == Compute::kInt8) {
     quantized = std::make_unique<Quantized>(run, x, count, c.k);
@@ -186,6 +195,22 @@ TEST_P(MatmulTest, ManyTokensTakeTheTileKernel) {
   // Rows of k that are no whole tiles, and not aligned.
   for (const std::int64_t k : {96, 104, 33}) check(Compute::kBf16, Format::kBf16, 200, 20, k);
   check(Compute::kBf16, Format::kQ8_0, 200, 20, 96);
+}
+
+// Three segments, which one block computes or two share, for every kernel that is chosen by the number of tokens.
+TEST_P(MatmulTest, BlocksThatShareKGiveTheSameBits) {
+  if (!run.is_gpu() || run.compute() == Compute::kF32) return;  // CPUs and float32 have one kernel
+  for (const Format format : {Format::kBf16, Format::kQ4K}) {
+    const Case c(Compute::kBf16, format, run.tokens(200, 70), 20, 2304);
+    for (const std::int64_t tokens : {1, 3, 12, 20, 40, 70, 120, 200}) {
+      if (tokens > c.token_count) continue;
+      SCOPED_TRACE(::testing::Message() << traits(format).name << " m " << tokens);
+      const auto y = multiply(run, c, 0, tokens);
+      expect_same_bits(multiply(run, c, 0, tokens, true), y);
+      const auto alone = multiply(run, c, tokens - 1, 1);
+      expect_same_bits(alone, std::vector<float>(y.end() - c.n, y.end()));
+    }
+  }
 }
 
 TEST_P(MatmulTest, ExtremeIntegersDoNotOverflow) {

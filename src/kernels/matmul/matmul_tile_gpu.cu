@@ -58,6 +58,7 @@ struct TileWave {
   Mma::C sums[Shape::kRowTiles][Shape::kColumnTiles];
   Mma::C totals[Shape::kKeepsTotals ? Shape::kRowTiles : 1][Shape::kColumnTiles];
   Unit ring[Shape::kDepth];
+  typename TileFragment<Layout>::GroupScales group[Shape::kRowTiles];  // of the step
   int lane, first_row, first_token;  // of the wave
 
   HEARTH_DEVICE static void clear(Mma::C (&values)[Shape::kColumnTiles]) {
@@ -95,7 +96,7 @@ struct TileWave {
     Mma::A a[Shape::kRowTiles];
     HEARTH_UNROLL
     for (int r = 0; r < Shape::kRowTiles; ++r) {
-      a[r] = unit[r][step / Layout::kSteps].decode(step % Layout::kSteps, table);
+      a[r] = unit[r][step / Layout::kSteps].decode(step % Layout::kSteps, table, group[r]);
     }
     HEARTH_UNROLL
     for (int c = 0; c < Shape::kColumnTiles; ++c) {
@@ -120,6 +121,8 @@ struct TileWave {
     }
   }
 
+  HEARTH_DEVICE float sum(int r, int c, int e) const { return sums[r][c].value[e] * kSumFactor<Layout>; }
+
   // Leaves the sums of a segment for matmul_sum.
   HEARTH_DEVICE void store_partial(const MatmulGpuParams& p, int segment) const {
     for_each_row(p, [&](int r, int e, int n, int first) {
@@ -127,7 +130,7 @@ struct TileWave {
       for (int c = 0; c < Shape::kColumnTiles; ++c) {
         const std::int64_t token = first + c * Mma::kTokens;
         if (token >= p.token_count) continue;
-        p.partial[(static_cast<std::int64_t>(segment) * p.token_count + token) * p.n + n] = sums[r][c].value[e];
+        p.partial[(static_cast<std::int64_t>(segment) * p.token_count + token) * p.n + n] = sum(r, c, e);
       }
     });
   }
@@ -140,7 +143,7 @@ struct TileWave {
         HEARTH_UNROLL
         for (int c = 0; c < Shape::kColumnTiles; ++c) {
           HEARTH_UNROLL
-          for (int e = 0; e < Mma::kValues; ++e) totals[r][c].value[e] += sums[r][c].value[e];
+          for (int e = 0; e < Mma::kValues; ++e) totals[r][c].value[e] += sum(r, c, e);
         }
       }
       if (!last) return;
@@ -158,7 +161,7 @@ struct TileWave {
           total[c] = totals[r][c].value[e];
         } else {
           const bool has_before = !first && token < p.token_count;
-          total[c] = (has_before ? p.y[token * p.y_stride + n] : 0.0f) + sums[r][c].value[e];
+          total[c] = (has_before ? p.y[token * p.y_stride + n] : 0.0f) + sum(r, c, e);
         }
       }
       HEARTH_UNROLL

@@ -106,11 +106,21 @@ HEARTH_DEVICE void share_activations(const MatmulGpuParams& p, std::uint16_t* sh
     }
     return;
   }
-  for (int k = thread_index() * 8; k < end; k += kMatmulThreads * 8) {
-    const Bytes16 words = k < p.k ? *reinterpret_cast<const Bytes16*>(p.x + k) : Bytes16{};
+  // All reads first: each takes as long as all of them.
+  constexpr int kTurns = kStreamSharedColumns / (kMatmulThreads * 8);
+  Bytes16 words[kTurns];
+  HEARTH_UNROLL
+  for (int i = 0; i < kTurns; ++i) {
+    const int k = (i * kMatmulThreads + thread_index()) * 8;
+    words[i] = k < p.k ? *reinterpret_cast<const Bytes16*>(p.x + k) : Bytes16{};
+  }
+  HEARTH_UNROLL
+  for (int i = 0; i < kTurns; ++i) {
+    const int k = (i * kMatmulThreads + thread_index()) * 8;
+    if (k >= end) break;
     HEARTH_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      *reinterpret_cast<std::uint32_t*>(shared + shared_place(k + 2 * i)) = words.word[i];
+    for (int pair = 0; pair < 4; ++pair) {
+      *reinterpret_cast<std::uint32_t*>(shared + shared_place(k + 2 * pair)) = words[i].word[pair];
     }
   }
 }
