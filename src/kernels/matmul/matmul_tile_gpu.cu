@@ -12,7 +12,10 @@ namespace {
 // How a kernel for tiles of so many tokens shares out its work.
 template <class Layout, int kTokens>
 struct TileShape {
-  static constexpr int kChunk = kTokens > 64 ? 32 : kTokens > 32 ? 64 : 128;  // columns of k that a stage holds
+  // Where a lane holds whole rows of fragments, two sets of them do not fit its registers.
+  static constexpr bool kReadsAhead = Mma::kQuadsPerLane < 4;
+  // Columns of k that a stage holds. Between barriers the compiler puts steps side by side, where there are registers.
+  static constexpr int kChunk = kTokens > 64 ? 32 : (kReadsAhead ? 4096 : 2048) / kTokens;
   static constexpr int kStages = 3;
   static constexpr int kRowHalves = kChunk + 8;  // of a token in a stage: 16 more bytes keep lanes on different banks
   static constexpr int kTokenWaves = kTokens > kTileTokensPerWave ? kTokens / kTileTokensPerWave : 1;
@@ -23,9 +26,6 @@ struct TileShape {
   static constexpr int kUnitTiles = kUnit / Layout::kTileK;
   static constexpr int kUnitChunks = kUnit / kChunk;
   static constexpr int kUnitsPerSegment = kGpuMatmulSegment / kUnit;
-  // Units of weights in registers, the one that is multiplied among them. Where a lane holds whole rows of fragments,
-  // two do not fit.
-  static constexpr int kDepth = Mma::kQuadsPerLane < 4 ? 2 : 1;
   // Of few tokens the totals of all segments stand in registers as well, of many they are added up in y.
   static constexpr bool kKeepsTotals = kTokens <= 64;
 
@@ -57,7 +57,7 @@ struct TileWave {
   using Unit = TileFragment<Layout>[Shape::kRowTiles][Shape::kUnitTiles];
   Mma::C sums[Shape::kRowTiles][Shape::kColumnTiles];
   Mma::C totals[Shape::kKeepsTotals ? Shape::kRowTiles : 1][Shape::kColumnTiles];
-  Unit ring[Shape::kDepth];
+  Unit weights, next;
   typename TileFragment<Layout>::GroupScales group[Shape::kRowTiles];  // of the step
   int lane, first_row, first_token;  // of the wave
 
@@ -91,12 +91,26 @@ struct TileWave {
     }
   }
 
-  // One k-step of a unit: `x` is its first column in the stage's row of the wave's first token.
-  HEARTH_DEVICE void multiply(const Unit& unit, const std::uint16_t* x, int step, const CodeTable& table) {
+  // Makes unit `unit` the current one.
+  HEARTH_DEVICE void advance(const MatmulGpuParams& p, int unit, int after, int tile_count) {
+    if constexpr (Shape::kReadsAhead) {
+      HEARTH_UNROLL
+      for (int r = 0; r < Shape::kRowTiles; ++r) {
+        HEARTH_UNROLL
+        for (int t = 0; t < Shape::kUnitTiles; ++t) weights[r][t] = next[r][t];
+      }
+      if (unit + 1 < after) load(p, unit + 1, tile_count, next);
+    } else {
+      load(p, unit, tile_count, weights);
+    }
+  }
+
+  // One k-step of the unit: `x` is its first column in the stage's row of the wave's first token.
+  HEARTH_DEVICE void multiply(const std::uint16_t* x, int step, const CodeTable& table) {
     Mma::A a[Shape::kRowTiles];
     HEARTH_UNROLL
     for (int r = 0; r < Shape::kRowTiles; ++r) {
-      a[r] = unit[r][step / Layout::kSteps].decode(step % Layout::kSteps, table, group[r]);
+      a[r] = weights[r][step / Layout::kSteps].decode(step % Layout::kSteps, table, group[r]);
     }
     HEARTH_UNROLL
     for (int c = 0; c < Shape::kColumnTiles; ++c) {
@@ -195,47 +209,37 @@ HEARTH_DEVICE void matmul_tile(const MatmulGpuParams& p) {
   wave.first_token = block_token + token_in_block;
   wave.clear_sums();
   wave.clear_totals();
-  if constexpr (Shape::kDepth > 1) wave.load(p, first_unit, tile_count, wave.ring[0]);
+  if constexpr (Shape::kReadsAhead) wave.load(p, first_unit, tile_count, wave.next);
   // Weights are nobody's output; activations are the last kernel's.
   wait_for_inputs();
   stage_chunk<Shape, kTokens>(p, shared, block_token, first_unit * Shape::kUnitChunks);
   stage_chunk<Shape, kTokens>(p, shared, block_token, first_unit * Shape::kUnitChunks + 1);
 
-  for (int begin = first_unit; begin < after_unit; begin += Shape::kDepth) {
+  for (int unit = first_unit; unit < after_unit; ++unit) {
+    wave.advance(p, unit, after_unit, tile_count);
     HEARTH_UNROLL
-    for (int d = 0; d < Shape::kDepth; ++d) {
-      const int unit = begin + d;
-      if (unit >= after_unit) break;
-      if (Shape::kDepth == 1) {
-        wave.load(p, unit, tile_count, wave.ring[d]);
-      } else if (unit + 1 < after_unit) {
-        wave.load(p, unit + 1, tile_count, wave.ring[(d + 1) % Shape::kDepth]);
-      }
+    for (int part = 0; part < Shape::kUnitChunks; ++part) {
+      const int chunk = unit * Shape::kUnitChunks + part;
+      if (chunk >= chunk_count) break;
+      copy_wait<1>();
+      block_sync();
+      stage_chunk<Shape, kTokens>(p, shared, block_token, chunk + 2);
       HEARTH_UNROLL
-      for (int part = 0; part < Shape::kUnitChunks; ++part) {
-        const int chunk = unit * Shape::kUnitChunks + part;
-        if (chunk >= chunk_count) break;
-        copy_wait<1>();
-        block_sync();
-        stage_chunk<Shape, kTokens>(p, shared, block_token, chunk + 2);
-        HEARTH_UNROLL
-        for (int step = 0; step < kStepsPerChunk; ++step) {
-          const int step_of_unit = part * kStepsPerChunk + step;
-          if (Shape::kUnitTiles > 1 && unit * Shape::kUnitTiles + step_of_unit / Layout::kSteps >= tile_count) break;
-          wave.multiply(wave.ring[d], &shared.x[chunk % Shape::kStages][token_in_block][16 * step], step_of_unit,
-                        table);
-        }
+      for (int step = 0; step < kStepsPerChunk; ++step) {
+        const int step_of_unit = part * kStepsPerChunk + step;
+        if (Shape::kUnitTiles > 1 && unit * Shape::kUnitTiles + step_of_unit / Layout::kSteps >= tile_count) break;
+        wave.multiply(&shared.x[chunk % Shape::kStages][token_in_block][16 * step], step_of_unit, table);
       }
-      const bool last = unit + 1 == after_unit;
-      if (!last && (unit + 1) % Shape::kUnitsPerSegment != 0) continue;
-      const int segment = unit / Shape::kUnitsPerSegment;
-      if (p.partial != nullptr) {
-        wave.store_partial(p, segment);
-      } else {
-        wave.add_segment(p, segment == 0, last);
-      }
-      wave.clear_sums();
     }
+    const bool last = unit + 1 == after_unit;
+    if (!last && (unit + 1) % Shape::kUnitsPerSegment != 0) continue;
+    const int segment = unit / Shape::kUnitsPerSegment;
+    if (p.partial != nullptr) {
+      wave.store_partial(p, segment);
+    } else {
+      wave.add_segment(p, segment == 0, last);
+    }
+    wave.clear_sums();
   }
 }
 
