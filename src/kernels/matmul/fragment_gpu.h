@@ -7,7 +7,7 @@
 
 namespace hearth::gpu {
 
-// The sixteen bytes that a table layout's codes index.
+// What decoding needs all the time: the sixteen bytes that a table layout's codes index, or factors for the scales.
 struct CodeTable {
   std::uint32_t word[4];
 };
@@ -43,6 +43,23 @@ template <class Layout>
 constexpr bool kDecodesSubnormals = kFastSubnormals&& Layout::kCodeBits != 16 && !Layout::kTable;
 template <class Layout>
 constexpr float kSumFactor = kDecodesSubnormals<Layout> ? 0x1p64f : 1.0f;
+// The offset as such a number, negative, twice.
+template <class Layout>
+constexpr std::uint32_t kMinusOffset = (0x8000u | static_cast<std::uint32_t>(Layout::kOffset)) * 0x10001u;
+
+// As those of a bf16: of a scale, of minus the minimum, of the scale of codes four bits up, and minus the offset. In
+// registers, not made again and again.
+template <class Layout>
+HEARTH_DEVICE CodeTable code_table(const std::uint32_t (&codes)[4]) {
+  if constexpr (kDecodesSubnormals<Layout>) {
+    constexpr std::uint32_t kUp = 0x6200, kDown = 0x1f80, kDownFour = 0x3d80;  // 2^69, 2^-64, 2^-4
+    const auto kept = [](std::uint32_t word) { return static_cast<std::uint32_t>(opaque(static_cast<int>(word))); };
+    return {{kept(kUp | (Layout::kHasMin ? kDown : kUp) << 16), kept(kDownFour | kDownFour << 16),
+             kept(kMinusOffset<Layout>), 0}};
+  } else {
+    return {{codes[0], codes[1], codes[2], codes[3]}};
+  }
+}
 
 template <class Layout, class From = FromMemory>
 struct TileFragment {
@@ -83,7 +100,7 @@ struct TileFragment {
     HEARTH_UNROLL
     for (int r = 0; r < kRows; ++r) {
       if constexpr (kDecodesSubnormals<Layout>) {
-        if (step * 16 % Layout::kGroup == 0) find_scales(r, step * 16 / Layout::kGroup, group);
+        if (step * 16 % Layout::kGroup == 0) find_scales(r, step * 16 / Layout::kGroup, table, group);
       }
       HEARTH_UNROLL
       for (int j = 0; j < kQuads; ++j) {
@@ -133,21 +150,18 @@ struct TileFragment {
 
   HEARTH_DEVICE static constexpr std::uint32_t both(std::uint32_t half) { return half | half << 16; }
 
-  HEARTH_DEVICE void find_scales(int r, int group, GroupScales& to) const {
-    constexpr std::uint32_t kUp = 0x6200, kDown = 0x1f80, kDownFour = 0x3d80;  // 2^69, 2^-64, 2^-4
+  HEARTH_DEVICE void find_scales(int r, int group, const CodeTable& factors, GroupScales& to) const {
     if constexpr (Layout::kHasMin) {
-      const Bf16Pair scaled = pair_multiply(scales[r][group], kUp | kDown << 16);
+      const Bf16Pair scaled = pair_multiply(scales[r][group], factors.word[0]);
       to.scale[r] = permute_bytes(scaled, scaled, 0x1010);
       to.addend[r] = permute_bytes(scaled, scaled, 0x3232);
     } else {
       const std::uint32_t word = scales[r][group / 2];
-      to.scale[r] = pair_multiply(permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232), both(kUp));
-      to.addend[r] = pair_multiply(to.scale[r], kMinusOffset);
+      to.scale[r] = pair_multiply(permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232), factors.word[0]);
+      to.addend[r] = pair_multiply(to.scale[r], factors.word[2]);
     }
-    if constexpr (Layout::kCodeBits == 4) to.scale_up[r] = pair_multiply(to.scale[r], both(kDownFour));
+    if constexpr (Layout::kCodeBits == 4) to.scale_up[r] = pair_multiply(to.scale[r], factors.word[1]);
   }
-
-  static constexpr std::uint32_t kMinusOffset = both(0x8000u | static_cast<std::uint32_t>(Layout::kOffset));
 
   HEARTH_DEVICE Bf16Pair subnormal_pair(int r, int j, int step, int pair, const GroupScales& group) const {
     // The second nibble of each byte stands four bits up, which its scale makes up for; that saves shifts.
@@ -163,7 +177,7 @@ struct TileFragment {
     // An offset is taken off first where there is a minimum: the two together would be rounded.
     if constexpr (Layout::kHasMin && Layout::kOffset != 0) {
       constexpr std::uint32_t kOne = 0x3f80, kOffset = Layout::kOffset;
-      code = pair_fma(code, both(kOne), up ? both(0x8000u | kOffset << 4) : kMinusOffset);
+      code = pair_fma(code, both(kOne), up ? both(0x8000u | kOffset << 4) : kMinusOffset<Layout>);
     }
     return pair_fma(code, up ? group.scale_up[r] : group.scale[r], group.addend[r]);
   }

@@ -88,6 +88,12 @@ int row_tiles_per_block(const MatmulGpuParams& p, const GpuProperties& propertie
   return tiles;
 }
 
+// As many blocks as run at a time, or as there is work for.
+std::int64_t stream_blocks(const MatmulGpuParams& p, const GpuProperties& properties, std::int64_t at_once) {
+  return std::min(ceil_divide(ceil_divide(p.n, kTileRows), p.row_tiles_per_block),
+                  at_once * properties.multiprocessor_count);
+}
+
 void launch_stream(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams p, std::int64_t token_count) {
   const GpuProperties& properties = gpu_stream(stream).gpu().properties();
   constexpr std::int64_t kMost = kStreamTokens[std::size(kStreamTokens) - 1];
@@ -97,16 +103,24 @@ void launch_stream(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams
                                        p.k <= kStreamSharedColumns ? p.token_count : std::max(2, p.token_count));
     // The matrix unit of some GPUs has 16 columns.
     p.row_tiles_per_block = row_tiles_per_block(p, properties, std::max(16, *fit));
-    const std::int64_t blocks = std::min<std::int64_t>(ceil_divide(ceil_divide(p.n, kTileRows), p.row_tiles_per_block),
-                                                       kStreamBlocks * properties.multiprocessor_count);
-    if (*fit == 1 && gpu_stream(stream).gpu().target() == "sm_90a") {
-      launch(stream, kernels.hopper_stream, {blocks}, kMatmulThreads, p, kernels.hopper_stream_bytes(p.k));
-    } else {
-      launch(stream, kernels.stream[fit - kStreamTokens], {blocks}, kMatmulThreads, p);
-    }
+    launch(stream, kernels.stream[fit - kStreamTokens], {stream_blocks(p, properties, kStreamBlocks)}, kMatmulThreads,
+           p);
     p.x += p.token_count * static_cast<std::int64_t>(p.k);
     p.y += p.token_count * p.y_stride;
   }
+}
+
+// The same for a single token on Hopper.
+void launch_hopper_stream(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams p) {
+  const GpuProperties& properties = gpu_stream(stream).gpu().properties();
+  const int shared_bytes = kernels.hopper_stream_bytes(p.k);
+  // A multiprocessor has a little more than what it gives one block, and keeps as much of each.
+  constexpr int kReservedBytes = 1024;
+  const std::int64_t fit = (properties.shared_bytes_max + kReservedBytes) / (shared_bytes + kReservedBytes);
+  p.row_tiles_per_block = row_tiles_per_block(p, properties, 16);
+  launch(stream, kernels.hopper_stream,
+         {stream_blocks(p, properties, std::min<std::int64_t>(kStreamHopperBlocks, fit))}, kMatmulThreads, p,
+         shared_bytes);
 }
 
 // The kernel whose tiles take the least time: as long as they are wide, and `decoding` more for the weights.
@@ -207,8 +221,11 @@ void matmul_bf16(Stream& stream, const MatmulArgs& args) {
                     .partial = nullptr};
   const auto codes = gpu_code_table(args.format);
   std::memcpy(p.table, codes.data(), sizeof p.table);
-  const bool has_hopper = gpu_stream(stream).gpu().target() == "sm_90a" && args.k % kernels.hopper_columns == 0;
-  if (has_hopper && args.token_count >= kHopperTokensMin) return launch_hopper(stream, kernels, p, args);
+  if (gpu_stream(stream).gpu().target() == "sm_90a") {
+    const bool whole_stages = args.k % kernels.hopper_columns == 0;
+    if (args.token_count == 1 && args.k <= kStreamSharedColumns) return launch_hopper_stream(stream, kernels, p);
+    if (args.token_count >= kHopperTokensMin && whole_stages) return launch_hopper(stream, kernels, p, args);
+  }
   // Activations are copied in pieces of eight.
   if (args.token_count >= kTileTokensMin && args.k % 8 == 0) return launch_tile(stream, kernels, p, args);
   launch_stream(stream, kernels, p, args.token_count);

@@ -36,16 +36,15 @@ inline constexpr int kStreamBlocks = 2;  // at a time on a multiprocessor
 // Of a single token the activations stand in shared memory, if k is not larger.
 inline constexpr int kStreamSharedColumns = 14336;
 
-// The stream kernel for one token on Hopper. Registers leave room for a third block, the next kernel's, that has its
-// weights copied while these two are at work.
-inline constexpr int kStreamHopperResident = 3;
+// The stream kernel for one token on Hopper: so many blocks at a time on a multiprocessor, where shared memory allows.
+inline constexpr int kStreamHopperBlocks = 3;
 // Shared memory: sums, barriers, and rings of weights for each wave; then the activations, as long as they are.
 template <class Layout>
 struct StreamHopperShared {
   static constexpr int kWaves = kMatmulThreads / 32;
-  static constexpr int kTiles = 128 / Layout::kTileK;  // of a stage
+  static constexpr int kTiles = (Layout::kCodeBits <= 6 ? 256 : 128) / Layout::kTileK;  // of a stage
   static constexpr int kStageBytes = kTiles * Layout::kTileBytes;
-  static constexpr int kDepth = kStageBytes > 3072 ? 3 : 7168 / kStageBytes;
+  static constexpr int kDepth = 3;
   static constexpr int kSumsAt = 0;
   static constexpr int kSumsBytes = 2048;
   static constexpr int kBarriersAt = kSumsAt + kSumsBytes;
@@ -93,23 +92,23 @@ struct alignas(64) MatmulHopperParams {
   MatmulGpuParams matmul;
 };
 
-// Shared memory: a ring of weights, a ring of activations, and for each of their stages two barriers.
+// Shared memory: a ring of stages, the activations of all of them and then the weights, and two barriers for each.
 template <class Layout, int kTokens>
 struct HopperShared {
-  static constexpr int kActivationBytes = kTokens * kHopperChunk * 2;
-  static constexpr int kWeightColumns = Layout::kTileK > kHopperChunk ? Layout::kTileK : kHopperChunk;
-  static constexpr int kChunks = kWeightColumns / kHopperChunk;   // of activations that a stage of weights meets
+  static constexpr int kWeightColumns = Layout::kTileK > kHopperChunk ? Layout::kTileK : kHopperChunk;  // of a stage
+  static constexpr int kChunks = kWeightColumns / kHopperChunk;
+  static constexpr int kChunkBytes = kTokens * kHopperChunk * 2;
+  static constexpr int kActivationBytes = kChunks * kChunkBytes;
   static constexpr int kTiles = kWeightColumns / Layout::kTileK;  // of a row of tiles in a stage
   static constexpr int kRowBytes = kTiles * Layout::kTileBytes;   // of a row of tiles in a stage
   static constexpr int kWeightBytes = kHopperRows / kTileRows * kRowBytes;
   static constexpr int kAlignment = 1024;  // of the activations, where the copy engine swizzles them
   static constexpr int kBytesMax = (227 << 10) / hopper_blocks(kTokens) - 2048;
-  static constexpr int kWeightStages = kBytesMax / (kWeightBytes + kChunks * kActivationBytes);
-  static constexpr int kActivationStages = kWeightStages * kChunks;
-  static constexpr int kWeightsAt = kActivationStages * kActivationBytes;
-  static constexpr int kBarriersAt = kWeightsAt + kWeightStages * kWeightBytes;
-  static constexpr int kBytes = kBarriersAt + 16 * (kActivationStages + kWeightStages) + kAlignment;
-  static_assert(kWeightStages >= 2 && kWeightBytes % 8 == 0);
+  static constexpr int kStages = kBytesMax / (kWeightBytes + kActivationBytes);
+  static constexpr int kWeightsAt = kStages * kActivationBytes;
+  static constexpr int kBarriersAt = kWeightsAt + kStages * kWeightBytes;
+  static constexpr int kBytes = kBarriersAt + 16 * kStages + kAlignment;
+  static_assert(kStages >= 2 && kWeightBytes % 128 == 0);
 };
 
 // Adds what blocks that share k have left of each segment.

@@ -43,63 +43,61 @@ struct HopperBlock {
   static constexpr int kCluster = hopper_cluster(kTokens);
 
   std::byte* shared;
-  HopperRing activations, weights;
-  int first_stage, after_stage;  // of weights, this block's
+  HopperRing ring;
+  int first_stage, after_stage;  // this block's
 
   HEARTH_DEVICE HopperBlock(std::byte* memory, const MatmulHopperParams& params)
-      : shared(memory),
-        activations(memory + Shared::kBarriersAt, Shared::kActivationStages),
-        weights(memory + Shared::kBarriersAt + 16 * Shared::kActivationStages, Shared::kWeightStages) {
-    const int stages = params.matmul.k / Shared::kWeightColumns, here = params.matmul.segments_per_block * kStagesPerSegment;
+      : shared(memory), ring(memory + Shared::kBarriersAt, Shared::kStages) {
+    const int stages = params.matmul.k / Shared::kWeightColumns;
+    const int here = params.matmul.segments_per_block * kStagesPerSegment;
     first_stage = block_z() * here;
     after_stage = first_stage + here < stages ? first_stage + here : stages;
   }
 
-  HEARTH_DEVICE std::byte* activation_stage() const { return shared + activations.index * Shared::kActivationBytes; }
-  HEARTH_DEVICE std::byte* weight_stage() const {
-    return shared + Shared::kWeightsAt + weights.index * Shared::kWeightBytes;
+  HEARTH_DEVICE std::byte* activations(int index) const { return shared + index * Shared::kActivationBytes; }
+  HEARTH_DEVICE std::byte* weights(int index) const {
+    return shared + Shared::kWeightsAt + index * Shared::kWeightBytes;
   }
 
-  // One copy brings the stage of all the block's rows: a thread that issues one for each is what bounds the kernel.
-  HEARTH_DEVICE void produce_weights(const MatmulHopperParams& params, int stage) {
-    weights.wait_empty();
-    Barrier& full = weights.full[weights.index];
-    full.arrive_expecting(Shared::kWeightBytes);
-    copy_box(weight_stage(), params.weight_map, stage * (Shared::kRowBytes / 8), block_y() * kRowTiles, full);
-    weights.advance();
+  // Starts a stage with its weights. One copy brings those of all the block's rows: a thread that issues one for each is
+  // what bounds the kernel.
+  HEARTH_DEVICE void produce_weights(const MatmulHopperParams& params, HopperRing& at, int stage) {
+    at.wait_empty();
+    Barrier& full = at.full[at.index];
+    full.arrive_expecting(Shared::kWeightBytes + Shared::kActivationBytes);
+    copy_box(weights(at.index), params.weight_map, stage * (Shared::kRowBytes / 8), block_y() * kRowTiles, full);
+    at.advance();
   }
 
-  HEARTH_DEVICE void produce_activations(const MatmulHopperParams& params, int stage) {
+  HEARTH_DEVICE void produce_activations(const MatmulHopperParams& params, HopperRing& at, int stage) {
     for (int part = 0; part < Shared::kChunks; ++part) {
-      activations.wait_empty();
-      activations.full[activations.index].arrive_expecting(Shared::kActivationBytes);
-      Barrier& full = activations.full[activations.index];
-      const int column = (stage * Shared::kChunks + part) * kHopperChunk;
+      std::byte* to = activations(at.index) + part * Shared::kChunkBytes;
+      const int column = (stage * Shared::kChunks + part) * kHopperChunk, token = block_x() * kTokens;
       if constexpr (kCluster == 1) {
-        copy_box(activation_stage(), params.x_map, column, block_x() * kTokens, full);
+        copy_box(to, params.x_map, column, token, at.full[at.index]);
       } else {
         // This block's part of them, for all.
-        const int rank = cluster_rank(), token = block_x() * kTokens + rank * (kTokens / kCluster);
-        copy_box_to(activation_stage() + rank * (Shared::kActivationBytes / kCluster), params.x_map, column, token, full,
-                    (1 << kCluster) - 1);
+        const int rank = cluster_rank();
+        copy_box_to(to + rank * (Shared::kChunkBytes / kCluster), params.x_map, column,
+                    token + rank * (kTokens / kCluster), at.full[at.index], (1 << kCluster) - 1);
       }
-      activations.advance();
     }
+    at.advance();
   }
 
   HEARTH_DEVICE void produce(const MatmulHopperParams& params) {
     // Weights are nobody's output: as many as there is room for are on their way before the last kernel has ended.
-    const int early =
-        first_stage + Shared::kWeightStages < after_stage ? first_stage + Shared::kWeightStages : after_stage;
-    for (int stage = first_stage; stage < early; ++stage) produce_weights(params, stage);
+    const int early = first_stage + Shared::kStages < after_stage ? first_stage + Shared::kStages : after_stage;
+    HopperRing of_weights = ring, of_activations = ring;
+    for (int stage = first_stage; stage < early; ++stage) produce_weights(params, of_weights, stage);
     wait_for_inputs();
     for (int stage = first_stage; stage < after_stage; ++stage) {
-      if (stage >= early) produce_weights(params, stage);
-      produce_activations(params, stage);
+      if (stage >= early) produce_weights(params, of_weights, stage);
+      produce_activations(params, of_activations, stage);
     }
   }
 
-  // A warpgroup has read the activations of a stage: a warp of it for each block of the cluster says so there.
+  // A warpgroup has read the stage: a warp of it for each block of the cluster says so there.
   HEARTH_DEVICE static void release(Barrier& empty) {
     const int rank = wave_index() % 4;
     if (lane_index() != 0 || rank >= kCluster) return;
@@ -110,6 +108,7 @@ struct HopperBlock {
     }
   }
 
+  HEARTH_DEVICE void multiply_stage(float (&sums)[kValues], const CodeTable& table);
   HEARTH_DEVICE void consume(const MatmulGpuParams& p);
 };
 
@@ -130,13 +129,39 @@ HEARTH_DEVICE void for_each_sum(const MatmulGpuParams& p, int first_row, const V
 }
 
 template <class Layout, int kTokens>
-HEARTH_DEVICE void HopperBlock<Layout, kTokens>::consume(const MatmulGpuParams& p) {
+HEARTH_DEVICE void HopperBlock<Layout, kTokens>::multiply_stage(float (&sums)[kValues], const CodeTable& table) {
   using Fragment = TileFragment<Layout, FromShared>;
-  constexpr int kStepsPerChunk = kHopperChunk / 16, kStepsPerStage = Shared::kChunks * kStepsPerChunk;
-  const CodeTable table{{p.table[0], p.table[1], p.table[2], p.table[3]}};
-  const int lane = lane_index(), row_tile = wave_index();  // of the block
-  const int first_row = block_y() * kHopperRows + row_tile * kTileRows;
+  constexpr int kStepsPerChunk = kHopperChunk / 16, kSteps = Shared::kChunks * kStepsPerChunk;
+  ring.wait_full();
+  Fragment fragments[Shared::kTiles];
+  HEARTH_UNROLL
+  for (int tile = 0; tile < Shared::kTiles; ++tile) {
+    fragments[tile].load(weights(ring.index) + wave_index() * Shared::kRowBytes + tile * Layout::kTileBytes,
+                         lane_index());
+  }
+  typename Fragment::GroupScales group;
+  Mma::A a[2];  // one is multiplied while the other is decoded
+  HEARTH_UNROLL
+  for (int at = 0; at < kSteps; ++at) {
+    const std::uint64_t matrix =
+        swizzled_matrix(activations(ring.index) + at / kStepsPerChunk * Shared::kChunkBytes);
+    a[at % 2] = fragments[at / Layout::kSteps].decode(at % Layout::kSteps, table, group);
+    warpgroup_fence();
+    warpgroup_multiply(sums, a[at % 2], matrix + static_cast<std::uint64_t>(at % kStepsPerChunk * 2));
+    warpgroup_commit();
+    if (at + 1 < kSteps) warpgroup_wait<1>();  // the fragments before these are free
+  }
+  // Nothing is under way while memory is accessed: tools that instrument such instructions (compute-sanitizer) take the
+  // registers of a product for free.
+  warpgroup_wait<0>();
+  release(ring.empty[ring.index]);
+  ring.advance();
+}
 
+template <class Layout, int kTokens>
+HEARTH_DEVICE void HopperBlock<Layout, kTokens>::consume(const MatmulGpuParams& p) {
+  const CodeTable table = code_table<Layout>(p.table);
+  const int first_row = block_y() * kHopperRows + wave_index() * kTileRows;
   float totals[kValues];
   HEARTH_UNROLL
   for (int i = 0; i < kValues; ++i) totals[i] = 0.0f;
@@ -145,43 +170,10 @@ HEARTH_DEVICE void HopperBlock<Layout, kTokens>::consume(const MatmulGpuParams& 
     float sums[kValues];
     HEARTH_UNROLL
     for (int i = 0; i < kValues; ++i) sums[i] = 0.0f;
-    Mma::A a[2];                // one is multiplied while the other is decoded
-    Barrier* read = nullptr;  // of the activations that are multiplied, once those after them are
-    for (int stage = first; stage < after; ++stage) {
-      weights.wait_full();
-      Fragment fragments[Shared::kTiles];
-      HEARTH_UNROLL
-      for (int tile = 0; tile < Shared::kTiles; ++tile) {
-        fragments[tile].load(weight_stage() + (row_tile * Shared::kTiles + tile) * Layout::kTileBytes, lane);
-      }
-      weights.empty[weights.index].arrive();
-      weights.advance();
-      typename Fragment::GroupScales group;
-      std::uint64_t matrix = 0;
-      HEARTH_UNROLL
-      for (int at = 0; at < kStepsPerStage; ++at) {
-        const int step = at % kStepsPerChunk;
-        a[at % 2] = fragments[at / Layout::kSteps].decode(at % Layout::kSteps, table, group);
-        if (step == 0) {
-          activations.wait_full();
-          matrix = swizzled_matrix(activation_stage());
-        }
-        warpgroup_fence();
-        warpgroup_multiply(sums, a[at % 2], matrix + static_cast<std::uint64_t>(2 * step));
-        warpgroup_commit();
-        warpgroup_wait<1>();  // the fragments before these are free, and so are the activations
-        if (step == 0 && read != nullptr) release(*read);
-        if (step == kStepsPerChunk - 1) {
-          read = &activations.empty[activations.index];
-          activations.advance();
-        }
-      }
-    }
-    warpgroup_wait<0>();
+    for (int stage = first; stage < after; ++stage) multiply_stage(sums, table);
     warpgroup_done(sums);
     HEARTH_UNROLL
     for (int i = 0; i < kValues; ++i) sums[i] *= kSumFactor<Layout>;
-    if (read != nullptr) release(*read);
     if (p.partial != nullptr) {
       float* partial = p.partial + static_cast<std::int64_t>(first / kStagesPerSegment) * p.token_count * p.n;
       for_each_sum<kTokens>(p, first_row, [&](int i, int token, int n) {
@@ -205,8 +197,7 @@ HEARTH_DEVICE void matmul_hopper(const MatmulHopperParams& params) {
   constexpr int kAlignment = Block::Shared::kAlignment;
   Block block(memory + (kAlignment - shared_address(memory) % kAlignment) % kAlignment, params);
   if (thread_index() == 0) {
-    block.activations.init(kConsumers * Block::kCluster);
-    block.weights.init(kConsumers * 128);
+    block.ring.init(kConsumers * Block::kCluster);
     fence_barrier_init();
   }
   const auto sync = [] { Block::kCluster == 1 ? block_sync() : cluster_sync(); };

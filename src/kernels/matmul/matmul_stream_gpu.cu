@@ -60,8 +60,7 @@ struct StreamWave {
     }
   }
 
-  HEARTH_DEVICE void multiply(const MatmulGpuParams& p, const Stage& stage, int k) {
-    const CodeTable table{{p.table[0], p.table[1], p.table[2], p.table[3]}};
+  HEARTH_DEVICE void multiply(const MatmulGpuParams& p, const CodeTable& table, const Stage& stage, int k) {
     [[maybe_unused]] Bytes16 shared{};
     typename TileFragment<Layout>::GroupScales group;
     HEARTH_UNROLL
@@ -105,6 +104,7 @@ HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
   using Shared = StreamShared<kColumnCount, kTokens>;
   HEARTH_SHARED(Shared, shared);
 
+  const CodeTable table = code_table<Layout>(p.table);
   StreamWave<Layout, kTokens, kColumnTiles> wave;
   wave.lane = lane_index();
   wave.aligned = Layout::kCodeBits != 16 || p.k % 16 == 0;
@@ -143,7 +143,7 @@ HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
           is_last ? next_task.from : task.from + static_cast<std::int64_t>(i + kDepth) * Layout::kTileBytes;
       HEARTH_UNROLL
       for (int d = 0; d < kDepth; ++d) {
-        if (i + d < task.tile_count) wave.multiply(p, ring[d], (task.first_tile + i + d) * Layout::kTileK);
+        if (i + d < task.tile_count) wave.multiply(p, table, ring[d], (task.first_tile + i + d) * Layout::kTileK);
         if (d < ahead_count) {
           ring[d].weights.load(ahead_from + d * Layout::kTileBytes, wave.lane);
           wave.load_activations_of(p, (ahead_tile + d) * Layout::kTileK, ring[d]);

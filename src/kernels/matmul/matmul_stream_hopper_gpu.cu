@@ -121,7 +121,7 @@ HEARTH_DEVICE void matmul_stream_hopper(const MatmulGpuParams& p) {
   share_activations(p, reinterpret_cast<std::uint16_t*>(memory + Shared::kActivationsAt));
   block_sync();
 
-  const CodeTable table{{p.table[0], p.table[1], p.table[2], p.table[3]}};
+  const CodeTable table = code_table<Layout>(p.table);
   StreamTurns<Layout> turn(p);
   for (int partial = 0; turn.exists(); partial ^= 1) {
     wave.run(turn.task_of(wave_index()), table);
@@ -141,7 +141,7 @@ HEARTH_DEVICE void matmul_stream_hopper(const MatmulGpuParams& p) {
 }  // namespace
 
 #define HEARTH_STREAM_HOPPER(layout, Layout)                                                                       \
-  HEARTH_KERNEL_EARLY(matmul_stream_hopper_##layout, kMatmulThreads, kStreamHopperResident, MatmulGpuParams) { \
+  HEARTH_KERNEL_EARLY(matmul_stream_hopper_##layout, kMatmulThreads, kStreamHopperBlocks, MatmulGpuParams) { \
     matmul_stream_hopper<Layout>(p);                                                                               \
   }
 

@@ -213,6 +213,35 @@ TEST_P(MatmulTest, BlocksThatShareKGiveTheSameBits) {
   }
 }
 
+// Columns of zeros after the others: no bit changes, and where a GPU has kernels of its own for k in whole stages,
+// others run.
+TEST_P(MatmulTest, ZeroColumnsChangeNoBit) {
+  if (!run.is_gpu() || run.compute() == Compute::kF32) return;  // CPUs and float32 have one kernel
+  constexpr std::int64_t kColumns = 2304, kMore = 32;
+  for (const Format format : {Format::kBf16, Format::kQ8_0, Format::kQ4_0}) {
+    const Case c(Compute::kBf16, format, run.tokens(200, 40), 20, kColumns);
+    Case wider = c;
+    wider.k = kColumns + kMore;
+    wider.x.clear();
+    for (std::int64_t t = 0; t < c.token_count; ++t) {
+      wider.x.insert(wider.x.end(), c.x.begin() + t * c.k, c.x.begin() + (t + 1) * c.k);
+      wider.x.resize(static_cast<std::size_t>((t + 1) * wider.k));
+    }
+    wider.weights.clear();
+    const std::int64_t row_bytes = format_bytes(format, c.k), wider_bytes = format_bytes(format, wider.k);
+    for (std::int64_t n = 0; n < c.n; ++n) {
+      wider.weights.insert(wider.weights.end(), c.weights.begin() + n * row_bytes,
+                           c.weights.begin() + (n + 1) * row_bytes);
+      wider.weights.resize(static_cast<std::size_t>((n + 1) * wider_bytes));
+    }
+    for (const std::int64_t tokens : {1, 3, 12, 20, 40, 70, 120, 200}) {
+      if (tokens > c.token_count) continue;
+      SCOPED_TRACE(::testing::Message() << traits(format).name << " m " << tokens);
+      expect_same_bits(multiply(run, wider, 0, tokens), multiply(run, c, 0, tokens));
+    }
+  }
+}
+
 TEST_P(MatmulTest, ExtremeIntegersDoNotOverflow) {
   if (run.is_gpu()) return;  // no int8 mode there
   // -128 in q8_0 is legal in a file; with the largest activations every product is as large as it gets.

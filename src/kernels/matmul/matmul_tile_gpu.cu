@@ -193,7 +193,7 @@ HEARTH_DEVICE void matmul_tile(const MatmulGpuParams& p) {
   using Shared = typename Shape::Shared;
   constexpr int kStepsPerChunk = Shape::kChunk / 16;
   HEARTH_SHARED(Shared, shared);
-  const CodeTable table{{p.table[0], p.table[1], p.table[2], p.table[3]}};
+  const CodeTable table = code_table<Layout>(p.table);
   const int tile_count = (p.k + Layout::kTileK - 1) / Layout::kTileK;
   const int chunk_count = (p.k + Shape::kChunk - 1) / Shape::kChunk;
   const int units = (p.k + Shape::kUnit - 1) / Shape::kUnit, units_of_block = p.segments_per_block * Shape::kUnitsPerSegment;
