@@ -53,8 +53,8 @@ struct alignas(8) Barrier {
   HEARTH_DEVICE void arrive() {
     asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(shared_address(this)) : "memory");
   }
-  // The same at the barrier that stands in this one's place in another block of the cluster. It orders nothing that this
-  // thread has written.
+  // The same at the barrier that stands in this one's place in another block of the cluster. It orders nothing that
+  // this thread has written.
   HEARTH_DEVICE void arrive_at(int rank) {
     asm volatile(
         "{\n.reg .b32 there;\nmapa.shared::cluster.u32 there, %0, %1;\n"

@@ -59,8 +59,8 @@ struct HopperBlock {
     return shared + Shared::kWeightsAt + index * Shared::kWeightBytes;
   }
 
-  // Starts a stage with its weights. One copy brings those of all the block's rows: a thread that issues one for each is
-  // what bounds the kernel.
+  // Starts a stage with its weights. One copy brings those of all the block's rows: a thread that issues one for each
+  // is what bounds the kernel.
   HEARTH_DEVICE void produce_weights(const MatmulHopperParams& params, HopperRing& at, int stage) {
     at.wait_empty();
     Barrier& full = at.full[at.index];

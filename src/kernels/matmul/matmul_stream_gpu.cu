@@ -21,7 +21,8 @@ constexpr bool kSharesActivations = kTokens == 1 && !kLargeFragments;
 // Tiles in registers before they are needed: as many as fit, the fewer the more else stands there.
 template <class Layout, int kTokens>
 constexpr int ahead() {
-  if (kSharesActivations<kTokens>) return Layout::kCodeBits == 16 ? 8 : Layout::kCodeBits == 6 || Layout::kGroup == 16 ? 3 : 4;
+  constexpr bool kIsLarge = Layout::kCodeBits == 6 || Layout::kGroup == 16;
+  if (kSharesActivations<kTokens>) return Layout::kCodeBits == 16 ? 8 : kIsLarge ? 3 : 4;
   return Layout::kTileK < 128 ? 4 : 2;
 }
 
@@ -168,9 +169,9 @@ HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
 
 }  // namespace
 
-#define HEARTH_STREAM(layout, Layout, tokens)                                                                      \
+#define HEARTH_STREAM(layout, Layout, tokens)                                                              \
   HEARTH_KERNEL_EARLY(matmul_stream_##layout##_##tokens, kMatmulThreads, kStreamBlocks, MatmulGpuParams) { \
-    matmul_stream<Layout, tokens>(p);                                                                              \
+    matmul_stream<Layout, tokens>(p);                                                                      \
   }
 #define HEARTH_STREAM_TOKENS(layout, Layout) \
   HEARTH_STREAM(layout, Layout, 1)           \

@@ -1,6 +1,6 @@
-// Matrix product for a single token on Hopper: the portable stream kernel's work and sums, with the weights on their way
-// where no instruction waits for them by accident. A register that a load fills is waited for together with what was
-// asked for last; here the copy engine fills a ring in shared memory for each wave, and a barrier tells of each stage.
+// Matrix product for a single token on Hopper: the portable stream kernel's work and sums, with the weights brought by
+// the copy engine to a ring in shared memory for each wave; a barrier tells of each stage. Loads to registers share a
+// scoreboard, so that waiting for the oldest is waiting for the last.
 #include "device/gpu/gpu_hopper.h"
 #include "kernels/matmul/stream_gpu.h"
 
@@ -140,9 +140,9 @@ HEARTH_DEVICE void matmul_stream_hopper(const MatmulGpuParams& p) {
 
 }  // namespace
 
-#define HEARTH_STREAM_HOPPER(layout, Layout)                                                                       \
+#define HEARTH_STREAM_HOPPER(layout, Layout)                                                                 \
   HEARTH_KERNEL_EARLY(matmul_stream_hopper_##layout, kMatmulThreads, kStreamHopperBlocks, MatmulGpuParams) { \
-    matmul_stream_hopper<Layout>(p);                                                                               \
+    matmul_stream_hopper<Layout>(p);                                                                         \
   }
 
 HEARTH_STREAM_HOPPER(w4, LayoutW4)

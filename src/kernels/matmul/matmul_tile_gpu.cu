@@ -196,7 +196,8 @@ HEARTH_DEVICE void matmul_tile(const MatmulGpuParams& p) {
   const CodeTable table = code_table<Layout>(p.table);
   const int tile_count = (p.k + Layout::kTileK - 1) / Layout::kTileK;
   const int chunk_count = (p.k + Shape::kChunk - 1) / Shape::kChunk;
-  const int units = (p.k + Shape::kUnit - 1) / Shape::kUnit, units_of_block = p.segments_per_block * Shape::kUnitsPerSegment;
+  const int units = (p.k + Shape::kUnit - 1) / Shape::kUnit;
+  const int units_of_block = p.segments_per_block * Shape::kUnitsPerSegment;
   const int first_unit = block_z() * units_of_block;
   const int after_unit = first_unit + units_of_block < units ? first_unit + units_of_block : units;
   const int block_token = block_x() * kTokens;
