@@ -123,10 +123,12 @@ void launch_hopper_stream(Stream& stream, const LayoutKernels& kernels, MatmulGp
          shared_bytes);
 }
 
-// The kernel whose tiles take the least time: as long as they are wide, and `decoding` more for the weights.
-const SizedKernel& fastest(std::span<const SizedKernel> kernels, std::int64_t token_count, std::int64_t decoding) {
+// The kernel whose tiles take the least time: as long as they are wide, and for decoding the weights as long as for so
+// many tokens more.
+const SizedKernel& fastest(std::span<const SizedKernel> kernels, std::int64_t token_count) {
+  constexpr std::int64_t kDecoding = 64;
   const auto time = [&](const SizedKernel& kernel) {
-    return ceil_divide(token_count, kernel.tokens) * (kernel.tokens + decoding);
+    return ceil_divide(token_count, kernel.tokens) * (kernel.tokens + kDecoding);
   };
   return *std::min_element(kernels.begin(), kernels.end(),
                            [&](const SizedKernel& a, const SizedKernel& b) { return time(a) < time(b); });
@@ -164,10 +166,9 @@ void launch_sum(Stream& stream, const MatmulGpuParams& p) {
 }
 
 void launch_tile(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams p, const MatmulArgs& args) {
-  constexpr std::int64_t kDecoding = 64;
   constexpr int kBlocks = 2;  // at a time on a multiprocessor
   const GpuDevice& device = gpu_stream(stream).gpu();
-  const SizedKernel& kernel = fastest(kernels.tile, p.token_count, kDecoding);
+  const SizedKernel& kernel = fastest(kernels.tile, p.token_count);
   const int rows = tile_rows_per_block(kernel.tokens, device.properties().wave_size);
   const GpuGrid grid = share_out(device, args, kernel, rows, kBlocks, p);
   launch(stream, kernel.kernel, grid, kMatmulThreads, p);
@@ -175,9 +176,8 @@ void launch_tile(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams p
 }
 
 void launch_hopper(Stream& stream, const LayoutKernels& kernels, const MatmulGpuParams& p, const MatmulArgs& args) {
-  constexpr std::int64_t kDecoding = 64;
   const GpuDevice& device = gpu_stream(stream).gpu();
-  const SizedKernel& kernel = fastest(kernels.hopper, p.token_count, kDecoding);
+  const SizedKernel& kernel = fastest(kernels.hopper, p.token_count);
   MatmulHopperParams params{.x_map = {}, .weight_map = {}, .matmul = p};
   GpuGrid grid = share_out(device, args, kernel, kHopperRows, hopper_blocks(kernel.tokens), params.matmul);
   const int cluster = hopper_cluster(kernel.tokens);
