@@ -98,12 +98,9 @@ bool is_capturing() {
 
 // Whether the bytes lie within one live block.
 bool is_device_memory(const void* data, std::size_t bytes) {
-  const auto* begin = static_cast<const std::byte*>(data);
-  auto found = state().blocks.upper_bound(const_cast<std::byte*>(begin));
-  if (found == state().blocks.begin()) return false;
-  --found;
-  const std::size_t offset = static_cast<std::size_t>(begin - found->first);
-  return offset <= found->second && bytes <= found->second - offset;
+  const std::span block = simt_memory_block(data);
+  return !block.empty() &&
+         bytes <= static_cast<std::size_t>(block.data() + block.size() - static_cast<const std::byte*>(data));
 }
 
 void show_device_memory() {
@@ -443,6 +440,21 @@ const DriverApi& simt_driver() {
       .error_text = error_text,
   };
   return kApi;
+}
+
+int simt_enqueue(void* stream, std::function<void()> work) {
+  return enqueue(stream, [work = std::move(work)] {
+    ++state().counts.launch_count;
+    work();
+  });
+}
+
+std::span<const std::byte> simt_memory_block(const void* address) {
+  auto found = state().blocks.upper_bound(static_cast<std::byte*>(const_cast<void*>(address)));
+  if (found == state().blocks.begin()) return {};
+  --found;
+  const std::span<const std::byte> block(found->first, found->second);
+  return address <= block.data() + block.size() ? block : std::span<const std::byte>();
 }
 
 GpuCode simt_code() {

@@ -4,7 +4,10 @@
 // when somebody waits for it and not before, so that a forgotten wait shows.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string_view>
 
 #include "device/gpu/driver_api.h"
@@ -18,6 +21,11 @@ const DriverApi& simt_driver();
 
 // Code objects for the four, with the names of the program's kernels.
 GpuCode simt_code();
+
+// For drivers that differ from this one in how they run kernels (tests/amd): puts work into a stream, as a launch does,
+// and finds the block of device memory that an address lies in, or an empty one.
+int simt_enqueue(void* stream, std::function<void()> work);
+std::span<const std::byte> simt_memory_block(const void* address);
 
 // What crossed between the host and the imitated devices since the last reset.
 struct SimtCounts {

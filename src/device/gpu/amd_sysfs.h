@@ -1,4 +1,4 @@
-// What the Linux kernel says of AMD's GPUs. HIP's own answers are no use here: the struct that holds a device's
+// What the Linux kernel says of AMD's GPUs, which goes before HIP's own answers: the struct that holds a device's
 // architecture changes between versions, and its figure for free memory leaves out other processes.
 #pragma once
 

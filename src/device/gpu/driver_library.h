@@ -17,6 +17,13 @@ class DriverLibrary {
   void find(Function*& function, const char* name) {
     function = reinterpret_cast<Function*>(symbol(name));
   }
+  // As `find`, for a function that some versions lack: null where it is missing.
+  template <class Function>
+  void find_if_there(Function*& function, const char* name) {
+    const std::string before = failure_;
+    find(function, name);
+    failure_ = before;
+  }
   // Why the library cannot be used, as a sentence; empty: all that was looked for was found.
   const std::string& failure() const { return failure_; }
 

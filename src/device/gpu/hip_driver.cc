@@ -2,7 +2,10 @@
 // or says otherwise in each version, comes from the kernel (amd_sysfs.h).
 #include <fmt/format.h>
 
+#include <array>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "device/gpu/amd_sysfs.h"
 #include "device/gpu/driver_api.h"
@@ -29,6 +32,7 @@ struct Hip {
   int (*device_name)(char*, int, int);
   int (*device_attribute)(int*, int, int);
   int (*device_memory)(std::size_t*, int);
+  int (*device_properties)(void*, int);  // may be null
   int (*device_pci_bus_id)(char*, int, int);
   int (*memory)(std::size_t*, std::size_t*);
   int (*allocate)(void**, std::size_t);
@@ -73,6 +77,8 @@ Hip load_hip() {
   library.find(h.device_name, "hipDeviceGetName");
   library.find(h.device_attribute, "hipDeviceGetAttribute");
   library.find(h.device_memory, "hipDeviceTotalMem");
+  library.find_if_there(h.device_properties, "hipGetDevicePropertiesR0600");
+  if (h.device_properties == nullptr) library.find_if_there(h.device_properties, "hipGetDeviceProperties");
   library.find(h.device_pci_bus_id, "hipDeviceGetPCIBusId");
   library.find(h.memory, "hipMemGetInfo");
   library.find(h.allocate, "hipMalloc");
@@ -118,6 +124,25 @@ int pci_bus_id(int index, std::string* out) {
   return status;
 }
 
+// "gfx90a:sramecc+:xnack-" -> "gfx90a", from the struct of a device's properties. Its layout changes between versions,
+// but in each the architecture is the only text of this kind behind the name.
+std::string architecture_in(std::string_view properties) {
+  constexpr std::size_t kNameBytes = 256;
+  const std::size_t begin = properties.find("gfx", kNameBytes);
+  if (begin == std::string_view::npos) return "";
+  const std::size_t end = properties.find_first_not_of("0123456789abcdef", begin + 3);
+  return std::string(properties.substr(begin, end - begin));
+}
+
+// The kernel says it best; under WSL and in some containers it says nothing.
+std::string architecture_at(int index, std::string_view pci_bus_id) {
+  std::string architecture = amd_architecture_at(pci_bus_id);
+  if (!architecture.empty() || hip().device_properties == nullptr) return architecture;
+  std::array<char, 16384> properties{};  // ten times what any version writes
+  if (hip().device_properties(properties.data(), index) != 0) return "";
+  return architecture_in({properties.data(), properties.size()});
+}
+
 // Old versions of the attribute know only those processors that share page tables with their graphics.
 int is_integrated(int index, std::string_view architecture, bool* out) {
   int attribute = 0;
@@ -143,7 +168,7 @@ int hip_properties(int index, GpuProperties* out) {
   if (status == 0) status = h.driver_version(&version);
   if (status != 0) return status;
   out->name = name;
-  out->architecture = amd_architecture_at(out->pci_bus_id);
+  out->architecture = architecture_at(index, out->pci_bus_id);
   out->driver_version = fmt::format("{}.{}.{}", version / 10000000, version / 100000 % 100, version % 100000);
   out->shared_bytes_max = shared;
   status = is_integrated(index, out->architecture, &out->integrated);
@@ -160,7 +185,7 @@ int hip_memory_available(std::int64_t* bytes) {
   std::size_t available = 0, total = 0;
   int status = hip().device(&index);
   if (status == 0) status = pci_bus_id(index, &pci);
-  if (status == 0) status = is_integrated(index, amd_architecture_at(pci), &integrated);
+  if (status == 0) status = is_integrated(index, architecture_at(index, pci), &integrated);
   if (status != 0) return status;
   if (const std::optional<AmdMemory> seen = amd_memory_at(pci, integrated)) {
     *bytes = seen->available_bytes;

@@ -1,0 +1,23 @@
+// Runs a kernel of an AMD code object: block by block, the waves of a block in turn from barrier to barrier, an
+// instruction at a time. What the compiler made of a kernel is seen here as no other test sees it.
+//
+// Registers and shared memory start as NaN. Waves run in ascending order in one block and in descending order in the
+// next, so that one of the two reads what a missing barrier leaves unwritten. Memory that is not the device's, shared
+// memory beyond the block's, and a shuffle from a lane that is not active end the program. Not imitated: the time that
+// anything takes, and what happens where the compiler forgets to wait for a load.
+#pragma once
+
+#include <cstddef>
+
+#include "amd/code_object.h"
+
+namespace hearth::amd {
+
+// Shared memory that a block may have.
+inline constexpr std::size_t kSharedBytesMax = 64 << 10;
+
+// `params`: kernel.params_bytes of them. `memory`: what the kernel may touch beside its arguments.
+Counts run_grid(const Kernel& kernel, const unsigned (&grid)[3], std::size_t dynamic_shared_bytes, const void* params,
+                const Memory& memory);
+
+}  // namespace hearth::amd
