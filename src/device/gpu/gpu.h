@@ -18,7 +18,9 @@
 //   shuffle(value, lane), shuffle_xor(value, mask)   32-bit values, within a wave, all lanes taking part.
 //   ballot(condition)                      64 bits, bit i that of lane i.
 //   atomic_add(shared, value)              to an unsigned integer of 4 or 8 bytes in shared memory; the value before.
+//   exchange_halves(word)                  that of lane ^ 16.
 //   opaque(value)                          the same int; nothing computed from it leaves the loop it stands in.
+//   unmerged(word)                         the same word; what is computed from it is not computed from what it is of.
 //   exp2_fast, log2_fast, rsqrt_fast       float32, within a few ulp.
 //   schedule_fence(), pin(c)               keep AMD's compiler from filling the registers: no instruction is moved past
 //                                          the one, and c (a Mma::C) is computed by the other, not where it is used.
@@ -27,6 +29,8 @@
 //   Bf16Pair                               two bf16, the first in the low half: pair_of_floats, pair_of_codes,
 //                                          pair_of_bytes, pair_multiply, pair_fma (one rounding each).
 //   kFastSubnormals                        whether pair_fma takes subnormal numbers as fast as others.
+//   permute_bytes(low, high, selector)     byte i of the result is byte s of (high:low), s the selector's nibble i, at
+//                                          most 7; select_bytes: its byte i.
 //   Mma                                    the matrix unit, below.
 //
 // The matrix unit. `Mma` multiplies A [16 rows, 16 k] with B [16 k, kTokens columns], bf16, and adds to C in float32:
@@ -36,6 +40,7 @@
 //   Mma::A a;  a.quad[i][j] = elements [row Mma::a_row(lane, i)] [k 4 * Mma::quad(lane, j) …], i < kRowsPerLane,
 //              j < kQuadsPerLane
 //   Mma::B b;  b.quad[j] = elements [column Mma::b_column(lane)] [k 4 * Mma::quad(lane, j) …]
+//   kHalvesRepeat: lanes 16 to 31 hold what lanes 0 to 15 do, of A and B.
 //   Mma::C c;  c.value[e] is at row Mma::c_row(lane, e), column Mma::c_column(lane, e), e < kValues
 // Which hardware k index a quad's elements get differs between GPUs, A and B alike, and the sum over the 16 does not
 // depend on it (measured on sm_90a).

@@ -1,6 +1,5 @@
 // AMD's names for what gpu.h promises, without HIP's headers and device libraries: clang's builtins alone. RDNA runs in
-// waves of 32 with WMMA, CDNA in waves of 64 with MFMA (AMD's ISA documents; the fragments' layouts were checked under
-// an emulator).
+// waves of 32 with WMMA, CDNA in waves of 64 with MFMA (AMD's ISA documents). tests/amd runs what is made of it.
 #pragma once
 
 #define HEARTH_DEVICE __attribute__((device)) inline __attribute__((always_inline))
@@ -70,6 +69,18 @@ HEARTH_DEVICE std::uint64_t ballot(bool condition) {
 HEARTH_DEVICE int opaque(int value) {
   asm volatile("" : "+v"(value));
   return value;
+}
+
+HEARTH_DEVICE std::uint32_t unmerged(std::uint32_t word) {
+  asm("" : "+v"(word));
+  return word;
+}
+HEARTH_DEVICE std::uint32_t exchange_halves(std::uint32_t word) {
+#if defined(__GFX9__)
+  return shuffle_xor(word, 16);
+#else
+  return __builtin_amdgcn_permlanex16(word, word, 0x76543210, 0xfedcba98, false, false);
+#endif
 }
 
 template <class T>
@@ -159,6 +170,9 @@ HEARTH_DEVICE std::uint32_t permute_bytes(std::uint32_t low, std::uint32_t high,
   const std::uint32_t bytes =
       (selector & 7u) | (selector & 0x70u) << 4 | (selector & 0x700u) << 8 | (selector & 0x7000u) << 12;
   return __builtin_amdgcn_perm(high, low, bytes);
+}
+HEARTH_DEVICE std::uint32_t select_bytes(std::uint32_t low, std::uint32_t high, std::uint32_t selector) {
+  return __builtin_amdgcn_perm(high, low, selector);
 }
 
 struct alignas(16) Bytes16 {

@@ -115,6 +115,12 @@ HEARTH_DEVICE std::uint64_t ballot(bool condition) {
 HEARTH_DEVICE int opaque(int value) {
   return value;
 }
+HEARTH_DEVICE std::uint32_t unmerged(std::uint32_t word) {
+  return word;
+}
+HEARTH_DEVICE std::uint32_t exchange_halves(std::uint32_t word) {
+  return shuffle_xor(word, 16);
+}
 
 template <class T>
 HEARTH_DEVICE T atomic_add(T* shared, T value) {
@@ -191,6 +197,11 @@ HEARTH_DEVICE std::uint32_t permute_bytes(std::uint32_t low, std::uint32_t high,
     result |= static_cast<std::uint32_t>(bytes >> (8 * (selector >> 4 * i & 7)) & 0xff) << 8 * i;
   }
   return result;
+}
+HEARTH_DEVICE std::uint32_t select_bytes(std::uint32_t low, std::uint32_t high, std::uint32_t selector) {
+  const std::uint32_t nibbles =
+      (selector & 7u) | (selector >> 4 & 0x70u) | (selector >> 8 & 0x700u) | (selector >> 12 & 0x7000u);
+  return permute_bytes(low, high, nibbles);
 }
 
 struct alignas(16) Bytes16 {

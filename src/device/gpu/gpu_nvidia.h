@@ -84,6 +84,13 @@ HEARTH_DEVICE int opaque(int value) {
   asm volatile("" : "+r"(value));
   return value;
 }
+HEARTH_DEVICE std::uint32_t unmerged(std::uint32_t word) {
+  asm("" : "+r"(word));
+  return word;
+}
+HEARTH_DEVICE std::uint32_t exchange_halves(std::uint32_t word) {
+  return shuffle_xor(word, 16);
+}
 
 template <class T>
 HEARTH_DEVICE T atomic_add(T* shared, T value) {
@@ -162,6 +169,10 @@ HEARTH_DEVICE Bf16Pair pair_of_bytes(std::uint32_t bytes) {
 // byte i of the result is byte `selector >> 4 i & 7` of (high:low).
 HEARTH_DEVICE std::uint32_t permute_bytes(std::uint32_t low, std::uint32_t high, std::uint32_t selector) {
   return __byte_perm(low, high, selector);
+}
+HEARTH_DEVICE std::uint32_t select_bytes(std::uint32_t low, std::uint32_t high, std::uint32_t selector) {
+  return __byte_perm(low, high,
+                     (selector & 7u) | (selector >> 4 & 0x70u) | (selector >> 8 & 0x700u) | (selector >> 12 & 0x7000u));
 }
 
 // Loads that are read once and pass the first-level cache by.

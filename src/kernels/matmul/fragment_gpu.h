@@ -2,15 +2,13 @@
 // Device code.
 #pragma once
 
+#include <type_traits>
+
 #include "device/gpu/gpu.h"
+#include "kernels/matmul/float_codes_gpu.h"
 #include "kernels/matmul/gpu_layout.h"
 
 namespace hearth::gpu {
-
-// What decoding needs all the time: the sixteen bytes that a table layout's codes index, or factors for the scales.
-struct CodeTable {
-  std::uint32_t word[4];
-};
 
 // Bytes `table[nibble]` for the four nibbles in the low half of `codes`.
 HEARTH_DEVICE std::uint32_t look_up_codes(const CodeTable& table, std::uint32_t codes) {
@@ -56,6 +54,9 @@ HEARTH_DEVICE CodeTable code_table(const std::uint32_t (&codes)[4]) {
     const auto kept = [](std::uint32_t word) { return static_cast<std::uint32_t>(opaque(static_cast<int>(word))); };
     return {{kept(kUp | (Layout::kHasMin ? kDown : kUp) << 16), kept(kDownFour | kDownFour << 16),
              kept(kMinusOffset<Layout>), 0}};
+  } else if constexpr (kDecodesFloats<Layout> && Layout::kTable) {
+    constexpr std::uint32_t kSigns = 0x80808080u;
+    return {{codes[0] ^ kSigns, codes[1] ^ kSigns, codes[2] ^ kSigns, codes[3] ^ kSigns}};
   } else {
     return {{codes[0], codes[1], codes[2], codes[3]}};
   }
@@ -89,14 +90,21 @@ struct TileFragment {
 
   // What the steps of a group of columns share, each row's: the scale, the same for codes four bits up, and what is
   // added to the product; in both halves.
-  struct GroupScales {
+  struct PairScales {
     Bf16Pair scale[kRows], scale_up[kRows], addend[kRows];
   };
+  using GroupScales = std::conditional_t<kDecodesFloats<Layout>, FloatScales<kRows>, PairScales>;
 
   // k-step `step` of the tile, [16 rows, 16 columns]; `step` is a constant once loops are unrolled, and steps are
   // decoded in order, with the same `group`.
   HEARTH_DEVICE Mma::A decode(int step, const CodeTable& table, GroupScales& group) const {
     Mma::A a;
+    if constexpr (kDecodesFloats<Layout>) {
+      if (step * 16 % Layout::kGroup == 0) find_float_scales(step * 16 / Layout::kGroup, group);
+      HEARTH_UNROLL
+      for (int r = 0; r < kRows; ++r) decode_floats(r, step, table, group, a);
+      return a;
+    }
     HEARTH_UNROLL
     for (int r = 0; r < kRows; ++r) {
       if constexpr (kDecodesSubnormals<Layout>) {
@@ -136,15 +144,82 @@ struct TileFragment {
     } else if constexpr (kDecodesSubnormals<Layout>) {
       return subnormal_pair(r, j, step, pair, group_scales);
     } else {
-      const Bf16Pair integers = integer_pair(r, j, step, pair, table);
+      const Bf16Pair integers = table_pair(r, j, step, pair, table);
       const int group = step * 16 / Layout::kGroup;
+      const std::uint32_t word = scales[r][group / 2];
+      return pair_multiply(integers, permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232));
+    }
+  }
+
+  HEARTH_DEVICE void find_float_scales(int group, FloatScales<kRows>& to) const {
+    bool differs = false;
+    HEARTH_UNROLL
+    for (int r = 0; r < kRows; ++r) {
       if constexpr (Layout::kHasMin) {
-        const std::uint32_t word = scales[r][group];
-        return pair_fma(integers, permute_bytes(word, word, 0x1010), permute_bytes(word, word, 0x3232));
+        to.of_row[r] = float_scale(scales[r][group]);
+        differs = differs || to.of_row[r].differs_at_offset;
       } else {
         const std::uint32_t word = scales[r][group / 2];
-        return pair_multiply(integers, permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232));
+        const float scale = __builtin_bit_cast(float, group % 2 == 0 ? word << 16 : word & 0xffff0000u);
+        to.of_row[r] = {scale, -static_cast<float>(kFloatOffset<Layout>) * scale, 0, false};
       }
+    }
+    to.any_differs_at_offset = Layout::kHasMin && ballot(differs) != 0;
+  }
+
+  // Where both halves of a wave hold the same, each decodes one of a quad's two pairs, and gives it to the other.
+  HEARTH_DEVICE void decode_floats(int r, int step, const CodeTable& table, const FloatScales<kRows>& group,
+                                   Mma::A& a) const {
+    constexpr int kPairs = Mma::kHalvesRepeat ? 1 : 2;
+    const int half = lane_index() / 16;
+    std::uint32_t bytes[kQuads][kPairs];
+    HEARTH_UNROLL
+    for (int j = 0; j < kQuads; ++j) {
+      HEARTH_UNROLL
+      for (int i = 0; i < kPairs; ++i) bytes[j][i] = code_bytes(r, j, step, Mma::kHalvesRepeat ? half : i, table);
+    }
+    const int first = Layout::kCodeBits == 4 ? step % 2 : 0;  // of a pair's bytes; the second is two further up
+    Bf16Pair pairs[kQuads][kPairs];
+    if (group.any_differs_at_offset) {
+      round_pairs<true>(bytes, first, group.of_row[r], pairs);
+    } else {
+      round_pairs<false>(bytes, first, group.of_row[r], pairs);
+    }
+    HEARTH_UNROLL
+    for (int j = 0; j < kQuads; ++j) {
+      const Bf16Pair other = Mma::kHalvesRepeat ? exchange_halves(pairs[j][0]) : pairs[j][kPairs - 1];
+      const bool is_second = Mma::kHalvesRepeat && half != 0;
+      a.quad[r][j] = {{is_second ? other : pairs[j][0], is_second ? pairs[j][0] : other}};
+    }
+  }
+
+  template <bool kDiffersAtOffset, int kPairs>
+  HEARTH_DEVICE static void round_pairs(const std::uint32_t (&bytes)[kQuads][kPairs], int first,
+                                        const FloatScale& scale, Bf16Pair (&pairs)[kQuads][kPairs]) {
+    HEARTH_UNROLL
+    for (int j = 0; j < kQuads; ++j) {
+      HEARTH_UNROLL
+      for (int i = 0; i < kPairs; ++i) {
+        const std::uint32_t word = bytes[j][i] >> (8 * first);
+        pairs[j][i] = pair_of_sums(float_weight<Layout, kDiffersAtOffset>(word & 0xffu, scale),
+                                   float_weight<Layout, kDiffersAtOffset>(word >> 16 & 0xffu, scale));
+      }
+    }
+  }
+
+  // A word with the codes of pair `pair` in its bytes 0 and 2; where codes are of 4 bits, those of the even one of two
+  // steps, and of the odd one in bytes 1 and 3.
+  HEARTH_DEVICE std::uint32_t code_bytes(int r, int j, int step, int pair, const CodeTable& table) const {
+    if constexpr (Layout::kCodeBits == 8) {
+      return codes[r][j].word[step] >> (8 * pair);
+    } else if constexpr (Layout::kCodeBits == 6) {
+      const std::uint32_t low = codes[r][j].word[step / 2] >> (4 * pair);
+      const std::uint32_t two = high[r][j].word[step / 4] >> (2 * pair);
+      const int at = step / 2 % 2 * 8 + step % 2 * 4;  // of the upper bits of pair 0
+      return (low >> (step % 2 * 8) & both(0xf)) | ((at >= 4 ? two >> (at - 4) : two << 4) & both(0x30));
+    } else {
+      const std::uint32_t nibbles = unmerged(codes[r][j].word[step / 2] >> (4 * pair) & 0x0f0f0f0fu);
+      return Layout::kTable ? look_up_bytes(table, nibbles) : nibbles;
     }
   }
 
@@ -190,23 +265,13 @@ struct TileFragment {
            ((at >= 4 ? bits >> (at - 4) : bits << (4 - at)) & both(0x30));
   }
 
-  // Two neighbouring weights' integers, as bf16.
-  HEARTH_DEVICE Bf16Pair integer_pair(int r, int j, int step, int pair, const CodeTable& table) const {
-    if constexpr (Layout::kCodeBits == 8) {
-      return pair_of_bytes((codes[r][j].word[step] ^ 0x80808080u) >> (8 * pair));
-    } else {
-      const std::uint32_t word = codes[r][j].word[step / 2];
-      const int reg = step % 2 * 2 + pair;
-      if constexpr (Layout::kTable) {
-        const std::uint32_t low = look_up_codes(table, word), high_half = look_up_codes(table, word >> 16);
-        const auto selector = static_cast<std::uint32_t>(reg | (4 + reg) << 8);
-        return pair_of_bytes(permute_bytes(low, high_half, selector | selector << 4));
-      } else {
-        const std::uint32_t code =
-            Layout::kCodeBits == 6 ? code_of_six_bits(r, j, step, pair) : word >> (4 * reg) & both(0xf);
-        return pair_of_codes(code, Layout::kOffset);
-      }
-    }
+  // Two neighbouring weights' numbers of the table.
+  HEARTH_DEVICE Bf16Pair table_pair(int r, int j, int step, int pair, const CodeTable& table) const {
+    const std::uint32_t word = codes[r][j].word[step / 2];
+    const int reg = step % 2 * 2 + pair;
+    const std::uint32_t low = look_up_codes(table, word), high_half = look_up_codes(table, word >> 16);
+    const auto selector = static_cast<std::uint32_t>(reg | (4 + reg) << 8);
+    return pair_of_bytes(permute_bytes(low, high_half, selector | selector << 4));
   }
 };
 

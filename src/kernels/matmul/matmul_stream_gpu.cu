@@ -10,19 +10,22 @@ static_assert(kStreamSharedColumns % kWidestTile == 0);
 
 template <int kTokens>
 constexpr int kColumns = kTokens > Mma::kTokens ? kTokens : Mma::kTokens;
+// Those whose sums are added: of a single token's sixteen columns, one.
+template <int kTokens>
+constexpr int kSumColumns = kTokens == 1 && Mma::kTokens == 16 ? 1 : kColumns<kTokens>;
 
 // Where a lane holds several quads, branches keep the compiler from having all of a tile's activations in registers.
 constexpr bool kLargeFragments = Mma::kQuadsPerLane > 1;
 
-// Whether the activations of a single token stand in shared memory: where a lane's fragment is one quad.
+// The activations of a single token stand in shared memory.
 template <int kTokens>
-constexpr bool kSharesActivations = kTokens == 1 && !kLargeFragments;
+constexpr bool kSharesActivations = kTokens == 1;
 
 // Tiles in registers before they are needed: as many as fit, the fewer the more else stands there.
 template <class Layout, int kTokens>
 constexpr int ahead() {
   constexpr bool kIsLarge = Layout::kCodeBits == 6 || Layout::kGroup == 16;
-  if (kSharesActivations<kTokens>) return Layout::kCodeBits == 16 ? 8 : kIsLarge ? 3 : 4;
+  if (kSharesActivations<kTokens> && !kLargeFragments) return Layout::kCodeBits == 16 ? 8 : kIsLarge ? 3 : 4;
   return Layout::kTileK < 128 ? 4 : 2;
 }
 
@@ -66,11 +69,18 @@ struct StreamWave {
     typename TileFragment<Layout>::GroupScales group;
     HEARTH_UNROLL
     for (int step = 0; step < Layout::kSteps; ++step) {
-      if (kLargeFragments && k + 16 * step >= p.k) return;
+      if (kLargeFragments && !kSharesActivations<kTokens> && k + 16 * step >= p.k) return;
       Mma::B b[kColumnTiles];
       HEARTH_UNROLL
       for (int c = 0; c < kColumnTiles; ++c) {
-        if constexpr (kSharesActivations<kTokens>) {
+        if constexpr (kSharesActivations<kTokens> && kLargeFragments) {
+          // Not read before the step: the registers are weights'.
+          const Bytes16* two_steps = shared_x + opaque(k / 32 * 4) + step / 2 * 4;
+          HEARTH_UNROLL
+          for (int j = 0; j < Mma::kQuadsPerLane; ++j) {
+            b[c].quad[j] = reinterpret_cast<const Bytes8*>(two_steps + Mma::quad(lane, j))[step % 2];
+          }
+        } else if constexpr (kSharesActivations<kTokens>) {
           if (step % 2 == 0) shared = shared_x[(k / 32 + step / 2) * 4 + Mma::quad(lane, 0)];
           b[c].quad[0] = {{shared.word[step % 2 * 2], shared.word[step % 2 * 2 + 1]}};
         } else if constexpr (Stage::kHasActivations) {
@@ -81,7 +91,10 @@ struct StreamWave {
       }
       const Mma::A a = stage.weights.decode(step, table, group);
       HEARTH_UNROLL
-      for (int c = 0; c < kColumnTiles; ++c) Mma::multiply(sums[c], a, b[c]);
+      for (int c = 0; c < kColumnTiles; ++c) {
+        Mma::multiply(sums[c], a, b[c]);
+        if (kLargeFragments) pin(sums[c]);  // else the products of all steps come last, and keep their fragments
+      }
     }
   }
 
@@ -102,7 +115,7 @@ HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
   constexpr int kColumnCount = kColumns<kTokens>;
   constexpr int kColumnTiles = kColumnCount / Mma::kTokens;
   constexpr int kDepth = ahead<Layout, kTokens>();
-  using Shared = StreamShared<kColumnCount, kTokens>;
+  using Shared = StreamShared<kSumColumns<kTokens>, kTokens>;
   HEARTH_SHARED(Shared, shared);
 
   const CodeTable table = code_table<Layout>(p.table);
@@ -156,6 +169,7 @@ HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
       HEARTH_UNROLL
       for (int e = 0; e < Mma::kValues; ++e) {
         const int token = c * Mma::kTokens + Mma::c_column(wave.lane, e);
+        if (kSumColumns<kTokens> < kColumnCount && token >= kSumColumns<kTokens>) continue;
         shared.sums.partial[partial][wave_index()][token][Mma::c_row(wave.lane, e)] =
             wave.sums[c].value[e] * kSumFactor<Layout>;
       }

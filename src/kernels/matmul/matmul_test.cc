@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <random>
 
 #include "formats/float16.h"
 #include "kernels/matmul/matmul_reference.h"
@@ -239,6 +240,49 @@ TEST_P(MatmulTest, ZeroColumnsChangeNoBit) {
       SCOPED_TRACE(::testing::Message() << traits(format).name << " m " << tokens);
       expect_same_bits(multiply(run, wider, 0, tokens), multiply(run, c, 0, tokens));
     }
+  }
+}
+
+// A block of random bytes whose weights are numbers of any size, but not of every: scales and minima come in all
+// proportions, as they may in a file.
+std::vector<std::byte> any_blocks(const FormatTraits& format, std::int64_t elements) {
+  std::mt19937 random(41);
+  std::vector<std::byte> blocks;
+  std::vector<std::byte> block(static_cast<std::size_t>(format.block_bytes));
+  std::vector<float> values(static_cast<std::size_t>(format.block_elements));
+  while (std::ssize(blocks) < format_bytes(format.format, elements)) {
+    for (std::byte& byte : block) byte = static_cast<std::byte>(random());
+    format.decode_f32(block.data(), values.data(), format.block_elements);
+    float largest = 0;
+    for (const float value : values) largest = std::max(largest, value == value ? std::abs(value) : 0x1p99f);
+    if (largest > 0x1p-40f && largest < 0x1p40f) blocks.insert(blocks.end(), block.begin(), block.end());
+  }
+  return blocks;
+}
+
+TEST_P(MatmulTest, EveryWeightIsDecodedToTheBit) {
+  if (!run.is_gpu() || run.compute() == Compute::kF32) return;  // the CPU multiplies integers, float32 is a copy
+  constexpr std::int64_t kRows = 16, kColumns = 256;
+  for (const FormatTraits& format : all_formats()) {
+    Case c(Compute::kBf16, format.format, kColumns, kRows, kColumns);
+    c.weights = any_blocks(format, kRows * kColumns);
+    c.bias.assign(kRows, 0);
+    c.x.assign(kColumns * kColumns, 0);
+    for (std::int64_t i = 0; i < kColumns; ++i) c.x[static_cast<std::size_t>(i * kColumns + i)] = 1;
+    std::vector<std::uint16_t> weights(kRows * kColumns);
+    format.decode_bf16(c.weights.data(), weights.data(), kRows * kColumns);
+    const auto check_tokens = [&](std::int64_t first, std::int64_t count) {
+      const std::vector<float> y = multiply(run, c, first, count);
+      for (std::int64_t i = 0; i < count * kRows; ++i) {
+        const std::int64_t column = first + i / kRows, row = i % kRows;
+        const float weight = bf16_to_f32(weights[static_cast<std::size_t>(row * kColumns + column)]);
+        ASSERT_EQ(y[static_cast<std::size_t>(i)], kScale * weight)
+            << format.name << " [" << row << ", " << column << "]";
+      }
+    };
+    check_tokens(0, kColumns);  // the tile kernel
+    for (std::int64_t first = 0; first < 64; first += 16) check_tokens(first, 16);
+    for (std::int64_t first = 64; first < 68; ++first) check_tokens(first, 1);
   }
 }
 
