@@ -16,7 +16,7 @@ std::vector<std::string> test_gpu_names() {
   std::vector<std::string> names;
 #if !defined(__SANITIZE_THREAD__)
   for (const simt::ImitatedGpu& gpu : simt::imitated_gpus()) names.push_back(std::string("simt_") + gpu.name);
-  for (const std::string_view target : amd::targets()) names.push_back("code_" + std::string(target));
+  for (const std::string_view target : amd::kTargets) names.push_back("code_" + std::string(target));
 #endif
   return names;
 }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -13,15 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "amd/emulator.h"
 #include "base/error.h"
 #include "kernels/gpu/gpu_code.h"
 #include "simt/simt_driver.h"
 
 namespace hearth::amd {
 namespace {
-
-constexpr std::array<std::string_view, 5> kTargets{"gfx90a", "gfx942", "gfx1100", "gfx1151", "gfx1201"};
 
 enum AmdError : int {
   kSuccess,
@@ -58,12 +54,12 @@ class DeviceMemory : public Memory {
 };
 
 int device_count(int* count) {
-  *count = static_cast<int>(kTargets.size());
+  *count = static_cast<int>(std::size(kTargets));
   return kSuccess;
 }
 
 int properties(int index, GpuProperties* out) {
-  if (index < 0 || index >= static_cast<int>(kTargets.size())) return kInvalidValue;
+  if (index < 0 || index >= static_cast<int>(std::size(kTargets))) return kInvalidValue;
   if (const int status = simt_driver().properties(0, out); status != kSuccess) return status;
   out->architecture = kTargets[static_cast<std::size_t>(index)];
   out->name = "imitated " + out->architecture;
@@ -121,10 +117,6 @@ void for_objects(Function function) {
 }
 
 }  // namespace
-
-std::span<const std::string_view> targets() {
-  return kTargets;
-}
 
 const DriverApi& driver() {
   static const DriverApi api = [] {

@@ -3,19 +3,15 @@
 #pragma once
 
 #include <map>
-#include <span>
 #include <string>
-#include <string_view>
 
-#include "amd/machine.h"
+#include "amd/emulator.h"
 #include "device/gpu/driver_api.h"
 #include "device/gpu/gpu_code.h"
 
 namespace hearth::amd {
 
-// "gfx90a": device 0, and so on.
-std::span<const std::string_view> targets();
-
+// Its device i is of kTargets[i].
 const DriverApi& driver();
 
 // What launches have run since they were last taken, by kernel.

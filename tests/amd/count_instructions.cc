@@ -1,81 +1,72 @@
-// hearth_amd_counts: how many instructions AMD's GPUs run for a weight of a matmul, by target, format and number of
-// tokens. There is no AMD GPU to measure on; what a kernel's inner loop costs beside the weights' bytes is seen here.
+// hearth_amd_counts: how many instructions AMD's GPUs run for the cases of the operators' benchmarks. There is no AMD
+// GPU to measure on; what an inner loop costs beside the bytes that must be read is seen here.
 //
-//   hearth_amd_counts [TARGET …]
-#include <fmt/format.h>
+//   hearth_amd_counts gfx1100 --filter='q4_k 6144x4096 tokens:1$'
+//
+// A case takes as long as the emulator takes for it: seconds for a token, minutes and more for thousands.
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <string>
-#include <vector>
+#include <iterator>
 
 #include "amd/amd_driver.h"
 #include "device/gpu/gpu_device.h"
 #include "kernels/gpu/gpu_table.h"
-#include "kernels/testing/device_run.h"
-#include "kernels/testing/random_data.h"
+#include "kernels/testing/roofline.h"
 
 namespace hearth::kernel_testing {
 namespace {
 
-constexpr std::int64_t kRows = 512, kColumns = 4096;
-
-class CountingRun : public DeviceRun {
+class CountingRunner : public BenchmarkRunner {
  public:
-  explicit CountingRun(GpuDevice& gpu)
-      : DeviceRun(nullptr, &gpu, gpu_kernels_bf16()), wave_size_(gpu.properties().wave_size) {}
+  CountingRunner(GpuDevice& gpu, const BenchmarkOptions& options)
+      : BenchmarkRunner(nullptr, &gpu, gpu_kernels_bf16(), gpu_kernels_f32(), options, ""),
+        wave_size_(gpu.properties().wave_size) {}
 
-  void count(std::string_view target, Format format, std::int64_t tokens) {
-    const MatmulKernel& kernel = kernels.matmul_bf16[format];
-    const std::vector<std::byte> rows = random_weights(format, kRows, kColumns, 1, 0.05f);
-    std::vector<std::byte> packed(static_cast<std::size_t>(kernel.packing->bytes(kRows, kColumns)));
-    kernel.packing->pack(rows.data(), kRows, kColumns, 0, kRows / kernel.packing->tile_rows, packed.data());
-    const std::vector<std::byte> x = random_weights(kernels.activation_format, tokens, kColumns, 2);
-    std::vector<float> y(static_cast<std::size_t>(tokens * kRows));
-    const std::int64_t workspace_bytes = matmul_workspace_reserve(tokens, kRows, kColumns);
-    std::vector<std::byte> workspace(static_cast<std::size_t>(workspace_bytes));
-    kernel.run(*stream, {.x = in(x),
-                         .quantized = {},
-                         .token_count = tokens,
-                         .k = kColumns,
-                         .n = kRows,
-                         .weights = in(packed),
-                         .format = format,
-                         .bias = nullptr,
-                         .scale = 1,
-                         .y = out(y),
-                         .y_stride = kRows,
-                         .workspace = out(workspace),
-                         .workspace_bytes = workspace_bytes});
-    bring_back();
-    for (const auto& [name, counts] : amd::take_counts()) {
-      const auto per_weight = [&, &counts = counts](amd::Unit unit) {
-        return static_cast<double>(counts[static_cast<std::size_t>(unit)] * wave_size_) / (kRows * kColumns);
-      };
-      fmt::print("{:8} {:6} {:6} {:28} {:8.2f} {:8.3f} {:8.3f} {:8.3f} {:8.3f}\n", target, traits(format).name, tokens,
-                 name, per_weight(amd::Unit::kVector), per_weight(amd::Unit::kMatrix), per_weight(amd::Unit::kGlobal),
-                 per_weight(amd::Unit::kShared), per_weight(amd::Unit::kScalar));
+  int turn_count(std::int64_t) const override { return 1; }
+
+  void time(const Work& work, int, const std::function<void(int)>& launch) override {
+    launch(0);
+    stream->synchronize();
+    for (const auto& [kernel, counts] : amd::take_counts()) {
+      const auto count = [&, &counts = counts](amd::Unit unit) { return counts[static_cast<std::size_t>(unit)]; };
+      const double lanes = static_cast<double>(count(amd::Unit::kVector) * wave_size_);
+      fmt::print("{:18} {:36} {:26} {:10} {:8.2f} {:10} {:9} {:9} {:9} {:9}\n", name_, shape_, kernel, work.bytes,
+                 lanes / static_cast<double>(work.bytes), count(amd::Unit::kVector), count(amd::Unit::kMatrix),
+                 count(amd::Unit::kGlobal), count(amd::Unit::kShared), count(amd::Unit::kScalar));
     }
+    ++measured_count_;
   }
+
+ protected:
+  Timing time_launches(int, const std::function<void(int)>&) override { return {}; }
+  Limits limits_for(const Work&) override { return {}; }
 
  private:
   int wave_size_;
 };
 
-void count_all(const std::vector<std::string>& wanted) {
-  fmt::print("{:8} {:6} {:>6} {:28} {:>8} {:>8} {:>8} {:>8} {:>8}\n", "target", "format", "tokens", "kernel", "vector",
-             "matrix", "global", "shared", "scalar");
-  for (std::size_t i = 0; i < amd::targets().size(); ++i) {
-    const std::string_view target = amd::targets()[i];
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), target) == wanted.end()) continue;
-    GpuDevice gpu(amd::driver(), static_cast<int>(i), amd::code());
-    CountingRun run(gpu);
-    for (const Format format :
-         {Format::kBf16, Format::kQ8_0, Format::kQ4_0, Format::kQ4K, Format::kQ5K, Format::kQ6K}) {
-      for (const std::int64_t tokens : {1, 8, 16, 128}) run.count(target, format, tokens);
-    }
+int count_all(int argc, char** argv) {
+  const auto end = std::end(amd::kTargets);
+  const auto target = argc > 1 ? std::find(std::begin(amd::kTargets), end, argv[1]) : end;
+  if (target == end) {
+    fmt::print(stderr, "usage: hearth_amd_counts TARGET [--filter=REGEX]; targets: {}\n",
+               fmt::join(amd::kTargets, " "));
+    return 2;
   }
+  const std::optional<BenchmarkOptions> options = parse_benchmark_options(argc - 1, argv + 1, false);
+  if (!options) return 2;
+  GpuDevice gpu(amd::driver(), static_cast<int>(target - std::begin(amd::kTargets)), amd::code());
+  CountingRunner run(gpu, *options);
+  fmt::print("Instructions of waves of {}, and lanes of vector instructions for each byte that must be moved.\n",
+             gpu.properties().wave_size);
+  fmt::print("{:18} {:36} {:26} {:>10} {:>8} {:>10} {:>9} {:>9} {:>9} {:>9}\n", "operator", "case", "kernel", "bytes",
+             "per byte", "vector", "matrix", "global", "shared", "scalar");
+  for (const Benchmark benchmark : benchmarks()) benchmark(run);
+  if (run.measured_count() == 0) fmt::print(stderr, "hearth_amd_counts: no such case\n");
+  return run.measured_count() == 0 ? 1 : 0;
 }
 
 }  // namespace
@@ -83,8 +74,7 @@ void count_all(const std::vector<std::string>& wanted) {
 
 int main(int argc, char** argv) {
   try {
-    hearth::kernel_testing::count_all({argv + 1, argv + argc});
-    return 0;
+    return hearth::kernel_testing::count_all(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "hearth_amd_counts: %s\n", error.what());
     return 1;

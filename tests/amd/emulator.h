@@ -8,10 +8,14 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
 #include "amd/code_object.h"
 
 namespace hearth::amd {
+
+// What Hearth has code objects for.
+inline constexpr std::string_view kTargets[] = {"gfx90a", "gfx942", "gfx1100", "gfx1151", "gfx1201"};
 
 // Shared memory that a block may have.
 inline constexpr std::size_t kSharedBytesMax = 64 << 10;

@@ -20,7 +20,6 @@
 namespace hearth::amd {
 namespace {
 
-constexpr std::string_view kTargets[] = {"gfx90a", "gfx942", "gfx1100", "gfx1151", "gfx1201"};
 constexpr int kCount = static_cast<int>(std::size(kTargets));
 constexpr std::size_t kMemoryBytes = std::size_t{4} << 30;
 constexpr std::size_t kAlignment = 256;

@@ -11,9 +11,6 @@
 namespace hearth::amd {
 namespace {
 
-using u32 = std::uint32_t;
-using u64 = std::uint64_t;
-
 std::byte* global(const Wave& wave, const Instruction& instruction, u64 address, std::size_t bytes, int lane) {
   if (!wave.memory->contains(address, bytes)) {
     fail(wave, instruction, "lane " + std::to_string(lane) + " touches memory that is not the device's");

@@ -13,6 +13,13 @@
 
 namespace hearth::amd {
 
+using u16 = std::uint16_t;
+using i16 = std::int16_t;
+using u32 = std::uint32_t;
+using i32 = std::int32_t;
+using u64 = std::uint64_t;
+using i64 = std::int64_t;
+
 // An operand's values, a lane at a time. What kind of operand it is, is decided once.
 template <class T>
 class Source {
@@ -25,9 +32,9 @@ class Source {
         part_signed_(operand.part_signed) {
     constant_[0] = operand.constant32;
     if constexpr (sizeof(T) == 8) {
-      const std::uint64_t bits = std::is_floating_point_v<T> ? operand.constant_f64 : operand.constant64;
-      constant_[0] = static_cast<std::uint32_t>(bits);
-      constant_[1] = static_cast<std::uint32_t>(bits >> 32);
+      const u64 bits = std::is_floating_point_v<T> ? operand.constant_f64 : operand.constant64;
+      constant_[0] = static_cast<u32>(bits);
+      constant_[1] = static_cast<u32>(bits >> 32);
     }
     if (operand.kind == Operand::Kind::kVector) {
       low_ = wave.vector[operand.index];
@@ -43,13 +50,13 @@ class Source {
   Source& operator=(const Source&) = delete;
 
   T operator[](int lane) const {
-    std::uint32_t word = low_[lane * stride_];
+    u32 word = low_[lane * stride_];
     if constexpr (sizeof(T) == 8) {
-      const std::uint32_t high = (high_[lane * stride_] & keep_) ^ flip_;
-      return std::bit_cast<T>(word | std::uint64_t{high} << 32);
+      const u32 high = (high_[lane * stride_] & keep_) ^ flip_;
+      return std::bit_cast<T>(word | u64{high} << 32);
     } else {
       word <<= left_;
-      word = part_signed_ ? static_cast<std::uint32_t>(static_cast<std::int32_t>(word) >> right_) : word >> right_;
+      word = part_signed_ ? static_cast<u32>(static_cast<i32>(word) >> right_) : word >> right_;
       word = (word & keep_) ^ flip_;
       if constexpr (sizeof(T) == 4)
         return std::bit_cast<T>(word);
@@ -59,11 +66,11 @@ class Source {
   }
 
  private:
-  std::uint32_t constant_[2] = {};
-  const std::uint32_t* low_ = &constant_[0];
-  const std::uint32_t* high_ = &constant_[1];
+  u32 constant_[2] = {};
+  const u32* low_ = &constant_[0];
+  const u32* high_ = &constant_[1];
   int stride_ = 0;
-  std::uint32_t keep_, flip_;
+  u32 keep_, flip_;
   int left_, right_;
   bool part_signed_;
 };
@@ -77,16 +84,16 @@ T read(const Wave& wave, const Operand& operand, int lane) {
 // Writes a lane of a vector register. Values of 16 bits leave or zero the upper half, as the GPU does.
 template <class T>
 void write(Wave& wave, const Operand& operand, int lane, T value) {
-  std::uint32_t& low = wave.vector[operand.index][lane];
+  u32& low = wave.vector[operand.index][lane];
   if constexpr (sizeof(T) == 8) {
-    const auto bits = std::bit_cast<std::uint64_t>(value);
-    low = static_cast<std::uint32_t>(bits);
-    wave.vector[operand.index + 1][lane] = static_cast<std::uint32_t>(bits >> 32);
+    const auto bits = std::bit_cast<u64>(value);
+    low = static_cast<u32>(bits);
+    wave.vector[operand.index + 1][lane] = static_cast<u32>(bits >> 32);
   } else if constexpr (sizeof(T) == 4) {
-    low = std::bit_cast<std::uint32_t>(value);
+    low = std::bit_cast<u32>(value);
   } else {
     static_assert(sizeof(T) == 2);
-    const std::uint32_t half = std::bit_cast<std::uint16_t>(value);
+    const u32 half = std::bit_cast<u16>(value);
     low = wave.program->zeroes_high_halves ? half : (low & 0xffff0000u) | half;
   }
 }
@@ -96,25 +103,25 @@ template <class T>
 void write_scalar(Wave& wave, const Operand& operand, T value) {
   if (operand.index == kNull) return;
   if constexpr (sizeof(T) == 8) {
-    wave.set_scalar64(operand.index, std::bit_cast<std::uint64_t>(value));
+    wave.set_scalar64(operand.index, std::bit_cast<u64>(value));
   } else {
-    wave.scalar[operand.index] = std::bit_cast<std::uint32_t>(value);
+    wave.scalar[operand.index] = std::bit_cast<u32>(value);
   }
 }
 
-inline std::uint64_t read_mask(const Wave& wave, const Operand& operand) {
+inline u64 read_mask(const Wave& wave, const Operand& operand) {
   if (operand.kind == Operand::Kind::kConstant) return operand.constant64;
   return operand.index == kNull ? 0 : wave.mask(operand.index);
 }
 
-inline void write_mask(Wave& wave, const Operand& operand, std::uint64_t mask) {
+inline void write_mask(Wave& wave, const Operand& operand, u64 mask) {
   if (operand.index != kNull) wave.set_mask(operand.index, mask);
 }
 
 // Calls function(lane) for each active lane, in order.
 template <class Function>
 void for_active_lanes(const Wave& wave, Function function) {
-  const std::uint64_t exec = wave.exec();
+  const u64 exec = wave.exec();
   for (int lane = 0; lane < wave.program->wave_size; ++lane) {
     if (exec >> lane & 1) function(lane);
   }
@@ -172,8 +179,8 @@ To convert(From value) {
   return static_cast<To>(value);
 }
 
-inline std::uint32_t reverse_bits(std::uint32_t value) {
-  std::uint32_t result = 0;
+inline u32 reverse_bits(u32 value) {
+  u32 result = 0;
   for (int i = 0; i < 32; ++i) result |= (value >> i & 1) << (31 - i);
   return result;
 }

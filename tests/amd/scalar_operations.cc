@@ -10,11 +10,6 @@
 namespace hearth::amd {
 namespace {
 
-using u32 = std::uint32_t;
-using i32 = std::int32_t;
-using u64 = std::uint64_t;
-using i64 = std::int64_t;
-
 // d = f(sources…)
 template <auto kFunction>
 void map(Wave& wave, const Instruction& instruction) {

@@ -62,6 +62,14 @@ HEARTH_DEVICE CodeTable code_table(const std::uint32_t (&codes)[4]) {
   }
 }
 
+// Word `pair` of the lane's quad `j` in a matrix unit's fragment. Where a lane holds several quads, the first pairs of
+// all stand before the second ones: the words are in the order of k, in which activations are read.
+template <int kQuads>
+HEARTH_DEVICE std::uint32_t& fragment_word(Bytes8 (&quads)[kQuads], int j, int pair) {
+  const int at = j + kQuads * pair;
+  return quads[at / 2].word[at % 2];
+}
+
 template <class Layout, class From = FromMemory>
 struct TileFragment {
   static constexpr int kRows = Mma::kRowsPerLane, kQuads = Mma::kQuadsPerLane;
@@ -113,7 +121,9 @@ struct TileFragment {
       HEARTH_UNROLL
       for (int j = 0; j < kQuads; ++j) {
         HEARTH_UNROLL
-        for (int pair = 0; pair < 2; ++pair) a.quad[r][j].word[pair] = decode_pair(r, j, step, pair, table, group);
+        for (int pair = 0; pair < 2; ++pair) {
+          fragment_word(a.quad[r], j, pair) = decode_pair(r, j, step, pair, table, group);
+        }
       }
     }
     return a;
@@ -189,7 +199,8 @@ struct TileFragment {
     for (int j = 0; j < kQuads; ++j) {
       const Bf16Pair other = Mma::kHalvesRepeat ? exchange_halves(pairs[j][0]) : pairs[j][kPairs - 1];
       const bool is_second = Mma::kHalvesRepeat && half != 0;
-      a.quad[r][j] = {{is_second ? other : pairs[j][0], is_second ? pairs[j][0] : other}};
+      fragment_word(a.quad[r], j, 0) = is_second ? other : pairs[j][0];
+      fragment_word(a.quad[r], j, 1) = is_second ? pairs[j][0] : other;
     }
   }
 
@@ -285,10 +296,10 @@ HEARTH_DEVICE Mma::B load_activations(const std::uint16_t* row, int lane, bool a
     for (int pair = 0; pair < 2; ++pair) {
       const int at = 2 * Mma::quad(lane, j) + 8 * pair;
       if (aligned) {
-        b.quad[j].word[pair] = *reinterpret_cast<const std::uint32_t*>(row + at);
+        fragment_word(b.quad, j, pair) = *reinterpret_cast<const std::uint32_t*>(row + at);
       } else {
         const std::uint32_t low = at < left ? row[at] : 0u, high = at + 1 < left ? row[at + 1] : 0u;
-        b.quad[j].word[pair] = low | high << 16;
+        fragment_word(b.quad, j, pair) = low | high << 16;
       }
     }
   }

@@ -169,7 +169,7 @@ void launch_tile(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams p
   constexpr int kBlocks = 2;  // at a time on a multiprocessor
   const GpuDevice& device = gpu_stream(stream).gpu();
   const SizedKernel& kernel = fastest(kernels.tile, p.token_count);
-  const int rows = tile_rows_per_block(kernel.tokens, device.properties().wave_size);
+  const int rows = tile_rows_per_block(device.properties().wave_size);
   const GpuGrid grid = share_out(device, args, kernel, rows, kBlocks, p);
   launch(stream, kernel.kernel, grid, kMatmulThreads, p);
   launch_sum(stream, p);

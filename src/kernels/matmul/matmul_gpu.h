@@ -56,16 +56,11 @@ constexpr int stream_hopper_bytes(int k) {
   return StreamHopperShared<Layout>::kActivationsAt + (k + 127) / 128 * 128 * 2;
 }
 
-// The tile kernels, for more: a block computes as many columns (tokens) as its kernel is for, and rows as many as its
-// waves take.
+// The tile kernels, for more: a block computes as many columns (tokens) as its kernel is for, and a tile of rows for
+// each of its waves, however these share them out.
 inline constexpr int kTileTokens[] = {32, 64, 128};
-inline constexpr int kTileTokensPerWave = 64;  // at most
-constexpr int tile_rows_per_wave(int tokens) {
-  return tokens > kTileTokensPerWave ? 32 : 16;
-}
-constexpr int tile_rows_per_block(int tokens, int wave_size) {
-  const int token_waves = tokens > kTileTokensPerWave ? tokens / kTileTokensPerWave : 1;
-  return kMatmulThreads / wave_size / token_waves * tile_rows_per_wave(tokens);
+constexpr int tile_rows_per_block(int wave_size) {
+  return kMatmulThreads / wave_size * kTileRows;
 }
 
 // The Hopper kernels: a block computes 128 rows by as many columns (tokens) as its kernel is for. Two warpgroups

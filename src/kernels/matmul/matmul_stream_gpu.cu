@@ -75,11 +75,8 @@ struct StreamWave {
       for (int c = 0; c < kColumnTiles; ++c) {
         if constexpr (kSharesActivations<kTokens> && kLargeFragments) {
           // Not read before the step: the registers are weights'.
-          const Bytes16* two_steps = shared_x + opaque(k / 32 * 4) + step / 2 * 4;
-          HEARTH_UNROLL
-          for (int j = 0; j < Mma::kQuadsPerLane; ++j) {
-            b[c].quad[j] = reinterpret_cast<const Bytes8*>(two_steps + Mma::quad(lane, j))[step % 2];
-          }
+          const auto* x = reinterpret_cast<const std::uint16_t*>(shared_x) + opaque(k);
+          b[c] = load_activations(x + 16 * step, lane, true, 16);
         } else if constexpr (kSharesActivations<kTokens>) {
           if (step % 2 == 0) shared = shared_x[(k / 32 + step / 2) * 4 + Mma::quad(lane, 0)];
           b[c].quad[0] = {{shared.word[step % 2 * 2], shared.word[step % 2 * 2 + 1]}};

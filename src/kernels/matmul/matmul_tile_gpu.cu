@@ -18,8 +18,11 @@ struct TileShape {
   static constexpr int kChunk = kTokens > 64 ? 32 : (kReadsAhead ? 4096 : 2048) / kTokens;
   static constexpr int kStages = 3;
   static constexpr int kRowHalves = kChunk + 8;  // of a token in a stage: 16 more bytes keep lanes on different banks
-  static constexpr int kTokenWaves = kTokens > kTileTokensPerWave ? kTokens / kTileTokensPerWave : 1;
-  static constexpr int kRowTiles = tile_rows_per_wave(kTokens) / kTileRows;  // of a wave
+  // A wave's registers hold the sums of 32 rows by 64 tokens, which read shared memory least, or of 16 rows by 128:
+  // where decoding is dear, no two waves decode the same rows.
+  static constexpr int kTokensPerWave = kDecodesFloats<Layout> ? 128 : 64;
+  static constexpr int kTokenWaves = kTokens > kTokensPerWave ? kTokens / kTokensPerWave : 1;
+  static constexpr int kRowTiles = kTokenWaves;  // of a wave
   static constexpr int kColumnTiles = kTokens / kTokenWaves / Mma::kTokens;
   // What is read at a time: whole tiles of weights and whole chunks.
   static constexpr int kUnit = Layout::kTileK > kChunk ? Layout::kTileK : kChunk;
@@ -204,9 +207,9 @@ HEARTH_DEVICE void matmul_tile(const MatmulGpuParams& p) {
 
   TileWave<Layout, kTokens> wave;
   wave.lane = lane_index();
-  wave.first_row = block_y() * tile_rows_per_block(kTokens, kWaveSize) +
+  wave.first_row = block_y() * tile_rows_per_block(kWaveSize) +
                    wave_index() / Shape::kTokenWaves * Shape::kRowTiles * kTileRows;
-  const int token_in_block = wave_index() % Shape::kTokenWaves * kTileTokensPerWave;
+  const int token_in_block = wave_index() % Shape::kTokenWaves * Shape::kTokensPerWave;
   wave.first_token = block_token + token_in_block;
   wave.clear_sums();
   wave.clear_totals();

@@ -91,8 +91,10 @@ HEARTH_DEVICE void add_turn(const MatmulGpuParams& p, const StreamTurns<Layout>&
   }
 }
 
-// Where element `k` of shared activations stands: a lane's quads of two k-steps in a row, 16 bytes.
+// Where element `k` of shared activations stands: a lane's quads of two k-steps in a row, 16 bytes; or where lanes hold
+// several quads of each, in order.
 HEARTH_DEVICE int shared_place(int k) {
+  if (Mma::kQuadsPerLane > 1) return k;
   const int within = k % 16;
   return k / 32 * 32 + within % 8 / 2 * 8 + k / 16 % 2 * 4 + within / 8 * 2 + within % 2;
 }

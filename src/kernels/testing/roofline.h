@@ -89,7 +89,7 @@ class BenchmarkRunner : public DeviceRun {
   }
 
   // Times launch(turn), for turns that count up from 0 and begin again at `turn_count`, and prints the case's line.
-  void time(const Work& work, int turn_count, const std::function<void(int turn)>& launch) {
+  virtual void time(const Work& work, int turn_count, const std::function<void(int turn)>& launch) {
     const Timing timing = time_launches(turn_count, launch);
     const Limits limits = limits_for(work);
     const double bytes = static_cast<double>(work.bytes), s = timing.fastest_s;
@@ -119,10 +119,11 @@ class BenchmarkRunner : public DeviceRun {
   }
 
   const BenchmarkOptions& options_;
+  std::string name_, shape_;  // of the case
+  int measured_count_ = 0;
 
  private:
-  std::string label_, name_, shape_;
-  int measured_count_ = 0;
+  std::string label_;
 };
 
 // As many arrays in the device's memory as launches take in turns: zeros, or `piece` again and again.
