@@ -21,6 +21,16 @@ std::vector<std::string> test_gpu_names() {
   return names;
 }
 
+std::vector<int> whole_model_gpus() {
+  const std::vector<std::string> names = test_gpu_names();
+  std::vector<int> indices;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    // CDNA2 and CDNA3, RDNA3 and RDNA3.5.
+    if (names[i] != "code_gfx90a" && names[i] != "code_gfx1151") indices.push_back(static_cast<int>(i));
+  }
+  return indices;
+}
+
 GpuDevice& test_gpu(int index) {
   static std::map<int, GpuDevice> devices;
   const bool is_simt = index < kSimtDeviceCount;

@@ -10,7 +10,7 @@ class GpuModelTest : public testing::TestWithParam<int> {
  protected:
   GpuDevice& gpu() { return test_gpu(GetParam()); }
 };
-INSTANTIATE_TEST_SUITE_P(Gpus, GpuModelTest, testing::Range(0, static_cast<int>(test_gpu_names().size())),
+INSTANTIATE_TEST_SUITE_P(Gpus, GpuModelTest, testing::ValuesIn(kernel_testing::whole_model_gpus()),
                          [](const auto& test) { return test_gpu_names()[static_cast<std::size_t>(test.param)]; });
 
 TEST_P(GpuModelTest, AgreesInFloat32) {

@@ -54,6 +54,10 @@ std::vector<std::string> test_gpu_names() {
   return {"gpu"};
 }
 
+std::vector<int> whole_model_gpus() {
+  return {0};
+}
+
 GpuDevice& test_gpu(int) {
   return *device;
 }

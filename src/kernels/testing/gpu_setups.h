@@ -12,6 +12,9 @@ namespace hearth::kernel_testing {
 // "simt_gfx9", "gpu". A name is here whether or not the GPU can be opened: a missing GPU fails tests, it skips none.
 std::vector<std::string> test_gpu_names();
 
+// The indices of those that whole models are tested on, which takes long: of GPUs that are nearly alike, one.
+std::vector<int> whole_model_gpus();
+
 // Opened at the first call, and kept until the program ends. Throws DeviceError.
 GpuDevice& test_gpu(int index);
 
