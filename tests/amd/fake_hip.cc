@@ -74,6 +74,10 @@ struct Stream {
 Blocks blocks;
 int current_device = 0;
 
+bool is_device(int index) {
+  return index >= 0 && index < kCount;
+}
+
 int enqueue(void* handle, Work work) {
   auto* stream = static_cast<Stream*>(handle);
   if (stream == nullptr || !stream->capturing) return work();
@@ -108,15 +112,17 @@ int hipGetDevice(int* device) {
   return kSuccess;
 }
 int hipSetDevice(int device) {
-  if (device < 0 || device >= kCount) return kInvalidDevice;
+  if (!is_device(device)) return kInvalidDevice;
   current_device = device;
   return kSuccess;
 }
 int hipDeviceGetName(char* name, int bytes, int device) {
+  if (!is_device(device)) return kInvalidDevice;
   std::snprintf(name, static_cast<std::size_t>(bytes), "imitated %s", kTargets[device].data());
   return kSuccess;
 }
 int hipDeviceGetAttribute(int* value, int attribute, int device) {
+  if (!is_device(device)) return kInvalidDevice;
   switch (attribute) {
     case kIntegrated:
       *value = 0;
@@ -137,16 +143,19 @@ int hipDeviceGetAttribute(int* value, int attribute, int device) {
 // hipDeviceProp_t of HIP 6 begins with the name and has the architecture at this place, with what the GPU is set to.
 int hipGetDevicePropertiesR0600(void* properties, int device) {
   constexpr std::size_t kArchitectureAt = 1160, kBytes = 1472;
+  if (!is_device(device)) return kInvalidDevice;
   std::memset(properties, 0, kBytes);
   hipDeviceGetName(static_cast<char*>(properties), 256, device);
   std::snprintf(static_cast<char*>(properties) + kArchitectureAt, 256, "%s:sramecc+:xnack-", kTargets[device].data());
   return kSuccess;
 }
-int hipDeviceTotalMem(std::size_t* bytes, int) {
+int hipDeviceTotalMem(std::size_t* bytes, int device) {
+  if (!is_device(device)) return kInvalidDevice;
   *bytes = kMemoryBytes;
   return kSuccess;
 }
 int hipDeviceGetPCIBusId(char* id, int bytes, int device) {
+  if (!is_device(device)) return kInvalidDevice;
   std::snprintf(id, static_cast<std::size_t>(bytes), "ffff:%02x:00.0", device);
   return kSuccess;
 }

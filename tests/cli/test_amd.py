@@ -18,6 +18,9 @@ class Amd(CliCase):
             self.assertTrue(device["usable"], device)
             self.assertEqual((device["name"], device["architecture"]), (f"imitated {target}", target))
 
+    def test_a_device_that_is_not_there(self):
+        self.refused("run", self.model(), "-p", "a", "--device", "hip:5", words=["hip:5"])
+
     def test_models_agree_with_the_cpu(self):
         for index in range(len(TARGETS)):
             for model, compute, error_max in ((self.model("qwen2"), "f32", 1e-3),
