@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "kernels/gpu/gpu_code.h"
 #include "simt/simt_driver.h"
 
@@ -140,20 +140,20 @@ std::map<std::string, Counts> take_counts() {
 }
 
 GpuCode code() {
-  static const std::vector<std::string> images = [] {
-    std::vector<std::string> list;
+  static const std::vector<MappedFile> files = [] {
+    std::vector<MappedFile> list;
     for_objects([&](std::string_view module, std::string_view target) {
       const auto path = std::filesystem::path(HEARTH_RELEASE_DIR) / fmt::format("{}.{}.hsaco", module, target);
-      std::ifstream file(path, std::ios::binary);
-      if (!file) throw DeviceError(path.string() + " is not there; tools/build release makes it");
-      list.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+      if (!std::filesystem::exists(path))
+        throw DeviceError(path.string() + " is not there; tools/build release makes it");
+      list.emplace_back(path);
     });
     return list;
   }();
   static const std::vector<hearth::CodeObject> objects = [] {
     std::vector<hearth::CodeObject> list;
     for_objects([&](std::string_view module, std::string_view target) {
-      list.push_back({module, target, std::as_bytes(std::span(images[list.size()]))});
+      list.push_back({module, target, files[list.size()].bytes()});
     });
     return list;
   }();

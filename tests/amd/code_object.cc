@@ -94,8 +94,8 @@ void CodeObject::read_image() {
   ::close(descriptor);
   file_ = name;
   std::ofstream(file_, std::ios::binary).write(bytes, static_cast<std::streamsize>(table + entry_bytes * entries));
-  notes_ = output_of("llvm-readelf-19 --notes " + file_.string());
-  for_lines(notes_, [&](std::string_view line) {
+  tables_ = output_of("llvm-readelf-19 --notes --symbols --wide " + file_.string());
+  for_lines(tables_, [&](std::string_view line) {
     std::string_view target;
     if (value_of(line, "amdhsa.target:", target)) target_ = target.substr(target.rfind('-') + 1);
   });
@@ -105,7 +105,7 @@ void CodeObject::read_image() {
 bool CodeObject::read_notes(const std::string& name, Kernel& kernel) const {
   bool is_found = false, is_over = false;
   std::size_t offset = 0, bytes = 0;
-  for_lines(notes_, [&](std::string_view line) {
+  for_lines(tables_, [&](std::string_view line) {
     std::string_view value;
     if (is_over) return;
     if (value_of(line, ".args:", value)) {
@@ -138,9 +138,9 @@ bool CodeObject::read_notes(const std::string& name, Kernel& kernel) const {
 // The descriptor is the symbol "name.kd" in the object's read-only data.
 void CodeObject::read_descriptor(const std::string& name, Kernel& kernel) const {
   std::uint64_t address = 0;
-  for_lines(output_of("llvm-readelf-19 --symbols --wide " + file_.string()), [&](std::string_view line) {
+  for_lines(tables_, [&](std::string_view line) {
     // "     2: 0000000000000640    64 OBJECT  GLOBAL PROTECTED     6 name.kd"
-    if (!line.ends_with(" " + name + ".kd")) return;
+    if (!line.ends_with(" " + name + ".kd") || line.find(" OBJECT ") == std::string_view::npos) return;
     line.remove_prefix(line.find(':') + 2);
     address = parse_hex(line.substr(0, line.find(' ')));
   });

@@ -46,7 +46,7 @@ class CodeObject {
   const void* image_;
   std::filesystem::path file_;  // a copy for LLVM's tools
   std::string target_;          // "gfx1100"
-  std::string notes_;
+  std::string tables_;          // its symbols and notes, as llvm-readelf writes them
   std::map<std::string, std::unique_ptr<Kernel>> kernels_;
 };
 

@@ -156,11 +156,11 @@ void shared_add(Wave& wave, const Instruction& instruction) {
 void permute_lanes(Wave& wave, const Instruction& instruction) {
   const auto lanes = static_cast<u32>(wave.program->wave_size);
   const u64 exec = wave.exec();
+  const Source<u32> address(wave, instruction.operands[1]), data(wave, instruction.operands[2]);
   u32 values[kLanesMax] = {};
-  for_active_lanes(wave, [&](int lane) { values[lane] = read<u32>(wave, instruction.operands[2], lane); });
+  for_active_lanes(wave, [&](int lane) { values[lane] = data[lane]; });
   for_active_lanes(wave, [&](int lane) {
-    const u32 at = read<u32>(wave, instruction.operands[1], lane) + static_cast<u32>(instruction.offset[0]);
-    const u32 from = at / 4 % lanes;
+    const u32 from = (address[lane] + static_cast<u32>(instruction.offset[0])) / 4 % lanes;
     if ((exec >> from & 1) == 0) fail(wave, instruction, "a shuffle reads a lane that is not active");
     write(wave, instruction.operands[0], lane, values[from]);
   });
