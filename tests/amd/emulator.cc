@@ -4,7 +4,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <deque>
+#include <iterator>
 #include <vector>
 
 #include "amd/operand.h"
@@ -75,7 +76,8 @@ std::vector<std::byte> make_arguments(const Kernel& kernel, const unsigned (&gri
 void start(Wave& wave, const Kernel& kernel, const unsigned (&block)[3], int first_thread, const Packet& packet,
            const std::vector<std::byte>& arguments) {
   CHECK((kernel.properties & kOtherProperties) == 0);
-  std::memset(&wave.vector, 0xff, sizeof wave.vector);
+  const int registers = wave.program->wave_size == 64 ? kVectorRegisters : kAccumulation;
+  std::memset(&wave.vector, 0xff, static_cast<std::size_t>(registers) * sizeof wave.vector[0]);
   wave.scalar.fill(~0u);
   wave.scalar[kNull] = 0;
   wave.next = 0;
@@ -147,7 +149,9 @@ Counts run_grid(const Kernel& kernel, const unsigned (&grid)[3], std::size_t dyn
   const Program& program = kernel.program;
   const int wave_count = (kernel.threads + program.wave_size - 1) / program.wave_size;
   std::vector<std::byte> shared(kernel.shared_bytes + dynamic_shared_bytes);
-  const auto waves = std::make_unique<Wave[]>(static_cast<std::size_t>(wave_count));
+  // Kept between launches: their memory is most of what a small launch takes.
+  static thread_local std::deque<Wave> waves;
+  while (std::ssize(waves) < wave_count) waves.emplace_back();
   Counts counts{};
   bool ascending = true;
   for (unsigned z = 0; z < grid[2]; ++z) {
