@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -91,6 +92,12 @@ InputBytes::Event InputBytes::wait(int timeout_ms) {
   if (ready < 0) throw DeviceError(fmt::format("standard input: {}", std::strerror(errno)));
   if (ready == 0) return Event::kTimeout;
   if (waited[0].revents != 0) return Event::kSignal;
+  // Ctrl-C makes a terminal drop what was typed before it. If that is what poll saw, reading would wait for more.
+  int byte_count = 0;
+  if (::ioctl(descriptor_, FIONREAD, &byte_count) == 0 && byte_count == 0) {
+    const bool is_signalled = ::poll(waited.data(), 1, 0) == 1;
+    if (is_signalled) return Event::kSignal;
+  }
   std::array<char, 4096> bytes{};
   const ssize_t count = ::read(descriptor_, bytes.data(), bytes.size());
   if (count < 0 && errno != EIO) throw DeviceError(fmt::format("standard input: {}", std::strerror(errno)));
