@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -25,11 +24,6 @@ enum AmdError : int {
   kNotFound = 4,
   kInvalidConfiguration = 5
 };  // as tests/simt has them
-
-struct Function {
-  CodeObject* object;
-  std::string name;
-};
 
 std::map<std::string, Counts>& counts_by_kernel() {
   static std::map<std::string, Counts> counts;
@@ -78,11 +72,8 @@ int module_unload(void* module) {
   return kSuccess;
 }
 
-// Whether there is a kernel of this name shows when it is first launched. Lives as long as the program.
 int module_function(void** function, void* module, const char* name) {
-  static std::vector<std::unique_ptr<Function>> all;
-  all.push_back(std::make_unique<Function>(static_cast<CodeObject*>(module), name));
-  *function = all.back().get();
+  *function = static_cast<CodeObject*>(module)->function(name);
   return kSuccess;
 }
 

@@ -162,8 +162,8 @@ void CodeObject::read_instructions(const std::string& name, Program& program) co
   std::unordered_map<std::uint64_t, int> index_of;
   std::vector<std::pair<std::size_t, std::uint64_t>> branches;  // an instruction, and the address that it names
   std::uint64_t begin = 0;
+  const std::string label = " <" + name + ">:", start = "<" + name;
   for_lines(text, [&](std::string_view line) {
-    const std::string label = " <" + name + ">:";
     if (line.ends_with(label)) begin = parse_hex(line.substr(0, line.find(' ')));
     const auto comment = line.find("//");
     if (!line.starts_with('\t') || comment == std::string_view::npos) return;
@@ -172,7 +172,6 @@ void CodeObject::read_instructions(const std::string& name, Program& program) co
     if (instruction == "s_code_end") return;  // what fills up the last line of the instruction cache
     const std::string_view place = line.substr(comment + 3);
     index_of[parse_hex(place.substr(0, place.find(':')))] = static_cast<int>(program.instructions.size());
-    const std::string start = "<" + name;
     if (const auto at = place.find(start); at != std::string_view::npos) {
       std::string_view named = place.substr(at + start.size());
       branches.emplace_back(program.instructions.size(),

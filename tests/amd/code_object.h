@@ -25,6 +25,13 @@ struct Kernel {
   std::uint32_t resources = 0, properties = 0;  // of its descriptor: compute_pgm_rsrc2, kernel_code_properties
 };
 
+// A kernel by its name, which is looked up when it is first launched.
+class CodeObject;
+struct Function {
+  CodeObject* object;
+  std::string name;
+};
+
 class CodeObject {
  public:
   // `image`: an ELF file, as a driver is given it. It is read when a kernel is first asked for.
@@ -36,6 +43,10 @@ class CodeObject {
   // Disassembled when it is first asked for; null where there is none of this name. Throws DeviceError where LLVM's
   // tools cannot read the image, and where the kernel has an instruction that is not imitated.
   const Kernel* kernel(const std::string& name);
+  // A handle for drivers to give out: lives as long as the object.
+  Function* function(const std::string& name) {
+    return &functions_.try_emplace(name, Function{this, name}).first->second;
+  }
 
  private:
   void read_image();
@@ -48,6 +59,7 @@ class CodeObject {
   std::string target_;          // "gfx1100"
   std::string tables_;          // its symbols and notes, as llvm-readelf writes them
   std::map<std::string, std::unique_ptr<Kernel>> kernels_;
+  std::map<std::string, Function> functions_;
 };
 
 // One instruction of a disassembly, without its branch's target. Throws DeviceError where it is not imitated.

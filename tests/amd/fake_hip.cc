@@ -2,12 +2,10 @@
 // (emulator.h), one for each target. With it in LD_LIBRARY_PATH the release program runs as on AMD's GPUs, its own
 // driver, loader and graphs included. What a stream is given is done at once, or recorded. The declarations and numbers
 // are those of the "HIP API reference".
-#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <functional>
 #include <map>
-#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
@@ -60,11 +58,6 @@ class Blocks : public Memory {
 };
 
 using Work = std::function<int()>;
-
-struct Function {
-  CodeObject* object;
-  std::string name;
-};
 
 struct Stream {
   bool capturing = false;
@@ -241,9 +234,7 @@ int hipModuleUnload(void* module) {
   return kSuccess;
 }
 int hipModuleGetFunction(void** function, void* module, const char* name) {
-  static std::vector<std::unique_ptr<Function>> all;
-  all.push_back(std::make_unique<Function>(static_cast<CodeObject*>(module), name));
-  *function = all.back().get();
+  *function = static_cast<CodeObject*>(module)->function(name);
   return kSuccess;
 }
 int hipModuleLaunchKernel(void* handle, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned, unsigned,

@@ -4,7 +4,6 @@
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
 
 #include "amd/operand.h"
 
@@ -152,7 +151,7 @@ void shared_add(Wave& wave, const Instruction& instruction) {
   });
 }
 
-// Each lane gets the value of the lane that its address names, four bytes a lane; zero where that one is not active.
+// Each lane gets the value of the lane that its address names, four bytes a lane.
 void permute_lanes(Wave& wave, const Instruction& instruction) {
   const auto lanes = static_cast<u32>(wave.program->wave_size);
   const u64 exec = wave.exec();
@@ -169,7 +168,7 @@ void permute_lanes(Wave& wave, const Instruction& instruction) {
 }  // namespace
 
 Operation memory_operation(std::string_view mnemonic) {
-  static const std::unordered_map<std::string_view, Operation> table{
+  static const OperationTable table{
       {"global_load_u8", global_load<1>},
       {"global_load_u16", global_load<2>},
       {"global_load_b32", global_load<4>},
@@ -216,8 +215,7 @@ Operation memory_operation(std::string_view mnemonic) {
       {"ds_add_rtn_u64", shared_add<u64, true>},
       {"ds_bpermute_b32", permute_lanes},
   };
-  const auto found = table.find(mnemonic);
-  return found == table.end() ? nullptr : found->second;
+  return find(table, mnemonic);
 }
 
 }  // namespace hearth::amd

@@ -5,8 +5,10 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 
 #include "amd/machine.h"
@@ -183,6 +185,14 @@ inline u32 reverse_bits(u32 value) {
   u32 result = 0;
   for (int i = 0; i < 32; ++i) result |= (value >> i & 1) << (31 - i);
   return result;
+}
+
+// Operations by their mnemonics.
+using OperationTable = std::unordered_map<std::string_view, Operation>;
+
+inline Operation find(const OperationTable& table, std::string_view mnemonic) {
+  const auto found = table.find(mnemonic);
+  return found == table.end() ? nullptr : found->second;
 }
 
 }  // namespace hearth::amd

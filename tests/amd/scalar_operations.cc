@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <string_view>
-#include <unordered_map>
 
 #include "amd/operand.h"
 
@@ -120,17 +119,10 @@ void branch(Wave& wave, const Instruction& instruction) {
 
 void nothing(Wave&, const Instruction&) {}
 
-using Table = std::unordered_map<std::string_view, Operation>;
-
-Operation find(const Table& table, std::string_view mnemonic) {
-  const auto found = table.find(mnemonic);
-  return found == table.end() ? nullptr : found->second;
-}
-
 }  // namespace
 
 Operation control_operation(std::string_view mnemonic) {
-  static const Table table{
+  static const OperationTable table{
       {"s_branch", branch<[](const Wave&) { return true; }>},
       {"s_cbranch_scc0", branch<[](const Wave& w) { return !w.scc; }>},
       {"s_cbranch_scc1", branch<[](const Wave& w) { return w.scc; }>},
@@ -171,7 +163,7 @@ Operation control_operation(std::string_view mnemonic) {
 namespace {
 
 Operation integer_operation(std::string_view mnemonic) {
-  static const Table table{
+  static const OperationTable table{
       {"s_mov_b32", map<[](u32 a) { return a; }>},
       {"s_mov_b64", map<[](u64 a) { return a; }>},
       {"s_movk_i32", map<[](u32 a) { return a; }>},
@@ -233,7 +225,7 @@ Operation integer_operation(std::string_view mnemonic) {
 }
 
 Operation float_operation(std::string_view mnemonic) {
-  static const Table table{
+  static const OperationTable table{
       {"s_add_f32", map<[](float a, float b) { return a + b; }>},
       {"s_sub_f32", map<[](float a, float b) { return a - b; }>},
       {"s_mul_f32", map<[](float a, float b) { return a * b; }>},
@@ -250,7 +242,7 @@ Operation float_operation(std::string_view mnemonic) {
 }
 
 Operation comparison(std::string_view mnemonic) {
-  static const Table table{
+  static const OperationTable table{
       {"s_cmp_eq_i32", compare<[](i32 a, i32 b) { return a == b; }>},
       {"s_cmp_lg_i32", compare<[](i32 a, i32 b) { return a != b; }>},
       {"s_cmp_gt_i32", compare<[](i32 a, i32 b) { return (a > b); }>},
@@ -279,7 +271,7 @@ Operation comparison(std::string_view mnemonic) {
 }
 
 Operation exec_operation(std::string_view mnemonic) {
-  static const Table table{
+  static const OperationTable table{
       {"s_and_saveexec_b32", save_exec<u32, [](u32 a, u32 exec) { return a & exec; }>},
       {"s_and_saveexec_b64", save_exec<u64, [](u64 a, u64 exec) { return a & exec; }>},
       {"s_or_saveexec_b32", save_exec<u32, [](u32 a, u32 exec) { return a | exec; }>},
