@@ -12,7 +12,7 @@
 #include <limits>
 #include <vector>
 
-#include "commands/device_limits.h"
+#include "commands/bench/device_limits.h"
 #include "commands/model_session.h"
 #include "device/cpu/cpu_device.h"
 

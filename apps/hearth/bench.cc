@@ -1,9 +1,9 @@
 // `hearth bench`: a model on devices, or, with --server, a server under load.
-#include "commands/bench.h"
+#include "commands/bench/bench.h"
 
 #include "apps/hearth/verbs.h"
 #include "apps/hearth/version.h"
-#include "commands/bench_server.h"
+#include "commands/traffic/bench_server.h"
 
 namespace hearth {
 namespace {

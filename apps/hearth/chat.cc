@@ -1,4 +1,4 @@
-#include "commands/chat.h"
+#include "commands/chat/chat.h"
 
 #include "apps/hearth/verbs.h"
 

@@ -1,4 +1,4 @@
-#include "commands/serve.h"
+#include "commands/serve/serve.h"
 
 #include "apps/hearth/verbs.h"
 #include "apps/hearth/version.h"

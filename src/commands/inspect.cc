@@ -11,8 +11,8 @@
 #include "base/error.h"
 #include "commands/bundled_model.h"
 #include "model/architecture.h"
-#include "text/chat_template.h"
-#include "text/tokenizer.h"
+#include "text/templates/chat_template.h"
+#include "text/tokenizers/tokenizer.h"
 #include "weights/model_source.h"
 
 namespace hearth {

@@ -19,8 +19,8 @@
 #include "base/error.h"
 #include "commands/fingerprint.h"
 #include "engine/engine.h"
-#include "server/replay_record.h"
-#include "text/tokenizer.h"
+#include "server/telemetry/replay_record.h"
+#include "text/tokenizers/tokenizer.h"
 
 namespace hearth {
 namespace {

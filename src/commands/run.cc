@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "commands/interrupt.h"
 #include "engine/step_sampler.h"
-#include "text/chat_prompt.h"
+#include "text/templates/chat_prompt.h"
 
 namespace hearth {
 namespace {

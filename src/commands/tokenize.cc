@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "commands/bundled_model.h"
-#include "text/tokenizer.h"
+#include "text/tokenizers/tokenizer.h"
 #include "weights/model_source.h"
 
 namespace hearth {

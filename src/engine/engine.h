@@ -12,7 +12,7 @@
 
 #include "engine/request.h"
 #include "model/forward_pass.h"
-#include "text/tokenizer.h"
+#include "text/tokenizers/tokenizer.h"
 
 namespace hearth {
 

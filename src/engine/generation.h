@@ -10,8 +10,8 @@
 
 #include "engine/request.h"
 #include "engine/step_sampler.h"
-#include "text/stop_matcher.h"
-#include "text/stream_decoder.h"
+#include "text/tokenizers/stop_matcher.h"
+#include "text/tokenizers/stream_decoder.h"
 
 namespace hearth {
 

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "sampling/sampler_options.h"
-#include "text/vocabulary.h"
+#include "text/tokenizers/vocabulary.h"
 
 namespace hearth {
 

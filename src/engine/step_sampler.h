@@ -13,7 +13,7 @@
 #include "model/forward_pass.h"
 #include "sampling/device_sampler.h"
 #include "sampling/sampler.h"
-#include "text/tokenizer.h"
+#include "text/tokenizers/tokenizer.h"
 
 namespace hearth {
 

@@ -1,9 +1,8 @@
-// Blocks are handed out once and come back; a batch's arrays say where every token stands.
+// Blocks are handed out once and come back; layers of the cache do not overlap.
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "kv/batch.h"
 #include "kv/block_pool.h"
 #include "kv/paged_kv_cache.h"
 
@@ -37,24 +36,6 @@ TEST(BlockTable, ReservesWhatPositionsNeedOrNothing) {
     EXPECT_EQ(moved.blocks().size(), 2u);
   }
   EXPECT_EQ(pool.free_count(), 3);
-}
-
-TEST(Batch, MixesSequences) {
-  Batch batch;
-  const std::vector<std::int32_t> first{7, 8, 9}, second{5}, first_blocks{4}, second_blocks{2, 0};
-  batch.add(first, 0, first_blocks, 3, Batch::Logits::kLast);
-  batch.add(second, 40, second_blocks, 0, Batch::Logits::kAll);
-  const StepView view = batch.view();
-  EXPECT_EQ(view.token_count, 4);
-  EXPECT_EQ(view.sequence_count, 2);
-  EXPECT_EQ(std::vector(view.positions, view.positions + 4), (std::vector<std::int32_t>{0, 1, 2, 40}));
-  EXPECT_EQ(std::vector(view.sequences, view.sequences + 4), (std::vector<std::int32_t>{0, 0, 0, 1}));
-  EXPECT_EQ(std::vector(view.key_counts, view.key_counts + 2), (std::vector<std::int32_t>{3, 41}));
-  EXPECT_EQ(view.block_table_stride, 2);
-  EXPECT_EQ(std::vector(view.block_tables, view.block_tables + 4), (std::vector<std::int32_t>{4, -1, 2, 0}));
-  EXPECT_EQ(batch.logit_rows(), (std::vector<std::int32_t>{2, 3}));
-  batch.clear();
-  EXPECT_EQ(batch.view().token_count, 0);
 }
 
 TEST(PagedKvCache, LayersDoNotOverlap) {

@@ -13,10 +13,10 @@
 
 #include "device/arena.h"
 #include "device/gpu/gpu_device.h"
-#include "kv/device_batch.h"
 #include "kv/paged_kv_cache.h"
 #include "model/architecture.h"
 #include "model/transformer_layer.h"
+#include "step/device_batch.h"
 
 namespace hearth {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "server/exchange.h"
+#include "server/http/exchange.h"
 
 namespace hearth {
 

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "engine/request.h"
-#include "server/exchange.h"
+#include "server/http/exchange.h"
 
 namespace hearth {
 

@@ -5,7 +5,7 @@
 #include "base/random_bits.h"
 #include "server/event_mailbox.h"
 #include "server/fields.h"
-#include "text/chat_prompt.h"
+#include "text/templates/chat_prompt.h"
 
 namespace hearth {
 namespace {

@@ -15,10 +15,10 @@
 
 #include "engine/engine.h"
 #include "sampling/sampler_options.h"
-#include "server/metrics.h"
-#include "server/request_log.h"
-#include "text/chat_template.h"
-#include "text/tokenizer.h"
+#include "server/telemetry/metrics.h"
+#include "server/telemetry/request_log.h"
+#include "text/templates/chat_template.h"
+#include "text/tokenizers/tokenizer.h"
 
 namespace hearth {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "text/chat_prompt.h"
+#include "text/templates/chat_prompt.h"
 
 namespace hearth {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "text/utf8.h"
+#include "text/unicode/utf8.h"
 
 namespace hearth {
 

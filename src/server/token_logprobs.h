@@ -6,7 +6,7 @@
 #include <string>
 
 #include "engine/request.h"
-#include "text/tokenizer.h"
+#include "text/tokenizers/tokenizer.h"
 
 namespace hearth {
 

@@ -18,9 +18,9 @@
 #include "kv/block_pool.h"
 #include "model/forward_pass.h"
 #include "model/testing/fixture.h"
-#include "text/base64.h"
-#include "text/chat_prompt.h"
-#include "text/tokenizer.h"
+#include "text/templates/chat_prompt.h"
+#include "text/tokenizers/tokenizer.h"
+#include "text/unicode/base64.h"
 #include "weights/gguf_writer.h"
 #include "weights/model_source.h"
 

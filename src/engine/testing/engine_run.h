@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 #include "model/backend.h"
 #include "model/testing/fixture.h"
-#include "text/gguf_metadata_builder.h"
+#include "text/tokenizers/gguf_metadata_builder.h"
 #include "weights/model_source.h"
 
 namespace hearth::engine_testing {

@@ -1,6 +1,6 @@
 // The kernel table of one instruction set.
 #include "kernels/cpu/cpu_ops.h"
-#include "kernels/matmul/matmul_int8.h"
+#include "kernels/matmul/cpu/matmul_int8.h"
 
 #define NAME(op) op ".cpu." HEARTH_ISA_NAME
 

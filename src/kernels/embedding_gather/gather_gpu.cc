@@ -6,7 +6,7 @@
 
 #include "kernels/gpu/gpu_launch.h"
 #include "kernels/gpu/gpu_ops.h"
-#include "kernels/matmul/pack_gpu.h"
+#include "kernels/matmul/gpu/pack_gpu.h"
 
 namespace hearth::gpu_ops {
 namespace {

@@ -2,7 +2,7 @@
 #include "kernels/embedding_gather/gather_gpu.h"
 
 #include "device/gpu/gpu.h"
-#include "kernels/matmul/gpu_layout.h"
+#include "kernels/matmul/gpu/gpu_layout.h"
 
 namespace hearth::gpu {
 namespace {

@@ -4,7 +4,7 @@
 #include "kernels/gpu/gpu_table.h"
 
 #include "kernels/gpu/gpu_ops.h"
-#include "kernels/matmul/pack_gpu.h"
+#include "kernels/matmul/gpu/pack_gpu.h"
 
 #define NAME(op) op ".gpu"
 

@@ -1,0 +1,175 @@
+#include "commands/serve/served_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <future>
+
+#include "base/error.h"
+#include "commands/bench/device_limits.h"
+#include "commands/fingerprint.h"
+#include "device/cpu/cpu_device.h"
+
+namespace hearth {
+namespace {
+
+constexpr std::int64_t kContextDefault = 8192;
+constexpr std::int64_t kCpuSequences = 16, kGpuSequences = 32;
+constexpr std::int64_t kCpuStepTokens = 512, kGpuStepTokens = 2048;
+// Of the memory that is there, what a cache whose size nobody chose may leave: a CPU's memory is others' as well.
+constexpr double kCpuMemoryShare = 0.5, kGpuMemoryShare = 0.95;
+// Below this a step is not bound by reading weights.
+constexpr std::int64_t kMeasuredBytesMin = 64 << 20;
+
+// A template that does not parse is no reason not to serve plain prompts.
+std::optional<ChatTemplate> chat_template_of(const ModelSource& source, const std::function<void(std::string)>& note) {
+  try {
+    auto found = ChatTemplate::from_source(source);
+    if (!found) note("the model has no chat template: only plain prompts are answered");
+    return found;
+  } catch (const InvalidInput& error) {
+    note(fmt::format("the model's chat template cannot be used, only plain prompts are answered: {}", error.what()));
+    return std::nullopt;
+  }
+}
+
+std::string chat_template_text(const ModelSource& source) {
+  if (const auto text = source.chat_template_file()) return std::string(*text);
+  if (const auto text = source.metadata().string("tokenizer.chat_template")) return std::string(*text);
+  const boost::json::value* text = source.tokenizer_config().if_contains("chat_template");
+  return text != nullptr && text->is_string() ? std::string(text->get_string()) : "";
+}
+
+// A file's own name for itself ("Llama 3.1 8B Instruct") has spaces, which clients' settings do not take well.
+std::string name_of(const ModelSource& source, const ServeOptions& options) {
+  if (!options.alias.empty()) return options.alias;
+  const std::filesystem::path path = std::filesystem::absolute(source.path()).lexically_normal();
+  const std::filesystem::path last = path.has_filename() ? path.filename() : path.parent_path().filename();
+  return last.extension() == ".gguf" ? last.stem().string() : last.string();
+}
+
+// Of most of the weights.
+std::string main_format(const ModelSource& source) {
+  std::array<std::int64_t, kFormatCount> counts{};
+  for (const WeightEntry& entry : source.tensors()) {
+    counts[static_cast<std::size_t>(entry.format)] += entry.shape.element_count();
+  }
+  const auto largest = std::max_element(counts.begin(), counts.end()) - counts.begin();
+  return std::string(traits(static_cast<Format>(largest)).name);
+}
+
+double measured_bytes_per_second(ModelSession& session) {
+  const MemoryPlan& plan = session.pass().memory_plan();
+  if (plan.weight_bytes + plan.mapped_weight_bytes < kMeasuredBytesMin) return 0;
+  return measure_limits(session.device(), session.stream(), Compute::kBf16).bytes_per_second;
+}
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+LoadedModel::LoadedModel(const ServeOptions& options, LoadProgress& progress,
+                         const std::function<void(std::string)>& note)
+    : session_(options.model),
+      tokenizer_(Tokenizer::open(session_.source())),
+      chat_template_(chat_template_of(session_.source(), note)),
+      sampling_(sampling_options(session_.source(), options.sampling)),
+      seed_is_fixed_(options.sampling.seed.has_value()) {
+  if (options.model.device == "auto") note(session_.device_choice());
+  bind(options);
+  ForwardPass& pass = session_.pass();
+  validate(sampling_, static_cast<std::int32_t>(pass.spec().vocabulary));
+  bytes_per_second_ = measured_bytes_per_second(session_);
+  // Beside the loading: both read every weight, and the second reader finds it in memory.
+  auto fingerprint = std::async(std::launch::async, [&] {
+    return make_fingerprint(options.version_text, session_.source(), session_.device(), pass.options().compute,
+                            pass.options().context, std::max(1, usable_core_count() / 2));
+  });
+  progress.set_total_bytes(pass.memory_plan().weight_bytes);
+  session_.load_pass([&](std::int64_t bytes) { progress.add_bytes(bytes); });
+  EngineOptions engine_options;
+  engine_options.queue_max = options.queue_max;
+  engine_ = std::make_unique<Engine>(pass, session_.stream(), *tokenizer_, engine_options);
+  describe(options);
+  const Fingerprint found = fingerprint.get();
+  facts_.hash = found.model;
+  facts_.fingerprint = found.text();
+}
+
+void LoadedModel::bind(const ServeOptions& options) {
+  const bool is_cpu = session_.device().shares_host_memory();
+  const auto or_default = [is_cpu](std::int64_t wanted, std::int64_t cpu, std::int64_t gpu) {
+    return wanted > 0 ? wanted : is_cpu ? cpu : gpu;
+  };
+  ForwardPassOptions wanted;
+  wanted.context =
+      options.model.context > 0 ? options.model.context : std::min(session_.context_max(), kContextDefault);
+  wanted.sequences_max = or_default(options.sequences_max, kCpuSequences, kGpuSequences);
+  wanted.logit_rows_max = wanted.sequences_max;
+  wanted.sampling = true;
+  wanted.step_tokens_max =
+      std::max(or_default(options.step_tokens, kCpuStepTokens, kGpuStepTokens), wanted.sequences_max);
+  wanted.cache_tokens =
+      options.cache_tokens > 0 ? std::max(options.cache_tokens, wanted.context) : wanted.sequences_max * wanted.context;
+  session_.bind(wanted);
+  if (options.cache_tokens > 0) return;
+  const std::int64_t fitting = cache_tokens_that_fit(wanted);
+  if (fitting >= wanted.cache_tokens) return;
+  wanted.cache_tokens = fitting;
+  session_.bind(wanted);
+}
+
+// At least one context: less is an error, which loading reports with its numbers.
+std::int64_t LoadedModel::cache_tokens_that_fit(const ForwardPassOptions& wanted) {
+  const MemoryPlan& plan = session_.pass().memory_plan();
+  const bool is_cpu = session_.device().shares_host_memory();
+  const std::int64_t cache_bytes = plan.kv_cache_bytes;
+  const std::int64_t other_bytes = plan.total_bytes() - cache_bytes + (is_cpu ? plan.mapped_weight_bytes : 0);
+  const double room =
+      static_cast<double>(session_.device().memory_available_bytes()) * (is_cpu ? 1.0 : kGpuMemoryShare) -
+      static_cast<double>(other_bytes);
+  const double share = is_cpu ? kCpuMemoryShare : 1.0;
+  const double bytes_per_token = static_cast<double>(cache_bytes) / static_cast<double>(wanted.cache_tokens);
+  const auto tokens = static_cast<std::int64_t>(std::max(0.0, room * share) / std::max(1.0, bytes_per_token));
+  return std::max(wanted.context, tokens / kKvBlockTokens * kKvBlockTokens);
+}
+
+void LoadedModel::describe(const ServeOptions& options) {
+  const ModelSource& source = session_.source();
+  const ForwardPass& pass = session_.pass();
+  facts_.name = name_of(source, options);
+  facts_.architecture = pass.spec().architecture;
+  facts_.format = main_format(source);
+  for (const WeightEntry& entry : source.tensors()) {
+    facts_.parameter_count += entry.shape.element_count();
+    facts_.file_bytes += static_cast<std::int64_t>(entry.bytes.size());
+  }
+  for (const OperatorPlan& op : pass.operators()) facts_.weight_bytes += op.bytes_per_token;
+  facts_.context = engine_->context();
+  facts_.context_model = pass.spec().context_max;
+  facts_.width = pass.spec().width;
+  facts_.vocabulary = pass.spec().vocabulary;
+  facts_.created = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  facts_.chat_template_text = chat_template_text(source);
+  facts_.device = fmt::format("{} ({})", session_.device().id().to_string(), session_.device().description());
+  facts_.compute = std::string(compute_name(pass.options().compute));
+  facts_.build = first_line(options.version_text);
+  facts_.path = options.model.path.string();
+}
+
+ModelService::Parts LoadedModel::parts() {
+  ModelService::Parts parts;
+  parts.model = facts_;
+  parts.engine = engine_.get();
+  parts.tokenizer = tokenizer_.get();
+  parts.chat_template = chat_template_ ? &*chat_template_ : nullptr;
+  parts.sampling_defaults = sampling_;
+  parts.seed_is_fixed = seed_is_fixed_;
+  return parts;
+}
+
+}  // namespace hearth

@@ -1,0 +1,93 @@
+// Matmul with int8 activations for q8_0 and q4_0 in panels of eight rows.
+//
+// Order: for each row, blocks of 32 columns ascending; a block adds float(exact integer sum) * (weight scale *
+// activation scale), one multiply_add.
+#include "kernels/matmul/cpu/matmul_panel.h"
+
+namespace hearth::HEARTH_ISA {
+namespace {
+
+constexpr int kTokenTile = 4;
+
+#if defined(__AVX2__)
+
+// sums[t][r] = sum over the block of w[r][k] * x[t][k], exactly.
+template <int kTokens>
+HEARTH_INLINE void block_sums(const TileQ8_0& tile, const PanelInputs& x, I32x8* sums) {
+  __m256i acc[kTokens] = {};
+  for (int j = 0; j < 8; ++j) {
+    const __m256i w = load_bytes(tile.q[j]);
+    const __m256i magnitude = _mm256_abs_epi8(w);
+    for (int t = 0; t < kTokens; ++t) {
+      // |w| <= 128 and |x| <= 127: a pair of products fits 16 bits, two pairs may not.
+      const __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(broadcast4(x.q(t) + 4 * j), w));
+      acc[t] = _mm256_add_epi32(acc[t], add_pairs(pairs));
+    }
+  }
+  for (int t = 0; t < kTokens; ++t) sums[t] = reinterpret_cast<I32x8>(acc[t]);
+}
+
+template <int kTokens>
+HEARTH_INLINE void block_sums(const TileQ4_0& tile, const PanelInputs& x, I32x8* sums) {
+  const __m256i low_nibbles = _mm256_set1_epi8(15);
+  __m256i acc[kTokens] = {};
+  for (int j = 0; j < 4; ++j) {
+    const __m256i w = load_bytes(tile.q[j]);
+    const __m256i low = _mm256_and_si256(w, low_nibbles);
+    const __m256i high = _mm256_and_si256(_mm256_srli_epi16(w, 4), low_nibbles);
+    for (int t = 0; t < kTokens; ++t) {
+      // A pair of products is at most 2 * 15 * 127; all eight pairs of the block still fit 16 bits.
+      acc[t] = _mm256_add_epi16(acc[t], _mm256_maddubs_epi16(low, broadcast4(x.q(t) + 4 * j)));
+      acc[t] = _mm256_add_epi16(acc[t], _mm256_maddubs_epi16(high, broadcast4(x.q(t) + 16 + 4 * j)));
+    }
+  }
+  for (int t = 0; t < kTokens; ++t) {
+    // The nibble is the weight plus 8.
+    sums[t] = reinterpret_cast<I32x8>(_mm256_sub_epi32(add_pairs(acc[t]), _mm256_set1_epi32(8 * x.sum(t, 0))));
+  }
+}
+
+#else
+
+HEARTH_INLINE int weight(const TileQ8_0& tile, int r, int k) {
+  return tile.q[k / 4][r][k % 4];
+}
+
+HEARTH_INLINE int weight(const TileQ4_0& tile, int r, int k) {
+  const int byte = tile.q[k % 16 / 4][r][k % 4];
+  return (k < 16 ? byte & 15 : byte >> 4) - 8;
+}
+
+template <int kTokens, class Tile>
+HEARTH_INLINE void block_sums(const Tile& tile, const PanelInputs& x, I32x8* sums) {
+  for (int t = 0; t < kTokens; ++t) {
+    sums[t] = I32x8{};
+    for (int k = 0; k < 32; ++k) {
+      for (int r = 0; r < 8; ++r) sums[t][r] += weight(tile, r, k) * x.q(t)[k];
+    }
+  }
+}
+
+#endif
+
+}  // namespace
+
+template <int kTokens, class Tile>
+HEARTH_INLINE void add_tile(const Tile& tile, const PanelInputs& x, F32x8* acc) {
+  I32x8 sums[kTokens];
+  block_sums<kTokens>(tile, x, sums);
+  const F32x8 scales = widen_f16_lanes(tile.scale);
+  for (int t = 0; t < kTokens; ++t) {
+    acc[t] = multiply_add(__builtin_convertvector(sums[t], F32x8), scales * broadcast(x.scale(t, 0)), acc[t]);
+  }
+}
+
+void matmul_int8_q8_0(Stream& stream, const MatmulArgs& a) {
+  run_panels<TileQ8_0, kTokenTile>(stream, a);
+}
+
+void matmul_int8_q4_0(Stream& stream, const MatmulArgs& a) {
+  run_panels<TileQ4_0, kTokenTile>(stream, a);
+}
+
+}  // namespace hearth::HEARTH_ISA

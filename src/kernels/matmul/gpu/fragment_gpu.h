@@ -1,0 +1,313 @@
+// A tile of packed weights (gpu_layout.h) in a wave's registers, and its decoding into the matrix unit's fragments.
+// Device code.
+#pragma once
+
+#include <type_traits>
+
+#include "device/gpu/gpu.h"
+#include "kernels/matmul/gpu/float_codes_gpu.h"
+#include "kernels/matmul/gpu/gpu_layout.h"
+
+namespace hearth::gpu {
+
+// Bytes `table[nibble]` for the four nibbles in the low half of `codes`.
+HEARTH_DEVICE std::uint32_t look_up_codes(const CodeTable& table, std::uint32_t codes) {
+  const std::uint32_t index = codes & 0x7777u;
+  const std::uint32_t lower = permute_bytes(table.word[0], table.word[1], index);
+  const std::uint32_t upper = permute_bytes(table.word[2], table.word[3], index);
+  const std::uint32_t mask = permute_bytes(0x0000ff00u, 0, codes >> 3 & 0x1111u);
+  return (lower & ~mask) | (upper & mask);
+}
+
+// How a fragment reads a tile that stands in the device's memory, or in shared memory.
+struct FromMemory {
+  template <class T>
+  HEARTH_DEVICE static T load(const T* from) {
+    return load_streaming(from);
+  }
+};
+struct FromShared {
+  template <class T>
+  HEARTH_DEVICE static T load(const T* from) {
+    return *from;
+  }
+};
+
+// Where subnormal numbers are as fast as others, a code is a number already: the bits of an integer below 256, as those
+// of a bf16, are the integer times 2^-133 (the exponents 0 and 1 have the same step). The scale is to make up for it,
+// 2^133 of it, and would leave bf16's range: 2^69 stay in it, for scales from 2^-60 to 2^58. So what is decoded is the
+// weight times 2^-64, to the bit, and kSumFactor is what a segment's sum is to be multiplied by.
+template <class Layout>
+constexpr bool kDecodesSubnormals = kFastSubnormals&& Layout::kCodeBits != 16 && !Layout::kTable;
+template <class Layout>
+constexpr float kSumFactor = kDecodesSubnormals<Layout> ? 0x1p64f : 1.0f;
+// The offset as such a number, negative, twice.
+template <class Layout>
+constexpr std::uint32_t kMinusOffset = (0x8000u | static_cast<std::uint32_t>(Layout::kOffset)) * 0x10001u;
+
+// As those of a bf16: of a scale, of minus the minimum, of the scale of codes four bits up, and minus the offset. In
+// registers, not made again and again.
+template <class Layout>
+HEARTH_DEVICE CodeTable code_table(const std::uint32_t (&codes)[4]) {
+  if constexpr (kDecodesSubnormals<Layout>) {
+    constexpr std::uint32_t kUp = 0x6200, kDown = 0x1f80, kDownFour = 0x3d80;  // 2^69, 2^-64, 2^-4
+    const auto kept = [](std::uint32_t word) { return static_cast<std::uint32_t>(opaque(static_cast<int>(word))); };
+    return {{kept(kUp | (Layout::kHasMin ? kDown : kUp) << 16), kept(kDownFour | kDownFour << 16),
+             kept(kMinusOffset<Layout>), 0}};
+  } else if constexpr (kDecodesFloats<Layout> && Layout::kTable) {
+    constexpr std::uint32_t kSigns = 0x80808080u;
+    return {{codes[0] ^ kSigns, codes[1] ^ kSigns, codes[2] ^ kSigns, codes[3] ^ kSigns}};
+  } else {
+    return {{codes[0], codes[1], codes[2], codes[3]}};
+  }
+}
+
+// Word `pair` of the lane's quad `j` in a matrix unit's fragment. Where a lane holds several quads, the first pairs of
+// all stand before the second ones: the words are in the order of k, in which activations are read.
+template <int kQuads>
+HEARTH_DEVICE std::uint32_t& fragment_word(Bytes8 (&quads)[kQuads], int j, int pair) {
+  const int at = j + kQuads * pair;
+  return quads[at / 2].word[at % 2];
+}
+
+template <class Layout, class From = FromMemory>
+struct TileFragment {
+  static constexpr int kRows = Mma::kRowsPerLane, kQuads = Mma::kQuadsPerLane;
+  static constexpr int kScaleWords = Layout::kRowScaleBytes / 4;
+
+  Bytes16 codes[kRows][kQuads];
+  Bytes8 high[kRows][Layout::kCodeBits == 6 ? kQuads : 1];
+  std::uint32_t scales[kRows][kScaleWords > 0 ? kScaleWords : 1];
+
+  HEARTH_DEVICE void load(const std::byte* tile, int lane) {
+    HEARTH_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      const int row = Mma::a_row(lane, r);
+      HEARTH_UNROLL
+      for (int j = 0; j < kQuads; ++j) {
+        const int quad = Mma::quad(lane, j);
+        codes[r][j] = From::load(reinterpret_cast<const Bytes16*>(tile + row * Layout::kRowCodeBytes + quad * 16));
+        if constexpr (Layout::kCodeBits == 6) {
+          high[r][j] = From::load(
+              reinterpret_cast<const Bytes8*>(tile + Layout::kHighAt + row * Layout::kRowHighBytes + quad * 8));
+        }
+      }
+      load_scales(tile + Layout::kScalesAt + row * Layout::kRowScaleBytes, r);
+    }
+  }
+
+  // What the steps of a group of columns share, each row's: the scale, the same for codes four bits up, and what is
+  // added to the product; in both halves.
+  struct PairScales {
+    Bf16Pair scale[kRows], scale_up[kRows], addend[kRows];
+  };
+  using GroupScales = std::conditional_t<kDecodesFloats<Layout>, FloatScales<kRows>, PairScales>;
+
+  // k-step `step` of the tile, [16 rows, 16 columns]; `step` is a constant once loops are unrolled, and steps are
+  // decoded in order, with the same `group`.
+  HEARTH_DEVICE Mma::A decode(int step, const CodeTable& table, GroupScales& group) const {
+    Mma::A a;
+    if constexpr (kDecodesFloats<Layout>) {
+      if (step * 16 % Layout::kGroup == 0) find_float_scales(step * 16 / Layout::kGroup, group);
+      HEARTH_UNROLL
+      for (int r = 0; r < kRows; ++r) decode_floats(r, step, table, group, a);
+      return a;
+    }
+    HEARTH_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      if constexpr (kDecodesSubnormals<Layout>) {
+        if (step * 16 % Layout::kGroup == 0) find_scales(r, step * 16 / Layout::kGroup, table, group);
+      }
+      HEARTH_UNROLL
+      for (int j = 0; j < kQuads; ++j) {
+        HEARTH_UNROLL
+        for (int pair = 0; pair < 2; ++pair) {
+          fragment_word(a.quad[r], j, pair) = decode_pair(r, j, step, pair, table, group);
+        }
+      }
+    }
+    return a;
+  }
+
+ private:
+  HEARTH_DEVICE void load_scales(const std::byte* from, int r) {
+    if constexpr (kScaleWords % 4 == 0) {
+      HEARTH_UNROLL
+      for (int i = 0; i < kScaleWords / 4; ++i) {
+        const Bytes16 words = From::load(reinterpret_cast<const Bytes16*>(from) + i);
+        HEARTH_UNROLL
+        for (int w = 0; w < 4; ++w) scales[r][4 * i + w] = words.word[w];
+      }
+    } else if constexpr (kScaleWords == 2) {
+      const Bytes8 words = From::load(reinterpret_cast<const Bytes8*>(from));
+      scales[r][0] = words.word[0];
+      scales[r][1] = words.word[1];
+    } else if constexpr (kScaleWords == 1) {
+      scales[r][0] = From::load(reinterpret_cast<const std::uint32_t*>(from));
+    }
+  }
+
+  HEARTH_DEVICE Bf16Pair decode_pair(int r, int j, int step, int pair, const CodeTable& table,
+                                     const GroupScales& group_scales) const {
+    if constexpr (Layout::kCodeBits == 16) {
+      return codes[r][j].word[2 * step + pair];
+    } else if constexpr (kDecodesSubnormals<Layout>) {
+      return subnormal_pair(r, j, step, pair, group_scales);
+    } else {
+      const Bf16Pair integers = table_pair(r, j, step, pair, table);
+      const int group = step * 16 / Layout::kGroup;
+      const std::uint32_t word = scales[r][group / 2];
+      return pair_multiply(integers, permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232));
+    }
+  }
+
+  HEARTH_DEVICE void find_float_scales(int group, FloatScales<kRows>& to) const {
+    bool differs = false;
+    HEARTH_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      if constexpr (Layout::kHasMin) {
+        to.of_row[r] = float_scale(scales[r][group]);
+        differs = differs || to.of_row[r].differs_at_offset;
+      } else {
+        const std::uint32_t word = scales[r][group / 2];
+        const float scale = __builtin_bit_cast(float, group % 2 == 0 ? word << 16 : word & 0xffff0000u);
+        to.of_row[r] = {scale, -static_cast<float>(kFloatOffset<Layout>) * scale, 0, false};
+      }
+    }
+    to.any_differs_at_offset = Layout::kHasMin && ballot(differs) != 0;
+  }
+
+  // Where both halves of a wave hold the same, each decodes one of a quad's two pairs, and gives it to the other.
+  HEARTH_DEVICE void decode_floats(int r, int step, const CodeTable& table, const FloatScales<kRows>& group,
+                                   Mma::A& a) const {
+    constexpr int kPairs = Mma::kHalvesRepeat ? 1 : 2;
+    const int half = lane_index() / 16;
+    std::uint32_t bytes[kQuads][kPairs];
+    HEARTH_UNROLL
+    for (int j = 0; j < kQuads; ++j) {
+      HEARTH_UNROLL
+      for (int i = 0; i < kPairs; ++i) bytes[j][i] = code_bytes(r, j, step, Mma::kHalvesRepeat ? half : i, table);
+    }
+    const int first = Layout::kCodeBits == 4 ? step % 2 : 0;  // of a pair's bytes; the second is two further up
+    Bf16Pair pairs[kQuads][kPairs];
+    if (group.any_differs_at_offset) {
+      round_pairs<true>(bytes, first, group.of_row[r], pairs);
+    } else {
+      round_pairs<false>(bytes, first, group.of_row[r], pairs);
+    }
+    HEARTH_UNROLL
+    for (int j = 0; j < kQuads; ++j) {
+      const Bf16Pair other = Mma::kHalvesRepeat ? exchange_halves(pairs[j][0]) : pairs[j][kPairs - 1];
+      const bool is_second = Mma::kHalvesRepeat && half != 0;
+      fragment_word(a.quad[r], j, 0) = is_second ? other : pairs[j][0];
+      fragment_word(a.quad[r], j, 1) = is_second ? pairs[j][0] : other;
+    }
+  }
+
+  template <bool kDiffersAtOffset, int kPairs>
+  HEARTH_DEVICE static void round_pairs(const std::uint32_t (&bytes)[kQuads][kPairs], int first,
+                                        const FloatScale& scale, Bf16Pair (&pairs)[kQuads][kPairs]) {
+    HEARTH_UNROLL
+    for (int j = 0; j < kQuads; ++j) {
+      HEARTH_UNROLL
+      for (int i = 0; i < kPairs; ++i) {
+        const std::uint32_t word = bytes[j][i] >> (8 * first);
+        pairs[j][i] = pair_of_sums(float_weight<Layout, kDiffersAtOffset>(word & 0xffu, scale),
+                                   float_weight<Layout, kDiffersAtOffset>(word >> 16 & 0xffu, scale));
+      }
+    }
+  }
+
+  // A word with the codes of pair `pair` in its bytes 0 and 2; where codes are of 4 bits, those of the even one of two
+  // steps, and of the odd one in bytes 1 and 3.
+  HEARTH_DEVICE std::uint32_t code_bytes(int r, int j, int step, int pair, const CodeTable& table) const {
+    if constexpr (Layout::kCodeBits == 8) {
+      return codes[r][j].word[step] >> (8 * pair);
+    } else if constexpr (Layout::kCodeBits == 6) {
+      const std::uint32_t low = codes[r][j].word[step / 2] >> (4 * pair);
+      const std::uint32_t two = high[r][j].word[step / 4] >> (2 * pair);
+      const int at = step / 2 % 2 * 8 + step % 2 * 4;  // of the upper bits of pair 0
+      return (low >> (step % 2 * 8) & both(0xf)) | ((at >= 4 ? two >> (at - 4) : two << 4) & both(0x30));
+    } else {
+      const std::uint32_t nibbles = unmerged(codes[r][j].word[step / 2] >> (4 * pair) & 0x0f0f0f0fu);
+      return Layout::kTable ? look_up_bytes(table, nibbles) : nibbles;
+    }
+  }
+
+  HEARTH_DEVICE static constexpr std::uint32_t both(std::uint32_t half) { return half | half << 16; }
+
+  HEARTH_DEVICE void find_scales(int r, int group, const CodeTable& factors, GroupScales& to) const {
+    if constexpr (Layout::kHasMin) {
+      const Bf16Pair scaled = pair_multiply(scales[r][group], factors.word[0]);
+      to.scale[r] = permute_bytes(scaled, scaled, 0x1010);
+      to.addend[r] = permute_bytes(scaled, scaled, 0x3232);
+    } else {
+      const std::uint32_t word = scales[r][group / 2];
+      to.scale[r] = pair_multiply(permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232), factors.word[0]);
+      to.addend[r] = pair_multiply(to.scale[r], factors.word[2]);
+    }
+    if constexpr (Layout::kCodeBits == 4) to.scale_up[r] = pair_multiply(to.scale[r], factors.word[1]);
+  }
+
+  HEARTH_DEVICE Bf16Pair subnormal_pair(int r, int j, int step, int pair, const GroupScales& group) const {
+    // The second nibble of each byte stands four bits up, which its scale makes up for; that saves shifts.
+    const bool up = Layout::kCodeBits == 4 && pair == 1;
+    std::uint32_t code;
+    if constexpr (Layout::kCodeBits == 8) {
+      code = codes[r][j].word[step] >> (8 * pair) & both(0xff);
+    } else if constexpr (Layout::kCodeBits == 4) {
+      code = codes[r][j].word[step / 2] >> (step % 2 * 8) & both(up ? 0xf0 : 0xf);
+    } else {
+      code = code_of_six_bits(r, j, step, pair);
+    }
+    // An offset is taken off first where there is a minimum: the two together would be rounded.
+    if constexpr (Layout::kHasMin && Layout::kOffset != 0) {
+      constexpr std::uint32_t kOne = 0x3f80, kOffset = Layout::kOffset;
+      code = pair_fma(code, both(kOne), up ? both(0x8000u | kOffset << 4) : kMinusOffset<Layout>);
+    }
+    return pair_fma(code, up ? group.scale_up[r] : group.scale[r], group.addend[r]);
+  }
+
+  // The four lower bits stand together with other weights', the two upper ones in `high`.
+  HEARTH_DEVICE std::uint32_t code_of_six_bits(int r, int j, int step, int pair) const {
+    const int reg = step % 2 * 2 + pair, at = step / 2 % 2 * 8 + 2 * reg;
+    const std::uint32_t bits = high[r][j].word[step / 4];
+    return (codes[r][j].word[step / 2] >> (4 * reg) & both(0xf)) |
+           ((at >= 4 ? bits >> (at - 4) : bits << (4 - at)) & both(0x30));
+  }
+
+  // Two neighbouring weights' numbers of the table.
+  HEARTH_DEVICE Bf16Pair table_pair(int r, int j, int step, int pair, const CodeTable& table) const {
+    const std::uint32_t word = codes[r][j].word[step / 2];
+    const int reg = step % 2 * 2 + pair;
+    const std::uint32_t low = look_up_codes(table, word), high_half = look_up_codes(table, word >> 16);
+    const auto selector = static_cast<std::uint32_t>(reg | (4 + reg) << 8);
+    return pair_of_bytes(permute_bytes(low, high_half, selector | selector << 4));
+  }
+};
+
+// Activations of one k-step for the columns of a matrix-unit tile: `row` points to 16 bf16 of the lane's token. With
+// `aligned`, to a multiple of 4 bytes; else element by element, zeros from `left` on.
+HEARTH_DEVICE Mma::B load_activations(const std::uint16_t* row, int lane, bool aligned, int left) {
+  Mma::B b;
+  HEARTH_UNROLL
+  for (int j = 0; j < Mma::kQuadsPerLane; ++j) {
+    HEARTH_UNROLL
+    for (int pair = 0; pair < 2; ++pair) {
+      const int at = 2 * Mma::quad(lane, j) + 8 * pair;
+      if (aligned) {
+        fragment_word(b.quad, j, pair) = *reinterpret_cast<const std::uint32_t*>(row + at);
+      } else {
+        const std::uint32_t low = at < left ? row[at] : 0u, high = at + 1 < left ? row[at + 1] : 0u;
+        fragment_word(b.quad, j, pair) = low | high << 16;
+      }
+    }
+  }
+  return b;
+}
+
+HEARTH_DEVICE Mma::B zero_activations() {
+  return Mma::B{};
+}
+
+}  // namespace hearth::gpu

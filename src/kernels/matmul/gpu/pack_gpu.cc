@@ -1,0 +1,199 @@
+#include "kernels/matmul/gpu/pack_gpu.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/check.h"
+#include "formats/float16.h"
+#include "formats/iq4_nl.h"
+#include "formats/mxfp4.h"
+#include "kernels/matmul/gpu/gpu_layout.h"
+
+namespace hearth {
+namespace {
+
+template <class Visit>
+auto with_layout(GpuLayoutKind kind, Visit visit) {
+  switch (kind) {
+    case GpuLayoutKind::kW4:
+      return visit(LayoutW4{});
+    case GpuLayoutKind::kW4Min:
+      return visit(LayoutW4Min{});
+    case GpuLayoutKind::kW4Fine:
+      return visit(LayoutW4Fine{});
+    case GpuLayoutKind::kW4Table:
+      return visit(LayoutW4Table{});
+    case GpuLayoutKind::kW6:
+      return visit(LayoutW6{});
+    case GpuLayoutKind::kW6Min:
+      return visit(LayoutW6Min{});
+    case GpuLayoutKind::kW8:
+      return visit(LayoutW8{});
+    default:
+      CHECK(kind == GpuLayoutKind::kW16);
+      return visit(LayoutW16{});
+  }
+}
+
+// One row of a tensor as integers with scales and minimums, in whole groups of 16.
+struct IntegerRow {
+  explicit IntegerRow(std::int64_t k)
+      : q(static_cast<std::size_t>(k)), scale(q.size() / kInt8GroupElements), min(scale.size()) {}
+  std::vector<std::int8_t> q;
+  std::vector<float> scale, min;
+};
+
+// A signed integer of the format to the code that stands for it.
+class Coder {
+ public:
+  Coder(Format format, int offset, bool table) : offset_(offset), table_(table) {
+    const auto values = gpu_code_table(format);
+    for (int code = 15; code >= 0; --code) {
+      codes_[static_cast<std::uint8_t>(values[static_cast<std::size_t>(code)])] = static_cast<std::uint8_t>(code);
+    }
+  }
+  unsigned operator()(std::int8_t q) const {
+    return table_ ? codes_[static_cast<std::uint8_t>(q)] : static_cast<std::uint8_t>(q + offset_);
+  }
+
+ private:
+  int offset_;
+  bool table_;
+  std::array<std::uint8_t, 256> codes_{};
+};
+
+void or_bits(std::byte* bytes, int bit, unsigned value) {
+  bytes[bit / 8] |= static_cast<std::byte>(value << (bit % 8));
+}
+
+// Row `row` of a tile, from column `first` of an integer row on.
+template <class Layout>
+void put_integers(std::byte* tile, int row, const IntegerRow& from, std::int64_t first, const Coder& coder) {
+  const auto count = static_cast<int>(std::min<std::int64_t>(Layout::kTileK, std::ssize(from.q) - first));
+  std::byte* codes = tile + row * Layout::kRowCodeBytes;
+  std::byte* high = tile + Layout::kHighAt + row * Layout::kRowHighBytes;
+  for (int c = 0; c < count; ++c) {
+    const unsigned code = coder(from.q[static_cast<std::size_t>(first + c)]);
+    const CodePlace place = code_place<Layout>(c);
+    if constexpr (Layout::kCodeBits == 8) {
+      codes[place.code_bit / 8] = static_cast<std::byte>(code);
+    } else {
+      or_bits(codes, place.code_bit, code & 15);
+      if constexpr (Layout::kCodeBits == 6) or_bits(high, place.high_bit, code >> 4);
+    }
+  }
+  std::byte* scales = tile + Layout::kScalesAt + row * Layout::kRowScaleBytes;
+  for (int g = 0; g < Layout::kGroups && g * Layout::kGroup < count; ++g) {
+    const auto group = static_cast<std::size_t>((first + g * Layout::kGroup) / kInt8GroupElements);
+    const std::uint16_t scale = f32_to_bf16(from.scale[group]);
+    const std::uint16_t minus_min = f32_to_bf16(-from.min[group]);
+    std::byte* to = scales + g * (Layout::kHasMin ? 4 : 2);
+    std::memcpy(to, &scale, 2);
+    if constexpr (Layout::kHasMin) std::memcpy(to + 2, &minus_min, 2);
+  }
+}
+
+void put_bf16(std::byte* tile, int row, const std::vector<std::uint16_t>& from, std::int64_t first) {
+  const auto count = static_cast<int>(std::min<std::int64_t>(LayoutW16::kTileK, std::ssize(from) - first));
+  std::byte* codes = tile + row * LayoutW16::kRowCodeBytes;
+  for (int c = 0; c < count; ++c) {
+    std::memcpy(codes + code_place<LayoutW16>(c).code_bit / 8, &from[static_cast<std::size_t>(first + c)], 2);
+  }
+}
+
+std::int64_t tiles_of_row(int tile_k, std::int64_t k) {
+  return (k + tile_k - 1) / tile_k;
+}
+
+template <class Layout>
+void pack_tiles(Format format, const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t tile_begin,
+                std::int64_t tile_end, std::byte* out) {
+  const FormatTraits& t = traits(format);
+  const std::int64_t row_bytes = format_bytes(format, k), tiles = tiles_of_row(Layout::kTileK, k);
+  const Coder coder(format, Layout::kOffset, Layout::kTable);
+  std::memset(out, 0, static_cast<std::size_t>((tile_end - tile_begin) * tiles * Layout::kTileBytes));
+  constexpr bool kIntegers = Layout::kCodeBits != 16;
+  IntegerRow integers(kIntegers ? k : 0);
+  std::vector<std::uint16_t> halves(kIntegers ? 0 : static_cast<std::size_t>(k));
+  for (std::int64_t row = tile_begin * kTileRows; row < std::min(n, tile_end * kTileRows); ++row) {
+    const std::byte* from = weights + row * row_bytes;
+    std::byte* to = out + (row / kTileRows - tile_begin) * tiles * Layout::kTileBytes;
+    if constexpr (kIntegers) {
+      t.decode_int8(from, integers.q.data(), integers.scale.data(), integers.min.data(), k);
+    } else {
+      t.decode_bf16(from, halves.data(), k);
+    }
+    for (std::int64_t i = 0; i < tiles; ++i) {
+      const auto r = static_cast<int>(row % kTileRows);
+      if constexpr (kIntegers) {
+        put_integers<Layout>(to + i * Layout::kTileBytes, r, integers, i * Layout::kTileK, coder);
+      } else {
+        put_bf16(to + i * Layout::kTileBytes, r, halves, i * Layout::kTileK);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+GpuLayoutKind gpu_layout_of(Format format) {
+  switch (format) {
+    case Format::kQ4_0:
+      return GpuLayoutKind::kW4;
+    case Format::kQ4_1:
+    case Format::kQ4K:
+      return GpuLayoutKind::kW4Min;
+    case Format::kQ2K:
+    case Format::kQ3K:
+      return GpuLayoutKind::kW4Fine;
+    case Format::kIq4Nl:
+    case Format::kIq4Xs:
+    case Format::kMxfp4:
+      return GpuLayoutKind::kW4Table;
+    case Format::kQ6K:
+      return GpuLayoutKind::kW6;
+    case Format::kQ5_0:
+    case Format::kQ5_1:
+    case Format::kQ5K:
+      return GpuLayoutKind::kW6Min;
+    case Format::kQ8_0:
+    case Format::kMxfp6E2m3:
+      return GpuLayoutKind::kW8;
+    case Format::kF32:
+    case Format::kF16:
+    case Format::kBf16:
+    case Format::kMxfp6E3m2:
+      return GpuLayoutKind::kW16;
+  }
+  CHECK(false);
+}
+
+std::array<std::int8_t, 16> gpu_code_table(Format format) {
+  std::array<std::int8_t, 16> table{};
+  if (format == Format::kIq4Nl || format == Format::kIq4Xs) std::copy_n(kIq4Values, 16, table.begin());
+  if (format == Format::kMxfp4) table = kMxfp4Units;
+  return table;
+}
+
+std::int64_t gpu_packed_bytes(GpuLayoutKind kind, std::int64_t n, std::int64_t k) {
+  if (kind == GpuLayoutKind::kF32) return n * k * std::int64_t{sizeof(float)};
+  return with_layout(kind, [&](auto layout) {
+    using Layout = decltype(layout);
+    return (n + kTileRows - 1) / kTileRows * tiles_of_row(Layout::kTileK, k) * Layout::kTileBytes;
+  });
+}
+
+void gpu_pack(Format format, GpuLayoutKind kind, const std::byte* weights, std::int64_t n, std::int64_t k,
+              std::int64_t tile_begin, std::int64_t tile_end, std::byte* out) {
+  if (kind == GpuLayoutKind::kF32) {
+    const std::int64_t begin = tile_begin * kTileRows, end = std::min(n, tile_end * kTileRows);
+    traits(format).decode_f32(weights + begin * format_bytes(format, k), reinterpret_cast<float*>(out),
+                              (end - begin) * k);
+    return;
+  }
+  with_layout(kind,
+              [&](auto layout) { pack_tiles<decltype(layout)>(format, weights, n, k, tile_begin, tile_end, out); });
+}
+
+}  // namespace hearth

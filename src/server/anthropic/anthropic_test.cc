@@ -1,0 +1,272 @@
+// Anthropic's requests and answers as JSON: what is taken, what is refused and how, and what comes back.
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "server/anthropic/anthropic_answer.h"
+#include "server/anthropic/anthropic_request.h"
+#include "server/anthropic/anthropic_routes.h"
+
+namespace hearth {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kHello = R"({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "Hello"}]})";
+
+json::object parse(std::string_view text) {
+  return json::parse(text).as_object();
+}
+
+// kHello with `more` members: "\"top_k\": 3".
+json::object hello_with(std::string_view more) {
+  json::object body = parse(kHello);
+  for (const auto& member : parse("{" + std::string(more) + "}")) body[member.key()] = member.value();
+  return body;
+}
+
+AnthropicRequest read(const json::object& body) {
+  return parse_anthropic_request(body, {});
+}
+
+std::string error_of(const json::object& body) {
+  try {
+    read(body);
+  } catch (const HttpError& error) {
+    EXPECT_EQ(error.failure().status, 400u);
+    return error.failure().message;
+  }
+  return "";
+}
+
+json::value messages_of(std::string_view more) {
+  return read(hello_with(more)).conversation.context.at("messages");
+}
+
+std::vector<std::pair<std::string, json::value>> events_of(std::string_view stream) {
+  std::vector<std::pair<std::string, json::value>> events;
+  while (!stream.empty()) {
+    const std::size_t end = stream.find("\n\n");
+    const std::string_view event = stream.substr(0, end);
+    const std::size_t line_end = event.find('\n');
+    EXPECT_TRUE(event.starts_with("event: "));
+    EXPECT_EQ(event.substr(line_end, 7), "\ndata: ");
+    events.emplace_back(event.substr(7, line_end - 7), json::parse(event.substr(line_end + 7)));
+    stream.remove_prefix(end + 2);
+  }
+  return events;
+}
+
+GenerationEnd end_of(FinishReason reason, std::string stop_text = {}) {
+  GenerationEnd end;
+  end.reason = reason;
+  end.stop_text = std::move(stop_text);
+  end.usage = {.prompt_tokens = 10, .cached_tokens = 8, .generated_tokens = 3};
+  return end;
+}
+
+TEST(AnthropicRequest, TakesWhatAMessageNeeds) {
+  const AnthropicRequest request = read(parse(kHello));
+  EXPECT_EQ(request.conversation.model, "m");
+  EXPECT_EQ(request.conversation.context,
+            json::parse(R"({"messages": [{"role": "user", "content": "Hello"}], "enable_thinking": false})"));
+  EXPECT_EQ(request.conversation.prefill, "");
+  EXPECT_EQ(request.generation.token_count_max, 5);
+  EXPECT_FALSE(request.stream);
+}
+
+TEST(AnthropicRequest, TakesSamplingAndStops) {
+  const AnthropicRequest request = read(hello_with(
+      R"("temperature": 0.5, "top_p": 0.25, "top_k": 7, "stop_sequences": ["a", "b"], "stream": true, "seed": 3)"));
+  EXPECT_EQ(request.generation.sampling.temperature, 0.5f);
+  EXPECT_EQ(request.generation.sampling.top_p, 0.25f);
+  EXPECT_EQ(request.generation.sampling.top_k, 7);
+  EXPECT_EQ(request.generation.sampling.seed, 3u);
+  EXPECT_EQ(request.generation.stop, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(request.stream);
+}
+
+TEST(AnthropicRequest, PutsTheSystemPromptFirst) {
+  const json::value expected =
+      json::parse(R"([{"role": "system", "content": "A\nB"}, {"role": "user", "content": "Hello"}])");
+  EXPECT_EQ(messages_of(R"("system": "A\nB")"), expected);
+  EXPECT_EQ(messages_of(R"("system": [{"type": "text", "text": "A", "cache_control": {"type": "ephemeral"}},
+                                      {"type": "text", "text": "B"}])"),
+            expected);
+}
+
+TEST(AnthropicRequest, LeavesOutABillingHeaderThatLeads) {
+  const auto system = [](std::string_view first, std::string_view second) {
+    json::array blocks;
+    for (const auto text : {first, second}) blocks.push_back({{"type", "text"}, {"text", text}});
+    return messages_of("\"system\": " + json::serialize(blocks)).at(0).at("content");
+  };
+  EXPECT_EQ(system("x-anthropic-billing-header: cc_version=2; cch=17;", "Be brief."), "Be brief.");
+  EXPECT_EQ(system("Be brief.", "x-anthropic-billing-header: 1"), "Be brief.\nx-anthropic-billing-header: 1");
+  EXPECT_EQ(messages_of(R"("system": [{"type": "text", "text": "x-anthropic-billing-header: 1"}])"),
+            messages_of(R"("system": "")"));
+}
+
+TEST(AnthropicRequest, JoinsTurnsOfOneRole) {
+  EXPECT_EQ(messages_of(R"("messages": [
+                {"role": "user", "content": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}]},
+                {"role": "user", "content": "C"},
+                {"role": "assistant", "content": [{"type": "thinking", "thinking": "?"},
+                                                  {"type": "text", "text": "D"}]},
+                {"role": "user", "content": "E"}])"),
+            json::parse(R"([{"role": "user", "content": "A\nB\nC"}, {"role": "assistant", "content": "D"},
+                            {"role": "user", "content": "E"}])"));
+}
+
+TEST(AnthropicRequest, TakesAFinalAssistantMessageAsTheAnswersBeginning) {
+  const auto with_final = [](std::string_view text) {
+    json::object body = parse(kHello);
+    body["messages"].as_array().push_back({{"role", "assistant"}, {"content", text}});
+    return body;
+  };
+  const AnthropicRequest request = read(with_final("It is"));
+  EXPECT_EQ(request.conversation.prefill, "It is");
+  EXPECT_EQ(request.conversation.context.at("messages").as_array().size(), 1u);
+  EXPECT_EQ(read(with_final("")).conversation.prefill, "");
+  EXPECT_NE(error_of(with_final("It is ")).find("white space"), std::string::npos);
+  EXPECT_EQ(error_of(hello_with(R"("messages": [{"role": "assistant", "content": "It"}])")),
+            "'messages' has no message to answer");
+}
+
+TEST(AnthropicRequest, RefusesWhatNobodyKnows) {
+  EXPECT_EQ(error_of(hello_with(R"("max_token": 3)")), "max_token: Extra inputs are not permitted");
+  EXPECT_EQ(error_of(hello_with(R"("messages": [{"role": "user", "content": "A", "name": "B"}])")),
+            "messages[0].name: Extra inputs are not permitted");
+  EXPECT_EQ(error_of(hello_with(R"("system": [{"type": "text", "text": "A", "bold": true}])")),
+            "system[0].bold: Extra inputs are not permitted");
+}
+
+TEST(AnthropicRequest, TakesWhatHasNoEffect) {
+  for (const char* member :
+       {R"("metadata": {"user_id": "u"})", R"("service_tier": "auto")", R"("cache_control": {"type": "ephemeral"})",
+        R"("output_config": {"effort": "low"})", R"("thinking": {"type": "disabled"})", R"("tools": [])",
+        R"("context_management": {"edits": []})", R"("tool_choice": {"type": "none"})", R"("container": null)"}) {
+    EXPECT_EQ(error_of(hello_with(member)), "") << member;
+  }
+}
+
+TEST(AnthropicRequest, RefusesWhatIsNotAvailableByName) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"("tools": [{"name": "f", "input_schema": {}}])", "'tools': tool use is not available on this server"},
+      {R"("tool_choice": {"type": "any"})", "'tool_choice': tool use is not available on this server"},
+      {R"("thinking": {"type": "enabled", "budget_tokens": 1024})",
+       "'thinking': extended thinking is not available on this server"},
+      {R"("output_config": {"format": {"type": "json_schema"}})",
+       "'output_config.format': structured output is not available on this server"},
+      {R"("messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}])",
+       "'messages[0].content[0].type': content of type \"image\" is not available on this server"},
+      {R"("messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"}]}])",
+       "'messages[0].content[0].type': content of type \"tool_result\" is not available on this server"}};
+  for (const auto& [member, message] : cases) EXPECT_EQ(error_of(hello_with(member)), message);
+}
+
+TEST(AnthropicRequest, RefusesWhatIsWrong) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"("max_tokens": 0)", "max_tokens"},
+      {R"("max_tokens": -1)", "max_tokens"},
+      {R"("max_tokens": "5")", "max_tokens"},
+      {R"("max_tokens": null)", "'max_tokens' is missing"},
+      {R"("model": null)", "'model' is missing"},
+      {R"("messages": [])", "at least one message is required"},
+      {R"("messages": "Hello")", "'messages' must be an array"},
+      {R"("messages": ["Hello"])", "'messages[0]' must be an object"},
+      {R"("messages": [{"role": "tool", "content": "A"}])", "'messages[0].role'"},
+      {R"("messages": [{"role": "user", "content": ""}])", "'messages[0].content' is empty"},
+      {R"("messages": [{"role": "user", "content": 3}])", "'messages[0].content' must be a string or an array"},
+      {R"("messages": [{"role": "user"}])", "'messages[0].content' is missing"},
+      {R"("messages": [{"role": "user", "content": [{"type": "text"}]}])", "'messages[0].content[0].text' is missing"},
+      {R"("system": 3)", "'system' must be a string or an array"},
+      {R"("system": [{"type": "image", "text": "A"}])", "'system[0].type' must be \"text\""},
+      {R"("temperature": -0.5)", "temperature"},
+      {R"("top_p": 1.5)", "top_p"},
+      {R"("stop_sequences": [""])", "stop_sequences"},
+      {R"("stop_sequences": [3])", "'stop_sequences[0]' must be a string"},
+      {R"("stream": "yes")", "'stream' must be true or false"}};
+  for (const auto& [member, message] : cases) {
+    EXPECT_NE(error_of(hello_with(member)).find(message), std::string::npos)
+        << member << ": " << error_of(hello_with(member));
+  }
+}
+
+TEST(AnthropicRequest, CountsWithoutALimit) {
+  const json::object body = parse(R"({"model": "m", "system": "S", "messages": [{"role": "user", "content": "A"}]})");
+  EXPECT_EQ(parse_anthropic_count(body).context.at("messages").as_array().size(), 2u);
+  EXPECT_THROW(parse_anthropic_count(parse(kHello)), HttpError);
+}
+
+TEST(AnthropicAnswer, CountsCachedTokensApart) {
+  EXPECT_EQ(anthropic_usage({.prompt_tokens = 10, .cached_tokens = 8, .generated_tokens = 3}),
+            json::parse(R"({"input_tokens": 2, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 8,
+                            "output_tokens": 3})"));
+}
+
+TEST(AnthropicAnswer, SaysWhyItEnded) {
+  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kStop)), "end_turn");
+  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kStop, "###")), "stop_sequence");
+  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kLength)), "max_tokens");
+  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kContext)), "model_context_window_exceeded");
+}
+
+TEST(AnthropicAnswer, IsAMessage) {
+  EXPECT_EQ(json::parse(anthropic_message("msg_1", "m", "Hi \"you\"", end_of(FinishReason::kStop, "###"))),
+            json::parse(R"({"id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+                            "content": [{"type": "text", "text": "Hi \"you\""}], "stop_reason": "stop_sequence",
+                            "stop_sequence": "###",
+                            "usage": {"input_tokens": 2, "cache_creation_input_tokens": 0,
+                                      "cache_read_input_tokens": 8, "output_tokens": 3}})"));
+}
+
+TEST(AnthropicAnswer, IsAStreamOfEvents) {
+  const std::string stream = anthropic_start_events("msg_1", "m", 10) + anthropic_text_event("Hi\n\n") +
+                             anthropic_ping_event() + anthropic_end_events(end_of(FinishReason::kLength));
+  const auto events = events_of(stream);
+  std::string names;
+  for (const auto& [name, data] : events) {
+    EXPECT_EQ(data.at("type").as_string(), name);
+    names += name + " ";
+  }
+  EXPECT_EQ(names,
+            "message_start content_block_start ping content_block_delta ping content_block_stop message_delta "
+            "message_stop ");
+  EXPECT_EQ(events[0].second.at("message").at("usage").at("input_tokens"), 10);
+  EXPECT_EQ(events[0].second.at("message").at("content"), json::array());
+  EXPECT_EQ(events[3].second, json::parse(R"({"type": "content_block_delta", "index": 0,
+                                              "delta": {"type": "text_delta", "text": "Hi\n\n"}})"));
+  EXPECT_EQ(events[6].second.at("delta"), json::parse(R"({"stop_reason": "max_tokens", "stop_sequence": null})"));
+  EXPECT_EQ(events[6].second.at("usage").at("output_tokens"), 3);
+}
+
+TEST(AnthropicAnswer, NamesErrorsByTheirStatus) {
+  const std::pair<unsigned, const char*> cases[] = {{400, "invalid_request_error"},
+                                                    {401, "authentication_error"},
+                                                    {404, "not_found_error"},
+                                                    {405, "invalid_request_error"},
+                                                    {413, "request_too_large"},
+                                                    {429, "rate_limit_error"},
+                                                    {500, "api_error"},
+                                                    {503, "overloaded_error"},
+                                                    {504, "timeout_error"}};
+  for (const auto& [status, type] : cases) EXPECT_EQ(anthropic_error_type(status), type) << status;
+}
+
+TEST(AnthropicAnswer, TellsErrorsInItsOwnWay) {
+  Router::Failure failure;
+  failure.status = 404;
+  failure.message = "no such model";
+  EXPECT_EQ(json::parse(anthropic_error_body(failure)),
+            json::parse(R"({"type": "error", "error": {"type": "not_found_error", "message": "no such model"}})"));
+  failure.headers = {{"request-id", "req-7"}};
+  EXPECT_EQ(json::parse(anthropic_error_body(failure)).at("request_id"), "req-7");
+  const auto events = events_of(anthropic_error_event(anthropic_error_body(failure)));
+  EXPECT_EQ(events.at(0).first, "error");
+  EXPECT_EQ(events.at(0).second.at("error").at("type"), "not_found_error");
+}
+
+}  // namespace
+}  // namespace hearth

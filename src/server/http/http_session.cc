@@ -1,0 +1,305 @@
+#include "server/http/http_session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <exception>
+
+#include "base/error.h"
+#include "server/http/http_access.h"
+#include "server/http/session_exchange.h"
+#include "text/unicode/utf8.h"
+
+namespace hearth {
+namespace {
+
+namespace asio = boost::asio;
+using ErrorCode = boost::system::error_code;
+
+// Bytes that a client may send ahead of what is parsed: more than one request's headers.
+constexpr std::size_t kInputMax = 2 * RequestParser::kHeaderBytesMax;
+// A read takes as many bytes as the one before suggests, within these.
+constexpr std::size_t kReadBytesMin = 4 << 10, kReadBytesMax = 64 << 10;
+// How long a client that was refused may go on sending before its connection is closed: closing at once could destroy
+// the answer on its way.
+constexpr std::chrono::seconds kDiscardTime{2};
+constexpr unsigned kStatusClientGone = 499;  // never sent: for the metrics
+
+Router::Failure failure_of(unsigned status, std::string message) {
+  Router::Failure failure;
+  failure.status = status;
+  failure.message = std::move(message);
+  return failure;
+}
+
+Router::Failure failure_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const HttpError& told) {
+    return told.failure();
+  } catch (const Error& told) {
+    return failure_of(500, told.what());
+  } catch (...) {
+    return failure_of(500, "the server failed to answer this request");
+  }
+}
+
+Router::Failure wrong_key() {
+  Router::Failure failure = failure_of(401, "this server needs an API key: Authorization: Bearer KEY");
+  failure.code = "invalid_api_key";
+  failure.headers = {{"www-authenticate", "Bearer"}};
+  return failure;
+}
+
+Router::Failure no_route(const HttpRequest& request, const Router::Match& match) {
+  const std::string path = repair_utf8(request.path);
+  const std::string method = repair_utf8(request.method);
+  if (match.allowed_methods.empty()) return failure_of(404, fmt::format("there is nothing at {}", path));
+  Router::Failure failure = failure_of(405, fmt::format("{} takes {}, not {}", path, match.allowed_methods, method));
+  failure.headers = {{"allow", match.allowed_methods}};
+  return failure;
+}
+
+bool may_enter(const HttpRequest& request, const HttpServerOptions& options) {
+  if (options.api_keys.empty() || is_preflight(request) || has_api_key(request, options.api_keys)) return true;
+  return std::find(options.open_paths.begin(), options.open_paths.end(), request.path) != options.open_paths.end();
+}
+
+[[noreturn]] void throw_gone() {
+  throw boost::system::system_error(asio::error::operation_aborted);
+}
+
+}  // namespace
+
+// While it lives, the session has so much time; then it is closed.
+class HttpSession::Deadline {
+ public:
+  Deadline(HttpSession& session, std::chrono::seconds time, bool is_write) : session_(session) {
+    const std::uint64_t number = ++session.deadline_count_;
+    session.deadline_timer_.expires_after(time);
+    session.deadline_timer_.async_wait([weak = session.weak_from_this(), number, is_write](ErrorCode error) {
+      const auto self = weak.lock();
+      if (error || !self || self->deadline_count_ != number) return;
+      if (is_write) self->host_->on_slow_reader();
+      self->close();
+    });
+  }
+  ~Deadline() {
+    ++session_.deadline_count_;
+    session_.deadline_timer_.cancel();
+  }
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+
+ private:
+  HttpSession& session_;
+};
+
+HttpSession::HttpSession(asio::any_io_executor executor, std::shared_ptr<SessionHost> host,
+                         std::unique_ptr<Transport> transport)
+    : executor_(executor),
+      host_(std::move(host)),
+      transport_(std::move(transport)),
+      input_timer_(executor),
+      room_timer_(executor),
+      deadline_timer_(executor) {}
+
+void HttpSession::start() {
+  asio::co_spawn(
+      executor_, [self = shared_from_this()] { return self->run(); }, asio::detached);
+}
+
+void HttpSession::close() {
+  if (std::exchange(is_closed_, true)) return;
+  transport_->close();
+  end_input();
+}
+
+void HttpSession::drain() {
+  if (is_idle_) close();
+}
+
+void HttpSession::end_input() {
+  input_has_ended_ = true;
+  input_timer_.cancel();
+  room_timer_.cancel();
+  if (handler_is_running_) cancel_handler_.emit(asio::cancellation_type::terminal);
+}
+
+asio::awaitable<void> HttpSession::run() {
+  try {
+    co_await open();
+    asio::co_spawn(
+        executor_, [self = shared_from_this()] { return self->read_input(); }, asio::detached);
+    bool goes_on = true;
+    while (goes_on) goes_on = co_await serve_one();
+  } catch (const std::exception&) {
+    // The client is gone, or was given up: there is nobody to tell.
+  }
+  close();
+  host_->on_closed(*this);
+}
+
+asio::awaitable<void> HttpSession::open() {
+  const Deadline deadline(*this, host_->options().header_timeout, false);
+  co_await transport_->open();
+}
+
+asio::awaitable<void> HttpSession::read_input() {
+  std::size_t bytes = kReadBytesMin;
+  std::string buffer;
+  while (!input_has_ended_) {
+    if (input_.size() >= kInputMax) {
+      ErrorCode ignored;
+      room_timer_.expires_at(Clock::time_point::max());
+      co_await room_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      continue;
+    }
+    buffer.resize(bytes);
+    if (buffer.capacity() > 2 * bytes) buffer.shrink_to_fit();
+    const std::size_t count = co_await transport_->read_some(buffer.data(), bytes);
+    if (count == 0) break;
+    bytes = std::clamp(2 * count, kReadBytesMin, kReadBytesMax);
+    if (discards_input_) continue;
+    input_.append(buffer, 0, count);
+    input_timer_.cancel();
+  }
+  end_input();
+}
+
+void HttpSession::consume_input(std::size_t count) {
+  input_.erase(0, count);
+  if (input_.empty() && input_.capacity() > kReadBytesMax) input_.shrink_to_fit();
+  room_timer_.cancel();
+}
+
+asio::awaitable<bool> HttpSession::more_input(Clock::time_point deadline) {
+  const std::size_t known = input_.size();
+  while (input_.size() == known && !input_has_ended_ && Clock::now() < deadline) {
+    ErrorCode ignored;
+    input_timer_.expires_at(deadline);
+    co_await input_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  co_return input_.size() != known;
+}
+
+asio::awaitable<HttpSession::Reading> HttpSession::read_request(RequestParser& parser, Router::Failure& refusal) {
+  const HttpServerOptions& options = host_->options();
+  Clock::time_point deadline = Clock::now() + options.header_timeout;
+  bool has_begun = false, may_go_on = false;
+  for (;;) {
+    if (!has_begun && input_.starts_with("\r\n")) consume_input(2);  // some clients end a body so
+    const std::size_t used = parser.parse(input_);
+    consume_input(used);
+    if (parser.failure()) {
+      refusal = *parser.failure();
+      co_return Reading::kRefused;
+    }
+    if (parser.headers_are_done() && !std::exchange(may_go_on, true)) {
+      if (!may_enter(parser.request(), options)) {
+        refusal = wrong_key();
+        co_return Reading::kRefused;
+      }
+      if (!parser.is_done() && parser.expects_continue()) {
+        std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+        co_await send(std::move(go_on));
+      }
+      if (!parser.is_done() && !input_.empty()) continue;
+    }
+    if (parser.is_done()) co_return Reading::kComplete;
+    // The headers have to come in one go; a body may take its time as long as it goes on.
+    const bool begins = !has_begun && (used > 0 || !input_.empty());
+    if (begins || may_go_on) deadline = Clock::now() + options.header_timeout;
+    has_begun = has_begun || begins;
+    const bool more = co_await more_input(deadline);
+    if (more) continue;
+    if (input_has_ended_ || !has_begun) co_return Reading::kGone;
+    refusal = failure_of(408, "the request did not arrive in time");
+    co_return Reading::kRefused;
+  }
+}
+
+asio::awaitable<bool> HttpSession::serve_one() {
+  RequestParser parser(host_->options().body_bytes_max);
+  Router::Failure failure;
+  failure.status = 0;
+  is_idle_ = true;
+  const Reading reading = co_await read_request(parser, failure);
+  if (reading == Reading::kGone) co_return false;
+  is_idle_ = false;
+  const bool is_whole = reading == Reading::kComplete;
+  const bool keep_alive = is_whole && parser.keep_alive();
+  SessionExchange exchange(*this, std::move(parser.request()), host_->next_id(), parser.is_http_1_0(), keep_alive);
+  const HttpRequest& request = exchange.request();
+  Router::Match match = host_->router().match(request.method, request.path);
+  exchange.set_path_arguments(std::move(match.path_arguments));
+  if (is_whole && request.method == "OPTIONS" && match.handler == nullptr && !match.allowed_methods.empty()) {
+    HttpHeaders headers = preflight_headers(request, match.allowed_methods + ", OPTIONS");
+    co_await exchange.reply(204, {}, {}, std::move(headers));
+  } else if (is_whole && match.handler == nullptr) {
+    failure = no_route(request, match);
+  } else if (is_whole) {
+    co_await run_handler(exchange, *match.handler, failure);
+  }
+  const bool is_told = co_await tell_failure(exchange, *match.error_body, failure);
+  const std::string_view route = match.pattern.empty() ? std::string_view("other") : match.pattern;
+  host_->on_response(route, input_has_ended_ && !exchange.is_complete() ? kStatusClientGone : exchange.status());
+  if (!is_told) co_return false;
+  if (exchange.keeps_alive() && !host_->draining()) co_return true;
+  transport_->end_writing();
+  if (!is_whole) co_await discard_input();
+  co_return false;
+}
+
+asio::awaitable<bool> HttpSession::tell_failure(SessionExchange& exchange, const Router::ErrorBody& error_body,
+                                                const Router::Failure& failure) {
+  if (exchange.is_complete()) co_return true;
+  // In the midst of an answer a broken connection is what tells; and to a client that is gone, nothing does.
+  if (exchange.has_begun() || input_has_ended_) co_return false;
+  const Router::Failure told = failure.status != 0 ? failure : failure_of(500, "the server did not answer");
+  std::string body = error_body(told);
+  HttpHeaders headers = told.headers;
+  std::string content_type = "application/json";
+  co_await exchange.reply(told.status, std::move(body), std::move(content_type), std::move(headers));
+  co_return true;
+}
+
+asio::awaitable<void> HttpSession::run_handler(Exchange& exchange, const Handler& handler, Router::Failure& failure) {
+  if (input_has_ended_) co_return;
+  std::exception_ptr error;
+  handler_is_running_ = true;
+  try {
+    asio::awaitable<void> work = handler(exchange);
+    auto token = asio::bind_cancellation_slot(cancel_handler_.slot(), asio::use_awaitable);
+    co_await asio::co_spawn(executor_, std::move(work), token);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  handler_is_running_ = false;
+  if (error) failure = failure_of(error);
+}
+
+asio::awaitable<void> HttpSession::send(std::string bytes) {
+  if (is_closed_) throw_gone();
+  std::string_view rest = bytes;
+  rest.remove_prefix(transport_->write_now(rest));
+  if (rest.empty()) co_return;
+  const Deadline deadline(*this, host_->options().write_timeout, true);
+  co_await transport_->write(rest);
+}
+
+asio::awaitable<void> HttpSession::discard_input() {
+  discards_input_ = true;
+  consume_input(input_.size());
+  const Clock::time_point deadline = Clock::now() + kDiscardTime;
+  co_await more_input(deadline);
+}
+
+}  // namespace hearth

@@ -1,0 +1,172 @@
+#include "server/http/request_parser.h"
+
+#include <fmt/format.h>
+
+#include <boost/beast/http/basic_parser.hpp>
+#include <charconv>
+
+namespace hearth {
+namespace {
+
+namespace http = boost::beast::http;
+using ErrorCode = boost::system::error_code;
+using BeastView = boost::beast::string_view;
+
+std::string lower_case(BeastView text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+// "http://host/path?query", as clients send it to proxies, is "/path?query".
+std::string_view without_authority(std::string_view target) {
+  const std::size_t scheme = target.find("://");
+  if (target.starts_with('/') || scheme == std::string_view::npos) return target;
+  const std::size_t path = target.find('/', scheme + 3);
+  return path == std::string_view::npos ? std::string_view("/") : target.substr(path);
+}
+
+Router::Failure failure_for(const ErrorCode& error, std::int64_t body_bytes_max) {
+  Router::Failure failure;
+  failure.status = 400;
+  if (error == http::error::body_limit) {
+    failure.status = 413;
+    failure.message = fmt::format("the request's body is larger than {} bytes", body_bytes_max);
+  } else if (error == http::error::header_limit) {
+    failure.status = 431;
+    failure.message = fmt::format("the request's headers are larger than {} bytes", RequestParser::kHeaderBytesMax);
+  } else {
+    failure.message = fmt::format("the request is not well-formed HTTP: {}", error.message());
+  }
+  return failure;
+}
+
+}  // namespace
+
+class RequestParser::Impl final : public http::basic_parser<true> {
+ public:
+  explicit Impl(std::int64_t body_max) : body_bytes_max(body_max) {
+    header_limit(static_cast<std::uint32_t>(kHeaderBytesMax));
+    body_limit(static_cast<std::uint64_t>(body_max));
+  }
+
+  void fail(Router::Failure what) {
+    if (!failure) failure = std::move(what);
+  }
+  void fail(unsigned status, std::string message) {
+    Router::Failure what;
+    what.status = status;
+    what.message = std::move(message);
+    fail(std::move(what));
+  }
+
+  const std::int64_t body_bytes_max;
+  HttpRequest request;
+  std::string target;
+  int http_version = 11;
+  std::optional<Router::Failure> failure;
+
+ private:
+  void on_request_impl(http::verb, BeastView method, BeastView sent_target, int version, ErrorCode&) override {
+    request.method = std::string(method);
+    target = std::string(sent_target);
+    http_version = version;
+    const std::string_view local = without_authority(target);
+    const std::size_t question = local.find('?');
+    if (question != std::string_view::npos) request.query = std::string(local.substr(question + 1));
+    auto path = decode_percent(local.substr(0, question));
+    if (!path) return fail(400, "the request's path is not well-formed");
+    request.path = std::move(*path);
+  }
+  void on_response_impl(int, BeastView, int, ErrorCode&) override {}
+  void on_field_impl(http::field, BeastView name, BeastView value, ErrorCode&) override {
+    if (is_header_done()) return;  // a trailer
+    request.headers.emplace_back(lower_case(name), std::string(value));
+  }
+  void on_header_impl(ErrorCode&) override {
+    if (!request.header("transfer-encoding").empty() && !chunked()) {
+      fail(501, "the only transfer encoding that this server knows is 'chunked'");
+    } else if (const std::string_view encoding = request.header("content-encoding");
+               !encoding.empty() && encoding != "identity") {
+      fail(415, "this server takes no compressed requests; send them without Content-Encoding");
+    }
+  }
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
+  // Nothing is reserved beforehand: a client may announce much and send nothing.
+  std::size_t on_body_impl(BeastView body, ErrorCode& error) override {
+    if (request.body.size() + body.size() > static_cast<std::size_t>(body_bytes_max)) {
+      error = http::error::body_limit;
+      return 0;
+    }
+    request.body.append(body.data(), body.size());
+    return body.size();
+  }
+  void on_chunk_header_impl(std::uint64_t, BeastView, ErrorCode&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, BeastView body, ErrorCode& error) override {
+    return on_body_impl(body, error);
+  }
+  void on_finish_impl(ErrorCode&) override {}
+};
+
+RequestParser::RequestParser(std::int64_t body_bytes_max) : impl_(std::make_unique<Impl>(body_bytes_max)) {}
+RequestParser::~RequestParser() = default;
+
+std::size_t RequestParser::parse(std::string_view bytes) {
+  std::size_t used = 0;
+  const bool headers_were_done = headers_are_done();
+  while (used < bytes.size() && !is_done() && !failure() && headers_are_done() == headers_were_done) {
+    ErrorCode error;
+    const std::size_t taken = impl_->put({bytes.data() + used, bytes.size() - used}, error);
+    used += taken;
+    if (error == http::error::need_more) break;
+    if (error) impl_->fail(failure_for(error, impl_->body_bytes_max));
+    if (taken == 0) break;
+  }
+  return used;
+}
+
+bool RequestParser::headers_are_done() const {
+  return impl_->is_header_done();
+}
+bool RequestParser::is_done() const {
+  return impl_->is_done();
+}
+const std::optional<Router::Failure>& RequestParser::failure() const {
+  return impl_->failure;
+}
+HttpRequest& RequestParser::request() {
+  return impl_->request;
+}
+std::string_view RequestParser::target() const {
+  return impl_->target;
+}
+bool RequestParser::is_http_1_0() const {
+  return impl_->http_version < 11;
+}
+bool RequestParser::keep_alive() const {
+  return impl_->keep_alive();
+}
+bool RequestParser::expects_continue() const {
+  return lower_case(BeastView(impl_->request.header("expect"))) == "100-continue";
+}
+
+std::optional<std::string> decode_percent(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    unsigned value = 0;
+    const std::string_view digits = text.substr(i + 1, 2);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    if (digits.size() != 2 || error != std::errc{} || end != digits.data() + 2) return std::nullopt;
+    decoded += static_cast<char>(value);
+    i += 2;
+  }
+  return decoded;
+}
+
+}  // namespace hearth

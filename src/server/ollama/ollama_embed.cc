@@ -1,0 +1,78 @@
+// POST /api/embed and its older form /api/embeddings.
+#include <boost/json/array.hpp>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+#include "server/embeddings.h"
+#include "server/fields.h"
+#include "server/http/json_reply.h"
+#include "server/ollama/ollama_answer.h"
+#include "server/ollama/ollama_handlers.h"
+#include "server/ollama/ollama_request.h"
+
+namespace hearth {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+using Clock = std::chrono::steady_clock;
+
+std::vector<std::string> read_texts(const Fields& fields) {
+  std::vector<std::string> texts;
+  const json::value* input = fields.find("input");
+  if (input == nullptr) throw bad_request("'input' is missing", "input");
+  if (input->is_string()) return {std::string(input->get_string())};
+  if (fields.required_array("input").empty()) throw bad_request("'input' is empty", "input");
+  for (const json::value& text : fields.required_array("input")) {
+    if (!text.is_string()) throw bad_request("'input' must be a text or an array of texts", "input");
+    texts.emplace_back(text.get_string());
+  }
+  return texts;
+}
+
+json::array numbers(const std::vector<float>& vector) {
+  return json::array(vector.begin(), vector.end());
+}
+
+// Nothing is ever cut off in silence.
+void refuse_truncation(const Fields& fields) {
+  if (fields.boolean("truncate").value_or(false)) {
+    throw bad_request("'truncate' is not supported: a text that exceeds the context is refused", "truncate");
+  }
+}
+
+}  // namespace
+
+asio::awaitable<void> ollama_embed(Exchange& exchange, ModelService& service) {
+  const auto start = Clock::now();
+  const json::object body = parse_body(exchange.request());
+  const std::string model = parse_ollama_model(body, service.model());
+  const Fields fields(body);
+  refuse_truncation(fields);
+  std::vector<std::vector<TokenId>> prompts;
+  for (const std::string& text : read_texts(fields)) prompts.push_back(service.encode_prompt(text));
+  const auto dimensions = fields.integer("dimensions", 1, std::numeric_limits<std::int32_t>::max());
+  const Embeddings embeddings = co_await embed_prompts(service, std::move(prompts), dimensions, "/api/embed");
+  json::object answer{{"model", model}};
+  json::array& vectors = answer["embeddings"].emplace_array();
+  for (const std::vector<float>& vector : embeddings.vectors) vectors.push_back(numbers(vector));
+  answer["total_duration"] = std::chrono::nanoseconds(Clock::now() - start).count();
+  answer["load_duration"] = 0;
+  answer["prompt_eval_count"] = embeddings.prompt_tokens;
+  co_await reply_json(exchange, std::move(answer), 200, kOllamaContentType);
+}
+
+asio::awaitable<void> ollama_embeddings(Exchange& exchange, ModelService& service) {
+  const json::object body = parse_body(exchange.request());
+  parse_ollama_model(body, service.model());
+  const Fields fields(body);
+  refuse_truncation(fields);
+  std::vector<std::vector<TokenId>> prompts{service.encode_prompt(fields.required_string("prompt"))};
+  const Embeddings embeddings = co_await embed_prompts(service, std::move(prompts), std::nullopt, "/api/embeddings");
+  json::object answer{{"embedding", numbers(embeddings.vectors.front())}};
+  co_await reply_json(exchange, std::move(answer), 200, kOllamaContentType);
+}
+
+}  // namespace hearth

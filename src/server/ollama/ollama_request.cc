@@ -1,0 +1,229 @@
+#include "server/ollama/ollama_request.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include "server/fields.h"
+#include "server/generation_request.h"
+
+namespace hearth {
+namespace {
+
+constexpr std::int64_t kTopLogprobsMax = 20;
+
+// Accepted without effect: how Ollama loads a model and lays out its memory; what Hearth's server was started with
+// holds. num_keep is about what stays when a full context is shifted, which does not happen here. The mirostat options
+// and penalize_newline mean nothing while the samplers that they belong to are off.
+constexpr std::string_view kOptionsWithoutEffect[] = {
+    "embedding_only", "f16_kv",    "logits_all",       "low_vram",  "main_gpu",  "mirostat_eta",
+    "mirostat_tau",   "num_batch", "num_gpu",          "num_gqa",   "num_keep",  "num_thread",
+    "numa",           "use_mmap",  "penalize_newline", "use_mlock", "vocab_only"};
+constexpr std::string_view kOptions[] = {"mirostat", "num_ctx", "num_predict", "stop", "tfs_z"};
+
+// Null, false, 0, "" and what is empty ask for nothing.
+bool asks(const Fields& fields, std::string_view name) {
+  const boost::json::value* value = fields.find(name);
+  if (value == nullptr) return false;
+  if (value->is_bool()) return value->get_bool();
+  if (value->is_string()) return !value->get_string().empty();
+  if (value->is_array()) return !value->get_array().empty();
+  if (value->is_object()) return !value->get_object().empty();
+  return value->to_number<double>() != 0;
+}
+
+void refuse(const Fields& fields, std::string_view name, std::string_view why) {
+  if (!asks(fields, name)) return;
+  const std::string path = fields.path_of(name);
+  throw bad_request(fmt::format("'{}': {}", path, why), path);
+}
+
+std::string check_model(std::string_view name, const ServedModel& model) {
+  if (name == model.name || name == model.name + ":latest") return std::string(name);
+  Router::Failure failure;
+  failure.status = 404;
+  failure.message = fmt::format("model '{}' not found; this server has '{}'", name, model.name);
+  throw HttpError(std::move(failure));
+}
+
+void read_context_size(const Fields& options, const ServedModel& model) {
+  const auto context = options.integer("num_ctx", 0, std::numeric_limits<std::int64_t>::max());
+  if (!context || *context <= model.context) return;
+  throw bad_request(fmt::format("'options.num_ctx' is {}; this server was started with a context of {} tokens",
+                                *context, model.context),
+                    "options.num_ctx");
+}
+
+void read_options(const Fields& options, const ServedModel& model, Request& generation) {
+  refuse_unknown_fields(options, {kOptions, kOptionsWithoutEffect});
+  refuse(options, "mirostat", "mirostat sampling is not available on this server; 0 is");
+  if (const auto tail = options.number("tfs_z", 0, 1); tail && *tail != 1) {
+    throw bad_request("'options.tfs_z': tail-free sampling is not available on this server; 1 is", "options.tfs_z");
+  }
+  read_context_size(options, model);
+  const std::uint64_t fresh_seed = generation.sampling.seed;
+  read_sampling(options, generation.sampling);
+  const boost::json::value* seed = options.find("seed");
+  if (seed != nullptr && seed->is_int64() && seed->get_int64() == -1) generation.sampling.seed = fresh_seed;
+  read_scheduling(options, generation);
+  generation.stop = read_stop(options, "stop");
+  // -1, "without end", and -2, "until the context is full", are the same where a full context ends the answer.
+  const auto count = options.integer("num_predict", -2, std::numeric_limits<std::int32_t>::max());
+  if (count && *count > 0) generation.token_count_max = *count;
+}
+
+void read_logprobs(const Fields& body, Request& generation) {
+  const auto count = body.integer("top_logprobs", 0, kTopLogprobsMax);
+  if (body.boolean("logprobs").value_or(false)) {
+    generation.logprob_count = static_cast<int>(count.value_or(0));
+  } else if (count.value_or(0) > 0) {
+    throw bad_request("'top_logprobs' needs 'logprobs'", "top_logprobs");
+  }
+}
+
+// Whether "think" says that the model shall not. Where it says nothing, the template decides.
+bool thinking_is_off(const Fields& body, const std::string& model) {
+  const boost::json::value* think = body.find("think");
+  if (think == nullptr) return false;
+  if (think->is_bool() && !think->get_bool()) return true;
+  if (!think->is_bool() && !think->is_string()) {
+    throw bad_request("'think' must be true, false, or \"low\", \"medium\" or \"high\"", "think");
+  }
+  throw bad_request(fmt::format("\"{}\" does not support thinking on this server", model), "think");
+}
+
+void read_common(const Fields& body, const ServedModel& model, SamplerOptions defaults, OllamaRequest& request) {
+  request.model = check_model(body.required_string("model"), model);
+  request.stream = body.boolean("stream").value_or(true);
+  refuse(body, "format", "structured output is not available on this server");
+  refuse(body, "truncate",
+         "a conversation that is too long is never shortened; the answer is an error with its length");
+  refuse(body, "shift", "a full context ends the answer; it is not shifted");
+  request.generation.sampling = std::move(defaults);
+  if (const auto options = body.object("options")) read_options(*options, model, request.generation);
+  read_logprobs(body, request.generation);
+}
+
+// An unload is what `ollama stop` sends; nobody should believe that it happened.
+void refuse_unload(const Fields& body) {
+  const boost::json::value* keep = body.find("keep_alive");
+  if (keep == nullptr) return;
+  const bool is_zero = keep->is_number()
+                           ? keep->to_number<double>() == 0
+                           : keep->is_string() && (keep->get_string() == "0" || keep->get_string() == "0s");
+  if (is_zero) throw bad_request("'keep_alive': this server keeps its model until it is stopped", "keep_alive");
+}
+
+boost::json::object conversation_of(boost::json::array messages, bool no_thinking) {
+  boost::json::object conversation;
+  conversation["messages"] = std::move(messages);
+  if (no_thinking) conversation["enable_thinking"] = false;
+  return conversation;
+}
+
+boost::json::value read_message(const Fields& message, const std::string& model) {
+  static constexpr std::string_view kRoles[] = {"system", "user", "assistant"};
+  const std::string_view role = message.required_string("role");
+  if (role == "tool" || asks(message, "tool_calls")) {
+    throw bad_request(fmt::format("\"{}\" does not support tools on this server", model), message.path_of("role"));
+  }
+  if (std::find(std::begin(kRoles), std::end(kRoles), role) == std::end(kRoles)) {
+    throw bad_request(
+        fmt::format("'{}' must be \"system\", \"user\" or \"assistant\"; it is \"{}\"", message.path_of("role"), role),
+        message.path_of("role"));
+  }
+  refuse(message, "images", "this model does not take images");
+  return {{"role", role}, {"content", message.string("content").value_or("")}};
+}
+
+std::string take_prefill(boost::json::array& messages) {
+  if (messages.empty() || messages.back().at("role").as_string() != "assistant") return {};
+  std::string prefill(messages.back().at("content").as_string());
+  messages.pop_back();
+  return prefill;
+}
+
+std::vector<TokenId> read_context(const Fields& body) {
+  std::vector<TokenId> context;
+  const boost::json::array* ids = body.array("context");
+  if (ids == nullptr) return context;
+  for (std::size_t i = 0; i < ids->size(); ++i) {
+    const std::int64_t* id = (*ids)[i].if_int64();
+    if (id == nullptr || *id < 0 || *id > std::numeric_limits<TokenId>::max()) {
+      throw bad_request(fmt::format("'context[{}]' must be a token's number, from an earlier answer", i), "context");
+    }
+    context.push_back(static_cast<TokenId>(*id));
+  }
+  return context;
+}
+
+void check_prompt(const Fields& body, const OllamaGenerateRequest& request, const ServedModel& model) {
+  if (request.raw && (!request.system.empty() || !request.context.empty())) {
+    throw bad_request("'raw': a raw prompt has no system text and no context", "raw");
+  }
+  if (!request.system.empty() && model.chat_template_text.empty()) {
+    throw bad_request("'system': the model has no chat template that could take a system text", "system");
+  }
+  refuse(body, "template", "another template than the model's own is not available on this server");
+  refuse(body, "suffix", "text to be written in front of a suffix is not available on this server");
+  refuse(body, "images", "this model does not take images");
+}
+
+}  // namespace
+
+OllamaGenerateRequest parse_ollama_generate(const boost::json::object& body, const ServedModel& model,
+                                            SamplerOptions defaults) {
+  const Fields fields(body);
+  OllamaGenerateRequest request;
+  read_common(fields, model, std::move(defaults), request);
+  request.prompt = fields.string("prompt").value_or("");
+  request.system = fields.string("system").value_or("");
+  request.raw = fields.boolean("raw").value_or(false);
+  request.context = read_context(fields);
+  check_prompt(fields, request, model);
+  const bool no_thinking = thinking_is_off(fields, request.model);
+  boost::json::array messages;
+  if (!request.system.empty()) messages.push_back({{"role", "system"}, {"content", request.system}});
+  messages.push_back({{"role", "user"}, {"content", request.prompt}});
+  request.conversation = conversation_of(std::move(messages), no_thinking);
+  request.load_only = request.prompt.empty();
+  if (request.load_only) refuse_unload(fields);
+  return request;
+}
+
+OllamaChatRequest parse_ollama_chat(const boost::json::object& body, const ServedModel& model,
+                                    SamplerOptions defaults) {
+  const Fields fields(body);
+  OllamaChatRequest request;
+  read_common(fields, model, std::move(defaults), request);
+  if (asks(fields, "tools")) {
+    throw bad_request(fmt::format("\"{}\" does not support tools on this server", request.model), "tools");
+  }
+  const bool no_thinking = thinking_is_off(fields, request.model);
+  boost::json::array messages;
+  if (const boost::json::array* given = fields.array("messages")) {
+    for (std::size_t i = 0; i < given->size(); ++i) {
+      messages.push_back(read_message(object_at(*given, i, "messages"), request.model));
+    }
+  }
+  request.load_only = messages.empty();
+  if (request.load_only) refuse_unload(fields);
+  request.prefill = take_prefill(messages);
+  if (messages.empty() && !request.load_only) throw bad_request("'messages' has no message to answer", "messages");
+  request.conversation = conversation_of(std::move(messages), no_thinking);
+  return request;
+}
+
+std::string parse_ollama_model(const boost::json::object& body, const ServedModel& model) {
+  const Fields fields(body);
+  const auto old_name = fields.string("name");
+  const auto name = fields.string("model");
+  if (!name && !old_name) throw bad_request("'model' is missing", "model");
+  return check_model(name ? *name : *old_name, model);
+}
+
+}  // namespace hearth

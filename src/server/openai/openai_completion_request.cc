@@ -1,0 +1,69 @@
+// Reads requests to /v1/completions, OpenAI's oldest endpoint: plain prompts, as texts or as tokens.
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <limits>
+#include <utility>
+
+#include "server/generation_request.h"
+#include "server/openai/openai_request.h"
+#include "server/openai/openai_request_fields.h"
+
+namespace hearth {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kFields[] = {"model",   "prompt", "suffix",     "stream", "stream_options", "n",
+                                        "best_of", "stop",   "max_tokens", "echo",   "logprobs"};
+constexpr std::string_view kWithoutEffect[] = {"user"};
+constexpr std::int64_t kDefaultTokenCount = 16;  // OpenAI's
+constexpr int kLogprobsMax = 5;
+constexpr std::size_t kAnswersMax = 1024;  // of all prompts together
+
+void read_counts(const Fields& fields, CompletionRequest& request) {
+  read_choice_count(fields, request);
+  const auto best_of = fields.integer("best_of", 1, std::numeric_limits<std::int32_t>::max());
+  if (best_of && *best_of != request.choice_count) {
+    throw bad_request(fmt::format("'best_of' is {} and 'n' is {}: choosing among more answers than are sent is not "
+                                  "supported",
+                                  *best_of, request.choice_count),
+                      "best_of");
+  }
+  const std::size_t answers = request.prompts.size() * static_cast<std::size_t>(request.choice_count);
+  if (answers > kAnswersMax) {
+    throw bad_request(fmt::format("{} prompts with {} answers each are {} answers; {} are possible",
+                                  request.prompts.size(), request.choice_count, answers, kAnswersMax),
+                      "prompt");
+  }
+}
+
+}  // namespace
+
+CompletionRequest parse_completion_request(const json::object& body, SamplerOptions defaults) {
+  const Fields fields(body);
+  refuse_unknown_fields(fields, {kFields, kWithoutEffect});
+  CompletionRequest request;
+  read_common(fields, request, std::move(defaults));
+  read_stream_options(fields, request);
+  request.prompts = read_prompts(fields, "prompt");
+  read_counts(fields, request);
+  if (!fields.string("suffix").value_or("").empty()) {
+    throw bad_request("'suffix' is not supported: the model continues a prompt and fills no gaps", "suffix",
+                      "unsupported_parameter");
+  }
+  constexpr std::int64_t kAny = std::numeric_limits<std::int32_t>::max();
+  request.generation.token_count_max = fields.integer("max_tokens", 1, kAny).value_or(kDefaultTokenCount);
+  request.generation.stop = read_stop(fields, "stop");
+  request.echo = fields.boolean("echo").value_or(false);
+  if (const auto count = fields.integer("logprobs", 0, kLogprobsMax)) {
+    if (request.echo) {
+      throw bad_request("'logprobs' together with 'echo' is not supported: the prompt's tokens have none", "logprobs",
+                        "unsupported_parameter");
+    }
+    request.generation.logprob_count = static_cast<int>(*count);
+  }
+  return request;
+}
+
+}  // namespace hearth

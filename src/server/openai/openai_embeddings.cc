@@ -1,0 +1,71 @@
+// /v1/embeddings.
+#include <boost/json/array.hpp>
+#include <limits>
+#include <utility>
+
+#include "server/embeddings.h"
+#include "server/fields.h"
+#include "server/generation_request.h"
+#include "server/http/json_reply.h"
+#include "server/openai/openai_handlers.h"
+#include "server/openai/openai_request_fields.h"
+#include "text/unicode/base64.h"
+
+namespace hearth {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+constexpr std::string_view kFields[] = {"model", "input", "encoding_format", "dimensions"};
+constexpr std::string_view kWithoutEffect[] = {"user"};
+
+struct EmbeddingRequest {
+  std::vector<PromptText> inputs;
+  std::optional<std::int64_t> dimensions;
+  bool as_base64 = false;
+};
+
+EmbeddingRequest parse_embedding_request(const json::object& body) {
+  const Fields fields(body);
+  refuse_unknown_fields(fields, {kFields, kWithoutEffect});
+  EmbeddingRequest request;
+  request.inputs = read_prompts(fields, "input");
+  request.dimensions = fields.integer("dimensions", 1, std::numeric_limits<std::int32_t>::max());
+  const std::string_view format = fields.string("encoding_format").value_or("float");
+  if (format != "float" && format != "base64") {
+    throw bad_request("'encoding_format' must be \"float\" or \"base64\"", "encoding_format");
+  }
+  request.as_base64 = format == "base64";
+  return request;
+}
+
+// As OpenAI's clients expect it: float32, little-endian.
+json::value encoded(const std::vector<float>& vector, bool as_base64) {
+  if (!as_base64) return json::array(vector.begin(), vector.end());
+  const auto* bytes = reinterpret_cast<const char*>(vector.data());
+  return json::value(base64_encode({bytes, vector.size() * sizeof(float)}));
+}
+
+}  // namespace
+
+asio::awaitable<void> answer_embeddings(Exchange& exchange, ModelService& service) {
+  const std::string name = service.model().name;
+  const EmbeddingRequest request = parse_embedding_request(parse_body(exchange.request()));
+  std::vector<std::vector<TokenId>> prompts = encode_prompts(service, request.inputs, "input");
+  const Embeddings embeddings =
+      co_await embed_prompts(service, std::move(prompts), request.dimensions, "/v1/embeddings");
+  json::array data;
+  for (const std::vector<float>& vector : embeddings.vectors) {
+    data.push_back(
+        {{"object", "embedding"}, {"index", data.size()}, {"embedding", encoded(vector, request.as_base64)}});
+  }
+  json::value answer(json::object{
+      {"object", "list"},
+      {"data", std::move(data)},
+      {"model", name},
+      {"usage", {{"prompt_tokens", embeddings.prompt_tokens}, {"total_tokens", embeddings.prompt_tokens}}}});
+  co_await reply_json(exchange, std::move(answer));
+}
+
+}  // namespace hearth

@@ -1,0 +1,146 @@
+#include "server/openai/openai_request_fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "server/generation_request.h"
+
+namespace hearth {
+namespace {
+
+constexpr std::string_view kWithoutEffect[] = {"user",
+                                               "metadata",
+                                               "store",
+                                               "service_tier",
+                                               "parallel_tool_calls",
+                                               "safety_identifier",
+                                               "prompt_cache_key",
+                                               "prompt_cache_retention"};
+constexpr int kChoicesMax = 128;
+
+std::string joined_parts(const boost::json::array& parts, const std::string& path,
+                         std::span<const std::string_view> types) {
+  std::string joined;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const Fields part = object_at(parts, i, path);
+    const std::string_view type = part.required_string("type");
+    if (std::find(types.begin(), types.end(), type) == types.end()) {
+      constexpr std::size_t kShownBytes = 40;
+      throw bad_request(fmt::format("'{}' is \"{}\", and the model takes text alone: \"{}\"", part.path_of("type"),
+                                    type.size() < kShownBytes ? type : "…", types.front()),
+                        part.path_of("type"));
+    }
+    if (i > 0) joined += '\n';
+    joined += part.required_string(type == "refusal" ? "refusal" : "text");
+  }
+  return joined;
+}
+
+}  // namespace
+
+std::span<const std::string_view> openai_fields_without_effect() {
+  return kWithoutEffect;
+}
+
+void check_fields_without_effect(const Fields& fields) {
+  for (const std::string_view name :
+       {"user", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}) {
+    fields.string(name);
+  }
+  for (const std::string_view name : {"store", "parallel_tool_calls"}) fields.boolean(name);
+  fields.object("metadata");
+}
+
+void read_common(const Fields& fields, OpenAiRequest& request, SamplerOptions defaults) {
+  check_fields_without_effect(fields);
+  fields.string("model");  // any name is this model's
+  // Clients in JavaScript read numbers as doubles: a seed that was drawn, not asked for, is one that they can send
+  // back.
+  constexpr std::uint64_t kExactInDouble = (std::uint64_t{1} << 53) - 1;
+  defaults.seed &= kExactInDouble;
+  read_sampling(fields, defaults);
+  request.generation.sampling = std::move(defaults);
+  read_scheduling(fields, request.generation);
+  request.stream = fields.boolean("stream").value_or(false);
+}
+
+void read_choice_count(const Fields& fields, OpenAiRequest& request) {
+  request.choice_count = static_cast<int>(fields.integer("n", 1, kChoicesMax).value_or(1));
+}
+
+void read_stream_options(const Fields& fields, OpenAiRequest& request) {
+  constexpr std::string_view kKnown[] = {"include_usage", "include_obfuscation"};
+  const std::optional<Fields> options = fields.object("stream_options");
+  if (!options) return;
+  if (!request.stream) {
+    throw bad_request("'stream_options' is only allowed when 'stream' is true", fields.path_of("stream_options"));
+  }
+  refuse_unknown_fields(*options, {kKnown}, false);
+  request.include_usage = options->boolean("include_usage").value_or(false);
+  options->boolean("include_obfuscation");
+}
+
+void read_template_variables(const Fields& fields, boost::json::object& context) {
+  const std::optional<Fields> variables = fields.object("chat_template_kwargs");
+  if (!variables) return;
+  for (const auto& [name, value] : variables->json()) {
+    if (name == "messages" || name == "tools" || name == "bos_token" || name == "eos_token") {
+      const std::string path = variables->path_of(name);
+      throw bad_request(fmt::format("'{}' cannot be set: it is the request's or the model's", path), path);
+    }
+    context.insert_or_assign(name, value);
+  }
+}
+
+void refuse_tools(const Fields& fields) {
+  struct Names {
+    std::string_view list, choice;
+  };
+  for (const Names& names : {Names{"tools", "tool_choice"}, Names{"functions", "function_call"}}) {
+    const boost::json::array* list = fields.array(names.list);
+    const boost::json::value* choice = fields.find(names.choice);
+    if (choice != nullptr && !choice->is_string() && !choice->is_object()) {
+      throw bad_request(fmt::format("'{}' must be a string or an object", names.choice), std::string(names.choice));
+    }
+    const bool is_none = choice != nullptr && choice->is_string() && choice->get_string() == "none";
+    const bool is_auto = choice == nullptr || (choice->is_string() && choice->get_string() == "auto");
+    const bool has_tools = list != nullptr && !list->empty();
+    if (is_none || (is_auto && !has_tools)) continue;
+    if (!has_tools) {
+      throw bad_request(fmt::format("'{}' asks for a call and there are no '{}'", names.choice, names.list),
+                        std::string(names.choice));
+    }
+    throw bad_request(fmt::format("'{}' is not supported yet: this server does not read calls out of a model's "
+                                  "answer; with \"{}\": \"none\" the request is answered without them",
+                                  names.list, names.choice),
+                      std::string(names.list), "unsupported_parameter");
+  }
+}
+
+void require_text_format(const Fields& fields, std::string_view name) {
+  const std::optional<Fields> format = fields.object(name);
+  if (!format) return;
+  const std::string_view type = format->required_string("type");
+  if (type == "text") return;
+  const std::string path = format->path_of("type");
+  if (type != "json_object" && type != "json_schema" && type != "grammar") {
+    throw bad_request(fmt::format("'{}' must be \"text\", \"json_object\" or \"json_schema\"", path), path);
+  }
+  throw bad_request(fmt::format("structured output ('{}' of type \"{}\") is not supported yet; \"text\" is",
+                                fields.path_of(name), type),
+                    path, "unsupported_parameter");
+}
+
+std::optional<std::string> content_text(const Fields& message, std::span<const std::string_view> types) {
+  const boost::json::value* content = message.find("content");
+  if (content == nullptr) return std::nullopt;
+  if (content->is_string()) return std::string(content->get_string());
+  const std::string path = message.path_of("content");
+  if (content->is_array()) return joined_parts(content->get_array(), path, types);
+  throw bad_request(fmt::format("'{}' must be a string or an array of content parts", path), path);
+}
+
+}  // namespace hearth

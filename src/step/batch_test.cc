@@ -1,0 +1,30 @@
+// A batch's arrays say where every token stands.
+#include "step/batch.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace hearth {
+namespace {
+
+TEST(Batch, MixesSequences) {
+  Batch batch;
+  const std::vector<std::int32_t> first{7, 8, 9}, second{5}, first_blocks{4}, second_blocks{2, 0};
+  batch.add(first, 0, first_blocks, 3, Batch::Logits::kLast);
+  batch.add(second, 40, second_blocks, 0, Batch::Logits::kAll);
+  const StepView view = batch.view();
+  EXPECT_EQ(view.token_count, 4);
+  EXPECT_EQ(view.sequence_count, 2);
+  EXPECT_EQ(std::vector(view.positions, view.positions + 4), (std::vector<std::int32_t>{0, 1, 2, 40}));
+  EXPECT_EQ(std::vector(view.sequences, view.sequences + 4), (std::vector<std::int32_t>{0, 0, 0, 1}));
+  EXPECT_EQ(std::vector(view.key_counts, view.key_counts + 2), (std::vector<std::int32_t>{3, 41}));
+  EXPECT_EQ(view.block_table_stride, 2);
+  EXPECT_EQ(std::vector(view.block_tables, view.block_tables + 4), (std::vector<std::int32_t>{4, -1, 2, 0}));
+  EXPECT_EQ(batch.logit_rows(), (std::vector<std::int32_t>{2, 3}));
+  batch.clear();
+  EXPECT_EQ(batch.view().token_count, 0);
+}
+
+}  // namespace
+}  // namespace hearth

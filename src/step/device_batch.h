@@ -1,0 +1,45 @@
+// A batch's arrays where the device reads them: the host's own, or a copy in the device's memory. The copy's layout
+// follows from the numbers of tokens and sequences alone, so that a recorded step finds the next one's arrays in the
+// same place.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "device/device.h"
+#include "step/batch.h"
+
+namespace hearth {
+
+class DeviceBatch {
+ public:
+  struct Limits {
+    std::int64_t tokens_max = 0;
+    std::int64_t sequences_max = 0;
+    std::int64_t key_count_max = 0;  // of a sequence
+  };
+  // Bytes of the device's memory that batches within the limits take.
+  static std::int64_t bytes(const Limits& limits);
+
+  // `device_memory`: of bytes(limits), or null where the device reads host memory.
+  DeviceBatch() = default;
+  DeviceBatch(const Limits& limits, std::byte* device_memory) : limits_(limits), memory_(device_memory) {}
+
+  // Brings the arrays of `batch` to the device. They hold until the next call; with host memory, until `batch` changes.
+  void set(Stream& stream, const Batch& batch);
+
+  const StepView& step() const { return step_; }
+  const std::int32_t* tokens() const { return tokens_; }
+  const std::int32_t* logit_rows() const { return logit_rows_; }
+
+ private:
+  Limits limits_;
+  std::byte* memory_ = nullptr;
+  std::vector<std::int32_t> staging_;
+  StepView step_;
+  const std::int32_t* tokens_ = nullptr;
+  const std::int32_t* logit_rows_ = nullptr;
+};
+
+}  // namespace hearth
