@@ -2,7 +2,8 @@
 """Checks the code objects of a release build without a GPU: tests/test_gpu_objects.py BUILD_DIR
 
 Every kernel of gpu_kernel_list.h is in its object, for every target; AMD's kernels spill nothing and use no scratch
-memory, and keep to the budgets of registers and shared memory; none of them uses a flat address.
+memory, and keep to the budgets of registers and shared memory; none of them uses a flat address. No product of Hopper's
+warpgroups waits for the one before.
 """
 import functools
 import pathlib
@@ -85,6 +86,11 @@ class GpuObjects(unittest.TestCase):
                         self.assertEqual(kernel["ScratchSize [bytes/lane]"], "0")
                         self.assertLessEqual(int(kernel["VGPRs"]), VECTOR_REGISTERS_MAX)
                         self.assertLessEqual(int(kernel["LDS Size [bytes/block]"]), SHARED_BYTES_MAX)
+
+    def test_hopper_products_are_asynchronous(self):
+        # Where registers of a product under way are touched, ptxas makes every product wait, and says so in passing.
+        for report in sorted(BUILD.glob("*_hopper_gpu.sm_90a.cubin.txt")):
+            self.assertNotIn("wgmma.mma_async instructions are serialized", report.read_text(encoding="utf-8"), report)
 
     def test_amd_kernels_use_no_flat_addresses(self):
         disassembler = shutil.which("llvm-objdump-19")

@@ -193,6 +193,12 @@ void ForwardPass::plan_attention(const std::function<std::int64_t(std::int64_t)>
   if (backend_.device.shares_host_memory()) return;
   layout_.attention_bytes = attention_workspace_bytes(std::min(options_.sequences_max, kSharedAttentionSequences),
                                                       options_.context, spec_.head_count, spec_.head_dim);
+  // One prompt at a time has its keys gathered, where there may be kernels that want it.
+  if (backend_.device.id().kind == DeviceKind::kCuda) {
+    layout_.attention_bytes =
+        std::max(layout_.attention_bytes,
+                 attention_prompt_workspace_bytes(1, options_.context, spec_.kv_head_count, spec_.head_dim));
+  }
   layout_.attention = place(layout_.attention_bytes);
 }
 

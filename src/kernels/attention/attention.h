@@ -51,8 +51,9 @@ struct AttentionArgs {
   float softcap;                     // 0: none
   void* out;                         // [tokens, heads, head_dim], contiguous
   Format out_format = Format::kF32;  // on a GPU also kBf16
-  // A GPU's, for the parts of sequences that one token of the step reads, aligned to 16 bytes: of
-  // attention_workspace_bytes(), or none or less; then such steps are slower, and their results the same.
+  // A GPU's, aligned to 16 bytes, or none or less than is asked for; then steps are slower, and their results the same:
+  // of attention_workspace_bytes() for the parts of sequences that one token of the step reads, of
+  // attention_prompt_workspace_bytes() for the blocks of keys that many tokens of a sequence read.
   void* workspace = nullptr;
   std::int64_t workspace_bytes = 0;
 };
@@ -63,6 +64,13 @@ constexpr std::int64_t attention_workspace_bytes(std::int64_t sequences, std::in
                                                  std::int64_t head_dim) {
   const std::int64_t blocks = (keys + kAttentionKeyBlockGpu - 1) / kAttentionKeyBlockGpu;
   return sequences * head_count * blocks * (head_dim + 2) * 4;
+}
+
+// What the Hopper kernels need for steps with many tokens of up to `sequences` sequences: keys and values once more.
+constexpr std::int64_t attention_prompt_workspace_bytes(std::int64_t sequences, std::int64_t keys,
+                                                        std::int64_t kv_heads, std::int64_t head_dim) {
+  const std::int64_t blocks = (keys + kAttentionKeyBlockGpu - 1) / kAttentionKeyBlockGpu;
+  return sequences * kv_heads * blocks * kAttentionKeyBlockGpu * head_dim * 4;
 }
 
 }  // namespace hearth

@@ -2,6 +2,7 @@
 // the scores.
 #include "kernels/attention/attention.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/attention/paged_bench.h"
@@ -21,7 +22,9 @@ void measure_shape(BenchmarkRunner& run, const char* name, const PagedBenchShape
     const Turns q = random_turns(run, 1, Format::kF32, elements);
     const Turns out(run, 1, format_bytes(kernels.activation_format, elements));
     const std::int64_t workspace_bytes =
-        run.is_gpu() ? attention_workspace_bytes(s.sequence_count, s.context, s.head_count, s.head_dim) : 0;
+        run.is_gpu() ? std::max(attention_workspace_bytes(s.sequence_count, s.context, s.head_count, s.head_dim),
+                                attention_prompt_workspace_bytes(s.sequence_count, s.context, s.kv_heads, s.head_dim))
+                     : 0;
     const Turns workspace(run, 1, workspace_bytes);
     AttentionArgs args{.q = q.at<float>(0),
                        .q_stride = s.q_width(),
@@ -51,6 +54,9 @@ void attention_on_gpu(BenchmarkRunner& run) {
       }
     }
     measure_shape(run, "attention_prefill", {32, 8, head_dim, Format::kBf16, 1, 4096, 4096});
+    for (const std::int64_t depth : {0, 512, 16384, 32768}) {
+      measure_shape(run, "attention_prefill", {32, 8, head_dim, Format::kBf16, 1, depth + 2048, 2048});
+    }
   }
   measure_shape(run, "attention_decode", {32, 8, 128, Format::kF32, 1, 4096, 1});
   measure_shape(run, "attention_prefill", {32, 8, 128, Format::kF32, 1, 512, 512});

@@ -72,15 +72,59 @@ void check(const AttentionArgs& args) {
   CHECK(args.step.token_count * args.head_count < std::int64_t{1} << 31);
 }
 
-void launch_tiles(Stream& stream, AttentionParams p, const SizedKernels& kernels) {
+// The Hopper kernels for a head size.
+struct HopperKernels {
+  std::int64_t head_dim;
+  GpuKernel tile, packed_tile, pack;
+  int shared_bytes;
+};
+const HopperKernels* hopper_kernels_for(const GpuDevice& device, std::int64_t head_dim) {
+  static constexpr HopperKernels kKernels[] = {
+#define HEARTH_HOPPER(dim)                                                                                            \
+  {dim, GpuKernel::attention_hopper_##dim, GpuKernel::attention_hopper_packed_##dim, GpuKernel::attention_pack_##dim, \
+   AttentionHopperShared<dim>::kBytes},
+      HEARTH_ATTENTION_HOPPER_DIMS(HEARTH_HOPPER)
+#undef HEARTH_HOPPER
+  };
+  if (device.target() != "sm_90a") return nullptr;
+  const auto* found = std::find_if(std::begin(kKernels), std::end(kKernels),
+                                   [&](const HopperKernels& kernels) { return kernels.head_dim == head_dim; });
+  return found == std::end(kKernels) ? nullptr : found;
+}
+
+// Whether the blocks of keys are worth gathering: so many tiles read each of them, and there is room.
+bool is_to_pack(const AttentionArgs& args, const AttentionParams& p) {
+  constexpr std::int64_t kTilesMin = 16;
+  // Under the other masks tiles see few of the keys, and not all of those need be there.
+  const MaskKind kind = args.mask.kind;
+  const bool sees_all = kind == MaskKind::kCausal || kind == MaskKind::kPrefix || kind == MaskKind::kBidirectional;
+  return sees_all && p.unit_tiles >= kTilesMin * args.step.sequence_count &&
+         args.workspace_bytes >= attention_prompt_workspace_bytes(args.step.sequence_count, args.step.key_count_max,
+                                                                  args.cache.kv_heads, args.cache.head_dim);
+}
+
+void launch_tiles(Stream& stream, const AttentionArgs& args, AttentionParams p, const SizedKernels& kernels) {
+  const GpuDevice& device = gpu_stream(stream).gpu();
   const int threads = attention_tile_threads(kernels.head_dim);
-  const std::int64_t rows = threads / gpu_stream(stream).gpu().properties().wave_size * kAttentionTileRows;
+  const std::int64_t rows = threads / device.properties().wave_size * kAttentionTileRows;
   const std::int64_t tokens = p.step.token_count, group = p.head_count / p.kv_heads;
   // A tile of tokens of different sequences would read them one after another.
   const bool alone = tokens == p.step.sequence_count;
   p.unit_tokens = static_cast<std::int32_t>(alone ? 1 : tokens);
-  p.unit_tiles = static_cast<std::int32_t>(ceil_divide(p.unit_tokens * group, rows));
-  launch(stream, kernels.tile, {p.kv_heads * p.unit_tiles * (alone ? tokens : 1)}, threads, p);
+  const auto grid = [&](std::int64_t tile_rows) {
+    p.unit_tiles = static_cast<std::int32_t>(ceil_divide(p.unit_tokens * group, tile_rows));
+    return GpuGrid{p.kv_heads * p.unit_tiles * (alone ? tokens : 1)};
+  };
+  // What one tile of the portable kernel has room for, it does as fast.
+  const HopperKernels* hopper = p.unit_tokens * group > rows ? hopper_kernels_for(device, p.head_dim) : nullptr;
+  if (hopper == nullptr) return launch(stream, kernels.tile, grid(rows), threads, p);
+  const GpuGrid hopper_grid = grid(kAttentionHopperRows);
+  if (is_to_pack(args, p)) {
+    p.packed = static_cast<std::byte*>(args.workspace);
+    launch(stream, hopper->pack, {p.step.sequence_count * p.kv_heads * p.parts_stride}, kAttentionPackThreads, p);
+  }
+  launch(stream, p.packed == nullptr ? hopper->tile : hopper->packed_tile, hopper_grid, kAttentionHopperThreads, p,
+         hopper->shared_bytes);
 }
 
 void launch_splits(Stream& stream, AttentionParams p, const SizedKernels& kernels) {
@@ -119,7 +163,7 @@ void attention(Stream& stream, const AttentionArgs& args) {
     p.skip_single_tokens = true;
     launch_splits(stream, p, kernels);
   }
-  if (!split || !only_single_tokens) launch_tiles(stream, p, kernels);
+  if (!split || !only_single_tokens) launch_tiles(stream, args, p, kernels);
 }
 
 }  // namespace hearth::gpu_ops

@@ -5,7 +5,7 @@
 // A hidden key's weight is 0, and 0 times an infinity or NaN is NaN. So wherever a block of keys is not wholly visible
 // to all rows, the values' elements that are not finite are replaced by 0 and noted; afterwards the sums become NaN in
 // the rows that do see one. What nobody wrote or copied is thereby harmless as well.
-#include "kernels/attention/attention_tile_gpu.h"
+#include "kernels/attention/attention_rows_gpu.h"
 
 namespace hearth::gpu {
 namespace {
@@ -71,26 +71,6 @@ struct TileShape {
   static_assert(kChunks % kThreads == 0);
 };
 
-// What the rows of one sequence have in common.
-struct Extent {
-  int begin, end;                        // keys that some row sees
-  int full_begin, full_end;              // keys that all see, but for the hidden ones
-  int hidden_begin_max, hidden_end_min;  // hidden from all
-  int hidden_begin_min, hidden_end_max;  // hidden from some
-  int next_sequence;                     // of the rows after it
-  int alone;                             // whether no row has another sequence
-
-  HEARTH_DEVICE bool all_visible(int key) const {
-    return alone != 0 && full_begin <= key && key + kBlockKeys <= full_end &&
-           (key >= hidden_end_max || key + kBlockKeys <= hidden_begin_min);
-  }
-  // The first block from `key` on that is not hidden from all rows.
-  HEARTH_DEVICE int block_from(int key) const {
-    const bool hidden = key >= hidden_begin_max && key + kBlockKeys <= hidden_end_min;
-    return hidden ? hidden_end_min / kBlockKeys * kBlockKeys : key;
-  }
-};
-
 template <class Shape>
 struct TileShared {
   alignas(16) char pieces[2][Shape::kPieceBytes];
@@ -103,59 +83,6 @@ struct TileShared {
   // Bit i of a thread's: value i of its sums, counted through, is NaN because its row sees such an element.
   std::uint32_t spoiled_sums[Shape::kSpoiledWords][Shape::kThreads];
 };
-
-inline constexpr int kNoSequence = 0x7fffffff;
-
-HEARTH_DEVICE int wave_min(int value) {
-  HEARTH_UNROLL
-  for (int mask = kWaveSize / 2; mask > 0; mask /= 2) {
-    const int other = shuffle_xor(value, mask);
-    value = other < value ? other : value;
-  }
-  return value;
-}
-HEARTH_DEVICE int wave_max_int(int value) {
-  return -wave_min(-value);
-}
-
-// Every wave computes it for itself.
-template <class Shape>
-HEARTH_DEVICE Extent extent_of(const AttentionParams& p, const TileShared<Shape>& shared, int sequence) {
-  const auto lower = [](int& a, int b) { a = b < a ? b : a; };
-  const auto raise = [](int& a, int b) { a = b > a ? b : a; };
-  Extent x{kNoSequence, 0, 0, kNoSequence, 0, kNoSequence, kNoSequence, 0, kNoSequence, 1};
-  for (int r = lane_index(); r < Shape::kRows; r += kWaveSize) {
-    const Row row = shared.rows[r];
-    if (row.token < 0) continue;
-    if (row.sequence != sequence) {
-      x.alone = 0;
-      if (row.sequence > sequence) lower(x.next_sequence, row.sequence);
-      continue;
-    }
-    raise(x.full_begin, row.begin);
-    lower(x.full_end, row.end);
-    raise(x.hidden_begin_max, row.hidden_begin);
-    lower(x.hidden_end_min, row.hidden_end);
-    if (row.hidden_begin < row.hidden_end) {
-      lower(x.hidden_begin_min, row.hidden_begin);
-      raise(x.hidden_end_max, row.hidden_end);
-    }
-    if (row.begin >= row.end) continue;
-    lower(x.begin, row.begin);
-    raise(x.end, row.end);
-  }
-  if (p.mask.kind == MaskKind::kExplicit) x.alone = 0;
-  return {wave_min(x.begin),
-          wave_max_int(x.end),
-          wave_max_int(x.full_begin),
-          wave_min(x.full_end),
-          wave_max_int(x.hidden_begin_max),
-          wave_min(x.hidden_end_min),
-          wave_min(x.hidden_begin_min),
-          wave_max_int(x.hidden_end_max),
-          wave_min(x.next_sequence),
-          wave_min(x.alone)};
-}
 
 // The row and the chunk in it that is this thread's of those from `at` on.
 struct Place {
@@ -342,13 +269,13 @@ HEARTH_DEVICE void attend_sequence(const AttentionParams& p, TileShared<Shape>& 
   constexpr int kPieces = Shape::kPieces;
   const int lane = lane_index();
   const Extent& extent = shared.extent;
-  int key = extent.block_from(extent.begin / kBlockKeys * kBlockKeys);
+  int key = extent.first_block();
   if (extent.begin >= extent.end || key >= extent.end) return;
   const auto find_octets = [&](int slot, int from) {
     if (thread_index() >= kOctets) return;
     const int position = from + thread_index() * 8;
     Octet octet{-1, -1};
-    if (position + 8 > extent.begin && position < extent.end) octet = octet_at(p, sequence, kv_head, position);
+    if (extent.sees_octet(position)) octet = octet_at(p, sequence, kv_head, position);
     shared.octets[slot][thread_index()] = octet;
   };
   find_octets(0, key);
@@ -404,30 +331,9 @@ HEARTH_DEVICE void attend_sequence(const AttentionParams& p, TileShared<Shape>& 
   }
 }
 
-// Which of the tile's rows belong to which tokens.
-template <class Shape>
-HEARTH_DEVICE void find_rows(const AttentionParams& p, TileShared<Shape>& shared, int unit, int tile) {
-  const int group = p.head_count / p.kv_heads;
-  for (int r = thread_index(); r < Shape::kRows; r += Shape::kThreads) {
-    const int of_unit = tile * Shape::kRows + r;
-    const int token = unit * p.unit_tokens + of_unit / group;
-    const bool exists = of_unit < p.unit_tokens * group && token < p.step.token_count;
-    Row row{-1, -1, 0, 0, 0, 0};
-    if (exists && !(p.skip_single_tokens && is_single(p.step, token))) row = row_of_token(p, token);
-    shared.rows[r] = row;
-  }
-}
-
-// The head of row `r` of a tile.
-template <class Shape>
-HEARTH_DEVICE int head_of(const AttentionParams& p, int kv_head, int tile, int r) {
-  const int group = p.head_count / p.kv_heads;
-  return kv_head * group + (tile * Shape::kRows + r) % group;
-}
-
 template <class Shape>
 HEARTH_DEVICE void write_rows(const AttentionParams& p, const TileShared<Shape>& shared, const WaveState<Shape>& state,
-                              int kv_head, int tile) {
+                              const Tile& tile) {
   const int lane = opaque(lane_index());
   const auto write = [&](auto* out) {
     HEARTH_UNROLL
@@ -435,7 +341,7 @@ HEARTH_DEVICE void write_rows(const AttentionParams& p, const TileShared<Shape>&
       const int r = wave_index() * kAttentionTileRows + lane_query(lane, i), token = shared.rows[r].token;
       if (token < 0) continue;
       auto* row =
-          out + (static_cast<std::int64_t>(token) * p.head_count + head_of<Shape>(p, kv_head, tile, r)) * p.head_dim;
+          out + (static_cast<std::int64_t>(token) * p.head_count + head_of(p, tile, Shape::kRows, r)) * p.head_dim;
       const float last = last_factor(state.totals[i].sum);
       HEARTH_UNROLL
       for (int n = 0; n < Shape::kOutTiles; ++n) {
@@ -458,19 +364,16 @@ HEARTH_DEVICE void write_rows(const AttentionParams& p, const TileShared<Shape>&
 
 template <class Shape>
 HEARTH_DEVICE void attend_tile(const AttentionParams& p, TileShared<Shape>& shared) {
-  // The last tokens see the most keys under a causal mask: the longest tiles first.
-  const int tile_of_step = grid_x() / p.kv_heads - 1 - block_x() / p.kv_heads;
-  const int kv_head = block_x() % p.kv_heads;
-  const int unit = tile_of_step / p.unit_tiles, tile = tile_of_step % p.unit_tiles;
+  const Tile tile(p);
   const int lane = lane_index();
-  find_rows(p, shared, unit, tile);
+  find_rows(p, tile, Shape::kThreads, shared.rows);
   HEARTH_UNROLL
   for (int w = 0; w < Shape::kSpoiledWords; ++w) shared.spoiled_sums[w][thread_index()] = 0;
   block_sync();
   WaveState<Shape> state;
   const auto query_of = [&](int r) -> std::int64_t {
     const int token = shared.rows[r].token;
-    const std::int64_t head = head_of<Shape>(p, kv_head, tile, r);
+    const std::int64_t head = head_of(p, tile, Shape::kRows, r);
     return token < 0 ? -1 : token * p.q_stride + head * p.head_dim;
   };
   if constexpr (Shape::kQueriesInShared) {
@@ -493,15 +396,15 @@ HEARTH_DEVICE void attend_tile(const AttentionParams& p, TileShared<Shape>& shar
   HEARTH_UNROLL
   for (Mma::C& tile_of_sums : state.o) tile_of_sums = {};
   // -1 has no rows, and those after it are all of them.
-  for (int sequence = extent_of(p, shared, -2).next_sequence; sequence != kNoSequence;) {
+  for (int sequence = extent_of(p, shared.rows, -2).next_sequence; sequence != kNoSequence;) {
     block_sync();  // all have read what stands there
-    const Extent extent = extent_of(p, shared, sequence);
+    const Extent extent = extent_of(p, shared.rows, sequence);
     if (thread_index() == 0) shared.extent = extent;
     block_sync();
-    attend_sequence(p, shared, state, kv_head, sequence);
+    attend_sequence(p, shared, state, tile.kv_head, sequence);
     sequence = shared.extent.next_sequence;
   }
-  write_rows(p, shared, state, kv_head, tile);
+  write_rows(p, shared, state, tile);
 }
 
 }  // namespace

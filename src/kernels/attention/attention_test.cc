@@ -38,8 +38,9 @@ void write(PagedCase& data, const PagedStep& step) {
   kv_write_reference({step.k.data(), step.v.data(), data.kv_width(), step.view, data.cache()});
 }
 
-// Whether a GPU gets a workspace: without one it reads single tokens with the kernel of the others.
-enum class Workspace : std::uint8_t { kGiven, kNone };
+// Whether a GPU gets a workspace: without one it reads single tokens with the kernel of the others; with enough for
+// that alone, prompts' keys from where they are.
+enum class Workspace : std::uint8_t { kGiven, kForSingleTokens, kNone };
 
 struct Options {
   Mask mask = kCausal;
@@ -58,14 +59,18 @@ std::vector<float> attend(Runner& run, PagedCase& data, const PagedStep& step, c
         run.in(std::span(mask.explicit_matrix, step.positions.size() * static_cast<std::size_t>(mask.explicit_stride)));
   }
   const StepView view = view_on(run, step);
-  std::vector<float> workspace;
-  if (options.workspace == Workspace::kGiven) {
-    workspace.resize(
-        static_cast<std::size_t>(attention_workspace_bytes(view.sequence_count, view.key_count_max,
-                                                           data.shape().head_count, data.shape().head_dim) /
-                                 4),
-        std::nanf(""));
+  const PagedShape& shape = data.shape();
+  std::int64_t workspace_bytes = 0;
+  if (options.workspace != Workspace::kNone) {
+    workspace_bytes =
+        attention_workspace_bytes(view.sequence_count, view.key_count_max, shape.head_count, shape.head_dim);
   }
+  if (options.workspace == Workspace::kGiven) {
+    workspace_bytes = std::max(
+        workspace_bytes,
+        attention_prompt_workspace_bytes(view.sequence_count, view.key_count_max, shape.kv_heads, shape.head_dim));
+  }
+  std::vector<float> workspace(static_cast<std::size_t>(workspace_bytes / 4), std::nanf(""));
   run.kernels.attention(*run.stream, {.q = run.in(q),
                                       .q_stride = q_stride,
                                       .head_count = data.shape().head_count,
@@ -326,7 +331,7 @@ TEST_P(AttentionTest, ChunksAndPlacementDoNotChangeBits) {
 // by one with the kernel that reads them together.
 TEST_P(AttentionTest, DecodeAndPrefillAgreeOverManyKeys) {
   const std::int32_t length = run.is_slow() ? 200 : 2080, begin = length - (run.is_slow() ? 10 : 40);
-  for (const int head_dim : {64, 80, 256}) {
+  for (const int head_dim : run.is_slow() ? std::vector{64, 80, 256} : std::vector{64, 80, 128, 256}) {
     PagedCase data({4, 1, head_dim, Format::kBf16, 32}, {length});
     write(data, data.whole_step());
     for (const Mask& mask :
@@ -340,6 +345,45 @@ TEST_P(AttentionTest, DecodeAndPrefillAgreeOverManyKeys) {
           one_by_one.insert(one_by_one.end(), out.begin(), out.end());
         }
         expect_same_bits(one_by_one, together);
+      }
+    }
+  }
+}
+
+// Many tokens at once, and the same few at a time: kernels with large tiles and with small ones, with and without room
+// to gather keys. The cache has values that are not finite, of which each token sees some and others not.
+TEST_P(AttentionTest, LargeAndSmallTilesAgree) {
+  // Elsewhere there are no kernels that this is the only test of.
+  const bool whole = run.is_gpu() && !run.is_slow();
+  using Numbers = std::vector<int>;
+  const std::vector<std::pair<int, int>> heads =
+      whole ? std::vector<std::pair<int, int>>{{32, 1}, {14, 2}, {3, 3}} : std::vector<std::pair<int, int>>{{14, 2}};
+  const std::int32_t begin = whole ? 200 : 60, length = begin + (whole ? 71 : 7), few = 2;
+  for (const int head_dim : whole ? Numbers{64, 128} : Numbers{64}) {
+    for (const auto& [head_count, kv_heads] : heads) {
+      for (const int block_tokens : whole ? Numbers{32, 8, 40} : Numbers{40}) {
+        PagedCase data({head_count, kv_heads, head_dim, Format::kBf16, block_tokens}, {length, 97});
+        for (const std::int32_t position : {begin - 30, begin + 3, length - 2}) {
+          data.v(0)[static_cast<std::size_t>(position * data.kv_width() + position % head_dim)] = kInfinity;
+        }
+        write(data, data.whole_step());
+        for (const Options& options : {Options{}, Options{.softcap = 5}, Options{.mask = window_mask(70)},
+                                       Options{.mask = {.kind = MaskKind::kBidirectional}},
+                                       Options{.mask = {.kind = MaskKind::kGlobalLocal, .window = 20, .global = 5}}}) {
+          std::vector<float> small;
+          for (std::int32_t p = begin; p < length; p += few) {
+            PagedStep step = data.step({{0, p, std::min(p + few, length)}});
+            step.key_counts[0] = length;  // what a bidirectional mask shows
+            step.block_tables = data.step({{0, p, length}}).block_tables;
+            const std::vector<float> out = attend(run, data, step, options);
+            small.insert(small.end(), out.begin(), out.end());
+          }
+          for (const Workspace workspace : {Workspace::kGiven, Workspace::kForSingleTokens}) {
+            Options with = options;
+            with.workspace = workspace;
+            expect_same_bits(attend(run, data, data.step({{0, begin, length}}), with), small);
+          }
+        }
       }
     }
   }

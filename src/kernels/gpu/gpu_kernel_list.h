@@ -147,7 +147,13 @@
   X(matmul_hopper_gpu, matmul_hopper_w16_16) \
   X(matmul_hopper_gpu, matmul_hopper_w16_64) \
   X(matmul_hopper_gpu, matmul_hopper_w16_128) \
-  X(matmul_hopper_gpu, matmul_hopper_w16_192)
+  X(matmul_hopper_gpu, matmul_hopper_w16_192) \
+  X(attention_hopper_gpu, attention_hopper_64) \
+  X(attention_hopper_gpu, attention_hopper_128) \
+  X(attention_hopper_gpu, attention_hopper_packed_64) \
+  X(attention_hopper_gpu, attention_hopper_packed_128) \
+  X(attention_hopper_gpu, attention_pack_64) \
+  X(attention_hopper_gpu, attention_pack_128)
 
 namespace hearth {
 
