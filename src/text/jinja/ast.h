@@ -403,7 +403,7 @@ class FilterBlock : public Statement {
   Body body_;
 };
 
-// A body with variables of its own: `with`, `block`, `generation`, `autoescape`.
+// A body with variables of its own: `with`, `block`, `generation`.
 class ScopedBody : public Statement {
  public:
   using Binding = std::pair<Target, ExpressionPtr>;
@@ -415,6 +415,17 @@ class ScopedBody : public Statement {
   std::vector<Binding> bindings_;
   Body body_;
   bool from_root_;  // sees the template's own variables alone, not those of the loops around it
+};
+
+class Autoescape : public Statement {
+ public:
+  Autoescape(int line, ExpressionPtr condition, Body body)
+      : Statement(line), condition_(std::move(condition)), body_(std::move(body)) {}
+  Flow execute(Interpreter& interpreter) const override;
+
+ private:
+  ExpressionPtr condition_;
+  Body body_;
 };
 
 class Jump : public Statement {  // break, continue

@@ -47,12 +47,19 @@ Value Arithmetic::evaluate(Interpreter& interpreter) const {
 }
 
 Value Concatenation::evaluate(Interpreter& interpreter) const {
-  std::string text;
+  std::vector<Value> values;
+  bool markup = false;  // where HTML is written, a part that is some makes the whole of it
   for (const auto& part : parts_) {
-    text += interpreter.text(interpreter.evaluate(*part));
+    values.push_back(interpreter.evaluate(*part));
+    markup = markup || (interpreter.autoescape() && values.back().is_markup());
+  }
+  std::string text;
+  for (const Value& value : values) {
+    const std::string piece = interpreter.text(value);
+    text += markup && !value.is_markup() ? escape_html(piece) : piece;
     if (text.size() > kTextBytesMax) fail_limit(fmt::format("a string is longer than {} bytes", kTextBytesMax));
   }
-  return Value(std::move(text));
+  return Value(std::move(text), markup);
 }
 
 Value Logical::evaluate(Interpreter& interpreter) const {

@@ -6,12 +6,15 @@
 #include "text/jinja/error.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/objects.h"
+#include "text/jinja/operators.h"
 
 namespace hearth::jinja {
 
 Flow Output::execute(Interpreter& interpreter) const {
   const Value value = interpreter.evaluate(*expression_);
-  if (value.is_string()) {
+  if (interpreter.autoescape() && !value.is_markup()) {
+    interpreter.write(escape_html(interpreter.text(value)));
+  } else if (value.is_string()) {
     interpreter.write(value.bytes());
   } else {
     interpreter.write(interpreter.text(value));
@@ -44,13 +47,14 @@ Flow For::run(Interpreter& interpreter, const Value& iterable, std::size_t recur
                                            needs_scope ? outer : nullptr);
   bool any = false;
   while (loop->advance(interpreter)) {
-    any = true;
     const Flow flow = interpreter.in_scope(outer, [&] {
       interpreter.scope()->set(kLoopName, Value(loop));
       interpreter.assign(parts_.target, loop->current());
       return interpreter.execute(parts_.body);
     });
     if (flow == Flow::kBreak) break;
+    // As Jinja has it: iterations that were cut short do not keep the loop's `else` from running.
+    any = any || flow == Flow::kNext;
   }
   if (any) return Flow::kNext;
   return interpreter.in_scope(outer, [&] { return interpreter.execute(parts_.otherwise); });
@@ -71,7 +75,7 @@ Flow Set::execute(Interpreter& interpreter) const {
 Flow SetBlock::execute(Interpreter& interpreter) const {
   Flow flow = Flow::kNext;
   const Value value = interpreter.in_scope(interpreter.scope(), [&] {
-    const Value text = interpreter.capture([&] { flow = interpreter.execute(body_); });
+    const Value text = interpreter.capture_block([&] { flow = interpreter.execute(body_); });
     return filter_ && flow == Flow::kNext ? filter_->apply_to_block(interpreter, text) : text;
   });
   if (flow == Flow::kNext) interpreter.assign(target_, value);
@@ -80,13 +84,14 @@ Flow SetBlock::execute(Interpreter& interpreter) const {
 
 Flow MacroStatement::execute(Interpreter& interpreter) const {
   interpreter.keep(interpreter.scope());
-  interpreter.scope()->set(name_, Value(std::make_shared<Macro>(definition_, interpreter.scope())));
+  interpreter.scope()->set(name_,
+                           Value(std::make_shared<Macro>(definition_, interpreter.scope(), interpreter.autoescape())));
   return Flow::kNext;
 }
 
 Flow CallBlock::execute(Interpreter& interpreter) const {
   interpreter.keep(interpreter.scope());
-  const Value caller(std::make_shared<Macro>(caller_, interpreter.scope()));
+  const Value caller(std::make_shared<Macro>(caller_, interpreter.scope(), interpreter.autoescape()));
   interpreter.write(interpreter.text(call_->evaluate_with(interpreter, caller)));
   return Flow::kNext;
 }
@@ -94,7 +99,7 @@ Flow CallBlock::execute(Interpreter& interpreter) const {
 Flow FilterBlock::execute(Interpreter& interpreter) const {
   Flow flow = Flow::kNext;
   const Value value = interpreter.in_scope(interpreter.scope(), [&] {
-    const Value text = interpreter.capture([&] { flow = interpreter.execute(body_); });
+    const Value text = interpreter.capture_block([&] { flow = interpreter.execute(body_); });
     return flow == Flow::kNext ? filter_->apply_to_block(interpreter, text) : text;
   });
   if (flow != Flow::kNext) return flow;
@@ -110,6 +115,12 @@ Flow ScopedBody::execute(Interpreter& interpreter) const {
     for (std::size_t i = 0; i < values.size(); ++i) interpreter.assign(bindings_[i].first, values[i]);
     return interpreter.execute(body_);
   });
+}
+
+Flow Autoescape::execute(Interpreter& interpreter) const {
+  const bool on = truth(interpreter.evaluate(*condition_));
+  return interpreter.with_autoescape(
+      on, [&] { return interpreter.in_scope(interpreter.scope(), [&] { return interpreter.execute(body_); }); });
 }
 
 Flow OtherTemplate::execute(Interpreter&) const {

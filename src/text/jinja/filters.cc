@@ -231,7 +231,8 @@ Value case_folded(const Value& value) {
 }
 
 Filter find_filter(std::string_view name) {
-  for (const auto& table : {string_filters(), sequence_filters(), selection_filters(), number_filters()}) {
+  for (const auto& table :
+       {string_filters(), text_filters(), sequence_filters(), selection_filters(), number_filters()}) {
     for (const auto& [filter_name, filter] : table) {
       if (filter_name == name) return filter;
     }

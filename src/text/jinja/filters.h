@@ -15,6 +15,7 @@ namespace hearth::jinja {
 
 using FilterEntry = std::pair<std::string_view, Filter>;
 std::span<const FilterEntry> string_filters();
+std::span<const FilterEntry> text_filters();
 std::span<const FilterEntry> sequence_filters();
 std::span<const FilterEntry> selection_filters();
 std::span<const FilterEntry> number_filters();

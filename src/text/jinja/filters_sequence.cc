@@ -92,18 +92,28 @@ Value filter_items(Interpreter& interpreter, const Value& subject, const Argumen
 
 Value filter_join(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   const BoundArguments bound("join", arguments, {"d", "attribute"});
-  const std::string separator = bound[0] != nullptr ? interpreter.text(*bound[0]) : "";
+  const Value separator = bound[0] != nullptr ? *bound[0] : Value("");
   std::optional<AttributePath> path;
   if (bound.given(1) != nullptr) path.emplace(*bound[1]);
-  std::string out;
-  bool first = true;
-  for (const Value& item : interpreter.iterate(subject)) {
-    interpreter.charge(separator.size());
-    if (!first) out += separator;
-    first = false;
-    out += interpreter.text(path ? path->get(interpreter, item) : item);
+  std::vector<Value> items = interpreter.iterate(subject);
+  bool markup = separator.is_markup();
+  for (Value& item : items) {
+    if (path) item = path->get(interpreter, item);
+    markup = markup || item.is_markup();
   }
-  return Value(std::move(out));
+  markup = markup && interpreter.autoescape();
+  const auto text_of = [&](const Value& value) {
+    const std::string text = interpreter.text(value);
+    return markup && !value.is_markup() ? escape_html(text) : text;
+  };
+  const std::string between = text_of(separator);
+  std::string out;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    interpreter.charge(between.size());
+    if (i > 0) out += between;
+    out += text_of(items[i]);
+  }
+  return Value(std::move(out), markup);
 }
 
 // The items' keys for sorting: the item itself, or what the attribute paths name ("a,b": a list of both).

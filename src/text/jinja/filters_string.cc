@@ -27,6 +27,11 @@ const std::string& expect_text(const Value& subject) {
   return subject.bytes();
 }
 
+Value escaped(Interpreter& interpreter, const Value& subject) {
+  const Value text = soft_text(interpreter, subject);
+  return text.is_markup() ? text : Value(escape_html(text.bytes()), true);
+}
+
 template <typename Map>
 Value mapped(Interpreter& interpreter, const Value& subject, const Arguments& arguments, std::string_view name,
              Map map) {
@@ -78,8 +83,16 @@ Value filter_trim(Interpreter& interpreter, const Value& subject, const Argument
 Value filter_replace(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   const BoundArguments bound("replace", arguments, {"old", "new", "count"}, 2);
   const std::int64_t count = bound.given(2) != nullptr ? bound.integer_or(2, -1) : -1;
-  return Value(replaced(interpreter, interpreter.text(subject), interpreter.text(*bound[0]),
-                        interpreter.text(*bound[1]), count));
+  const bool escapes =
+      interpreter.autoescape() && (bound[0]->is_markup() || bound[1]->is_markup() || subject.is_markup());
+  if (!escapes) {
+    return Value(replaced(interpreter, interpreter.text(subject), interpreter.text(*bound[0]),
+                          interpreter.text(*bound[1]), count));
+  }
+  const Value text = escaped(interpreter, subject);
+  return Value(
+      replaced(interpreter, text.bytes(), interpreter.text(*bound[0]), escaped(interpreter, *bound[1]).bytes(), count),
+      true);
 }
 
 Value filter_center(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
@@ -117,17 +130,23 @@ Value filter_indent(Interpreter& interpreter, const Value& subject, const Argume
 Value filter_truncate(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   const BoundArguments bound("truncate", arguments, {"length", "killwords", "end", "leeway"});
   if (subject.is_undefined()) return subject;
-  const std::string& text = expect_text(subject);
-  interpreter.charge(text.size());
   const std::string end = bound[2] != nullptr ? bound.text(2) : "...";
   const std::int64_t length = bound.integer_or(0, 255);
   const std::int64_t leeway = bound.given(3) != nullptr ? bound.integer_or(3, 5) : 5;
   const auto end_length = static_cast<std::int64_t>(count_code_points(end));
   if (length < end_length || leeway < 0) fail("truncate got too small a length or leeway");
-  if (static_cast<std::int64_t>(subject.text().length) - leeway <= length) return subject;
+  const std::size_t size = subject.is_string()     ? subject.text().length
+                           : subject.is_sequence() ? subject.items().size()
+                           : subject.is_dict()     ? subject.dict().entries().size()
+                                                   : std::size_t{0};
+  const bool has_size = subject.is_string() || subject.is_sequence() || subject.is_dict();
+  if (has_size && static_cast<std::int64_t>(size) - leeway <= length) return subject;
+  const std::string& text = expect_text(subject);
+  interpreter.charge(text.size());
   std::string kept = text.substr(0, byte_offset(text, static_cast<std::size_t>(length - end_length)));
   if (!bound.flag_or(1, false)) kept = kept.substr(0, kept.rfind(' '));
-  return Value(kept + end);
+  if (!subject.is_markup()) return Value(kept + end);
+  return Value(kept + (bound[2] != nullptr ? escaped(interpreter, *bound[2]).bytes() : end), true);
 }
 
 Value filter_wordcount(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
@@ -152,11 +171,6 @@ Value filter_format(Interpreter& interpreter, const Value& subject, const Argume
   return percent_format(text, Value::dict(std::move(named)));
 }
 
-Value escaped(Interpreter& interpreter, const Value& subject) {
-  const Value text = soft_text(interpreter, subject);
-  return text.is_markup() ? text : Value(escape_html(text.bytes()), true);
-}
-
 Value filter_escape(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   expect_no_arguments("escape", arguments);
   return escaped(interpreter, subject);
@@ -170,31 +184,6 @@ Value filter_forceescape(Interpreter& interpreter, const Value& subject, const A
 Value filter_safe(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   expect_no_arguments("safe", arguments);
   return Value(interpreter.text(subject), true);
-}
-
-Value filter_striptags(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
-  expect_no_arguments("striptags", arguments);
-  const std::string text = interpreter.text(subject);
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    const bool comment = text.compare(i, 4, "<!--") == 0;
-    const std::size_t end = text[i] != '<' ? std::string::npos : text.find(comment ? "-->" : ">", i);
-    if (end == std::string::npos) {
-      out += text[i++];
-    } else {
-      i = end + (comment ? 3 : 1);
-    }
-  }
-  std::string joined;
-  for (std::size_t i = 0; i < out.size();) {
-    const std::size_t begin = i;
-    if (!is_space(decode_at(out, i))) {
-      joined += out.substr(begin, i - begin);
-    } else if (!joined.empty() && joined.back() != ' ') {
-      joined += ' ';
-    }
-  }
-  return Value(std::string(strip_right(joined)));
 }
 
 std::string url_quoted(std::string_view text, bool keep_slash) {
@@ -254,7 +243,7 @@ Value filter_xmlattr(Interpreter& interpreter, const Value& subject, const Argum
     if (!out.empty()) out += ' ';
     out += fmt::format("{}=\"{}\"", escape_html(name), escaped(interpreter, value).bytes());
   }
-  return Value(!out.empty() && bound.flag_or(0, true) ? " " + out : out);
+  return Value(!out.empty() && bound.flag_or(0, true) ? " " + out : out, interpreter.autoescape());
 }
 
 // transformers' own tojson: json.dumps without HTML escapes.
@@ -297,7 +286,6 @@ constexpr FilterEntry kFilters[] = {
     {"e", filter_escape},
     {"forceescape", filter_forceescape},
     {"safe", filter_safe},
-    {"striptags", filter_striptags},
     {"urlencode", filter_urlencode},
     {"xmlattr", filter_xmlattr},
     {"tojson", filter_tojson},

@@ -87,7 +87,11 @@ Value make_cycler(Interpreter&, const Arguments& arguments) {
 
 Value make_joiner(Interpreter&, const Arguments& arguments) {
   const BoundArguments bound("joiner", arguments, {"sep"});
-  return Value(std::make_shared<Joiner>(bound.value_or(0, Value(", "))));
+  Value separator = bound.value_or(0, Value(", "));
+  if (separator.depth() >= kValueDepthMax) {
+    fail_limit(fmt::format("a value is nested more than {} levels deep", kValueDepthMax));
+  }
+  return Value(std::make_shared<Joiner>(std::move(separator)));
 }
 
 Value raise_exception(Interpreter& interpreter, const Arguments& arguments) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "text/jinja/error.h"
+#include "text/jinja/methods.h"
 #include "text/jinja/objects.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/text.h"
@@ -182,6 +183,7 @@ std::optional<Value> Interpreter::own_attribute(const Value& object, std::string
     return Value(std::make_shared<BoundMethod>(object, *method));
   }
   if (object.is_object()) return object.object()->attribute(*this, name);
+  if (object.as_number()) return number_attribute(object, name);
   if (object.is_sequence() && object.sequence().kind == Sequence::Kind::kGroup) {
     if (name == "grouper") return object.items()[0];
     if (name == "list") return object.items()[1];

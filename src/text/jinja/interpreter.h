@@ -112,8 +112,33 @@ class Interpreter {
   bool equal(const Value& left, const Value& right);
   std::string text(const Value& value);  // str(value)
   const Clock& clock() const { return clock_; }
+  // Whether what is written is HTML, and text in it escaped: inside {% autoescape true %}.
+  bool autoescape() const { return autoescape_; }
+  template <typename Action>
+  decltype(auto) with_autoescape(bool on, Action&& action) {
+    const AutoescapeChange change(*this, on);
+    return std::forward<Action>(action)();
+  }
+  // What `action` writes, as a block or a macro hands it on.
+  template <typename Action>
+  Value capture_block(Action&& action) {
+    return Value(capture(std::forward<Action>(action)).bytes(), autoescape_);
+  }
 
  private:
+  class AutoescapeChange {
+   public:
+    AutoescapeChange(Interpreter& interpreter, bool on)
+        : interpreter_(interpreter), outer_(std::exchange(interpreter.autoescape_, on)) {}
+    ~AutoescapeChange() { interpreter_.autoescape_ = outer_; }
+    AutoescapeChange(const AutoescapeChange&) = delete;
+    AutoescapeChange& operator=(const AutoescapeChange&) = delete;
+
+   private:
+    Interpreter& interpreter_;
+    bool outer_;
+  };
+
   class ScopeChange {
    public:
     ScopeChange(Interpreter& interpreter, std::shared_ptr<Scope> scope)
@@ -142,6 +167,7 @@ class Interpreter {
   std::size_t work_ = 0;
   std::size_t depth_ = 0;
   int line_ = 1;
+  bool autoescape_ = false;
 };
 
 // "'list object' has no attribute 'x'" and its like.

@@ -417,7 +417,7 @@ TEST(Jinja, Scopes) {
        "[]3[]1[]2"},
       {"{% filter upper %}abc{{ s }}{% endfilter %}", "ABCHELLO WÖRLD"},
       {"{% filter replace('a', 'b') | upper %}abc{% endfilter %}", "BBC"},
-      {"{% autoescape true %}{{ '<' }}{% endautoescape %}{% print x, s[0] %}", "<5H"},
+      {"{% autoescape true %}{{ '<' }}{% endautoescape %}{% print x, s[0] %}", "&lt;5H"},
   });
   expect_errors({{"{% set d.y = 1 %}", "non-namespace object"}, {"{% set a, b = 1 %}", "not iterable"}});
 }

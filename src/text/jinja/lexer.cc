@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <optional>
 #include <system_error>
 
@@ -279,7 +280,7 @@ class Lexer {
     const std::string digits = without_underscores(source_.substr(position_, end - position_));
     Token& token = push(TokenKind::kFloat, digits);
     const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), token.number);
-    if (error == std::errc::result_out_of_range) fail_here(fmt::format("the number {} is out of range", digits));
+    if (error == std::errc::result_out_of_range) token.number = std::strtod(digits.c_str(), nullptr);  // 0 or infinite
     advance(end - position_);
   }
 

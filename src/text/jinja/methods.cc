@@ -2,9 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 
 #include "text/jinja/arguments.h"
 #include "text/jinja/error.h"
+#include "text/jinja/html_text.h"
 #include "text/jinja/methods.h"
 #include "text/jinja/objects.h"
 #include "text/jinja/operators.h"
@@ -107,6 +110,33 @@ Value cycler_reset(Interpreter&, const Value& self, const Arguments& arguments) 
   return Value();
 }
 
+Value markup_unescape(Interpreter&, const Value& self, const Arguments& arguments) {
+  expect_no_arguments("unescape", arguments);
+  return Value(unescape_html(self.bytes()));
+}
+
+Value markup_striptags(Interpreter&, const Value& self, const Arguments& arguments) {
+  expect_no_arguments("striptags", arguments);
+  return Value(strip_tags(self.bytes()));
+}
+
+Value number_bit_length(Interpreter&, const Value& self, const Arguments& arguments) {
+  expect_no_arguments("bit_length", arguments);
+  const std::int64_t number = *self.as_integer();
+  const std::uint64_t bits = static_cast<std::uint64_t>(number);
+  return count_value(static_cast<std::size_t>(std::bit_width(number < 0 ? std::uint64_t{0} - bits : bits)));
+}
+
+Value number_is_integer(Interpreter&, const Value& self, const Arguments& arguments) {
+  expect_no_arguments("is_integer", arguments);
+  return Value(std::isfinite(self.number()) && std::floor(self.number()) == self.number());
+}
+
+Value number_conjugate(Interpreter&, const Value& self, const Arguments& arguments) {
+  expect_no_arguments("conjugate", arguments);
+  return self.as_integer() ? Value(*self.as_integer()) : self;
+}
+
 // A null function: the method exists and the sandbox refuses it, as it would change the object.
 constexpr Method kListMethods[] = {
     {"index", sequence_index}, {"count", sequence_count}, {"copy", copy_self},  {"append", nullptr},
@@ -122,6 +152,10 @@ constexpr Method kDictMethods[] = {
     {"popitem", nullptr}, {"setdefault", nullptr},     {"update", nullptr},
 };
 
+constexpr Method kMarkupMethods[] = {{"unescape", markup_unescape, true}, {"striptags", markup_striptags, true}};
+constexpr Method kIntegerMethods[] = {{"bit_length", number_bit_length}, {"conjugate", number_conjugate}};
+constexpr Method kFloatMethods[] = {{"is_integer", number_is_integer}, {"conjugate", number_conjugate}};
+
 constexpr Method kLoopMethods[] = {{"cycle", loop_cycle}, {"changed", loop_changed}};
 
 constexpr Method kCyclerMethods[] = {{"next", cycler_next}, {"reset", cycler_reset}};
@@ -130,6 +164,11 @@ std::span<const Method> methods_of(const Value& object) {
   switch (object.kind()) {
     case Value::Kind::kString:
       return string_methods();
+    case Value::Kind::kBoolean:
+    case Value::Kind::kInteger:
+      return kIntegerMethods;
+    case Value::Kind::kFloat:
+      return kFloatMethods;
     case Value::Kind::kList:
       return kListMethods;
     case Value::Kind::kTuple:
@@ -149,9 +188,23 @@ std::span<const Method> methods_of(const Value& object) {
 }  // namespace
 
 const Method* find_method(const Value& object, std::string_view name) {
-  const std::span<const Method> methods = methods_of(object);
-  const auto found = std::find_if(methods.begin(), methods.end(), [&](const Method& m) { return m.name == name; });
-  return found != methods.end() ? &*found : nullptr;
+  const std::span<const Method> own =
+      object.is_markup() ? std::span<const Method>(kMarkupMethods) : std::span<const Method>();
+  for (const std::span<const Method> methods : {own, methods_of(object)}) {
+    const auto found = std::find_if(methods.begin(), methods.end(), [&](const Method& m) { return m.name == name; });
+    if (found != methods.end()) return &*found;
+  }
+  return nullptr;
+}
+
+std::optional<Value> number_attribute(const Value& number, std::string_view name) {
+  const auto integer = number.as_integer();
+  const Value zero = integer ? Value(std::int64_t{0}) : Value(0.0);
+  if (name == "real") return integer ? Value(*integer) : number;
+  if (name == "imag") return zero;
+  if (integer && name == "numerator") return Value(*integer);
+  if (integer && name == "denominator") return Value(std::int64_t{1});
+  return std::nullopt;
 }
 
 }  // namespace hearth::jinja

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@
 namespace hearth::jinja {
 
 std::span<const Method> string_methods();
+// `real`, `numerator`: what a number has besides its methods; nullopt: nothing of that name.
+std::optional<Value> number_attribute(const Value& number, std::string_view name);
 
 // str.splitlines, str.replace (a negative count: all), str.strip with a set of characters (nullptr: whitespace).
 std::vector<std::string> split_lines(std::string_view text, bool keep_ends);

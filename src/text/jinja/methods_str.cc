@@ -278,7 +278,7 @@ Value str_replace(Interpreter& interpreter, const Value& self, const Arguments& 
 }
 
 Value str_format(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  return brace_format(interpreter, self.bytes(), arguments);
+  return brace_format(interpreter, self, arguments);
 }
 
 Value str_format_map(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
@@ -288,7 +288,7 @@ Value str_format_map(Interpreter& interpreter, const Value& self, const Argument
   for (const auto& [key, value] : bound[0]->dict().entries()) {
     if (key.is_string()) named.named.emplace_back(key.bytes(), value);
   }
-  return brace_format(interpreter, self.bytes(), named);
+  return brace_format(interpreter, self, named);
 }
 
 template <typename Map>
@@ -321,9 +321,10 @@ Value str_title(Interpreter&, const Value& self, const Arguments& arguments) {
   return mapped(self, arguments, "title", [](std::string_view text) {
     std::string out;
     bool inside = false;
-    for (const char32_t c : to_code_points(text)) {
-      out += inside ? to_lower(to_utf8(std::u32string_view(&c, 1))) : to_title_case(c);
-      inside = is_cased(c);
+    const std::u32string code_points = to_code_points(text);
+    for (std::size_t i = 0; i < code_points.size(); ++i) {
+      out += inside ? to_lower_at(code_points, i) : to_title_case(code_points[i]);
+      inside = is_cased(code_points[i]);
     }
     return out;
   });
@@ -332,9 +333,10 @@ Value str_title(Interpreter&, const Value& self, const Arguments& arguments) {
 Value str_swapcase(Interpreter&, const Value& self, const Arguments& arguments) {
   return mapped(self, arguments, "swapcase", [](std::string_view text) {
     std::string out;
-    for (const char32_t c : to_code_points(text)) {
-      const std::string one = to_utf8(std::u32string_view(&c, 1));
-      out += is_upper(c) ? to_lower(one) : is_lower(c) ? to_upper(one) : one;
+    const std::u32string code_points = to_code_points(text);
+    for (std::size_t i = 0; i < code_points.size(); ++i) {
+      const std::string one = to_utf8(std::u32string_view(code_points).substr(i, 1));
+      out += is_upper(code_points[i]) ? to_lower_at(code_points, i) : is_lower(code_points[i]) ? to_upper(one) : one;
     }
     return out;
   });
@@ -584,9 +586,10 @@ std::string_view stripped(std::string_view text, const std::string* characters, 
 
 std::string capitalized(std::string_view text) {
   if (text.empty()) return {};
-  std::size_t after_first = 0;
-  const char32_t first = decode_at(text, after_first);
-  return to_title_case(first) + to_lower(text.substr(after_first));
+  const std::u32string code_points = to_code_points(text);
+  std::string out = to_title_case(code_points[0]);
+  for (std::size_t i = 1; i < code_points.size(); ++i) out += to_lower_at(code_points, i);
+  return out;
 }
 
 bool is_lower_text(std::string_view text) {

@@ -7,6 +7,7 @@
 
 #include "text/jinja/arguments.h"
 #include "text/jinja/error.h"
+#include "text/jinja/operators.h"
 #include "text/jinja/text.h"
 
 namespace hearth::jinja {
@@ -16,8 +17,36 @@ Value BoundMethod::call(Interpreter& interpreter, const Arguments& arguments) {
   for (const Value& argument : arguments.positional) {
     if (argument.is_string()) interpreter.charge(argument.bytes().size() * 2 * kScanCost);
   }
-  Value result = method_.function(interpreter, self_, arguments);
-  return self_.is_markup() && result.is_string() ? Value(result.bytes(), true) : result;
+  if (!self_.is_markup()) return method_.function(interpreter, self_, arguments);
+  return as_markup(method_.function(interpreter, self_, escaped_for_markup(interpreter, arguments)));
+}
+
+// What markup is joined with, filled up with or has in place of a part is escaped.
+Arguments BoundMethod::escaped_for_markup(Interpreter& interpreter, const Arguments& arguments) const {
+  const std::string_view name = method_.name;
+  const bool fills = name == "center" || name == "ljust" || name == "rjust";
+  Arguments result = arguments;
+  const auto escape = [&](const Value& value) {
+    return value.is_markup() ? value : Value(escape_html(interpreter.text(value)), true);
+  };
+  if ((name == "replace" || fills) && result.positional.size() > 1 && result.positional[1].is_string()) {
+    result.positional[1] = escape(result.positional[1]);
+  }
+  if (name == "join" && result.positional.size() == 1) {
+    std::vector<Value> items = interpreter.iterate(result.positional[0]);
+    for (Value& item : items) item = escape(item);
+    result.positional[0] = Value::list(std::move(items));
+  }
+  return result;
+}
+
+Value BoundMethod::as_markup(const Value& result) const {
+  if (method_.is_plain) return result;
+  if (result.is_string()) return Value(result.bytes(), true);
+  if (!result.is_sequence()) return result;
+  std::vector<Value> items;
+  for (const Value& item : result.items()) items.push_back(as_markup(item));
+  return Value::sequence(result.sequence().kind, std::move(items));
 }
 
 std::optional<Value> Namespace::attribute(Interpreter& interpreter, std::string_view name) {
@@ -42,10 +71,12 @@ void Namespace::set(Interpreter& interpreter, std::string_view name, Value value
 // --- macros ---
 
 Value Macro::call(Interpreter& interpreter, const Arguments& arguments) {
-  return interpreter.in_scope(scope_, [&] {
+  const Value text = interpreter.in_scope(scope_, [&] {
     bind(interpreter, arguments);
-    return interpreter.capture([&] { interpreter.execute(definition_.body); });
+    return interpreter.capture(
+        [&] { interpreter.with_autoescape(autoescape_, [&] { interpreter.execute(definition_.body); }); });
   });
+  return interpreter.autoescape() ? Value(text.bytes(), true) : text;
 }
 
 void Macro::bind(Interpreter& interpreter, const Arguments& arguments) const {

@@ -21,6 +21,7 @@ using MethodFunction = Value (*)(Interpreter&, const Value& self, const Argument
 struct Method {
   std::string_view name;
   MethodFunction function;  // null: it would change the object, which the sandbox refuses
+  bool is_plain = false;    // of markup: makes text that is none
 };
 const Method* find_method(const Value& object, std::string_view name);  // null if its type has none of that name
 Function find_global(std::string_view name);                            // null if there is none
@@ -53,6 +54,9 @@ class BoundMethod : public Object {
   Value call(Interpreter& interpreter, const Arguments& arguments) override;
 
  private:
+  Arguments escaped_for_markup(Interpreter& interpreter, const Arguments& arguments) const;
+  Value as_markup(const Value& result) const;
+
   Value self_;
   const Method& method_;
 };
@@ -70,8 +74,8 @@ class Namespace : public Object, public Collectable {
 
 class Macro : public Object {
  public:
-  Macro(const MacroDefinition& definition, std::shared_ptr<Scope> scope)
-      : definition_(definition), scope_(std::move(scope)) {}
+  Macro(const MacroDefinition& definition, std::shared_ptr<Scope> scope, bool autoescape)
+      : definition_(definition), scope_(std::move(scope)), autoescape_(autoescape) {}
   std::string type_name() const override { return "Macro"; }
   std::string repr() const override { return "<Macro '" + definition_.name + "'>"; }
   bool callable() const override { return true; }
@@ -85,6 +89,7 @@ class Macro : public Object {
 
   const MacroDefinition& definition_;
   std::shared_ptr<Scope> scope_;  // where it was defined; the interpreter keeps it
+  bool autoescape_;               // there
 };
 
 // What map, select and other lazy filters return: items that can be taken once. They are computed at once, but an error

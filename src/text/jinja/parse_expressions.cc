@@ -355,6 +355,10 @@ void ExpressionParser::parse_argument(ArgumentList& arguments, int line) {
     require(!arguments.star_star);
     std::string name = take().text;
     take();
+    const auto same = [&](const auto& argument) { return argument.first == name; };
+    if (std::any_of(arguments.named.begin(), arguments.named.end(), same)) {
+      fail_at(line, fmt::format("keyword argument repeated: {}", name));
+    }
     arguments.named.emplace_back(std::move(name), parse_expression());
   } else {
     require(!arguments.star && !arguments.star_star && arguments.named.empty());

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 #include "text/jinja/parser_base.h"
 
@@ -223,6 +224,7 @@ class Parser : private ExpressionParser {
 
   StatementPtr parse_block(int line) {
     const std::string name = expect_name();
+    if (!blocks_.insert(name).second) fail_at(line, fmt::format("block '{}' defined twice", name));
     const bool scoped = skip_name("scoped");
     skip_name("required");
     const int loops_around = std::exchange(loops_, 0);
@@ -240,9 +242,9 @@ class Parser : private ExpressionParser {
   }
 
   StatementPtr parse_autoescape(int line) {
-    parse_expression();  // prompts are not HTML: whatever it says, nothing is escaped
+    ExpressionPtr condition = parse_expression();
     Body body = parse_inner_body_and_end("endautoescape");
-    return std::make_unique<ScopedBody>(line, std::vector<ScopedBody::Binding>(), std::move(body), false);
+    return std::make_unique<Autoescape>(line, std::move(condition), std::move(body));
   }
 
   StatementPtr parse_jump(int line, Flow flow) {
@@ -268,6 +270,7 @@ class Parser : private ExpressionParser {
     return std::make_unique<OtherTemplate>(line, std::move(tag));
   }
 
+  std::unordered_set<std::string> blocks_;
   int loops_ = 0;  // around the current statement, within its macro
 };
 

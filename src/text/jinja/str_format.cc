@@ -115,7 +115,8 @@ std::string character(std::int64_t code) {
 // One conversion of a % format: %[(name)][flags][width][.precision]type.
 class PercentFormatter {
  public:
-  PercentFormatter(std::string_view format, const Value& operand) : format_(format), operand_(operand) {}
+  PercentFormatter(const Value& format, const Value& operand)
+      : format_(format.bytes()), operand_(operand), escapes_(format.is_markup()) {}
 
   std::string run() {
     while (position_ < format_.size()) {
@@ -126,15 +127,20 @@ class PercentFormatter {
       convert();
       if (out_.size() > kTextBytesMax) fail_limit("a formatted text is too long");
     }
-    if (operand_.kind() == Value::Kind::kTuple
-            ? next_ < operand_.items().size()
-            : next_ == 0 && !operand_.is_dict() && !operand_.is_sequence() && !operand_.is_undefined()) {
+    if (operand_.kind() == Value::Kind::kTuple ? next_ < operand_.items().size()
+                                               : next_ == 0 && !can_be_subscripted()) {
       fail("not all arguments converted during string formatting");
     }
     return std::move(out_);
   }
 
  private:
+  // Python lets such an operand go unused: it might be a mapping.
+  bool can_be_subscripted() const {
+    const bool is_range = operand_.is_object() && operand_.object()->indexed() != nullptr;
+    return operand_.is_dict() || operand_.is_sequence() || operand_.is_undefined() || is_range;
+  }
+
   const Value& argument() {
     if (operand_.kind() == Value::Kind::kTuple) {
       if (next_ >= operand_.items().size()) fail("not enough arguments for format string");
@@ -226,9 +232,10 @@ class PercentFormatter {
     if (type == 's' || type == 'r' || type == 'a') {
       spec.fill = U' ';
       spec.type = '\0';
-      out_ +=
-          padded(format_text(type == 's' ? to_text(value) : to_repr(value), FormatSpec{.precision = spec.precision}),
-                 spec, '>');
+      std::string text = type == 's' ? to_text(value) : to_repr(value);
+      if (type == 'a') text = ascii_only(text);
+      if (escapes_ && !(type == 's' && value.is_markup())) text = escape_html(text);
+      out_ += padded(format_text(text, FormatSpec{.precision = spec.precision}), spec, '>');
       return;
     }
     if (type == 'c') {
@@ -265,6 +272,7 @@ class PercentFormatter {
 
   std::string_view format_;
   const Value& operand_;
+  bool escapes_;
   std::size_t position_ = 0;
   std::size_t next_ = 0;
   std::string out_;
@@ -382,7 +390,7 @@ std::string format_value(const Value& value, const FormatSpec& spec) {
 }
 
 Value percent_format(const Value& format, const Value& operand) {
-  return Value(PercentFormatter(format.bytes(), operand).run(), format.is_markup());
+  return Value(PercentFormatter(format, operand).run(), format.is_markup());
 }
 
 }  // namespace hearth::jinja

@@ -15,7 +15,7 @@ class Interpreter;
 // `format % operand`; a tuple holds several operands, a dict named ones.
 Value percent_format(const Value& format, const Value& operand);
 // format.format(*positional, **named)
-Value brace_format(Interpreter& interpreter, const std::string& format, const Arguments& arguments);
+Value brace_format(Interpreter& interpreter, const Value& format, const Arguments& arguments);
 
 // [[fill]align][sign][#][0][width][grouping][.precision][type]
 struct FormatSpec {

@@ -1,10 +1,12 @@
 // str.format: replacement fields {name.attribute[index]!conversion:specification}.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "text/jinja/error.h"
 #include "text/jinja/interpreter.h"
+#include "text/jinja/operators.h"
 #include "text/jinja/str_format.h"
 #include "text/jinja/text.h"
 #include "text/jinja/unicode.h"
@@ -21,8 +23,8 @@ std::optional<std::int64_t> as_index(std::string_view text) {
 
 class BraceFormatter {
  public:
-  BraceFormatter(Interpreter& interpreter, const Arguments& arguments)
-      : interpreter_(interpreter), arguments_(arguments) {}
+  BraceFormatter(Interpreter& interpreter, const Arguments& arguments, bool escapes)
+      : interpreter_(interpreter), arguments_(arguments), escapes_(escapes) {}
 
   // A specification may hold fields itself, one level deep.
   std::string run(std::string_view format, int levels) {
@@ -68,7 +70,7 @@ class BraceFormatter {
       if (text[name_end] == ']') bracket = false;
       if (!bracket && (text[name_end] == '!' || text[name_end] == ':')) break;
     }
-    Value value = lookup(text.substr(0, name_end));
+    Value value = lookup(numbered(text.substr(0, name_end)));
     std::string_view rest = text.substr(name_end);
     if (!rest.empty() && rest[0] == '!') {
       if (rest.size() < 2 || (rest.size() > 2 && rest[2] != ':')) fail("expected ':' after conversion specifier");
@@ -76,20 +78,37 @@ class BraceFormatter {
       rest.remove_prefix(2);
     }
     const std::string spec = rest.empty() ? std::string() : run(rest.substr(1), levels - 1);
-    if (spec.empty()) return interpreter_.text(value);
-    std::string formatted = format_value(value, parse_format_spec(spec));
+    if (escapes_ && value.is_markup()) {
+      if (!spec.empty()) fail(fmt::format("Format specifier {} given to a text that has none", quoted(spec)));
+      return value.bytes();
+    }
+    std::string formatted = spec.empty() ? interpreter_.text(value) : format_value(value, parse_format_spec(spec));
     interpreter_.charge(formatted.size());
-    return formatted;
+    return escapes_ ? escape_html(formatted) : formatted;
   }
 
   Value converted(const Value& value, char conversion) {
     interpreter_.charge(value.weight());
     if (conversion == 's') return Value(to_text(value));
-    if (conversion == 'r' || conversion == 'a') return Value(to_repr(value));
+    if (conversion == 'r') return Value(to_repr(value));
+    if (conversion == 'a') return Value(ascii_only(to_repr(value)));
     fail(fmt::format("Unknown conversion specifier '{}'", conversion));
   }
 
-  // name.attribute[index]…; the name empty, a number, or an argument's.
+  // The field's name, or its number where it has no name. Fields have numbers in the text or from counting, not both.
+  std::string numbered(std::string_view name) {
+    if (name.empty()) {
+      if (is_manual_) fail("cannot switch from manual field specification to automatic field numbering");
+      return std::to_string(next_++);
+    }
+    if (std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+      if (next_ > 0) fail("cannot switch from automatic field numbering to manual field specification");
+      is_manual_ = true;
+    }
+    return std::string(name);
+  }
+
+  // name.attribute[index]…; the name a number, or an argument's.
   Value lookup(std::string_view path) {
     std::size_t position = std::min(path.find_first_of(".["), path.size());
     Value value = argument(path.substr(0, position));
@@ -110,7 +129,7 @@ class BraceFormatter {
   }
 
   const Value& argument(std::string_view name) {
-    const auto index = name.empty() ? std::optional(next_++) : as_index(name);
+    const auto index = as_index(name);
     if (index) {
       if (static_cast<std::size_t>(*index) >= arguments_.positional.size()) {
         fail(fmt::format("Replacement index {} out of range for positional args tuple", *index));
@@ -125,13 +144,16 @@ class BraceFormatter {
 
   Interpreter& interpreter_;
   const Arguments& arguments_;
-  std::int64_t next_ = 0;
+  bool escapes_;
+  std::int64_t next_ = 0;  // of fields without a name
+  bool is_manual_ = false;
 };
 
 }  // namespace
 
-Value brace_format(Interpreter& interpreter, const std::string& format, const Arguments& arguments) {
-  return Value(BraceFormatter(interpreter, arguments).run(format, 2));
+Value brace_format(Interpreter& interpreter, const Value& format, const Arguments& arguments) {
+  const bool escapes = format.is_markup();
+  return Value(BraceFormatter(interpreter, arguments, escapes).run(format.bytes(), 2), escapes);
 }
 
 }  // namespace hearth::jinja

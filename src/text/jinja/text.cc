@@ -20,6 +20,16 @@ void check_size(const std::string& out) {
   if (out.size() > kTextBytesMax) fail_limit(fmt::format("a text is longer than {} bytes", kTextBytesMax));
 }
 
+void append_escape(std::string& out, char32_t c) {
+  if (c < 0x100) {
+    out += fmt::format("\\x{:02x}", static_cast<std::uint32_t>(c));
+  } else if (c < 0x10000) {
+    out += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(c));
+  } else {
+    out += fmt::format("\\U{:08x}", static_cast<std::uint32_t>(c));
+  }
+}
+
 void append_quoted_char(std::string& out, char32_t c, char quote) {
   if (c == U'\\' || c == static_cast<char32_t>(quote)) {
     out += '\\';
@@ -32,12 +42,8 @@ void append_quoted_char(std::string& out, char32_t c, char quote) {
     out += "\\t";
   } else if (is_printable(c)) {
     append_code_point(out, c);
-  } else if (c < 0x100) {
-    out += fmt::format("\\x{:02x}", static_cast<std::uint32_t>(c));
-  } else if (c < 0x10000) {
-    out += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(c));
   } else {
-    out += fmt::format("\\U{:08x}", static_cast<std::uint32_t>(c));
+    append_escape(out, c);
   }
 }
 
@@ -320,6 +326,19 @@ std::string quoted(std::string_view text) {
   std::string out(1, quote);
   for (std::size_t position = 0; position < text.size();) append_quoted_char(out, decode_at(text, position), quote);
   out += quote;
+  return out;
+}
+
+std::string ascii_only(std::string_view repr) {
+  std::string out;
+  for (std::size_t position = 0; position < repr.size();) {
+    const char32_t c = decode_at(repr, position);
+    if (c < 0x80) {
+      out += static_cast<char>(c);
+    } else {
+      append_escape(out, c);
+    }
+  }
   return out;
 }
 

@@ -14,7 +14,8 @@ namespace hearth::jinja {
 std::string to_text(const Value& value);
 std::string to_repr(const Value& value);
 std::string float_repr(double number);
-std::string quoted(std::string_view text);  // repr of a string
+std::string quoted(std::string_view text);      // repr of a string
+std::string ascii_only(std::string_view repr);  // what is not ASCII becomes escapes
 
 struct JsonStyle {
   bool ascii = false;

@@ -30,6 +30,7 @@ constexpr Range kOtherDigits[] = {
 constexpr char32_t kCapitalSigma = 0x3A3;
 constexpr char32_t kFinalSigma = 0x3C2;
 constexpr char32_t kCapitalDottedI = 0x130;
+constexpr char32_t kSharpS = 0xDF;
 
 utf8proc_category_t category(char32_t code_point) {
   return utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
@@ -77,6 +78,30 @@ std::string ascii_mapped(std::string_view text, char first, char last, int delta
     if (c >= first && c <= last) c = static_cast<char>(c + delta);
   }
   return out;
+}
+
+// What stands between letters of one word without being one: accents, apostrophes, stops.
+bool is_case_ignorable(char32_t code_point) {
+  switch (category(code_point)) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_SK:
+      return true;
+    default:
+      return std::u32string_view(U"'.:\u00B7\u2018\u2019\u2024\u2027").find(code_point) != std::u32string_view::npos;
+  }
+}
+
+// A capital sigma that ends a word has a small letter of its own.
+bool is_final_sigma(std::u32string_view text, std::size_t index) {
+  std::size_t before = index;
+  while (before > 0 && is_case_ignorable(text[before - 1])) --before;
+  if (before == 0 || !is_cased(text[before - 1])) return false;
+  std::size_t after = index + 1;
+  while (after < text.size() && is_case_ignorable(text[after])) ++after;
+  return after == text.size() || !is_cased(text[after]);
 }
 
 bool is_ascii(std::string_view text) {
@@ -210,24 +235,22 @@ std::string to_upper(std::string_view text) {
 std::string to_lower(std::string_view text) {
   if (is_ascii(text)) return ascii_mapped(text, 'A', 'Z', 'a' - 'A');
   std::string out;
-  bool after_cased = false;
-  for (std::size_t position = 0; position < text.size();) {
-    const char32_t code_point = decode_at(text, position);
-    if (code_point == kCapitalDottedI) {
-      out += "i\xCC\x87";
-    } else if (code_point == kCapitalSigma && after_cased) {
-      std::size_t next = position;
-      const bool inside = next < text.size() && is_cased(decode_at(text, next));
-      append_code_point(out, inside ? simple_lower(code_point) : kFinalSigma);
-    } else {
-      append_code_point(out, simple_lower(code_point));
-    }
-    after_cased = is_cased(code_point);
-  }
+  const std::u32string code_points = to_code_points(text);
+  for (std::size_t i = 0; i < code_points.size(); ++i) out += to_lower_at(code_points, i);
+  return out;
+}
+
+std::string to_lower_at(std::u32string_view text, std::size_t index) {
+  const char32_t code_point = text[index];
+  if (code_point == kCapitalDottedI) return "i\xCC\x87";
+  std::string out;
+  const bool is_final = code_point == kCapitalSigma && is_final_sigma(text, index);
+  append_code_point(out, is_final ? kFinalSigma : simple_lower(code_point));
   return out;
 }
 
 std::string to_title_case(char32_t code_point) {
+  if (code_point == kSharpS) return "Ss";
   std::string out;
   if (simple_title(code_point) == code_point && is_lower(code_point)) {
     const std::u32string parts = folded(code_point);

@@ -38,6 +38,7 @@ bool is_identifier_start(char32_t code_point);  // may begin a name
 // Full mappings: "ß" becomes "SS".
 std::string to_upper(std::string_view text);
 std::string to_lower(std::string_view text);
+std::string to_lower_at(std::u32string_view text, std::size_t index);  // of one character, where it stands
 std::string to_title_case(char32_t code_point);
 std::string to_case_folded(std::string_view text);
 
