@@ -10,6 +10,7 @@ void add_chat(CLI::App& app, Action& action) {
   add_model_options(verb, options->model);
   verb.add_option("-p,--prompt", options->prompt, "The first message");
   verb.add_option("--system", options->system, "A system message");
+  add_chat_template_option(verb, options->chat_template);
   verb.add_option("-n", options->token_count, "Tokens of an answer; -1: until the model ends")
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{-1}, std::int64_t{1} << 28));

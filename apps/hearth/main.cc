@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   hearth::add_inspect(app, action);
   hearth::add_plan(app, action);
   hearth::add_tokenize(app, action);
+  hearth::add_render_template(app, action);
   hearth::add_logits(app, action);
   hearth::add_bench(app, action);
   hearth::add_devices(app, action);

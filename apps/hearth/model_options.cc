@@ -28,6 +28,11 @@ void add_attention_option(CLI::App& verb, ModelOptions& options) {
       ->check(CLI::IsMember({"fused", "steps"}));
 }
 
+void add_chat_template_option(CLI::App& verb, std::string& chat_template) {
+  verb.add_option("--chat-template", chat_template,
+                  "A file with a Jinja template, or its text, in place of the model's own");
+}
+
 void add_sampling_options(CLI::App& verb, SamplingFlags& flags) {
   verb.add_option("--logit-bias", flags.logit_bias, "ID:VALUE, added to a token's logit; repeatable")
       ->group("Sampling");

@@ -43,6 +43,7 @@ void add_run(CLI::App& app, Action& action) {
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{-1}, std::int64_t{1} << 28));
   verb.add_option("--system", flags->options.system, "A system message for the chat template");
+  add_chat_template_option(verb, flags->options.chat_template);
   verb.add_flag("--raw", flags->options.raw, "Use the prompt as it is, without the model's chat template");
   verb.add_flag("--json", flags->options.json, "Print one JSON object instead of streaming");
   verb.add_flag("--ignore-eos", flags->options.ignore_end, "Go on past the model's end token");

@@ -91,6 +91,7 @@ void add_serve(CLI::App& app, Action& action) {
                                        "Ollama's APIs");
   add_model_options(verb, options->model);
   verb.get_option("--ctx")->description("Tokens of a request, prompt and answer; default: the model's, at most 8192");
+  add_chat_template_option(verb, options->chat_template);
   add_http_options(verb, *options);
   add_engine_options(verb, *options);
   add_log_options(verb, *options);

@@ -19,12 +19,15 @@ void add_bench(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
+void add_render_template(CLI::App& app, Action& action);
 
 struct ModelOptions;
 // MODEL, --device, --threads, --ctx and --compute, as every computing verb takes them.
 void add_model_options(CLI::App& verb, ModelOptions& options);
 // --attention, of the verbs that show what a model computes.
 void add_attention_option(CLI::App& verb, ModelOptions& options);
+// --chat-template, of the verbs that hold a conversation.
+void add_chat_template_option(CLI::App& verb, std::string& chat_template);
 struct SamplingFlags;
 // --temp and the others, --seed, --samplers, --logit-bias, as every generating verb takes them.
 void add_sampling_options(CLI::App& verb, SamplingFlags& flags);

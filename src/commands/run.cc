@@ -29,11 +29,15 @@ double seconds_since(Clock::time_point start) {
 std::optional<ChatTemplate> chat_template_for(const ModelSource& source, const RunOptions& options) {
   if (options.raw) return std::nullopt;
   try {
-    auto found = ChatTemplate::from_source(source);
+    auto found = ChatTemplate::from_source(source, options.chat_template);
     if (!found) std::fputs("note: the model has no chat template; the prompt is used as it is\n", stderr);
     return found;
   } catch (const InvalidInput& error) {
-    throw InvalidInput(fmt::format("{} (--raw sends the prompt without the model's chat template)", error.what()));
+    if (!options.chat_template.empty()) throw;
+    throw InvalidInput(
+        fmt::format("the model's chat template cannot be used: {} (--raw sends the prompt without it, --chat-template "
+                    "takes another one)",
+                    error.what()));
   }
 }
 
@@ -45,7 +49,11 @@ std::vector<TokenId> prompt_tokens(const ModelSource& source, const Tokenizer& t
   if (!options.system.empty()) messages.push_back({{"role", "system"}, {"content", options.system}});
   messages.push_back({{"role", "user"}, {"content", options.prompt}});
   try {
-    return encode_chat(*chat_template, tokenizer, {{"messages", std::move(messages)}});
+    std::vector<TokenId> prompt = encode_chat(*chat_template, tokenizer, {{"messages", std::move(messages)}});
+    for (const std::string& finding : chat_template->findings(!options.system.empty())) {
+      fmt::print(stderr, "note: {}\n", finding);
+    }
+    return prompt;
   } catch (const InvalidInput& error) {
     throw InvalidInput(fmt::format("{} (--raw sends the prompt without the model's chat template)", error.what()));
   }

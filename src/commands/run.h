@@ -14,6 +14,7 @@ struct RunOptions {
   std::string prompt;
   bool raw = false;               // no chat template
   std::string system;             // a system message before the prompt; empty: none
+  std::string chat_template;      // a file or a text in place of the model's own; empty: that
   std::int64_t token_count = -1;  // -1: until the model ends or the context is full
   std::int64_t step_tokens = 512;
   bool json = false;

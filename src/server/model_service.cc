@@ -64,6 +64,7 @@ SamplerOptions ModelService::sampling_defaults() const {
 const ChatTemplate& ModelService::chat_template() const {
   engine();
   if (parts_.chat_template != nullptr) return *parts_.chat_template;
+  if (!parts_.chat_template_error.empty()) throw bad_request(parts_.chat_template_error);
   throw bad_request("the model has no chat template; /v1/completions takes a plain prompt");
 }
 

@@ -56,7 +56,8 @@ class ModelService {
     ServedModel model;
     Engine* engine = nullptr;
     const Tokenizer* tokenizer = nullptr;
-    const ChatTemplate* chat_template = nullptr;  // null: the model has none
+    const ChatTemplate* chat_template = nullptr;  // null: the model has none, or one that cannot be used
+    std::string chat_template_error;              // why it cannot
     SamplerOptions sampling_defaults;
     bool seed_is_fixed = false;  // requests that name no seed get that of the defaults, not a random one
   };

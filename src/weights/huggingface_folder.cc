@@ -87,6 +87,7 @@ void ModelSource::open_folder(const fs::path& folder) {
   config_ = read_json_file(folder / kConfig);
   generation_config_ = read_json_file(folder / "generation_config.json");
   tokenizer_config_ = read_json_file(folder / "tokenizer_config.json");
+  special_tokens_map_ = read_json_file(folder / "special_tokens_map.json");
   tokenizer_json_ = map_if_there(folder / "tokenizer.json");
   chat_template_file_ = map_if_there(folder / "chat_template.jinja");
   if (is_there(folder / kWeights)) {

@@ -45,6 +45,7 @@ class ModelSource {
   const boost::json::object& config() const { return config_; }
   const boost::json::object& generation_config() const { return generation_config_; }
   const boost::json::object& tokenizer_config() const { return tokenizer_config_; }
+  const boost::json::object& special_tokens_map() const { return special_tokens_map_; }
   // The text of tokenizer.json; nullopt if the folder has none.
   std::optional<std::string_view> tokenizer_json() const;
   // The text of chat_template.jinja, where a folder keeps it apart from tokenizer_config.json.
@@ -65,7 +66,7 @@ class ModelSource {
   std::filesystem::path path_;
   std::vector<MappedFile> files_;
   Metadata metadata_;
-  boost::json::object config_, generation_config_, tokenizer_config_;
+  boost::json::object config_, generation_config_, tokenizer_config_, special_tokens_map_;
   std::optional<MappedFile> tokenizer_json_, chat_template_file_;
   std::vector<WeightEntry> tensors_;
   std::vector<UnreadableEntry> unreadable_;

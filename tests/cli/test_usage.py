@@ -1,7 +1,7 @@
 """The command line itself: help, the version, wrong usage, devices."""
 from cli_case import CliCase, main
 
-VERBS = ("run", "chat", "inspect", "plan", "tokenize", "logits", "bench", "devices")
+VERBS = ("run", "chat", "inspect", "plan", "tokenize", "render-template", "logits", "bench", "devices")
 
 
 class Usage(CliCase):

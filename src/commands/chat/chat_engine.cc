@@ -1,10 +1,12 @@
 #include "commands/chat/chat_engine.h"
 
+#include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <utility>
 
 #include "base/error.h"
@@ -18,12 +20,25 @@ constexpr std::int64_t kContextDefault = 8192;
 constexpr std::int64_t kStepTokens = 512;
 constexpr auto kEndPatience = std::chrono::seconds(2);
 
-ChatTemplate require_template(const ModelSource& source, const std::string& path) {
-  auto found = ChatTemplate::from_source(source);
-  if (found) return std::move(*found);
-  throw Unsupported(path +
-                    ": the model has no chat template, and was not made for talking; `hearth run --raw` "
-                    "continues a text with it");
+std::optional<ChatTemplate> template_of(const ModelSource& source, const std::string& replacement) {
+  try {
+    return ChatTemplate::from_source(source, replacement);
+  } catch (const InvalidInput& error) {
+    if (!replacement.empty()) throw;
+    throw InvalidInput(
+        fmt::format("the model's chat template cannot be used: {} (--chat-template takes another one)", error.what()));
+  }
+}
+
+ChatTemplate require_template(const ModelSource& source, const ChatOptions& options) {
+  auto found = template_of(source, options.chat_template);
+  if (!found) {
+    throw Unsupported(options.model.path.string() +
+                      ": the model has no chat template, and was not made for talking; `hearth run --raw` "
+                      "continues a text with it, --chat-template takes another model's");
+  }
+  for (const std::string& finding : found->findings(!options.system.empty())) fmt::print(stderr, "note: {}\n", finding);
+  return std::move(*found);
 }
 
 }  // namespace
@@ -52,7 +67,7 @@ void ChatEngine::serve(const ChatOptions& options) {
   try {
     ModelSession session(options.model);
     model_.device = session.device_choice();
-    model_.chat_template = require_template(session.source(), options.model.path.string());
+    model_.chat_template = require_template(session.source(), options);
     model_.tokenizer = Tokenizer::open(session.source());
     model_.sampling = sampling_options(session.source(), options.sampling);
     model_.context_model = session.context_max();

@@ -133,7 +133,8 @@ class Serving {
   }
 
   void load_and_generate() {
-    model_.emplace(options_, progress_, [this](std::string message) { note("info", std::move(message)); });
+    model_.emplace(options_, progress_,
+                   [this](std::string level, std::string message) { note(std::move(level), std::move(message)); });
     model_->engine().on_step([this](const StepRecord& step) { metrics_.record_step(step); });
     asio::post(io_, [this] { set_ready(); });
     model_->engine().run();

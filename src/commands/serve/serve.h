@@ -13,8 +13,9 @@
 namespace hearth {
 
 struct ServeOptions {
-  ModelOptions model;  // `context`: of a request; 0: the model's, at most 8192
-  std::string alias;   // the model's name in the APIs; empty: its own, or the file's
+  ModelOptions model;         // `context`: of a request; 0: the model's, at most 8192
+  std::string alias;          // the model's name in the APIs; empty: its own, or the file's
+  std::string chat_template;  // a file or a text in place of the model's own; empty: that
   SamplingFlags sampling;
 
   std::string host = "127.0.0.1";

@@ -23,25 +23,6 @@ constexpr double kCpuMemoryShare = 0.5, kGpuMemoryShare = 0.95;
 // Below this a step is not bound by reading weights.
 constexpr std::int64_t kMeasuredBytesMin = 64 << 20;
 
-// A template that does not parse is no reason not to serve plain prompts.
-std::optional<ChatTemplate> chat_template_of(const ModelSource& source, const std::function<void(std::string)>& note) {
-  try {
-    auto found = ChatTemplate::from_source(source);
-    if (!found) note("the model has no chat template: only plain prompts are answered");
-    return found;
-  } catch (const InvalidInput& error) {
-    note(fmt::format("the model's chat template cannot be used, only plain prompts are answered: {}", error.what()));
-    return std::nullopt;
-  }
-}
-
-std::string chat_template_text(const ModelSource& source) {
-  if (const auto text = source.chat_template_file()) return std::string(*text);
-  if (const auto text = source.metadata().string("tokenizer.chat_template")) return std::string(*text);
-  const boost::json::value* text = source.tokenizer_config().if_contains("chat_template");
-  return text != nullptr && text->is_string() ? std::string(text->get_string()) : "";
-}
-
 // A file's own name for itself ("Llama 3.1 8B Instruct") has spaces, which clients' settings do not take well.
 std::string name_of(const ModelSource& source, const ServeOptions& options) {
   if (!options.alias.empty()) return options.alias;
@@ -72,14 +53,13 @@ std::string first_line(const std::string& text) {
 
 }  // namespace
 
-LoadedModel::LoadedModel(const ServeOptions& options, LoadProgress& progress,
-                         const std::function<void(std::string)>& note)
+LoadedModel::LoadedModel(const ServeOptions& options, LoadProgress& progress, const Note& note)
     : session_(options.model),
       tokenizer_(Tokenizer::open(session_.source())),
-      chat_template_(chat_template_of(session_.source(), note)),
       sampling_(sampling_options(session_.source(), options.sampling)),
       seed_is_fixed_(options.sampling.seed.has_value()) {
-  if (options.model.device == "auto") note(session_.device_choice());
+  if (options.model.device == "auto") note("info", session_.device_choice());
+  open_template(options, note);
   bind(options);
   ForwardPass& pass = session_.pass();
   validate(sampling_, static_cast<std::int32_t>(pass.spec().vocabulary));
@@ -98,6 +78,25 @@ LoadedModel::LoadedModel(const ServeOptions& options, LoadProgress& progress,
   const Fingerprint found = fingerprint.get();
   facts_.hash = found.model;
   facts_.fingerprint = found.text();
+}
+
+// A model's template that cannot be parsed is no reason not to serve plain prompts; one that the user names is.
+void LoadedModel::open_template(const ServeOptions& options, const Note& note) {
+  try {
+    chat_template_ = ChatTemplate::from_source(session_.source(), options.chat_template);
+  } catch (const InvalidInput& error) {
+    if (!options.chat_template.empty()) throw;
+    chat_template_error_ = fmt::format("the model's chat template cannot be used: {}", error.what());
+    facts_.chat_template_text = chat_template_text(session_.source()).value_or("");
+    note("warning", chat_template_error_ + "; only plain prompts are answered");
+    return;
+  }
+  if (!chat_template_) {
+    note("info", "the model has no chat template: only plain prompts are answered");
+    return;
+  }
+  facts_.chat_template_text = chat_template_->text();
+  for (const std::string& finding : chat_template_->findings()) note("warning", finding);
 }
 
 void LoadedModel::bind(const ServeOptions& options) {
@@ -154,7 +153,6 @@ void LoadedModel::describe(const ServeOptions& options) {
   facts_.width = pass.spec().width;
   facts_.vocabulary = pass.spec().vocabulary;
   facts_.created = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  facts_.chat_template_text = chat_template_text(source);
   facts_.device = fmt::format("{} ({})", session_.device().id().to_string(), session_.device().description());
   facts_.compute = std::string(compute_name(pass.options().compute));
   facts_.build = first_line(options.version_text);
@@ -167,6 +165,7 @@ ModelService::Parts LoadedModel::parts() {
   parts.engine = engine_.get();
   parts.tokenizer = tokenizer_.get();
   parts.chat_template = chat_template_ ? &*chat_template_ : nullptr;
+  parts.chat_template_error = chat_template_error_;
   parts.sampling_defaults = sampling_;
   parts.seed_is_fixed = seed_is_fixed_;
   return parts;

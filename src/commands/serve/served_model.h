@@ -18,9 +18,11 @@ namespace hearth {
 
 class LoadedModel {
  public:
-  // Throws what ModelSession, Tokenizer and ForwardPass do. `note` hears of what the user should know and can live
-  // with.
-  LoadedModel(const ServeOptions& options, LoadProgress& progress, const std::function<void(std::string)>& note);
+  // Hears, with a level ("info", "warning"), of what the user should know and can live with.
+  using Note = std::function<void(std::string level, std::string message)>;
+
+  // Throws what ModelSession, Tokenizer and ForwardPass do.
+  LoadedModel(const ServeOptions& options, LoadProgress& progress, const Note& note);
 
   Engine& engine() { return *engine_; }
   ModelService::Parts parts();
@@ -29,6 +31,7 @@ class LoadedModel {
   double bytes_per_second() const { return bytes_per_second_; }
 
  private:
+  void open_template(const ServeOptions& options, const Note& note);
   void bind(const ServeOptions& options);
   std::int64_t cache_tokens_that_fit(const ForwardPassOptions& wanted);
   void describe(const ServeOptions& options);
@@ -36,6 +39,7 @@ class LoadedModel {
   ModelSession session_;
   std::unique_ptr<const Tokenizer> tokenizer_;
   std::optional<ChatTemplate> chat_template_;
+  std::string chat_template_error_;  // why the model's own cannot be used
   SamplerOptions sampling_;
   bool seed_is_fixed_ = false;
   std::unique_ptr<Engine> engine_;

@@ -52,10 +52,10 @@ std::string_view template_role(const Fields& message) {
       message.path_of("role"));
 }
 
-std::string content_of(const Fields& message, std::string_view role) {
-  const std::optional<std::string> text = content_text(message, kTextParts);
-  if (text) return *text;
-  if (role == "assistant") return {};  // one that only calls tools says nothing
+json::value content_of(const Fields& message, std::string_view role) {
+  std::optional<json::value> content = template_content(message, kTextParts);
+  if (content) return std::move(*content);
+  if (role == "assistant") return "";  // one that only calls tools says nothing
   throw bad_request(fmt::format("'{}' is missing", message.path_of("content")), message.path_of("content"));
 }
 
@@ -138,6 +138,15 @@ void refuse_what_is_not_text(const Fields& fields) {
 
 }  // namespace
 
+json::object parse_chat_context(const Fields& fields) {
+  json::object context;
+  // Some models' templates say how much to think; to the others the variable means nothing.
+  if (const auto effort = fields.string("reasoning_effort")) context["reasoning_effort"] = *effort;
+  read_template_variables(fields, context);
+  context["messages"] = template_messages(fields);
+  return context;
+}
+
 ChatRequest parse_chat_request(const json::object& body, SamplerOptions defaults) {
   const Fields fields(body);
   refuse_unknown_fields(fields, {kFields, openai_fields_without_effect()});
@@ -149,10 +158,7 @@ ChatRequest parse_chat_request(const json::object& body, SamplerOptions defaults
   read_logprobs(fields, request.generation);
   request.generation.stop = read_stop(fields, "stop");
   refuse_what_is_not_text(fields);
-  // Some models' templates say how much to think; to the others the variable means nothing.
-  if (const auto effort = fields.string("reasoning_effort")) request.context["reasoning_effort"] = *effort;
-  read_template_variables(fields, request.context);
-  request.context["messages"] = template_messages(fields);
+  request.context = parse_chat_context(fields);
   return request;
 }
 

@@ -12,6 +12,7 @@
 
 #include "engine/request.h"
 #include "sampling/sampler_options.h"
+#include "server/fields.h"
 
 namespace hearth {
 
@@ -29,6 +30,8 @@ struct ChatRequest : OpenAiRequest {
   boost::json::object context;  // for the model's template
 };
 ChatRequest parse_chat_request(const boost::json::object& body, SamplerOptions defaults);
+// Of such a request, what its template sees: the messages, and the variables that it sets.
+boost::json::object parse_chat_context(const Fields& fields);
 
 // A prompt as a text, or as tokens.
 using PromptText = std::variant<std::string, std::vector<TokenId>>;

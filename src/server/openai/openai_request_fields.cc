@@ -21,9 +21,9 @@ constexpr std::string_view kWithoutEffect[] = {"user",
                                                "prompt_cache_retention"};
 constexpr int kChoicesMax = 128;
 
-std::string joined_parts(const boost::json::array& parts, const std::string& path,
-                         std::span<const std::string_view> types) {
-  std::string joined;
+boost::json::array text_parts(const boost::json::array& parts, const std::string& path,
+                              std::span<const std::string_view> types) {
+  boost::json::array texts;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const Fields part = object_at(parts, i, path);
     const std::string_view type = part.required_string("type");
@@ -33,10 +33,9 @@ std::string joined_parts(const boost::json::array& parts, const std::string& pat
                                     type.size() < kShownBytes ? type : "…", types.front()),
                         part.path_of("type"));
     }
-    if (i > 0) joined += '\n';
-    joined += part.required_string(type == "refusal" ? "refusal" : "text");
+    texts.push_back({{"type", "text"}, {"text", part.required_string(type == "refusal" ? "refusal" : "text")}});
   }
-  return joined;
+  return texts;
 }
 
 }  // namespace
@@ -134,12 +133,15 @@ void require_text_format(const Fields& fields, std::string_view name) {
                     path, "unsupported_parameter");
 }
 
-std::optional<std::string> content_text(const Fields& message, std::span<const std::string_view> types) {
+std::optional<boost::json::value> template_content(const Fields& message, std::span<const std::string_view> types) {
   const boost::json::value* content = message.find("content");
   if (content == nullptr) return std::nullopt;
-  if (content->is_string()) return std::string(content->get_string());
+  if (content->is_string()) return *content;
   const std::string path = message.path_of("content");
-  if (content->is_array()) return joined_parts(content->get_array(), path, types);
+  if (content->is_array()) {
+    boost::json::array parts = text_parts(content->get_array(), path, types);
+    return parts.size() == 1 ? parts.front().at("text") : boost::json::value(std::move(parts));
+  }
   throw bad_request(fmt::format("'{}' must be a string or an array of content parts", path), path);
 }
 

@@ -33,9 +33,9 @@ void refuse_tools(const Fields& fields);
 // Refuses every format of the answer but plain text.
 void require_text_format(const Fields& fields, std::string_view name);
 
-// A message's `content`, a string or an array of parts, as one text, the parts on lines of their own; nullopt: there is
-// none. `types`: the parts that hold text.
-std::optional<std::string> content_text(const Fields& message, std::span<const std::string_view> types);
+// A message's `content`, a string or an array of parts, as templates have it: a string, or a list of text parts;
+// nullopt: there is none. `types`: the parts that hold text.
+std::optional<boost::json::value> template_content(const Fields& message, std::span<const std::string_view> types);
 
 inline constexpr int kTopLogprobsMax = 20;
 

@@ -57,9 +57,9 @@ json::object template_message(const Fields& item) {
   }
   refuse_unknown_fields(item, {kItemFields}, false);
   const std::string_view role = template_role(item);
-  const std::optional<std::string> text = content_text(item, kTextParts);
-  if (!text) throw bad_request(fmt::format("'{}' is missing", item.path_of("content")), item.path_of("content"));
-  return {{"role", role}, {"content", *text}};
+  const std::optional<json::value> content = template_content(item, kTextParts);
+  if (!content) throw bad_request(fmt::format("'{}' is missing", item.path_of("content")), item.path_of("content"));
+  return {{"role", role}, {"content", *content}};
 }
 
 json::array template_messages(const Fields& fields) {

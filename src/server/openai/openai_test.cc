@@ -271,7 +271,7 @@ TEST(ChatRequest, MakesMessagesForTemplates) {
       {"role": "tool", "tool_call_id": "1", "content": "2"}]})");
   EXPECT_EQ(json::serialize(parse_chat_request(body, {}).context),
             R"({"messages":[{"role":"system","content":"Be brief."},)"
-            R"({"role":"user","content":"a\nb","name":"Ann"},)"
+            R"({"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"name":"Ann"},)"
             R"({"role":"assistant","content":"","tool_calls":[)"
             R"({"id":"1","type":"function","function":{"name":"f","arguments":{"x":1}}},)"
             R"({"id":"2","type":"function","function":{"name":"g","arguments":"no JSON"}}]},)"

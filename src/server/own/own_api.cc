@@ -9,6 +9,7 @@
 
 #include "server/fields.h"
 #include "server/http/json_reply.h"
+#include "server/openai/openai_request.h"
 #include "server/openai/openai_routes.h"
 #include "server/own/load_progress.h"
 #include "server/own/own_api.h"
@@ -214,12 +215,11 @@ asio::awaitable<void> detokenize(Exchange& exchange, const ModelService& service
 }
 
 asio::awaitable<void> apply_template(Exchange& exchange, const ModelService& service) {
-  object body = parse_body(exchange.request());
-  const Fields fields(body);
-  const array& messages = fields.required_array("messages");
-  if (messages.empty()) throw bad_request("'messages' is empty", "messages");
-  for (std::size_t i = 0; i < messages.size(); ++i) object_at(messages, i, "messages").required_string("role");
-  value answer(object{{"prompt", service.render_chat(std::move(body))}});
+  object context = parse_body(exchange.request());
+  // What chat would send; other fields of the request are variables of the template.
+  for (auto& [name, variable] : parse_chat_context(Fields(context))) context[name] = variable;
+  context.erase("chat_template_kwargs");
+  value answer(object{{"prompt", service.render_chat(std::move(context))}});
   co_await reply_json(exchange, std::move(answer));
 }
 

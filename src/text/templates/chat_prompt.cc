@@ -8,8 +8,23 @@
 namespace hearth {
 namespace {
 
-std::string token_text_or_empty(const Tokenizer& tokenizer, std::optional<TokenId> id) {
-  return id ? std::string(tokenizer.token_text(*id)) : "";
+// A token that the files do not name, neither as none, is the one that the vocabulary uses.
+void add_special_tokens(const ChatTemplate& chat_template, const Tokenizer& tokenizer, boost::json::object& context) {
+  const boost::json::object& named = chat_template.special_tokens();
+  for (const auto& [name, token] : named) {
+    if (!token.is_null()) context.emplace(name, token);
+  }
+  const auto add_own = [&](std::string_view name, std::optional<TokenId> id) {
+    if (id && !named.contains(name)) context.emplace(name, tokenizer.token_text(*id));
+  };
+  add_own("bos_token", tokenizer.bos());
+  add_own("eos_token", tokenizer.eos());
+}
+
+// What transformers passes where there is nothing: a name that is none, not one that is undefined.
+void add_none(std::string_view name, boost::json::object& context) {
+  boost::json::value& value = context[name];
+  if (value.is_array() && value.get_array().empty()) value = nullptr;
 }
 
 std::vector<TokenId> not_empty(std::vector<TokenId> ids) {
@@ -20,10 +35,13 @@ std::vector<TokenId> not_empty(std::vector<TokenId> ids) {
 }  // namespace
 
 std::string render_chat(const ChatTemplate& chat_template, const Tokenizer& tokenizer, boost::json::object context) {
-  context["bos_token"] = token_text_or_empty(tokenizer, tokenizer.bos());
-  context["eos_token"] = token_text_or_empty(tokenizer, tokenizer.eos());
+  add_special_tokens(chat_template, tokenizer, context);
+  add_none("tools", context);
+  add_none("documents", context);
   context.emplace("add_generation_prompt", true);
-  return chat_template.render(context);
+  std::string text = chat_template.render(chat_template.adapted(std::move(context)));
+  if (text.empty()) throw InvalidInput("the model's chat template renders nothing for this conversation");
+  return text;
 }
 
 std::vector<TokenId> encode_chat(const ChatTemplate& chat_template, const Tokenizer& tokenizer,

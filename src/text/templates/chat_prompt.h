@@ -15,9 +15,11 @@
 
 namespace hearth {
 
-// The conversation as text. `context` holds messages, and tools and whatever else the template may name; bos_token and
-// eos_token are set, add_generation_prompt is true unless given. Throws InvalidInput, with the template's own words,
-// where the template refuses the conversation.
+// The conversation as text. `context` holds messages, and tools and whatever else the template may name. Added is what
+// transformers' apply_chat_template() passes, unless it is there: the special tokens, tools and documents that are
+// none, add_generation_prompt (true). Messages come to the template in the form that it takes (conversation.h). Throws
+// InvalidInput, with the template's own words, where the template refuses the conversation, and where it writes
+// nothing.
 std::string render_chat(const ChatTemplate& chat_template, const Tokenizer& tokenizer, boost::json::object context);
 
 // The same as tokens. They begin with the beginning token where the vocabulary asks for one, and never with two because
