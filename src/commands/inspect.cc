@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -26,6 +27,14 @@ boost::json::array shape_json(const Shape& shape) {
   return dims;
 }
 
+// A number that layers have: one where they agree, else a list.
+boost::json::value by_layer(const ModelSpec& spec, std::int64_t (*number)(const LayerSpec&)) {
+  boost::json::array numbers;
+  for (const LayerSpec& layer : spec.layers) numbers.emplace_back(number(layer));
+  const bool agree = std::all_of(numbers.begin(), numbers.end(), [&](const auto& n) { return n == numbers.front(); });
+  return agree && !numbers.empty() ? numbers.front() : boost::json::value(std::move(numbers));
+}
+
 // The model's sizes, or why they cannot be read: a file of an unknown architecture can still be looked at.
 boost::json::object describe_model(const ModelSource& source) {
   boost::json::object result;
@@ -35,10 +44,10 @@ boost::json::object describe_model(const ModelSource& source) {
     const ModelSpec spec = architecture_of(settings).read_spec(settings);
     result["layers"] = spec.layer_count();
     result["width"] = spec.width;
-    result["heads"] = spec.head_count;
-    result["kv_heads"] = spec.kv_head_count;
-    result["head_dim"] = spec.head_dim;
-    result["ff_width"] = spec.ff_width;
+    result["heads"] = by_layer(spec, [](const LayerSpec& layer) { return layer.attention().head_count; });
+    result["kv_heads"] = by_layer(spec, [](const LayerSpec& layer) { return layer.attention().kv_head_count; });
+    result["head_dim"] = by_layer(spec, [](const LayerSpec& layer) { return layer.attention().head_dim; });
+    result["ff_width"] = by_layer(spec, [](const LayerSpec& layer) { return layer.mlp().width; });
     result["context"] = spec.context_max;
   } catch (const Error& error) {
     result["not_runnable"] = error.what();

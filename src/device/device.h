@@ -90,8 +90,8 @@ class Device {
   DeviceId id() const { return id_; }
   virtual std::string description() const = 0;  // "AMD EPYC 7763, 2 threads, avx2"
   virtual std::int64_t memory_available_bytes() const = 0;
-  // Whether the host reads and writes the device's memory as its own.
-  bool shares_host_memory() const { return id_.kind == DeviceKind::kCpu; }
+  // Whether this is the host itself: its memory is read and written in place, its kernels run on the host's threads.
+  bool is_cpu() const { return id_.kind == DeviceKind::kCpu; }
   // Throws OutOfMemory, naming `purpose` and both sizes.
   Buffer allocate(std::int64_t bytes, std::string_view purpose);
   virtual std::unique_ptr<Stream> open_stream() = 0;

@@ -22,7 +22,7 @@ bool SequenceRunner::feed(std::span<const std::int32_t> tokens, Batch::Logits lo
                           const std::function<bool()>& keep_going) {
   const auto on_host = [&](const float* values, std::int64_t row_count) {
     const auto count = static_cast<std::size_t>(row_count * pass_.spec().vocabulary);
-    if (!stream_.device().shares_host_memory()) {
+    if (!stream_.device().is_cpu()) {
       host_logits_.resize(count);
       stream_.download(host_logits_.data(), reinterpret_cast<const std::byte*>(values), std::ssize(host_logits_) * 4);
       stream_.synchronize();

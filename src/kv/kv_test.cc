@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "device/cpu/cpu_device.h"
 #include "kv/block_pool.h"
 #include "kv/paged_kv_cache.h"
 
@@ -39,9 +40,22 @@ TEST(BlockTable, ReservesWhatPositionsNeedOrNothing) {
 }
 
 TEST(PagedKvCache, LayersDoNotOverlap) {
-  const KvCacheShape shape{.layer_count = 3, .kv_heads = 2, .head_dim = 8, .block_count = 4, .format = Format::kBf16};
-  EXPECT_EQ(shape.layer_bytes(), 4 * 2 * kKvBlockTokens * 8 * 2);
-  EXPECT_EQ(shape.bytes(), 6 * shape.layer_bytes());
+  const KvCacheShape shape{
+      .layers = {{2, 8}, {1, 16}, {2, 16}}, .block_count = 4, .padding_count = 1, .format = Format::kBf16};
+  const std::int64_t bytes = 5 * kKvBlockTokens * 16 * 2;  // of keys in the first two layers
+  EXPECT_EQ(shape.layer_bytes(shape.layers[0]), bytes);
+  EXPECT_EQ(shape.bytes(), 2 * (bytes + bytes + 2 * bytes));
+  CpuDevice device(1);
+  Arena arena(device, shape.bytes(), "the cache");
+  const PagedKvCache cache(arena, shape);
+  std::byte* end = cache.layer(0).k;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const PagedKv layer = cache.layer(i);
+    EXPECT_EQ(layer.k, end);
+    EXPECT_EQ(layer.v - layer.k, shape.layer_bytes(shape.layers[static_cast<std::size_t>(i)]));
+    EXPECT_EQ(layer.head_dim, shape.layers[static_cast<std::size_t>(i)].head_dim);
+    end = layer.v + (layer.v - layer.k);
+  }
 }
 
 }  // namespace

@@ -4,21 +4,35 @@
 
 namespace hearth {
 
-std::int64_t KvCacheShape::layer_bytes() const {
-  return align_bytes(format_bytes(format, block_count * kv_heads * kKvBlockTokens * head_dim));
+std::int64_t KvCacheShape::layer_bytes(const Layer& layer) const {
+  const std::int64_t rows = (block_count + padding_count) * layer.kv_heads * kKvBlockTokens;
+  return align_bytes(format_bytes(format, rows * layer.head_dim));
 }
 
-PagedKvCache::PagedKvCache(Arena& arena, const KvCacheShape& shape) : shape_(shape), data_(arena.take(shape.bytes())) {}
+std::int64_t KvCacheShape::bytes() const {
+  std::int64_t sum = 0;
+  for (const Layer& layer : layers) sum += 2 * layer_bytes(layer);
+  return sum;
+}
+
+PagedKvCache::PagedKvCache(Arena& arena, const KvCacheShape& shape) : shape_(shape) {
+  std::byte* data = arena.take(shape.bytes());
+  for (const KvCacheShape::Layer& layer : shape_.layers) {
+    keys_.push_back(data);
+    data += 2 * shape_.layer_bytes(layer);
+  }
+}
 
 PagedKv PagedKvCache::layer(std::int64_t index) const {
-  CHECK(index >= 0 && index < shape_.layer_count);
-  std::byte* keys = data_ + 2 * index * shape_.layer_bytes();
+  CHECK(index >= 0 && index < std::ssize(shape_.layers));
+  const KvCacheShape::Layer& layer = shape_.layers[static_cast<std::size_t>(index)];
+  std::byte* const keys = keys_[static_cast<std::size_t>(index)];
   return {keys,
-          keys + shape_.layer_bytes(),
+          keys + shape_.layer_bytes(layer),
           shape_.format,
           kKvBlockTokens,
-          shape_.kv_heads,
-          shape_.head_dim,
+          layer.kv_heads,
+          layer.head_dim,
           shape_.v_by_dimension};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "device/arena.h"
 #include "kernels/attention/paged_kv.h"
@@ -17,15 +18,18 @@ inline std::int64_t kv_block_count(std::int64_t position_count) {
 }
 
 struct KvCacheShape {
-  std::int64_t layer_count = 0;
-  std::int64_t kv_heads = 0;
-  std::int64_t head_dim = 0;
-  std::int64_t block_count = 0;
-  Format format = Format::kF32;  // kF32 or kBf16
-  bool v_by_dimension = false;   // the layout of values (PagedKv)
+  struct Layer {
+    std::int64_t kv_heads = 0;
+    std::int64_t head_dim = 0;
+  };
+  std::vector<Layer> layers;
+  std::int64_t block_count = 0;    // that sequences may have
+  std::int64_t padding_count = 0;  // further blocks, at the end, for rows of a step that are no sequence's
+  Format format = Format::kF32;    // kF32 or kBf16
+  bool v_by_dimension = false;     // the layout of values (PagedKv)
 
-  std::int64_t layer_bytes() const;  // keys or values of one layer
-  std::int64_t bytes() const { return 2 * layer_count * layer_bytes(); }
+  std::int64_t layer_bytes(const Layer& layer) const;  // keys or values of one layer
+  std::int64_t bytes() const;
 };
 
 class PagedKvCache {
@@ -37,7 +41,7 @@ class PagedKvCache {
 
  private:
   KvCacheShape shape_;
-  std::byte* data_;
+  std::vector<std::byte*> keys_;  // of each layer; its values follow
 };
 
 }  // namespace hearth

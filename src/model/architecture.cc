@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
 #include <set>
 
 #include "base/error.h"
@@ -11,15 +10,15 @@
 
 namespace hearth {
 
-std::span<const Architecture> architectures() {
-  static constexpr std::array kArchitectures{
-      Architecture{"llama", "llama", NameScheme::kLlama, read_llama},
-      Architecture{"", "mistral", NameScheme::kLlama, read_mistral},
-      Architecture{"qwen2", "qwen2", NameScheme::kLlama, read_qwen2},
-      Architecture{"qwen3", "qwen3", NameScheme::kLlama, read_qwen3},
-      Architecture{"gpt2", "gpt2", NameScheme::kGpt2, read_gpt2},
-      Architecture{"starcoder", "gpt_bigcode", NameScheme::kGpt2, read_gpt_bigcode},
-  };
+const std::vector<Architecture>& architectures() {
+  static const std::vector<Architecture> kArchitectures = [] {
+    std::vector<Architecture> all;
+#define HEARTH_APPEND(name) \
+  for (const Architecture& architecture : name##_family()) all.push_back(architecture);
+    HEARTH_FAMILIES(HEARTH_APPEND)
+#undef HEARTH_APPEND
+    return all;
+  }();
   return kArchitectures;
 }
 

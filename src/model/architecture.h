@@ -1,9 +1,10 @@
 // The model families that Hearth knows. A family is one file in architectures/ that says how its settings become a
-// ModelSpec, and a line in the list of architecture.cc.
+// ModelSpec, and a line in the list of architectures/families.h.
 #pragma once
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "model/model_spec.h"
 #include "model/settings.h"
@@ -16,9 +17,10 @@ struct Architecture {
   std::string_view config_name;  // model_type of config.json; either may be empty
   NameScheme config_names;       // how such a checkpoint spells its tensors
   ModelSpec (*read_spec)(const Settings& settings);
+  std::span<const OwnName> own_names = {};  // where its files spell otherwise than the schemes
 };
 
-std::span<const Architecture> architectures();
+const std::vector<Architecture>& architectures();
 
 // Throws Unsupported, listing what is known.
 const Architecture& architecture_of(const Settings& settings);

@@ -7,7 +7,7 @@
 namespace hearth {
 
 ChosenBackend backend_for(Device& device, ComputeMode compute) {
-  if (device.shares_host_memory()) {
+  if (device.is_cpu()) {
     const InstructionSet set = static_cast<const CpuDevice&>(device).instruction_set();
     return {{device, cpu_kernels(set)}, compute};
   }

@@ -1,7 +1,8 @@
 // A device with the kernels that a compute mode means on it.
 #pragma once
 
-#include "model/binder.h"
+#include "kernels/kernel_table.h"
+#include "model/compute_mode.h"
 
 namespace hearth {
 

@@ -27,8 +27,9 @@ bool matrices_are_f32(const ModelSource& source) {
 
 }  // namespace
 
-Binder::Binder(const ModelSource& source, NameScheme names, const Backend& backend, ComputeMode compute)
-    : source_(source), names_(names), backend_(backend), compute_(compute) {
+Binder::Binder(const ModelSource& source, const TensorNames& names, const Backend& backend, ComputeMode compute,
+               const StepLimits& limits)
+    : source_(source), names_(names), backend_(backend), compute_(compute), limits_(limits) {
   all_f32_ = compute == ComputeMode::kF32 || (compute == ComputeMode::kAuto && matrices_are_f32(source));
 }
 
@@ -36,7 +37,7 @@ const WeightEntry* Binder::find(const std::string& tensor) {
   try {
     const WeightEntry* entry = source_.find(tensor);
     // Checkpoints saved from the bare model, without its head, lack the first part of every name ("transformer.").
-    if (entry != nullptr || names_ == NameScheme::kGguf) return entry;
+    if (entry != nullptr || names_.scheme() == NameScheme::kGguf) return entry;
     return source_.find(tensor.substr(tensor.find('.') + 1));
   } catch (const Unsupported& error) {
     problem(error.what());
@@ -57,27 +58,28 @@ const WeightEntry* Binder::require(const std::string& tensor, const Shape& shape
   return entry;
 }
 
-std::optional<WeightPlace> Binder::floats(const std::string& tensor, std::int64_t count, bool needed, float factor) {
-  if (!needed && find(tensor) == nullptr) return std::nullopt;
+Planned<const float> Binder::floats(const std::string& tensor, std::int64_t count, bool needed, float factor,
+                                    float offset) {
+  if (!needed && find(tensor) == nullptr) return {};
   const WeightEntry* entry = require(tensor, Shape{count});
-  if (entry == nullptr) return std::nullopt;
+  if (entry == nullptr) return {};
   const FormatTraits& format = traits(entry->format);
   if (format.is_quantized()) {
     problem(fmt::format("tensor '{}' is {}; a list of floats is expected", tensor, format.name));
-    return std::nullopt;
+    return {};
   }
   const std::byte* data = entry->bytes.data();
   const bool aligned = reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0;
-  const bool as_it_is = entry->format == Format::kF32 && aligned && factor == 1;
-  if (as_it_is && backend_.device.shares_host_memory()) {
-    count_mapped(*entry);
-    return WeightPlace::mapped(data);
-  }
-  return reserve(count * std::int64_t{sizeof(float)}, [=, &format](std::byte* out) {
+  const bool as_it_is = entry->format == Format::kF32 && aligned && factor == 1 && offset == 0;
+  if (as_it_is && backend_.device.is_cpu()) return map(*entry).as<const float>();
+  const auto fill = [=, &format](std::byte* out) {
     const auto values = reinterpret_cast<float*>(out);
     format.decode_f32(data, values, count);
     std::for_each(values, values + count, [=](float& value) { value *= factor; });
-  });
+    // Not with 0, which would make +0 of -0.
+    if (offset != 0) std::for_each(values, values + count, [=](float& value) { value += offset; });
+  };
+  return reserve(count * std::int64_t{sizeof(float)}, fill).as<const float>();
 }
 
 float Binder::scalar(const std::string& tensor, float fallback) {
@@ -92,19 +94,24 @@ float Binder::scalar(const std::string& tensor, float fallback) {
   return value;
 }
 
-WeightPlace Binder::reserve(std::int64_t bytes, std::int64_t part_bytes, Fill fill) {
-  const std::int64_t offset = reserved_bytes_;
-  reservations_.push_back({offset, bytes, part_bytes, std::move(fill)});
-  reserved_bytes_ += align_bytes(bytes);
-  return WeightPlace::reserved(offset);
+Planned<const std::byte> Binder::map(const WeightEntry& entry) {
+  mapped_.insert(&entry);
+  return Planned<const std::byte>(&places_.emplace_back(entry.bytes.data()));
 }
 
-WeightPlace Binder::reserve(std::int64_t bytes, std::function<void(std::byte*)> fill) {
+Planned<const std::byte> Binder::reserve(std::int64_t bytes, std::int64_t part_bytes, Fill fill) {
+  const std::byte*& place = places_.emplace_back(nullptr);
+  reservations_.push_back({reserved_bytes_, bytes, part_bytes, std::move(fill), &place});
+  reserved_bytes_ += align_bytes(bytes);
+  return Planned<const std::byte>(&place);
+}
+
+Planned<const std::byte> Binder::reserve(std::int64_t bytes, std::function<void(std::byte*)> fill) {
   return reserve(bytes, bytes, [fill = std::move(fill)](std::int64_t, std::int64_t, std::byte* out) { fill(out); });
 }
 
-WeightPlace Binder::reserve_matrix(Format format, std::int64_t n, std::int64_t k, const WeightPacking* packing,
-                                   Rows rows) {
+Planned<const std::byte> Binder::reserve_matrix(Format format, std::int64_t n, std::int64_t k,
+                                                const WeightPacking* packing, Rows rows) {
   const std::int64_t tile_rows = packing == nullptr ? kRowsPerPart : packing->tile_rows;
   const std::int64_t row_bytes = format_bytes(format, k), tiles = (n + tile_rows - 1) / tile_rows;
   const std::int64_t bytes = packing == nullptr ? n * row_bytes : packing->bytes(n, k);
@@ -122,14 +129,13 @@ WeightPlace Binder::reserve_matrix(Format format, std::int64_t n, std::int64_t k
   });
 }
 
-WeightPlace Binder::place_matrix(const WeightEntry& entry, const WeightPacking* packing) {
+Planned<const std::byte> Binder::place_matrix(const WeightEntry& entry, const WeightPacking* packing) {
   const auto found = matrices_.find({&entry, packing});
   if (found != matrices_.end()) return found->second;
   const std::byte* data = entry.bytes.data();
-  WeightPlace place;
-  if (packing == nullptr && backend_.device.shares_host_memory()) {
-    count_mapped(entry);
-    place = WeightPlace::mapped(data);
+  Planned<const std::byte> place;
+  if (packing == nullptr && backend_.device.is_cpu()) {
+    place = map(entry);
   } else {
     const std::int64_t row_bytes = format_bytes(entry.format, entry.shape[1]);
     place = reserve_matrix(
@@ -162,7 +168,32 @@ void Binder::finish() const {
   throw Unsupported(text);
 }
 
-void Binder::fill(Stream& stream, std::byte* weight_buffer, const std::function<void(std::int64_t)>& progress) const {
+void Binder::need_matmul(Compute compute, Format input, std::int64_t n, std::int64_t k) {
+  const std::int64_t tokens = limits_.tokens_max;
+  const auto floats = [&](std::string_view name, std::int64_t width) {
+    return work_space_.area<float>(name, tokens * width * std::int64_t{sizeof(float)});
+  };
+  if (compute == Compute::kBf16 && input == Format::kF32) {
+    if (!conversions_.round_bf16) conversions_.round_bf16 = kernel(kernels().round_bf16, "round_bf16");
+    conversions_.rounded = floats("matmul input, rounded", k);
+  }
+  if (compute == Compute::kInt8) {
+    if (!conversions_.quantize_int8) conversions_.quantize_int8 = kernel(kernels().quantize_int8, "quantize_int8");
+    conversions_.q = work_space_.area<std::int8_t>("matmul input, codes", tokens * k);
+    conversions_.q_scale = floats("matmul input, scales", k / kActivationBlock);
+    conversions_.q_sum = floats("matmul input, sums of blocks", k / kActivationBlock).as<std::int32_t>();
+    conversions_.q_group_sum = floats("matmul input, sums of groups", k / kActivationGroup);
+  }
+  if (compute == Compute::kBf16 && !backend_.device.is_cpu()) {
+    conversions_.workspace_bytes = std::max(conversions_.workspace_bytes, matmul_workspace_reserve(tokens, n, k));
+    conversions_.workspace = work_space_.area<void>("matmul", conversions_.workspace_bytes);
+  }
+}
+
+void Binder::load(Stream& stream, std::byte* weight_buffer, std::byte* work_space,
+                  const std::function<void(std::int64_t)>& progress) {
+  work_space_.place(work_space);
+  for (const WeightReservation& reservation : reservations_) *reservation.place = weight_buffer + reservation.offset;
   fill_weights(backend_.device, stream, reservations_, weight_buffer, progress);
 }
 

@@ -4,18 +4,16 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "device/arena.h"
-#include "device/gpu/gpu_device.h"
 #include "kv/paged_kv_cache.h"
 #include "model/architecture.h"
-#include "model/transformer_layer.h"
+#include "model/blocks/transformer_layer.h"
+#include "model/recorded_steps.h"
 #include "step/device_batch.h"
 
 namespace hearth {
@@ -84,22 +82,18 @@ class ForwardPass {
   using Observer = std::function<void(std::int64_t layer, const float* x, const float* delta)>;
   void observe(Observer observer) { observer_ = std::move(observer); }
 
-  // On a GPU: records the decoding steps (one token for each sequence, logits for all) of the usual numbers of
-  // sequences, so that run() replays them. `cache` outlives the pass's use. On the CPU there is nothing to record.
+  // On a GPU: records the decoding steps (one token for each sequence, logits for all), so that run() replays them:
+  // those of any number of sequences, filled up with rows that are no sequence's. `cache` outlives the pass's use. On
+  // the CPU there is nothing to record.
   void record_decode_steps(Stream& stream, const PagedKvCache& cache);
 
  private:
-  // Offsets in the work space.
-  struct WorkspaceLayout {
-    std::int64_t x, delta, normed, qkv, attended, gate_up, hidden, rounded, q, q_scale, q_sum, q_group_sum, logit_x,
-        logits, batch, attention, scores, weighted_sum, matmul;
-    std::int64_t attention_bytes, bytes;
-  };
-
   // A table of rows, and where it is.
   struct Table {
     Tensor tensor;
-    WeightPlace place;
+    Planned<const std::byte> rows;
+
+    Tensor placed() const { return {rows.get(), tensor.format, tensor.device, tensor.shape}; }
   };
 
   void bind_embeddings();
@@ -107,16 +101,14 @@ class ForwardPass {
   Kernel<Args> bind_table(const PerFormat<WeightKernel<Args>>& kernels, std::string_view name, const WeightEntry& entry,
                           Table& table);
   void plan_rope_tables();
-  void plan_workspace();
-  void plan_attention(const std::function<std::int64_t(std::int64_t)>& place);
-  StepContext step_context(Stream& stream);
+  void bind_layers();
+  void bind_output();
+  void bind_sampling();
+  void plan_memory();
   DeviceBatch::Limits batch_limits() const;
-  void launch_step(Stream& stream, StepContext context, const PagedKvCache& cache, std::int64_t logit_rows);
-  bool replay_decode_step(Stream& stream, const PagedKvCache& cache, std::int64_t logit_rows);
-  template <class T>
-  T* at(std::int64_t offset) const {
-    return reinterpret_cast<T*>(workspace_ + offset);
-  }
+  void launch_step(Stream& stream, const StepView& step, const PagedKvCache& cache, std::int64_t logit_rows);
+  // How many sequences the recorded step has that takes the place of this one; 0: there is none.
+  std::int64_t recorded_count(const Batch& batch, const PagedKvCache& cache) const;
 
   const Architecture& architecture_;
   ModelSpec spec_;
@@ -129,23 +121,25 @@ class ForwardPass {
   Kernel<PositionAddArgs> position_add_;
   Kernel<RowGatherArgs> row_gather_;
   Kernel<ResidualAddArgs> residual_add_;
-  std::vector<WeightPlace> rope_tables_;  // of all positions; one for each ModelSpec::ropes
+  std::vector<Planned<const float>> rope_tables_;  // of all positions; one for each ModelSpec::ropes
   std::vector<TransformerLayer> layers_;
   std::optional<Norm> output_norm_;
   std::optional<Linear> output_;
-  MatmulInput::Conversions conversions_;
+  Kernel<AttentionScaleArgs> logit_cap_;
+  // Work space:
+  Planned<float> x_, delta_;      // [tokens, width]
+  Planned<float> logit_x_;        // [logit rows, width]: the rows of x whose logits are wanted
+  Planned<void> normed_logit_x_;  // [logit rows, width]
+  Planned<float> logits_;         // [logit rows, vocabulary]
+  Planned<std::byte> batch_;
 
   KvCacheShape kv_shape_;
-  WorkspaceLayout layout_{};
   MemoryPlan plan_;
   Arena arena_;
-  std::byte *weights_ = nullptr, *workspace_ = nullptr;
   DeviceBatch device_batch_;
   std::vector<SequencePart> sequences_;  // of the step, for attention in steps
 
-  // Recorded decoding steps, by number of sequences and upper bound of their keys.
-  std::map<std::pair<std::int64_t, std::int64_t>, GpuGraph> decode_steps_;
-  const PagedKvCache* decode_cache_ = nullptr;
+  RecordedSteps recorded_;
   Observer observer_;
 };
 

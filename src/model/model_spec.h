@@ -1,9 +1,10 @@
-// What a model is, as plain data: sizes, position handling, masks, norms, activations. GGUF metadata and config.json
-// both become one of these (architectures/), and the forward pass is built from it alone.
+// What a model is, as plain data: a list of layers, each of which says what it is, and what they have in common. GGUF
+// metadata and config.json both become one of these (architectures/), and the forward pass is built from it alone.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "kernels/activation/activation.h"
@@ -14,42 +15,74 @@ namespace hearth {
 
 enum class NormKind : std::uint8_t { kRms, kLayer };
 
-struct LayerSpec {
+struct NormSpec {
+  NormKind kind = NormKind::kRms;
+  float epsilon = 0;
+  float weight_offset = 0;  // what is added to the file's weights: Gemma's checkpoints store them less one
+};
+
+// An RMS norm of queries and keys before they are rotated: of each head by itself, or of all heads as one row.
+enum class QueryKeyNorm : std::uint8_t { kNone, kHead, kAllHeads };
+
+struct AttentionSpec {
+  std::int64_t head_count = 0;
+  std::int64_t kv_head_count = 0;
+  std::int64_t head_dim = 0;
   Mask mask;
-  int rope = -1;  // index into ModelSpec::ropes; -1: this layer's queries and keys are not rotated
-  float attention_scale = 0;
+  int rope = -1;      // index into ModelSpec::ropes; -1: queries and keys are not rotated
+  float scale = 0;    // of the scores
+  float softcap = 0;  // of the scaled scores; 0: none
+  QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
+
+  std::int64_t q_width() const { return head_count * head_dim; }
+  std::int64_t kv_width() const { return kv_head_count * head_dim; }
+};
+
+// down(act(gate) * up) where it is gated, else down(act(up)).
+struct MlpSpec {
+  std::int64_t width = 0;
+  Activation activation = Activation::kSilu;
+  bool gated = true;
+};
+
+// x += scale * after(mixer(before(x))), then the same with the feed-forward part. Where `parallel`, both read x as it
+// was before the layer.
+struct LayerSpec {
+  std::variant<AttentionSpec> mixer;
+  std::variant<MlpSpec> feed_forward;
+  bool norm_before = true;  // of what each part reads
+  bool norm_after = false;  // of what each part adds
+  bool parallel = false;
+  float residual_scale = 1;
+
+  const AttentionSpec& attention() const { return std::get<AttentionSpec>(mixer); }
+  AttentionSpec& attention() { return std::get<AttentionSpec>(mixer); }
+  const MlpSpec& mlp() const { return std::get<MlpSpec>(feed_forward); }
+  MlpSpec& mlp() { return std::get<MlpSpec>(feed_forward); }
 };
 
 struct ModelSpec {
   std::string architecture;  // as the file says: "llama", "gpt2", …
 
   std::int64_t vocabulary = 0;
-  std::int64_t width = 0;  // of the residual stream
-  std::int64_t head_count = 0;
-  std::int64_t kv_head_count = 0;
-  std::int64_t head_dim = 0;
-  std::int64_t ff_width = 0;
+  std::int64_t width = 0;        // of the residual stream
   std::int64_t context_max = 0;  // positions that the model was made for
 
-  NormKind norm = NormKind::kRms;
-  float norm_epsilon = 0;
-  bool query_key_norm = false;  // RMS norm of each query and key head before rope
-
-  Activation activation = Activation::kSilu;
-  bool gated = true;  // down(act(gate) * up), else down(act(up))
-
-  bool learned_positions = false;
+  NormSpec norm;
   std::vector<RopeSpec> ropes;
   std::vector<LayerSpec> layers;
 
+  bool learned_positions = false;
+  float embedding_scale = 1;
+  float logit_scale = 1;
+  float logit_softcap = 0;  // 0: none
+
   // How the file stores weights, where it differs from rows [out, in] in the order q, k, v.
   bool transposed_linears = false;     // matrices inside layers are [in, out] (GPT-2's Conv1D)
-  bool ff_scales = true;               // GGUF: the feed-forward matrices' ".scale" counts
+  bool ff_scales = false;              // GGUF: the feed-forward matrices' ".scale" counts
   bool interleaved_qkv_heads = false;  // fused rows are head by head q, k, v (GPT-BigCode with multi-head attention)
 
   std::int64_t layer_count() const { return static_cast<std::int64_t>(layers.size()); }
-  std::int64_t q_width() const { return head_count * head_dim; }
-  std::int64_t kv_width() const { return kv_head_count * head_dim; }
 };
 
 }  // namespace hearth

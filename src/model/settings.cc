@@ -102,6 +102,11 @@ std::optional<std::string> Settings::text(const Setting& setting) const {
   return std::string(value->get_string());
 }
 
+std::optional<std::vector<std::int64_t>> Settings::list(const Setting& setting) const {
+  if (!is_gguf() || !source_.metadata().is_array(gguf_key(setting))) return std::nullopt;
+  return source_.metadata().integers(gguf_key(setting));
+}
+
 std::optional<std::int64_t> Settings::positive(const Setting& setting) const {
   const auto value = integer(setting);
   return value && *value > 0 ? value : std::nullopt;

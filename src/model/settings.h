@@ -23,18 +23,21 @@ namespace settings {
 inline constexpr Setting kContext{"context_length", {"max_position_embeddings", "n_positions"}};
 inline constexpr Setting kWidth{"embedding_length", {"hidden_size", "n_embd"}};
 inline constexpr Setting kLayers{"block_count", {"num_hidden_layers", "n_layer"}};
-inline constexpr Setting kFfWidth{"feed_forward_length", {"intermediate_size", "n_inner"}};
+inline constexpr Setting kFfWidth{"feed_forward_length", {"intermediate_size", "n_inner", "ffn_hidden_size"}};
 inline constexpr Setting kHeads{"attention.head_count", {"num_attention_heads", "n_head"}};
-inline constexpr Setting kKvHeads{"attention.head_count_kv", {"num_key_value_heads"}};
+inline constexpr Setting kKvHeads{"attention.head_count_kv", {"num_key_value_heads", "num_kv_heads"}};
 inline constexpr Setting kHeadDim{"attention.key_length", {"head_dim"}};
 inline constexpr Setting kValueDim{"attention.value_length", {}};
 inline constexpr Setting kRmsEpsilon{"attention.layer_norm_rms_epsilon", {"rms_norm_eps"}};
-inline constexpr Setting kLayerNormEpsilon{"attention.layer_norm_epsilon", {"layer_norm_epsilon"}};
+inline constexpr Setting kLayerNormEpsilon{"attention.layer_norm_epsilon",
+                                           {"layer_norm_epsilon", "layer_norm_eps", "norm_epsilon"}};
 inline constexpr Setting kActivation{"", {"hidden_act", "activation_function", "hidden_activation"}};
 inline constexpr Setting kRotaryDim{"rope.dimension_count", {}};
 inline constexpr Setting kRopeBase{"rope.freq_base", {"rope_theta"}};
 inline constexpr Setting kPartialRotary{"", {"partial_rotary_factor"}};
 inline constexpr Setting kSlidingWindow{"attention.sliding_window", {"sliding_window"}};
+inline constexpr Setting kSlidingPattern{"attention.sliding_window_pattern",
+                                         {"sliding_window_pattern", "_sliding_window_pattern"}};
 }  // namespace settings
 
 class Settings {
@@ -53,6 +56,9 @@ class Settings {
   std::optional<double> number(const Setting& setting) const;
   std::optional<bool> boolean(const Setting& setting) const;
   std::optional<std::string> text(const Setting& setting) const;
+
+  // A GGUF file's list of whole numbers or truth values; nullopt where there is none, or one value.
+  std::optional<std::vector<std::int64_t>> list(const Setting& setting) const;
 
   // As integer() and number(), but zero and below count as absent: GGUF writers put 0 for "unset".
   std::optional<std::int64_t> positive(const Setting& setting) const;

@@ -29,20 +29,26 @@ constexpr std::array kRows{
     Row{Weight::kKeyNorm, "blk.{}.attn_k_norm", "model.layers.{}.self_attn.k_norm", ""},
     Row{Weight::kAttentionOutput, "blk.{}.attn_output", "model.layers.{}.self_attn.o_proj",
         "transformer.h.{}.attn.c_proj"},
+    Row{Weight::kAttentionPostNorm, "blk.{}.post_attention_norm", "model.layers.{}.post_attention_layernorm", ""},
     Row{Weight::kFfNorm, "blk.{}.ffn_norm", "model.layers.{}.post_attention_layernorm", "transformer.h.{}.ln_2"},
     Row{Weight::kFfGate, "blk.{}.ffn_gate", "model.layers.{}.mlp.gate_proj", ""},
     Row{Weight::kFfUp, "blk.{}.ffn_up", "model.layers.{}.mlp.up_proj", "transformer.h.{}.mlp.c_fc"},
+    Row{Weight::kFfGateUp, "blk.{}.ffn_up", "model.layers.{}.mlp.gate_up_proj", ""},
     Row{Weight::kFfDown, "blk.{}.ffn_down", "model.layers.{}.mlp.down_proj", "transformer.h.{}.mlp.c_proj"},
+    Row{Weight::kFfPostNorm, "blk.{}.post_ffw_norm", "model.layers.{}.post_feedforward_layernorm", ""},
 };
 
 }  // namespace
 
-std::string tensor_name(NameScheme scheme, Weight weight, std::int64_t layer) {
+std::string TensorNames::of(Weight weight, std::int64_t layer) const {
   const Row& row = kRows[static_cast<std::size_t>(weight)];
   CHECK(row.weight == weight);
-  const std::string_view pattern = scheme == NameScheme::kGguf    ? row.gguf
-                                   : scheme == NameScheme::kLlama ? row.llama
-                                                                  : row.gpt2;
+  std::string_view pattern = scheme_ == NameScheme::kGguf    ? row.gguf
+                             : scheme_ == NameScheme::kLlama ? row.llama
+                                                             : row.gpt2;
+  for (const OwnName& own : own_) {
+    if (own.scheme == scheme_ && own.weight == weight) pattern = own.pattern;
+  }
   return fmt::format(fmt::runtime(pattern), layer);
 }
 

@@ -1,8 +1,11 @@
-// What each weight of a model is called: one table for GGUF's spelling and those of Hugging Face checkpoints.
+// What each weight of a model is called: one table for GGUF's spelling and those of Hugging Face checkpoints, and what
+// a family calls otherwise.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace hearth {
 
@@ -20,10 +23,13 @@ enum class Weight : std::uint8_t {
   kQueryNorm,
   kKeyNorm,
   kAttentionOutput,
+  kAttentionPostNorm,
   kFfNorm,
   kFfGate,
   kFfUp,
+  kFfGateUp,  // both in one, gate first
   kFfDown,
+  kFfPostNorm,
 };
 
 enum class NameScheme : std::uint8_t {
@@ -32,7 +38,25 @@ enum class NameScheme : std::uint8_t {
   kGpt2,   // "transformer.h.0.attn.c_attn"
 };
 
-// The weight's name up to ".weight" or ".bias"; empty where the scheme has no such weight.
-std::string tensor_name(NameScheme scheme, Weight weight, std::int64_t layer = 0);
+// A name that a family's files have in place of the scheme's; "{}" is the layer. Empty: there is no such weight.
+struct OwnName {
+  NameScheme scheme;
+  Weight weight;
+  std::string_view pattern;
+};
+
+class TensorNames {
+ public:
+  // `own` outlives the object.
+  TensorNames(NameScheme scheme, std::span<const OwnName> own) : scheme_(scheme), own_(own) {}
+
+  NameScheme scheme() const { return scheme_; }
+  // The weight's name up to ".weight" or ".bias"; empty where the file has no such weight.
+  std::string of(Weight weight, std::int64_t layer = 0) const;
+
+ private:
+  NameScheme scheme_;
+  std::span<const OwnName> own_;
+};
 
 }  // namespace hearth

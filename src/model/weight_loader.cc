@@ -73,7 +73,7 @@ void upload_in_pieces(GpuDevice& device, GpuStream& stream, std::span<const Weig
 
 void fill_weights(Device& device, Stream& stream, std::span<const WeightReservation> reservations,
                   std::byte* weight_buffer, const std::function<void(std::int64_t)>& progress) {
-  if (device.shares_host_memory()) {
+  if (device.is_cpu()) {
     fill_in_place(cpu_pool(stream), reservations, weight_buffer, progress);
   } else {
     upload_in_pieces(static_cast<GpuDevice&>(device), gpu_stream(stream), reservations, weight_buffer, progress);

@@ -33,6 +33,10 @@ void Batch::add(std::span<const std::int32_t> tokens, std::int64_t first_positio
   tables_[static_cast<std::size_t>(sequence)].assign(blocks.begin(), blocks.end());
 }
 
+std::int64_t Batch::key_count_max() const {
+  return key_counts_.empty() ? 0 : *std::max_element(key_counts_.begin(), key_counts_.end());
+}
+
 std::vector<SequencePart> Batch::sequence_parts() const {
   std::vector<SequencePart> parts;
   for (const std::int32_t key_count : key_counts_) parts.push_back({0, 0, key_count});

@@ -21,6 +21,8 @@ class Batch {
            std::int64_t prefix_length, Logits logits);
 
   std::int64_t token_count() const { return static_cast<std::int64_t>(tokens_.size()); }
+  std::int64_t sequence_count() const { return static_cast<std::int64_t>(key_counts_.size()); }
+  std::int64_t key_count_max() const;  // of its sequences; 0 if there is none
   const std::vector<std::int32_t>& tokens() const { return tokens_; }
   const std::vector<std::int32_t>& logit_rows() const { return logit_rows_; }  // indices of tokens, ascending
   std::vector<SequencePart> sequence_parts() const;                            // in order

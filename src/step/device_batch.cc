@@ -1,6 +1,7 @@
 #include "step/device_batch.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "kv/paged_kv_cache.h"
@@ -18,45 +19,75 @@ std::int64_t DeviceBatch::bytes(const Limits& limits) {
   return 4 * (kTokenArrays * limits.tokens_max + (kSequenceArrays + blocks) * limits.sequences_max);
 }
 
+void DeviceBatch::lay_out(std::int64_t tokens, std::int64_t sequences) {
+  const auto* end = reinterpret_cast<const std::int32_t*>(memory_);
+  const auto array = [&end](std::int64_t count) { return std::exchange(end, end + count); };
+  step_ = {};
+  step_.token_count = tokens;
+  step_.sequence_count = sequences;
+  tokens_ = array(tokens);
+  step_.positions = array(tokens);
+  step_.sequences = array(tokens);
+  logit_rows_ = array(tokens);
+  step_.key_counts = array(sequences);
+  step_.prefix_lengths = array(sequences);
+  step_.block_tables = end;
+  step_.block_table_stride = kv_block_count(limits_.key_count_max);
+}
+
+std::int32_t* DeviceBatch::staged(const std::int32_t* place) {
+  return staging_.data() + (place - reinterpret_cast<const std::int32_t*>(memory_));
+}
+
+const StepView& DeviceBatch::layout(std::int64_t sequences) {
+  lay_out(sequences, sequences);
+  return step_;
+}
+
 void DeviceBatch::set(Stream& stream, const Batch& batch) {
-  const StepView host = batch.view();
-  const std::int64_t key_count_max =
-      host.sequence_count == 0 ? 0 : *std::max_element(host.key_counts, host.key_counts + host.sequence_count);
-  if (memory_ == nullptr) {
-    step_ = host;
-    step_.key_count_max = key_count_max;
-    tokens_ = batch.tokens().data();
-    logit_rows_ = batch.logit_rows().data();
+  if (memory_ != nullptr) {
+    set(stream, batch, batch.sequence_count(), -1);
     return;
   }
-  CHECK(host.token_count <= limits_.tokens_max && host.sequence_count <= limits_.sequences_max &&
-        key_count_max <= limits_.key_count_max);
+  step_ = batch.view();
+  step_.key_count_max = batch.key_count_max();
+  tokens_ = batch.tokens().data();
+  logit_rows_ = batch.logit_rows().data();
+}
+
+void DeviceBatch::set(Stream& stream, const Batch& batch, std::int64_t padded_count, std::int32_t padding_block) {
+  const std::int64_t padding = padded_count - batch.sequence_count();
+  const std::int64_t tokens = batch.token_count() + padding;
+  CHECK(padding >= 0 && tokens <= limits_.tokens_max && padded_count <= limits_.sequences_max &&
+        batch.key_count_max() <= limits_.key_count_max);
   stream.synchronize();  // the last batch's upload has read the staging memory
-  const std::int64_t stride = kv_block_count(limits_.key_count_max);
-  staging_.clear();
-  const auto* device = reinterpret_cast<const std::int32_t*>(memory_);
-  // Appends an array in a field of `size` elements; where it will be on the device.
-  const auto append = [&](const std::int32_t* from, std::int64_t count, std::int64_t size) {
-    const std::int32_t* place = device + std::ssize(staging_);
-    staging_.insert(staging_.end(), from, from + count);
-    staging_.resize(staging_.size() + static_cast<std::size_t>(size - count));
-    return place;
-  };
-  const std::int64_t tokens = host.token_count, sequences = host.sequence_count;
-  step_ = host;
-  step_.key_count_max = key_count_max;
-  tokens_ = append(batch.tokens().data(), tokens, tokens);
-  step_.positions = append(host.positions, tokens, tokens);
-  step_.sequences = append(host.sequences, tokens, tokens);
-  logit_rows_ = append(batch.logit_rows().data(), std::ssize(batch.logit_rows()), tokens);
-  step_.key_counts = append(host.key_counts, sequences, sequences);
-  step_.prefix_lengths = append(host.prefix_lengths, sequences, sequences);
-  step_.block_tables = device + std::ssize(staging_);
-  step_.block_table_stride = stride;
-  for (std::int64_t s = 0; s < sequences; ++s) {
-    // What follows the last sequence's blocks is never read.
-    append(host.block_tables + s * host.block_table_stride, host.block_table_stride,
-           s + 1 < sequences ? stride : host.block_table_stride);
+  const StepView host = batch.view();
+  lay_out(tokens, padded_count);
+  step_.key_count_max = batch.key_count_max();
+  // What follows a sequence's blocks, and a step's logit rows, is never read.
+  const std::int64_t last_table = padding > 0 ? 1 : host.block_table_stride;
+  const std::int64_t tables = padded_count == 0 ? 0 : (padded_count - 1) * step_.block_table_stride + last_table;
+  staging_.resize(static_cast<std::size_t>(step_.block_tables - tokens_ + tables));
+
+  std::copy(batch.tokens().begin(), batch.tokens().end(), staged(tokens_));
+  std::copy_n(host.positions, host.token_count, staged(step_.positions));
+  std::copy_n(host.sequences, host.token_count, staged(step_.sequences));
+  std::copy(batch.logit_rows().begin(), batch.logit_rows().end(), staged(logit_rows_));
+  std::copy_n(host.key_counts, host.sequence_count, staged(step_.key_counts));
+  std::copy_n(host.prefix_lengths, host.sequence_count, staged(step_.prefix_lengths));
+  for (std::int64_t s = 0; s < host.sequence_count; ++s) {
+    std::copy_n(host.block_tables + s * host.block_table_stride, host.block_table_stride,
+                staged(step_.block_tables) + s * step_.block_table_stride);
+  }
+  for (std::int64_t s = host.sequence_count; s < padded_count; ++s) {
+    const std::int64_t token = host.token_count + s - host.sequence_count;
+    staged(tokens_)[token] = 0;
+    staged(step_.positions)[token] = 0;
+    staged(step_.sequences)[token] = static_cast<std::int32_t>(s);
+    staged(logit_rows_)[token] = static_cast<std::int32_t>(token);
+    staged(step_.key_counts)[s] = 1;
+    staged(step_.prefix_lengths)[s] = 0;
+    staged(step_.block_tables)[s * step_.block_table_stride] = padding_block;
   }
   stream.upload(memory_, staging_.data(), std::ssize(staging_) * 4);
 }

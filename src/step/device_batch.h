@@ -28,12 +28,21 @@ class DeviceBatch {
 
   // Brings the arrays of `batch` to the device. They hold until the next call; with host memory, until `batch` changes.
   void set(Stream& stream, const Batch& batch);
+  // The same of a step with one token for each sequence, in the device's memory, filled up to `padded_count` sequences:
+  // each further one is a token at position 0 of the cache block `padding_block`, with logits.
+  void set(Stream& stream, const Batch& batch, std::int64_t padded_count, std::int32_t padding_block);
+  // Where set() brings the arrays of any step with one token for each of `sequences` sequences: for recording it.
+  const StepView& layout(std::int64_t sequences);
 
   const StepView& step() const { return step_; }
   const std::int32_t* tokens() const { return tokens_; }
   const std::int32_t* logit_rows() const { return logit_rows_; }
 
  private:
+  // The places of a step's arrays in the device's memory.
+  void lay_out(std::int64_t tokens, std::int64_t sequences);
+  std::int32_t* staged(const std::int32_t* place);  // what will be uploaded to `place`
+
   Limits limits_;
   std::byte* memory_ = nullptr;
   std::vector<std::int32_t> staging_;

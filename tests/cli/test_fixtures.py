@@ -7,8 +7,12 @@ import numpy as np
 from cli_case import ROOT, CliCase, main
 
 SHARED = ROOT.parent / "shared"
-HF_FAMILIES = ("llama", "llama3-rope", "mistral-swa", "qwen2", "qwen3", "gpt2", "gpt_bigcode")
-GGUF_FAMILIES = ("llama-dense", "gpt2-dense", "qwen3-dense", "starcoder-dense")
+HF_FAMILIES = ("hf/llama", "hf/llama3-rope", "hf/mistral-swa", "hf/qwen2", "hf/qwen3", "hf/gpt2", "hf/gpt_bigcode",
+               "hf/gemma2", "hf/gemma3", "hf/glm", "hf/glm4", "hf/phi3", "hf2/gemma", "hf2/cohere", "hf2/cohere2",
+               "hf2/ernie4_5", "hf2/exaone4", "hf2/gpt_neox", "hf2/granite", "hf2/olmo2", "hf2/olmo3", "hf2/phi",
+               "hf2/phi3-longrope", "hf2/seed_oss", "hf2/smollm3", "hf2/stablelm", "hf2/starcoder2")
+GGUF_FAMILIES = ("llama-dense", "gpt2-dense", "qwen3-dense", "starcoder-dense", "chatglm-dense", "gemma3-dense",
+                 "glm4-dense")
 HF_ERROR_MAX, GGUF_ERROR_MAX, BF16_ERROR_MAX = 1e-4, 1e-3, 3e-2
 
 
@@ -38,7 +42,7 @@ class TinyStories(CliCase):
 class Logits(CliCase):
     def test_hugging_face(self):
         for family in HF_FAMILIES:
-            folder = SHARED / "fixtures/hf" / family
+            folder = SHARED / "fixtures" / family
             tokens = json.loads((folder / "tokens.json").read_text())
             prompt, greedy = tokens["prompt"], tokens["greedy"]
             expected = np.load(folder / "logits.npy")

@@ -73,9 +73,9 @@ void measure_device(const BenchOptions& options, std::span<const BenchCase> case
   const std::string id = device.id().to_string();
   const std::unique_ptr<Stream> stream = device.open_stream();
   constexpr std::int64_t kCpuStepTokens = 512, kGpuStepTokens = 2048;
-  const std::int64_t step_tokens = options.step_tokens > 0       ? options.step_tokens
-                                   : device.shares_host_memory() ? kCpuStepTokens
-                                                                 : kGpuStepTokens;
+  const std::int64_t step_tokens = options.step_tokens > 0 ? options.step_tokens
+                                   : device.is_cpu()       ? kCpuStepTokens
+                                                           : kGpuStepTokens;
   BenchRunner runner(model.source(), device, *stream,
                      {parse_compute(options.compute), step_tokens, options.share_depth}, cases);
   progress.show(id + ": measuring the limits");

@@ -47,29 +47,32 @@ std::int64_t bench_block_count(const BenchCase& bench_case, bool share_depth) {
 }
 
 double prefill_flops(const ModelSpec& spec, const BenchCase& bench_case) {
-  const std::int64_t layer_weights = spec.width * (spec.q_width() + 2 * spec.kv_width()) + spec.q_width() * spec.width +
-                                     (spec.gated ? 3 : 2) * spec.width * spec.ff_width;
-  double flops =
-      2.0 * static_cast<double>(layer_weights * spec.layer_count()) * static_cast<double>(bench_case.tokens) +
-      2.0 * static_cast<double>(spec.width * spec.vocabulary);
+  const auto tokens = static_cast<double>(bench_case.tokens);
+  double flops = 2.0 * static_cast<double>(spec.width * spec.vocabulary);
   for (const LayerSpec& layer : spec.layers) {
-    flops += 4.0 * static_cast<double>(spec.q_width()) * keys_seen(layer.mask, bench_case.depth, bench_case.tokens);
+    const AttentionSpec& attention = layer.attention();
+    const std::int64_t projections = 2 * attention.q_width() + 2 * attention.kv_width();
+    const std::int64_t ff_matrices = layer.mlp().gated ? 3 : 2;
+    flops += 2.0 * static_cast<double>(spec.width * (projections + ff_matrices * layer.mlp().width)) * tokens;
+    flops +=
+        4.0 * static_cast<double>(attention.q_width()) * keys_seen(attention.mask, bench_case.depth, bench_case.tokens);
   }
   return flops * static_cast<double>(bench_case.batch);
 }
 
 double decode_cache_bytes(const ModelSpec& spec, Format cache_format, const BenchCase& bench_case, bool share_depth) {
   if (bench_case.tokens == 0) return 0;
-  const auto key_bytes = static_cast<double>(2 * format_bytes(cache_format, spec.kv_width()));  // and its value's
   const auto steps = static_cast<double>(bench_case.tokens);
   const auto shared = static_cast<double>(shared_blocks(bench_case, share_depth) * kKvBlockTokens);
-  double keys = 0;  // that all sequences together read in a step
+  double bytes = 0;  // that all sequences together read in a step
   for (const LayerSpec& layer : spec.layers) {
-    const double each = keys_seen(layer.mask, bench_case.depth, bench_case.tokens) / steps;
+    const AttentionSpec& attention = layer.attention();
+    const auto key_bytes = static_cast<double>(2 * format_bytes(cache_format, attention.kv_width()));  // and value's
+    const double each = keys_seen(attention.mask, bench_case.depth, bench_case.tokens) / steps;
     const double once = std::min(shared, each);
-    keys += once + static_cast<double>(bench_case.batch) * (each - once);
+    bytes += key_bytes * (once + static_cast<double>(bench_case.batch) * (each - once));
   }
-  return keys * key_bytes;
+  return bytes;
 }
 
 BenchRunner::BenchRunner(const ModelSource& source, Device& device, Stream& stream, const BenchRunnerOptions& options,
@@ -101,7 +104,7 @@ BenchRunner::BenchRunner(const ModelSource& source, Device& device, Stream& stre
 
 std::vector<Format> BenchRunner::formats_read_in_place() const {
   std::vector<Format> formats;
-  if (!device_.shares_host_memory()) return formats;
+  if (!device_.is_cpu()) return formats;
   for (const FormatTraits& format : all_formats()) {
     const MatmulKernel& kernel = matmuls(backend_.backend.kernels, compute_)[format.format];
     if (!kernel || kernel.packing == nullptr) formats.push_back(format.format);
@@ -128,8 +131,9 @@ void BenchRunner::fill_cache() {
   std::vector<std::byte> piece(static_cast<std::size_t>(format_bytes(shape.format, kPieceElements)));
   format.encode(values.data(), piece.data(), kPieceElements);
 
-  const std::int64_t bytes = shape.layer_bytes(), piece_bytes = static_cast<std::int64_t>(piece.size());
-  for (std::int64_t i = 0; i < shape.layer_count; ++i) {
+  const auto piece_bytes = static_cast<std::int64_t>(piece.size());
+  for (std::int64_t i = 0; i < std::ssize(shape.layers); ++i) {
+    const std::int64_t bytes = shape.layer_bytes(shape.layers[static_cast<std::size_t>(i)]);
     const PagedKv layer = cache_->layer(i);
     for (std::byte* to : {layer.k, layer.v}) {
       for (std::int64_t at = 0; at < bytes; at += piece_bytes) {

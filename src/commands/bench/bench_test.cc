@@ -55,11 +55,10 @@ ModelSpec llama_8b() {
   ModelSpec spec;
   spec.vocabulary = 128256;
   spec.width = 4096;
-  spec.head_count = 32;
-  spec.kv_head_count = 8;
-  spec.head_dim = 128;
-  spec.ff_width = 14336;
-  spec.layers.resize(32);
+  LayerSpec layer;
+  layer.mixer = AttentionSpec{.head_count = 32, .kv_head_count = 8, .head_dim = 128};
+  layer.feed_forward = MlpSpec{.width = 14336};
+  spec.layers.assign(32, layer);
   return spec;
 }
 
@@ -72,7 +71,7 @@ TEST(Needs, OperationsOfAPrompt) {
   EXPECT_DOUBLE_EQ(prefill_flops(llama_8b(), {Kind::kPrefill, 10, 100, 1}),
                    32 * (10 * 2 * layer_weights + 4 * 4096.0 * 1055) + output);
   ModelSpec sliding = llama_8b();
-  for (LayerSpec& layer : sliding.layers) layer.mask = {.kind = MaskKind::kSlidingWindow, .window = 50};
+  for (LayerSpec& layer : sliding.layers) layer.attention().mask = {.kind = MaskKind::kSlidingWindow, .window = 50};
   EXPECT_DOUBLE_EQ(prefill_flops(sliding, {Kind::kPrefill, 10, 100, 1}),
                    32 * (10 * 2 * layer_weights + 4 * 4096.0 * 500) + output);
 }

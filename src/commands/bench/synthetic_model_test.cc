@@ -110,11 +110,12 @@ TEST(SyntheticModel, ReadsAsTheArchitectureItIs) {
     EXPECT_EQ(spec.architecture, shape.architecture);
     EXPECT_EQ(spec.layer_count(), shape.layers);
     EXPECT_EQ(spec.width, shape.width);
-    EXPECT_EQ(spec.ff_width, shape.ff_width);
-    EXPECT_EQ(spec.q_width(), shape.heads * shape.head_dim);
-    EXPECT_EQ(spec.kv_width(), shape.kv_heads * shape.head_dim);
+    const AttentionSpec& attention = spec.layers.back().attention();
+    EXPECT_EQ(spec.layers.back().mlp().width, shape.ff_width);
+    EXPECT_EQ(attention.q_width(), shape.heads * shape.head_dim);
+    EXPECT_EQ(attention.kv_width(), shape.kv_heads * shape.head_dim);
     EXPECT_EQ(spec.context_max, shape.context);
-    EXPECT_EQ(spec.query_key_norm, shape.query_key_norm);
+    EXPECT_EQ(attention.query_key_norm, shape.query_key_norm ? QueryKeyNorm::kHead : QueryKeyNorm::kNone);
     ASSERT_EQ(spec.ropes.size(), 1u);
     EXPECT_EQ(spec.ropes[0].base, shape.rope_base);
     EXPECT_EQ(model.source().find("blk.0.attn_q.bias") != nullptr, shape.qkv_bias);

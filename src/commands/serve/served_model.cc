@@ -100,7 +100,7 @@ void LoadedModel::open_template(const ServeOptions& options, const Note& note) {
 }
 
 void LoadedModel::bind(const ServeOptions& options) {
-  const bool is_cpu = session_.device().shares_host_memory();
+  const bool is_cpu = session_.device().is_cpu();
   const auto or_default = [is_cpu](std::int64_t wanted, std::int64_t cpu, std::int64_t gpu) {
     return wanted > 0 ? wanted : is_cpu ? cpu : gpu;
   };
@@ -125,7 +125,7 @@ void LoadedModel::bind(const ServeOptions& options) {
 // At least one context: less is an error, which loading reports with its numbers.
 std::int64_t LoadedModel::cache_tokens_that_fit(const ForwardPassOptions& wanted) {
   const MemoryPlan& plan = session_.pass().memory_plan();
-  const bool is_cpu = session_.device().shares_host_memory();
+  const bool is_cpu = session_.device().is_cpu();
   const std::int64_t cache_bytes = plan.kv_cache_bytes;
   const std::int64_t other_bytes = plan.total_bytes() - cache_bytes + (is_cpu ? plan.mapped_weight_bytes : 0);
   const double room =

@@ -24,7 +24,7 @@ class DeviceRun {
         stream(device.open_stream()),
         kernels(table) {}
 
-  bool is_gpu() const { return !device.shares_host_memory(); }
+  bool is_gpu() const { return !device.is_cpu(); }
 
   // What the device reads: valid until the copies are freed. On the CPU the data must live as long; on a GPU they are
   // copied now.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "model/rope_settings.h"
 
 namespace hearth {
 namespace {
@@ -15,7 +16,7 @@ constexpr std::int64_t kSizeMax = std::int64_t{1} << 28;
 constexpr std::int64_t kLayersMax = 10'000;
 constexpr std::int64_t kHeadDimMax = 256;
 
-void check_heads(const Settings& settings, const ModelSpec& spec) {
+void check_heads(const Settings& settings, const AttentionSpec& spec) {
   if (spec.head_count % spec.kv_head_count != 0) {
     throw InvalidInput(fmt::format("{}: {} query heads cannot be shared by {} key/value heads", settings.file_name(),
                                    spec.head_count, spec.kv_head_count));
@@ -26,222 +27,60 @@ void check_heads(const Settings& settings, const ModelSpec& spec) {
   }
 }
 
-// The values of one object of rope settings, `rope_parameters` or the older `rope_scaling`.
-class RopeParameters {
- public:
-  RopeParameters(const Settings& settings, const boost::json::object* object) : settings_(settings), object_(object) {}
-
-  const boost::json::value* find(std::string_view key) const {
-    const boost::json::value* value = object_ == nullptr ? nullptr : object_->if_contains(key);
-    return value == nullptr || value->is_null() ? nullptr : value;
-  }
-  std::optional<double> number(std::string_view key) const {
-    const boost::json::value* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    return json_number(*value, settings_.file_name(), key);
-  }
-  std::optional<std::int64_t> integer(std::string_view key) const {
-    const boost::json::value* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    return json_integer(*value, settings_.file_name(), key);
-  }
-  std::string text(std::string_view key) const {
-    const boost::json::value* value = find(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-  }
-  std::vector<double> numbers(std::string_view key) const {
-    std::vector<double> result;
-    const boost::json::value* value = find(key);
-    if (value == nullptr) return result;
-    if (!value->is_array()) throw InvalidInput(fmt::format("{}: '{}' is not a list", settings_.file_name(), key));
-    for (const boost::json::value& item : value->get_array()) {
-      result.push_back(json_number(item, settings_.file_name(), key));
-    }
-    return result;
-  }
-
- private:
-  const Settings& settings_;
-  const boost::json::object* object_;
-};
-
-struct ScalingName {
-  std::string_view name;
-  RopeScalingKind kind;
-};
-constexpr std::array kScalingNames{
-    ScalingName{"default", RopeScalingKind::kNone},      ScalingName{"none", RopeScalingKind::kNone},
-    ScalingName{"linear", RopeScalingKind::kLinear},     ScalingName{"dynamic", RopeScalingKind::kDynamicNtk},
-    ScalingName{"yarn", RopeScalingKind::kYarn},         ScalingName{"llama3", RopeScalingKind::kLlama3},
-    ScalingName{"longrope", RopeScalingKind::kLongRope}, ScalingName{"su", RopeScalingKind::kLongRope},
-};
-
-RopeScalingKind scaling_kind(const Settings& settings, const std::string& name) {
-  for (const ScalingName& candidate : kScalingNames) {
-    if (candidate.name == name) return candidate.kind;
-  }
-  throw Unsupported(
-      fmt::format("{}: rope scaling '{}' is not supported; known are default, linear, dynamic, yarn, "
-                  "llama3, longrope",
-                  settings.file_name(), name));
-}
-
-const boost::json::object* rope_object(const Settings& settings) {
-  for (const std::string_view key : {"rope_parameters", "rope_scaling"}) {
-    const boost::json::value* value = settings.config(key);
-    if (value != nullptr && value->is_object()) return &value->get_object();
-  }
-  return nullptr;
-}
-
-RopeScaling scaling_from_config(const Settings& settings, const RopeParameters& p, std::int64_t context_max) {
-  RopeScaling s;
-  std::string name = p.text("rope_type");
-  if (name.empty()) name = p.text("type");
-  s.kind = name.empty() ? RopeScalingKind::kNone : scaling_kind(settings, name);
-  s.original_context = context_max;
-  if (const auto original = p.integer("original_max_position_embeddings")) {
-    s.original_context = *original;
-  } else if (const boost::json::value* value = settings.config("original_max_position_embeddings")) {
-    s.original_context = json_integer(*value, settings.file_name(), "original_max_position_embeddings");
-  }
-  // Dynamic NTK stretches from the model's own context.
-  if (s.kind == RopeScalingKind::kDynamicNtk) s.original_context = context_max;
-  const double stretch =
-      s.original_context > 0 ? static_cast<double>(context_max) / static_cast<double>(s.original_context) : 1;
-  s.factor = p.number("factor").value_or(stretch);
-  s.attention_factor = p.number("attention_factor");
-  s.beta_fast = p.number("beta_fast").value_or(s.beta_fast);
-  s.beta_slow = p.number("beta_slow").value_or(s.beta_slow);
-  if (const boost::json::value* truncate = p.find("truncate"); truncate != nullptr && truncate->is_bool()) {
-    s.truncate = truncate->get_bool();
-  }
-  s.mscale = p.number("mscale").value_or(0);
-  s.mscale_all_dim = p.number("mscale_all_dim").value_or(0);
-  s.low_frequency_factor = p.number("low_freq_factor").value_or(s.low_frequency_factor);
-  s.high_frequency_factor = p.number("high_freq_factor").value_or(s.high_frequency_factor);
-  s.short_factors = p.numbers("short_factor");
-  s.long_factors = p.numbers("long_factor");
-  return s;
-}
-
-// The float32 values of a small tensor of divisors; empty if the file has none.
-std::vector<double> divisors(const Settings& settings, std::string_view name) {
-  const WeightEntry* entry = settings.source().find(name);
-  if (entry == nullptr) return {};
-  const std::int64_t count = entry->shape.element_count();
-  if (traits(entry->format).is_quantized() || count > kHeadDimMax) {
-    throw InvalidInput(fmt::format("{}: tensor '{}' is not a short list of floats", settings.file_name(), name));
-  }
-  std::vector<float> values(static_cast<std::size_t>(count));
-  traits(entry->format).decode_f32(entry->bytes.data(), values.data(), count);
-  return {values.begin(), values.end()};
-}
-
-RopeScaling scaling_from_gguf(const Settings& settings, std::int64_t context_max) {
-  RopeScaling s;
-  const std::string name = settings.text({"rope.scaling.type"}).value_or("none");
-  s.kind = name.empty() ? RopeScalingKind::kNone : scaling_kind(settings, name);
-  s.factor = settings.positive_number({"rope.scaling.factor"})
-                 .value_or(settings.positive_number({"rope.scale_linear"}).value_or(1));
-  // A factor without a type means linear.
-  if (name == "none" && !settings.text({"rope.scaling.type"}) && s.factor > 1) s.kind = RopeScalingKind::kLinear;
-  s.original_context = settings.positive({"rope.scaling.original_context_length"}).value_or(context_max);
-  s.beta_fast = settings.positive_number({"rope.scaling.yarn_beta_fast"}).value_or(s.beta_fast);
-  s.beta_slow = settings.positive_number({"rope.scaling.yarn_beta_slow"}).value_or(s.beta_slow);
-  const double attention_factor = settings.positive_number({"rope.scaling.attn_factor"}).value_or(1);
-  if (s.kind == RopeScalingKind::kYarn) {
-    // The file's factor multiplies YaRN's own, which the logarithm's multiplier divides.
-    const auto own = [&](double multiplier) { return s.factor <= 1 ? 1 : 0.1 * multiplier * std::log(s.factor) + 1; };
-    const double multiplier = settings.positive_number({"rope.scaling.yarn_log_multiplier"}).value_or(0);
-    s.attention_factor = attention_factor * own(1) / own(multiplier);
-  } else if (s.kind == RopeScalingKind::kLongRope) {
-    s.attention_factor = attention_factor;
-  }
-  s.long_factors = divisors(settings, "rope_factors_long.weight");
-  s.short_factors = divisors(settings, "rope_factors_short.weight");
-  if (!s.long_factors.empty() && !s.short_factors.empty()) {
-    s.kind = RopeScalingKind::kLongRope;
-    s.attention_factor = attention_factor;
-  }
-  return s;
-}
-
-void check_rope(const Settings& settings, const RopeSpec& rope, std::int64_t head_dim) {
-  const auto refuse = [&](const std::string& what) {
-    throw InvalidInput(fmt::format("{}: rope: {}", settings.file_name(), what));
-  };
-  if (rope.rotary_dim <= 0 || rope.rotary_dim > head_dim || rope.rotary_dim % 2 != 0) {
-    refuse(fmt::format("{} rotated elements of a head of {}", rope.rotary_dim, head_dim));
-  }
-  if (!(rope.base > 1)) refuse(fmt::format("a base of {}", rope.base));
-  const RopeScaling& s = rope.scaling;
-  if (s.kind == RopeScalingKind::kNone && rope.frequency_divisors.empty()) return;
-  if (!(s.factor > 0) || !std::isfinite(s.factor)) refuse(fmt::format("a scaling factor of {}", s.factor));
-  if (s.original_context <= 1) refuse(fmt::format("an original context of {}", s.original_context));
-  if (s.kind == RopeScalingKind::kDynamicNtk && rope.rotary_dim <= 2) refuse("too few elements for dynamic scaling");
-  if (s.kind == RopeScalingKind::kLlama3 && !(s.high_frequency_factor > s.low_frequency_factor)) {
-    refuse("high_freq_factor is not above low_freq_factor");
-  }
-  const auto pairs = static_cast<std::size_t>(rope.rotary_dim / 2);
-  const auto check_count = [&](std::string_view name, const std::vector<double>& values) {
-    if (values.size() == pairs) return;
-    refuse(fmt::format("{} has {} entries, not {}", name, values.size(), pairs));
-  };
-  if (!rope.frequency_divisors.empty()) check_count("rope_freqs.weight", rope.frequency_divisors);
-  if (s.kind == RopeScalingKind::kLongRope) {
-    check_count("the list of long factors", s.long_factors);
-    check_count("the list of short factors", s.short_factors);
-  }
-}
-
 }  // namespace
 
 ModelSpec read_sizes(const Settings& settings) {
   ModelSpec spec;
   spec.architecture = settings.architecture();
   spec.width = settings.required(settings::kWidth, kSizeMax);
-  spec.head_count = settings.required(settings::kHeads, kSizeMax);
-  spec.kv_head_count = settings.positive(settings::kKvHeads).value_or(spec.head_count);
-  spec.head_dim = settings.positive(settings::kHeadDim).value_or(spec.width / spec.head_count);
-  if (const auto value_dim = settings.positive(settings::kValueDim); value_dim && *value_dim != spec.head_dim) {
-    throw Unsupported(
-        fmt::format("{}: values of size {} with keys of size {}", settings.file_name(), *value_dim, spec.head_dim));
+  AttentionSpec attention;
+  attention.head_count = settings.required(settings::kHeads, kSizeMax);
+  attention.kv_head_count = settings.positive(settings::kKvHeads).value_or(attention.head_count);
+  attention.head_dim = settings.positive(settings::kHeadDim).value_or(spec.width / attention.head_count);
+  if (const auto value_dim = settings.positive(settings::kValueDim); value_dim && *value_dim != attention.head_dim) {
+    throw Unsupported(fmt::format("{}: values of size {} with keys of size {}", settings.file_name(), *value_dim,
+                                  attention.head_dim));
   }
-  check_heads(settings, spec);
-  spec.ff_width = settings.positive(settings::kFfWidth).value_or(4 * spec.width);
+  check_heads(settings, attention);
+  attention.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(attention.head_dim)));
+  MlpSpec mlp;
+  mlp.width = settings.positive(settings::kFfWidth).value_or(4 * spec.width);
   spec.context_max = settings.required(settings::kContext, kSizeMax);
   const std::int64_t layer_count = settings.required(settings::kLayers, kLayersMax);
   LayerSpec layer;
-  layer.attention_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(spec.head_dim)));
+  layer.mixer = attention;
+  layer.feed_forward = mlp;
   spec.layers.assign(static_cast<std::size_t>(layer_count), layer);
   return spec;
 }
 
-void read_rope(const Settings& settings, RopePairs gguf_pairs, ModelSpec& spec) {
-  RopeSpec rope;
-  if (settings.is_gguf()) {
-    rope.pairs = gguf_pairs;
-    rope.rotary_dim = settings.positive(settings::kRotaryDim).value_or(spec.head_dim);
-    rope.base = settings.positive_number(settings::kRopeBase).value_or(10000);
-    rope.scaling = scaling_from_gguf(settings, spec.context_max);
-    rope.frequency_divisors = divisors(settings, "rope_freqs.weight");
-  } else {
-    const RopeParameters parameters(settings, rope_object(settings));
-    const double partial =
-        parameters.number("partial_rotary_factor").value_or(settings.number(settings::kPartialRotary).value_or(1));
-    rope.pairs = RopePairs::kHalfSplit;
-    rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(spec.head_dim) * partial);
-    rope.base = parameters.number("rope_theta").value_or(settings.number(settings::kRopeBase).value_or(10000));
-    rope.scaling = scaling_from_config(settings, parameters, spec.context_max);
-    // The only scaling whose files state the context before stretching.
-    if (rope.scaling.kind == RopeScalingKind::kDynamicNtk && rope.scaling.factor > 1 && rope.scaling.factor < 1024) {
-      spec.context_max = static_cast<std::int64_t>(static_cast<double>(spec.context_max) * rope.scaling.factor);
-    }
+void read_rope(const Settings& settings, RopePairs gguf_pairs, ModelSpec& spec, RopePairs config_pairs) {
+  const RopePairs pairs = settings.is_gguf() ? gguf_pairs : config_pairs;
+  const std::int64_t head_dim = spec.layers.front().attention().head_dim;
+  spec.ropes.push_back(read_rope_spec(settings, pairs, head_dim, spec.context_max, ""));
+  // The only scaling whose files state the context before stretching.
+  const RopeScaling& scaling = spec.ropes.back().scaling;
+  if (!settings.is_gguf() && scaling.kind == RopeScalingKind::kDynamicNtk && scaling.factor > 1 &&
+      scaling.factor < 1024) {
+    spec.context_max = static_cast<std::int64_t>(static_cast<double>(spec.context_max) * scaling.factor);
   }
-  check_rope(settings, rope, spec.head_dim);
-  for (LayerSpec& layer : spec.layers) layer.rope = static_cast<int>(spec.ropes.size());
+  for (LayerSpec& layer : spec.layers) layer.attention().rope = static_cast<int>(spec.ropes.size()) - 1;
+}
+
+void add_sliding_rope(const Settings& settings, const Setting& base, double base_default, ModelSpec& spec) {
+  RopeSpec rope = spec.ropes.front();
+  if (has_rope_of(settings, "sliding_attention")) {
+    rope = read_rope_spec(settings, rope.pairs, spec.layers.front().attention().head_dim, spec.context_max,
+                          "sliding_attention");
+  } else {
+    rope.scaling = {};
+    rope.frequency_divisors.clear();
+    rope.base = settings.positive_number(base).value_or(base_default);
+  }
   spec.ropes.push_back(std::move(rope));
+  for (LayerSpec& layer : spec.layers) {
+    if (layer.attention().mask.kind == MaskKind::kSlidingWindow) layer.attention().rope = 1;
+  }
 }
 
 Activation read_activation(const Settings& settings, Activation fallback) {
@@ -270,38 +109,82 @@ Activation read_activation(const Settings& settings, Activation fallback) {
   throw Unsupported(fmt::format("{}: activation '{}' is not supported", settings.file_name(), *name));
 }
 
+ModelSpec read_gated_decoder(const Settings& settings, RopePairs gguf_pairs, Activation activation) {
+  ModelSpec spec = read_sizes(settings);
+  spec.norm.epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(1e-6));
+  activation = read_activation(settings, activation);
+  for (LayerSpec& layer : spec.layers) layer.mlp().activation = activation;
+  read_rope(settings, gguf_pairs, spec);
+  return spec;
+}
+
+std::vector<bool> sliding_layers(const Settings& settings, const ModelSpec& spec, std::int64_t pattern) {
+  std::vector<bool> slides(spec.layers.size());
+  if (const boost::json::value* types = settings.config("layer_types"); types != nullptr && types->is_array()) {
+    const boost::json::array& list = types->get_array();
+    if (list.size() != slides.size()) {
+      throw InvalidInput(
+          fmt::format("{}: layer_types lists {} layers of {}", settings.file_name(), list.size(), slides.size()));
+    }
+    for (std::size_t i = 0; i < slides.size(); ++i) {
+      slides[i] = list[i].is_string() && list[i].get_string() == "sliding_attention";
+    }
+    return slides;
+  }
+  // GGUF files have the period, or the layers themselves.
+  if (const auto listed = settings.list(settings::kSlidingPattern)) {
+    for (std::size_t i = 0; i < slides.size(); ++i) slides[i] = i < listed->size() && (*listed)[i] != 0;
+    return slides;
+  }
+  pattern = settings.positive(settings::kSlidingPattern).value_or(pattern);
+  for (std::size_t i = 0; i < slides.size(); ++i) slides[i] = (static_cast<std::int64_t>(i) + 1) % pattern != 0;
+  return slides;
+}
+
+void slide(const std::vector<bool>& layers, std::int64_t window, ModelSpec& spec) {
+  for (std::size_t i = 0; i < spec.layers.size(); ++i) {
+    if (layers[i]) spec.layers[i].attention().mask = {.kind = MaskKind::kSlidingWindow, .window = window};
+  }
+}
+
 void read_sliding_window(const Settings& settings, std::int64_t first_layer, ModelSpec& spec) {
   const auto window = settings.positive(settings::kSlidingWindow);
   if (!window) return;
-  const boost::json::value* types = settings.config("layer_types");
-  const boost::json::array* list = types != nullptr && types->is_array() ? &types->get_array() : nullptr;
-  if (list != nullptr && list->size() != spec.layers.size()) {
-    throw InvalidInput(
-        fmt::format("{}: layer_types lists {} layers of {}", settings.file_name(), list->size(), spec.layers.size()));
+  if (settings.config("layer_types") != nullptr) {
+    slide(sliding_layers(settings, spec, 1), *window, spec);
+    return;
   }
-  for (std::size_t i = 0; i < spec.layers.size(); ++i) {
-    bool slides = static_cast<std::int64_t>(i) >= first_layer;
-    if (list != nullptr) {
-      const boost::json::value& type = (*list)[i];
-      slides = type.is_string() && type.get_string() == "sliding_attention";
-    }
-    if (!slides) continue;
-    spec.layers[i].mask.kind = MaskKind::kSlidingWindow;
-    spec.layers[i].mask.window = *window;
-  }
+  std::vector<bool> slides(spec.layers.size());
+  for (std::size_t i = 0; i < slides.size(); ++i) slides[i] = static_cast<std::int64_t>(i) >= first_layer;
+  slide(slides, *window, spec);
+}
+
+ModelSpec read_layer_norm_decoder(const Settings& settings, RopePairs pairs, Activation activation) {
+  ModelSpec spec = read_sizes(settings);
+  spec.norm = {NormKind::kLayer, static_cast<float>(settings.number(settings::kLayerNormEpsilon).value_or(1e-5))};
+  activation = read_activation(settings, activation);
+  for (LayerSpec& layer : spec.layers) layer.mlp().activation = activation;
+  read_rope(settings, pairs, spec, pairs);
+  return spec;
+}
+
+void refuse_if(const Settings& settings, const Setting& setting, std::string_view what) {
+  if (!settings.boolean(setting).value_or(false)) return;
+  throw Unsupported(fmt::format("{}: {} is not supported", settings.file_name(), what));
 }
 
 ModelSpec read_gpt_sizes(const Settings& settings) {
   ModelSpec spec = read_sizes(settings);
-  spec.norm = NormKind::kLayer;
-  spec.norm_epsilon = static_cast<float>(settings.number(settings::kLayerNormEpsilon).value_or(1e-5));
-  spec.activation = read_activation(settings, Activation::kGeluTanh);
-  spec.gated = false;
+  spec.norm = {NormKind::kLayer, static_cast<float>(settings.number(settings::kLayerNormEpsilon).value_or(1e-5))};
+  const Activation activation = read_activation(settings, Activation::kGeluTanh);
+  for (LayerSpec& layer : spec.layers) {
+    layer.mlp().activation = activation;
+    layer.mlp().gated = false;
+  }
   spec.learned_positions = true;
-  spec.ff_scales = false;
   if (const boost::json::value* scaled = settings.config("scale_attn_weights");
       scaled != nullptr && scaled->is_bool() && !scaled->get_bool()) {
-    for (LayerSpec& layer : spec.layers) layer.attention_scale = 1;
+    for (LayerSpec& layer : spec.layers) layer.attention().scale = 1;
   }
   return spec;
 }

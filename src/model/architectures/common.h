@@ -10,14 +10,32 @@ namespace hearth {
 ModelSpec read_sizes(const Settings& settings);
 
 // Adds the model's rope and gives it to every layer. `gguf_pairs`: the layout in this family's GGUF files; checkpoints
-// in Hugging Face's layout are half-split.
-void read_rope(const Settings& settings, RopePairs gguf_pairs, ModelSpec& spec);
+// in Hugging Face's layout have `config_pairs`.
+void read_rope(const Settings& settings, RopePairs gguf_pairs, ModelSpec& spec,
+               RopePairs config_pairs = RopePairs::kHalfSplit);
+
+// Gives layers with a sliding window a rope of their own: what config.json says of them, or else the model's without
+// scaling and with the base that `base` sets.
+void add_sliding_rope(const Settings& settings, const Setting& base, double base_default, ModelSpec& spec);
+
+// Llama's shape: RMS norm, a gated feed-forward part with SiLU unless the settings say otherwise, one rope.
+ModelSpec read_gated_decoder(const Settings& settings, RopePairs gguf_pairs, Activation activation);
 
 // The activation that config.json names, or `fallback`.
 Activation read_activation(const Settings& settings, Activation fallback);
 
+// Which layers have a sliding window: as `layer_types` of config.json lists them, or else all but every `pattern`-th.
+std::vector<bool> sliding_layers(const Settings& settings, const ModelSpec& spec, std::int64_t pattern);
+void slide(const std::vector<bool>& layers, std::int64_t window, ModelSpec& spec);
+
 // Sliding window masks as `layer_types` of config.json lists them, or else on the layers from `first_layer` on.
 void read_sliding_window(const Settings& settings, std::int64_t first_layer, ModelSpec& spec);
+
+// LayerNorm, a gated feed-forward part, one rope with the same pairs in both kinds of files.
+ModelSpec read_layer_norm_decoder(const Settings& settings, RopePairs pairs, Activation activation);
+
+// Throws Unsupported where `setting` is true.
+void refuse_if(const Settings& settings, const Setting& setting, std::string_view what);
 
 // GPT-2 and its like: LayerNorm, learned positions, a plain feed-forward block with GELU.
 ModelSpec read_gpt_sizes(const Settings& settings);

@@ -1,16 +1,31 @@
-// How each family's settings are read; one source file per family.
+// The list of families: each is one file beside this one, which defines NAME_family().
 #pragma once
 
-#include "model/model_spec.h"
-#include "model/settings.h"
+#include <span>
+
+#include "model/architecture.h"
+
+#define HEARTH_FAMILIES(FAMILY) \
+  FAMILY(llama)                 \
+  FAMILY(llama_kin)             \
+  FAMILY(qwen)                  \
+  FAMILY(gemma)                 \
+  FAMILY(phi)                   \
+  FAMILY(glm)                   \
+  FAMILY(olmo)                  \
+  FAMILY(granite)               \
+  FAMILY(cohere)                \
+  FAMILY(smollm3)               \
+  FAMILY(exaone4)               \
+  FAMILY(stablelm)              \
+  FAMILY(gpt2)                  \
+  FAMILY(starcoder2)            \
+  FAMILY(gpt_neox)
 
 namespace hearth {
 
-ModelSpec read_llama(const Settings& settings);
-ModelSpec read_mistral(const Settings& settings);
-ModelSpec read_qwen2(const Settings& settings);
-ModelSpec read_qwen3(const Settings& settings);
-ModelSpec read_gpt2(const Settings& settings);
-ModelSpec read_gpt_bigcode(const Settings& settings);
+#define HEARTH_DECLARE(name) std::span<const Architecture> name##_family();
+HEARTH_FAMILIES(HEARTH_DECLARE)
+#undef HEARTH_DECLARE
 
 }  // namespace hearth

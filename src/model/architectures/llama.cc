@@ -5,12 +5,11 @@
 #include "model/architectures/families.h"
 
 namespace hearth {
+namespace {
 
 ModelSpec read_llama(const Settings& settings) {
-  ModelSpec spec = read_sizes(settings);
-  spec.norm_epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(1e-6));
-  spec.activation = read_activation(settings, Activation::kSilu);
-  read_rope(settings, RopePairs::kAdjacent, spec);
+  ModelSpec spec = read_gated_decoder(settings, RopePairs::kAdjacent, Activation::kSilu);
+  spec.ff_scales = true;
   return spec;
 }
 
@@ -18,6 +17,14 @@ ModelSpec read_mistral(const Settings& settings) {
   ModelSpec spec = read_llama(settings);
   read_sliding_window(settings, 0, spec);
   return spec;
+}
+
+}  // namespace
+
+std::span<const Architecture> llama_family() {
+  static constexpr Architecture kFamily[]{{"llama", "llama", NameScheme::kLlama, read_llama},
+                                          {"", "mistral", NameScheme::kLlama, read_mistral}};
+  return kFamily;
 }
 
 }  // namespace hearth

@@ -4,12 +4,10 @@
 #include "model/architectures/families.h"
 
 namespace hearth {
+namespace {
 
 ModelSpec read_qwen2(const Settings& settings) {
-  ModelSpec spec = read_sizes(settings);
-  spec.norm_epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(1e-6));
-  spec.activation = read_activation(settings, Activation::kSilu);
-  read_rope(settings, RopePairs::kHalfSplit, spec);
+  ModelSpec spec = read_gated_decoder(settings, RopePairs::kHalfSplit, Activation::kSilu);
   if (settings.boolean({"", {"use_sliding_window"}}).value_or(false)) {
     read_sliding_window(settings, settings.integer({"", {"max_window_layers"}}).value_or(0), spec);
   }
@@ -18,8 +16,17 @@ ModelSpec read_qwen2(const Settings& settings) {
 
 ModelSpec read_qwen3(const Settings& settings) {
   ModelSpec spec = read_qwen2(settings);
-  spec.query_key_norm = true;
+  spec.ff_scales = true;
+  for (LayerSpec& layer : spec.layers) layer.attention().query_key_norm = QueryKeyNorm::kHead;
   return spec;
+}
+
+}  // namespace
+
+std::span<const Architecture> qwen_family() {
+  static constexpr Architecture kFamily[]{{"qwen2", "qwen2", NameScheme::kLlama, read_qwen2},
+                                          {"qwen3", "qwen3", NameScheme::kLlama, read_qwen3}};
+  return kFamily;
 }
 
 }  // namespace hearth

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "model/step_context.h"
+#include "model/blocks/step_context.h"
 
 namespace hearth {
 
@@ -13,23 +13,21 @@ enum class AttentionMode : std::uint8_t { kFused, kSteps };
 
 class AttentionInSteps {
  public:
-  AttentionInSteps(Binder& binder, const ModelSpec& spec, std::int64_t layer);
-  // context.attended = attention of q [tokens, heads, head_dim], rows `q_stride` elements apart, over the layer's
-  // cache.
-  void run(StepContext& context, const float* q, std::int64_t q_stride, const PagedKv& cache) const;
-
-  // Elements of StepContext::scores for steps of up to `tokens_max` tokens over up to `keys_max` keys.
-  static std::int64_t score_count(const ModelSpec& spec, std::int64_t tokens_max, std::int64_t keys_max);
+  AttentionInSteps(Binder& binder, const AttentionSpec& spec, std::int64_t layer);
+  // out [tokens, q_width], of the form that the device's operators hand on = attention of q [tokens, heads, head_dim],
+  // rows `q_stride` elements apart, over the layer's cache.
+  void run(const StepContext& context, const float* q, std::int64_t q_stride, const PagedKv& cache, void* out) const;
 
  private:
-  const ModelSpec& spec_;
-  LayerSpec layer_;
+  AttentionSpec spec_;
   Kernel<AttentionScoresArgs> scores_;
   Kernel<AttentionScaleArgs> scale_;
   Kernel<AttentionMaskArgs> mask_;
   Kernel<SoftmaxArgs> softmax_;
   Kernel<AttentionWeightedSumArgs> weighted_sum_;
   Kernel<RoundBf16Args> round_bf16_;  // where a matmul's input is bf16 itself
+  Planned<float> score_rows_;         // [heads, tokens, keys] of one sequence
+  Planned<float> sums_;               // [tokens, q_width]; with round_bf16_
 };
 
 }  // namespace hearth

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/binder.h"
+#include "model/model_spec.h"
 
 namespace hearth {
 
@@ -17,25 +18,16 @@ namespace hearth {
 // and up).
 class MatmulInput {
  public:
-  // The conversions that a model's matmuls need, each with memory for as many rows and elements as a step may have.
-  struct Conversions {
-    Kernel<RoundBf16Args> round_bf16;
-    Kernel<QuantizeInt8Args> quantize_int8;
-    float* rounded = nullptr;  // [tokens, k]
-    QuantizedActivations quantized;
-    void* workspace = nullptr;  // of one matmul at a time
-    std::int64_t workspace_bytes = 0;
-  };
   // x: [tokens, k] of `format`: float32, or what the device's operators hand on (KernelTable::activation_format).
-  MatmulInput(Stream& stream, const Conversions& conversions, const void* x, Format format, std::int64_t token_count,
-              std::int64_t k)
+  MatmulInput(Stream& stream, const MatmulConversions& conversions, const void* x, Format format,
+              std::int64_t token_count, std::int64_t k)
       : stream_(stream), conversions_(conversions), x_(x), format_(format), token_count_(token_count), k_(k) {}
 
   void fill(Compute compute, MatmulArgs& args);
 
  private:
   Stream& stream_;
-  const Conversions& conversions_;
+  const MatmulConversions& conversions_;
   const void* x_;
   Format format_;
   std::int64_t token_count_, k_;
@@ -56,6 +48,9 @@ class Linear {
     std::int64_t interleaved_heads =
         0;  // > 0: rows are q, k, v of one head after another; stored as all q, all k, all v
     FileScale scale = FileScale::kProduct;
+    float factor = 1;  // y is multiplied by it, the bias included
+    // The form of the input where it is not what the device's operators hand on (KernelTable::activation_format).
+    std::optional<Format> input = std::nullopt;
   };
   struct Part {
     std::string name;  // the tensor's name without ".weight"
@@ -70,7 +65,6 @@ class Linear {
   static std::vector<Linear> bind_side_by_side(Binder& binder, std::span<const Part> parts, std::int64_t in,
                                                const Options& options);
 
-  void locate(const std::byte* weight_buffer);  // once the weights are loaded
   // y: [tokens, out], rows `y_stride` elements apart.
   void run(Stream& stream, MatmulInput& input, std::int64_t token_count, float* y, std::int64_t y_stride) const;
 
@@ -87,10 +81,8 @@ class Linear {
   MatmulKernel kernel_;
   Format format_ = Format::kF32;
   float scale_ = 1;
-  WeightPlace weight_place_;
-  std::optional<WeightPlace> bias_place_;
-  const std::byte* weight_ = nullptr;
-  const float* bias_ = nullptr;
+  Planned<const std::byte> weight_;
+  Planned<const float> bias_;
 };
 
 // Runs Linears whose outputs stand side by side: y is [tokens, sum of their out], rows `y_stride` elements apart.
@@ -100,8 +92,7 @@ void run_side_by_side(std::span<const Linear> linears, Stream& stream, MatmulInp
 // RMS or layer norm over whole rows.
 class Norm {
  public:
-  Norm(Binder& binder, const std::string& name, std::int64_t width, NormKind kind, float epsilon);
-  void locate(const std::byte* weight_buffer);
+  Norm(Binder& binder, const std::string& name, std::int64_t width, const NormSpec& spec);
   // Of x, or where `residual` is given of residual += x; out is of `out_format`.
   void run(Stream& stream, const float* x, std::int64_t token_count, float* residual, void* out,
            Format out_format) const;
@@ -114,9 +105,7 @@ class Norm {
   float epsilon_;
   Kernel<RmsNormArgs> rms_norm_;
   Kernel<LayerNormArgs> layer_norm_;
-  std::optional<WeightPlace> weight_place_, bias_place_;
-  const float* weight_ = nullptr;
-  const float* bias_ = nullptr;
+  Planned<const float> weight_, bias_;
 };
 
 }  // namespace hearth

@@ -1,4 +1,4 @@
-#include "model/linear.h"
+#include "model/blocks/linear.h"
 
 #include <fmt/format.h>
 
@@ -90,30 +90,32 @@ float file_scale(Binder& binder, const std::string& name, const Linear::Options&
 void MatmulInput::fill(Compute compute, MatmulArgs& args) {
   args.token_count = token_count_;
   args.k = k_;
-  args.workspace = conversions_.workspace;
+  args.workspace = conversions_.workspace.get();
   args.workspace_bytes = conversions_.workspace_bytes;
   switch (compute) {
     case Compute::kF32:
       args.x = x_;
       return;
     case Compute::kBf16:
-      args.x = format_ == Format::kBf16 ? x_ : conversions_.rounded;
+      args.x = format_ == Format::kBf16 ? x_ : conversions_.rounded.get();
       if (format_ == Format::kBf16 || rounded_) return;
-      conversions_.round_bf16(stream_, {static_cast<const float*>(x_), token_count_ * k_, conversions_.rounded});
+      conversions_.round_bf16(stream_, {static_cast<const float*>(x_), token_count_ * k_, conversions_.rounded.get()});
       rounded_ = true;
       return;
     case Compute::kInt8:
-      if (!quantized_)
-        conversions_.quantize_int8(stream_, {static_cast<const float*>(x_), token_count_, k_, conversions_.quantized});
+      args.quantized = {conversions_.q.get(), conversions_.q_scale.get(), conversions_.q_sum.get(),
+                        conversions_.q_group_sum.get()};
+      if (!quantized_) {
+        conversions_.quantize_int8(stream_, {static_cast<const float*>(x_), token_count_, k_, args.quantized});
+      }
       quantized_ = true;
-      args.quantized = conversions_.quantized;
       return;
   }
 }
 
 Linear::Linear(Binder& binder, std::span<const Part> parts, std::int64_t in, const Options& options) : in_(in) {
   for (const Part& part : parts) out_ += part.out;
-  scale_ = file_scale(binder, parts[0].name, options);
+  scale_ = options.factor * file_scale(binder, parts[0].name, options);
   bind_weight(binder, parts, options);
   bind_bias(binder, parts, options);
 }
@@ -141,23 +143,24 @@ void Linear::bind_weight(Binder& binder, std::span<const Part> parts, const Opti
     binder.problem(fmt::format("tensor '{}.weight' is transposed and {}", name, format.name));
     return;
   }
+  binder.need_matmul(compute_, options.input.value_or(binder.kernels().activation_format), out_, in_);
   std::string names = name;
   for (const Part& part : parts.subspan(1)) names += " + " + part.name;
   binder.operation(
       {names, std::string(kernel_.run.name()), std::string(format.name),
        kernel_.packing == nullptr ? out_ * format_bytes(format_, in_) : kernel_.packing->bytes(out_, in_)});
   if (parts.size() == 1 && !options.transposed && options.interleaved_heads == 0) {
-    weight_place_ = binder.place_matrix(*entry, kernel_.packing);
+    weight_ = binder.place_matrix(*entry, kernel_.packing);
   } else {
-    weight_place_ =
+    weight_ =
         binder.reserve_matrix(format_, out_, in_, kernel_.packing, RowSource(std::move(pieces), format_, in_, options));
   }
 }
 
 void Linear::bind_bias(Binder& binder, std::span<const Part> parts, const Options& options) {
-  const float factor = options.scale == FileScale::kProductAndBias ? scale_ : 1;
+  const float factor = options.scale == FileScale::kProductAndBias ? scale_ : options.factor;
   if (parts.size() == 1 && options.interleaved_heads == 0) {
-    bias_place_ = binder.floats(parts[0].name + ".bias", out_, false, factor);
+    bias_ = binder.floats(parts[0].name + ".bias", out_, false, factor);
     return;
   }
   struct Piece {
@@ -174,7 +177,7 @@ void Linear::bind_bias(Binder& binder, std::span<const Part> parts, const Option
   }
   if (!any) return;
   const std::int64_t heads = options.interleaved_heads;
-  bias_place_ = binder.reserve(out_ * std::int64_t{sizeof(float)}, [=](std::byte* to) {
+  const auto fill = [=](std::byte* to) {
     auto* out = reinterpret_cast<float*>(to);
     for (const Piece& piece : pieces) {
       std::vector<float> values(static_cast<std::size_t>(piece.count));
@@ -185,14 +188,15 @@ void Linear::bind_bias(Binder& binder, std::span<const Part> parts, const Option
         *out++ = factor * values[static_cast<std::size_t>(RowSource::file_row(i, piece.count, heads))];
       }
     }
-  });
+  };
+  bias_ = binder.reserve(out_ * std::int64_t{sizeof(float)}, fill).as<const float>();
 }
 
 std::vector<Linear> Linear::bind_side_by_side(Binder& binder, std::span<const Part> parts, std::int64_t in,
                                               const Options& options) {
   std::vector<Linear> result;
   const auto mergeable = [&](const Part& a, const Part& b) {
-    if (binder.backend().device.shares_host_memory()) return false;
+    if (binder.backend().device.is_cpu()) return false;
     const WeightEntry *first = binder.find(a.name + ".weight"), *second = binder.find(b.name + ".weight");
     return first != nullptr && second != nullptr && first->format == second->format &&
            file_scale(binder, a.name, options) == file_scale(binder, b.name, options);
@@ -214,53 +218,43 @@ void run_side_by_side(std::span<const Linear> linears, Stream& stream, MatmulInp
   }
 }
 
-void Linear::locate(const std::byte* weight_buffer) {
-  weight_ = weight_place_.resolve(weight_buffer);
-  if (bias_place_) bias_ = reinterpret_cast<const float*>(bias_place_->resolve(weight_buffer));
-}
-
 void Linear::run(Stream& stream, MatmulInput& input, std::int64_t token_count, float* y, std::int64_t y_stride) const {
   MatmulArgs args{};
   input.fill(compute_, args);
   CHECK(args.k == in_ && args.token_count == token_count);
   args.n = out_;
-  args.weights = weight_;
+  args.weights = weight_.get();
   args.format = format_;
-  args.bias = bias_;
+  args.bias = bias_.get();
   args.scale = scale_;
   args.y = y;
   args.y_stride = y_stride;
   kernel_.run(stream, args);
 }
 
-Norm::Norm(Binder& binder, const std::string& name, std::int64_t width, NormKind kind, float epsilon)
-    : width_(width), epsilon_(epsilon) {
-  weight_place_ = binder.floats(name + ".weight", width, true);
-  if (kind == NormKind::kRms) {
+Norm::Norm(Binder& binder, const std::string& name, std::int64_t width, const NormSpec& spec)
+    : width_(width), epsilon_(spec.epsilon) {
+  weight_ = binder.floats(name + ".weight", width, true, 1, spec.weight_offset);
+  if (spec.kind == NormKind::kRms) {
     rms_norm_ = binder.kernel(binder.kernels().rms_norm, name);
   } else {
     layer_norm_ = binder.kernel(binder.kernels().layer_norm, name);
-    bias_place_ = binder.floats(name + ".bias", width, false);
+    bias_ = binder.floats(name + ".bias", width, false);
   }
-}
-
-void Norm::locate(const std::byte* weight_buffer) {
-  weight_ = reinterpret_cast<const float*>(weight_place_->resolve(weight_buffer));
-  if (bias_place_) bias_ = reinterpret_cast<const float*>(bias_place_->resolve(weight_buffer));
 }
 
 void Norm::run(Stream& stream, const float* x, std::int64_t token_count, float* residual, void* out,
                Format out_format) const {
   if (layer_norm_) {
-    layer_norm_(stream, {x, token_count, width_, weight_, bias_, epsilon_, out, residual, out_format});
+    layer_norm_(stream, {x, token_count, width_, weight_.get(), bias_.get(), epsilon_, out, residual, out_format});
   } else {
-    rms_norm_(stream, {x, token_count, width_, 1, width_, weight_, epsilon_, out, width_, residual, out_format});
+    rms_norm_(stream, {x, token_count, width_, 1, width_, weight_.get(), epsilon_, out, width_, residual, out_format});
   }
 }
 
 void Norm::run_heads(Stream& stream, float* x, std::int64_t token_count, std::int64_t row_stride,
                      std::int64_t head_count) const {
-  rms_norm_(stream, {x, token_count, row_stride, head_count, width_, weight_, epsilon_, x, row_stride});
+  rms_norm_(stream, {x, token_count, row_stride, head_count, width_, weight_.get(), epsilon_, x, row_stride});
 }
 
 }  // namespace hearth

@@ -1,0 +1,36 @@
+// GLM-4 9B (whose GGUF files are called `chatglm`), and GLM-4-0414 and Z1, which have norms after each part as well
+// (Team GLM 2024): a rope of adjacent pairs over a part of each head, gate and up in one matrix.
+#include "model/architectures/common.h"
+#include "model/architectures/families.h"
+
+namespace hearth {
+namespace {
+
+ModelSpec read_glm(const Settings& settings) {
+  ModelSpec spec = read_sizes(settings);
+  spec.norm.epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(1e-5));
+  const Activation activation = read_activation(settings, Activation::kSilu);
+  for (LayerSpec& layer : spec.layers) layer.mlp().activation = activation;
+  read_rope(settings, RopePairs::kAdjacent, spec, RopePairs::kAdjacent);
+  return spec;
+}
+
+ModelSpec read_glm4(const Settings& settings) {
+  ModelSpec spec = read_glm(settings);
+  for (LayerSpec& layer : spec.layers) layer.norm_after = true;
+  return spec;
+}
+
+constexpr OwnName kOwnNames[]{
+    {NameScheme::kLlama, Weight::kAttentionPostNorm, "model.layers.{}.post_self_attn_layernorm"},
+    {NameScheme::kLlama, Weight::kFfPostNorm, "model.layers.{}.post_mlp_layernorm"}};
+
+}  // namespace
+
+std::span<const Architecture> glm_family() {
+  static constexpr Architecture kFamily[]{{"chatglm", "glm", NameScheme::kLlama, read_glm},
+                                          {"glm4", "glm4", NameScheme::kLlama, read_glm4, kOwnNames}};
+  return kFamily;
+}
+
+}  // namespace hearth

@@ -1,0 +1,125 @@
+#include "model/blocks/attention.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace hearth {
+namespace {
+
+// Sequences whose attention in decoding steps shares the keys out over the GPU; more fill it by themselves.
+constexpr std::int64_t kSharedAttentionSequences = 32;
+
+// Fused where the file has one tensor for queries, keys and values, else three that write side by side.
+std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer, Format input) {
+  Binder& binder = parts.binder;
+  const ModelSpec& model = parts.spec;
+  const AttentionSpec& spec = model.layers[static_cast<std::size_t>(layer)].attention();
+  std::vector<Linear> result;
+  const std::string fused = binder.name(Weight::kQueryKeyValue, layer);
+  if (!fused.empty() && binder.find(fused + ".weight") != nullptr) {
+    const Linear::Options options{.transposed = model.transposed_linears,
+                                  .interleaved_heads = model.interleaved_qkv_heads ? spec.head_count : 0,
+                                  .input = input};
+    result.emplace_back(binder, fused, model.width, spec.q_width() + 2 * spec.kv_width(), options);
+    return result;
+  }
+  // A checkpoint that only knows the fused tensor is told that this one is missing.
+  const auto name = [&](Weight weight) {
+    const std::string own = binder.name(weight, layer);
+    return own.empty() ? fused : own;
+  };
+  const Linear::Part pieces[]{{name(Weight::kQuery), spec.q_width()},
+                              {name(Weight::kKey), spec.kv_width()},
+                              {name(Weight::kValue), spec.kv_width()}};
+  return Linear::bind_side_by_side(binder, pieces, model.width,
+                                   {.transposed = model.transposed_linears, .input = input});
+}
+
+// A norm of queries or keys with `width` elements in all.
+std::optional<Norm> bind_head_norm(const LayerParts& parts, Weight weight, std::int64_t layer, std::int64_t width) {
+  const AttentionSpec& spec = parts.spec.layers[static_cast<std::size_t>(layer)].attention();
+  if (spec.query_key_norm == QueryKeyNorm::kNone) return std::nullopt;
+  NormSpec norm = parts.spec.norm;
+  norm.kind = NormKind::kRms;
+  const bool of_heads = spec.query_key_norm == QueryKeyNorm::kHead;
+  return Norm(parts.binder, parts.binder.name(weight, layer), of_heads ? spec.head_dim : width, norm);
+}
+
+}  // namespace
+
+Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
+    : spec_(parts.spec.layers[static_cast<std::size_t>(layer)].attention()),
+      width_(parts.spec.width),
+      handed_on_(parts.binder.kernels().activation_format),
+      conversions_(parts.binder.conversions()),
+      projections_(bind_projections(parts, layer, input)),
+      q_norm_(bind_head_norm(parts, Weight::kQueryNorm, layer, spec_.q_width())),
+      k_norm_(bind_head_norm(parts, Weight::kKeyNorm, layer, spec_.kv_width())),
+      output_(parts.binder, parts.binder.name(Weight::kAttentionOutput, layer), spec_.q_width(), width_,
+              {.transposed = parts.spec.transposed_linears,
+               .factor = parts.spec.layers[static_cast<std::size_t>(layer)].residual_scale}) {
+  Binder& binder = parts.binder;
+  const KernelTable& kernels = binder.kernels();
+  const auto name = [&](std::string_view op) { return fmt::format("layer {} {}", layer, op); };
+  // The rotation writes to the cache as well.
+  if (spec_.rope >= 0) {
+    rope_ = binder.kernel(kernels.rope, name("rope"));
+    rope_spec_ = parts.spec.ropes[static_cast<std::size_t>(spec_.rope)];
+    rope_table_ = parts.rope_tables[static_cast<std::size_t>(spec_.rope)];
+  } else {
+    kv_write_ = binder.kernel(kernels.kv_write, name("kv_write"));
+  }
+  const StepLimits& limits = binder.limits();
+  qkv_ = binder.work_space().area<float>(
+      "qkv", limits.tokens_max * (spec_.q_width() + 2 * spec_.kv_width()) * std::int64_t{sizeof(float)});
+  attended_ = binder.work_space().area<void>("attended", format_bytes(handed_on_, limits.tokens_max * spec_.q_width()));
+  if (parts.attention == AttentionMode::kSteps) {
+    steps_.emplace(binder, spec_, layer);
+    return;
+  }
+  attention_ = binder.kernel(kernels.attention, name("attention"));
+  if (binder.backend().device.is_cpu()) return;
+  workspace_bytes_ = attention_workspace_bytes(std::min(limits.sequences_max, kSharedAttentionSequences),
+                                               limits.context, spec_.head_count, spec_.head_dim);
+  // One prompt at a time has its keys gathered, where there may be kernels that want it.
+  if (binder.backend().device.id().kind == DeviceKind::kCuda) {
+    workspace_bytes_ = std::max(
+        workspace_bytes_, attention_prompt_workspace_bytes(1, limits.context, spec_.kv_head_count, spec_.head_dim));
+  }
+  workspace_ = binder.work_space().area<void>("attention", workspace_bytes_);
+}
+
+void Attention::rotate_and_write(const StepContext& c, const PagedKv& cache) const {
+  const std::int64_t row = spec_.q_width() + 2 * spec_.kv_width();
+  float* const q = qkv_.get();
+  float* const k = q + spec_.q_width();
+  if (spec_.rope < 0) {
+    kv_write_(c.stream, {k, k + spec_.kv_width(), row, c.step, cache});
+    return;
+  }
+  rope_(c.stream, {rope_table_.get(), c.step.positions, c.step.token_count, rope_spec_.rotary_dim / 2, rope_spec_.pairs,
+                   spec_.head_dim, spec_.head_count, spec_.kv_head_count, q, row, c.step, cache});
+}
+
+void Attention::run(const StepContext& c, const Activations& input, const PagedKv& cache, float* out) const {
+  const std::int64_t tokens = c.step.token_count;
+  const std::int64_t row = spec_.q_width() + 2 * spec_.kv_width();
+  float* const q = qkv_.get();
+  MatmulInput x(c.stream, conversions_, input.data, input.format, tokens, width_);
+  run_side_by_side(projections_, c.stream, x, tokens, q, row);
+  const bool of_heads = spec_.query_key_norm == QueryKeyNorm::kHead;
+  if (q_norm_) q_norm_->run_heads(c.stream, q, tokens, row, of_heads ? spec_.head_count : 1);
+  if (k_norm_) k_norm_->run_heads(c.stream, q + spec_.q_width(), tokens, row, of_heads ? spec_.kv_head_count : 1);
+  rotate_and_write(c, cache);
+  if (steps_) {
+    steps_->run(c, q, row, cache, attended_.get());
+  } else {
+    attention_(c.stream, {q, row, spec_.head_count, c.step, cache, spec_.mask, spec_.scale, spec_.softcap,
+                          attended_.get(), handed_on_, workspace_.get(), workspace_bytes_});
+  }
+  MatmulInput attended(c.stream, conversions_, attended_.get(), handed_on_, tokens, spec_.q_width());
+  output_.run(c.stream, attended, tokens, out, width_);
+}
+
+}  // namespace hearth

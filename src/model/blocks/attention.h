@@ -1,0 +1,50 @@
+// Attention with its projections: queries, keys and values from the input, rotated, written to the cache, and what the
+// heads see projected back.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "model/blocks/attention_in_steps.h"
+
+namespace hearth {
+
+// What the layers of a model share while they are built.
+struct LayerParts {
+  Binder& binder;
+  const ModelSpec& spec;
+  std::span<const Planned<const float>> rope_tables;  // one for each ModelSpec::ropes
+  AttentionMode attention = AttentionMode::kFused;
+};
+
+class Attention {
+ public:
+  // `input`: the form of what run() is given.
+  Attention(const LayerParts& parts, std::int64_t layer, Format input);
+  // out [tokens, width] = attention(input).
+  void run(const StepContext& context, const Activations& input, const PagedKv& cache, float* out) const;
+
+ private:
+  void rotate_and_write(const StepContext& context, const PagedKv& cache) const;
+
+  AttentionSpec spec_;
+  std::int64_t width_;
+  Format handed_on_;
+  const MatmulConversions& conversions_;
+  std::vector<Linear> projections_;  // q, k and v, or one that holds all
+  std::optional<Norm> q_norm_, k_norm_;
+  Linear output_;
+  RopeSpec rope_spec_;
+  Planned<const float> rope_table_;
+  Kernel<RopeArgs> rope_;
+  Kernel<KvWriteArgs> kv_write_;
+  Kernel<AttentionArgs> attention_;        // fused, or
+  std::optional<AttentionInSteps> steps_;  // this instead
+  Planned<float> qkv_;                     // [tokens, q_width + 2 kv_width]
+  Planned<void> attended_;                 // [tokens, q_width]
+  Planned<void> workspace_;
+  std::int64_t workspace_bytes_ = 0;
+};
+
+}  // namespace hearth

@@ -1,0 +1,88 @@
+#include "model/blocks/transformer_layer.h"
+
+#include <fmt/format.h>
+
+namespace hearth {
+namespace {
+
+const LayerSpec& layer_of(const LayerParts& parts, std::int64_t layer) {
+  return parts.spec.layers[static_cast<std::size_t>(layer)];
+}
+
+std::optional<Norm> bind_norm(const LayerParts& parts, Weight weight, std::int64_t layer) {
+  return Norm(parts.binder, parts.binder.name(weight, layer), parts.spec.width, parts.spec.norm);
+}
+
+std::optional<Norm> bind_norm_before(const LayerParts& parts, Weight weight, std::int64_t layer) {
+  if (!layer_of(parts, layer).norm_before) return std::nullopt;
+  return bind_norm(parts, weight, layer);
+}
+
+// Halves that run side by side may share the mixer's norm.
+std::optional<Norm> bind_ff_norm(const LayerParts& parts, std::int64_t layer) {
+  const bool is_shared = layer_of(parts, layer).parallel &&
+                         parts.binder.find(parts.binder.name(Weight::kFfNorm, layer) + ".weight") == nullptr;
+  return is_shared ? std::nullopt : bind_norm_before(parts, Weight::kFfNorm, layer);
+}
+
+std::optional<Norm> bind_norm_after(const LayerParts& parts, Weight weight, std::int64_t layer) {
+  if (!layer_of(parts, layer).norm_after) return std::nullopt;
+  return bind_norm(parts, weight, layer);
+}
+
+// The form of what both parts of a layer read.
+Format input_format(const LayerParts& parts, std::int64_t layer) {
+  return layer_of(parts, layer).norm_before ? parts.binder.kernels().activation_format : Format::kF32;
+}
+
+}  // namespace
+
+TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
+    : width_(parts.spec.width),
+      parallel_(layer_of(parts, layer).parallel),
+      handed_on_(parts.binder.kernels().activation_format),
+      mixer_norm_(bind_norm_before(parts, Weight::kAttentionNorm, layer)),
+      ff_norm_(bind_ff_norm(parts, layer)),
+      mixer_post_norm_(bind_norm_after(parts, Weight::kAttentionPostNorm, layer)),
+      ff_post_norm_(bind_norm_after(parts, Weight::kFfPostNorm, layer)),
+      attention_(parts, layer, input_format(parts, layer)),
+      mlp_(parts.binder, parts.spec, layer, input_format(parts, layer)) {
+  Binder& binder = parts.binder;
+  const std::int64_t tokens = binder.limits().tokens_max;
+  if (!layer_of(parts, layer).norm_before || parallel_) {
+    residual_add_ = binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer));
+  }
+  normed_ = binder.work_space().area<void>("normed", format_bytes(handed_on_, tokens * width_));
+  if (parallel_) second_ = binder.work_space().area<float>("second delta", tokens * width_ * std::int64_t{4});
+}
+
+Activations TransformerLayer::read(const StepContext& c, const std::optional<Norm>& norm, bool add_delta) const {
+  const std::int64_t tokens = c.step.token_count;
+  if (norm) {
+    norm->run(c.stream, add_delta ? c.delta : c.x, tokens, add_delta ? c.x : nullptr, normed_.get(), handed_on_);
+    return {normed_.get(), handed_on_};
+  }
+  if (add_delta) residual_add_(c.stream, {c.x, c.delta, tokens * width_});
+  return {c.x, Format::kF32};
+}
+
+void TransformerLayer::finish(const StepContext& c, const std::optional<Norm>& norm, float* delta) const {
+  if (norm) norm->run(c.stream, delta, c.step.token_count, nullptr, delta, Format::kF32);
+}
+
+void TransformerLayer::run(const StepContext& c, const PagedKv& cache, bool add_delta) const {
+  Activations input = read(c, mixer_norm_, add_delta);
+  attention_.run(c, input, cache, c.delta);
+  finish(c, mixer_post_norm_, c.delta);
+  if (!parallel_) {
+    mlp_.run(c, read(c, ff_norm_, true), c.delta);
+    finish(c, ff_post_norm_, c.delta);
+    return;
+  }
+  if (ff_norm_) input = read(c, ff_norm_, false);
+  mlp_.run(c, input, second_.get());
+  finish(c, ff_post_norm_, second_.get());
+  residual_add_(c.stream, {c.delta, second_.get(), c.step.token_count * width_});
+}
+
+}  // namespace hearth

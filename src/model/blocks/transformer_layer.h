@@ -1,0 +1,34 @@
+// One layer of a decoder: a mixer and a feed-forward part, each with the norms that the layer has before and after it,
+// added to the residual stream.
+#pragma once
+
+#include <optional>
+
+#include "model/blocks/attention.h"
+#include "model/blocks/mlp.h"
+
+namespace hearth {
+
+class TransformerLayer {
+ public:
+  TransformerLayer(const LayerParts& parts, std::int64_t layer);
+  // Leaves in context.delta what is still to be added to context.x; `add_delta`: so did the layer before.
+  void run(const StepContext& context, const PagedKv& cache, bool add_delta) const;
+
+ private:
+  // What the next part reads: the norm of x, or x itself. With `add_delta`, x += delta comes first.
+  Activations read(const StepContext& context, const std::optional<Norm>& norm, bool add_delta) const;
+  void finish(const StepContext& context, const std::optional<Norm>& norm, float* delta) const;
+
+  std::int64_t width_;
+  bool parallel_;
+  Format handed_on_;
+  std::optional<Norm> mixer_norm_, ff_norm_, mixer_post_norm_, ff_post_norm_;
+  Attention attention_;
+  Mlp mlp_;
+  Kernel<ResidualAddArgs> residual_add_;  // where there is no norm that adds
+  Planned<void> normed_;                  // [tokens, width]
+  Planned<float> second_;                 // [tokens, width]: of two parts that run side by side
+};
+
+}  // namespace hearth

@@ -1,0 +1,174 @@
+// What a forward pass binds and plans; forward_pass.cc runs it.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "model/forward_pass.h"
+#include "sampling/device_sampler.h"
+
+namespace hearth {
+namespace {
+
+// The options with what the model and other options say of them.
+ForwardPassOptions within_limits(ForwardPassOptions options, const ModelSource& source, const ModelSpec& spec) {
+  if (options.context <= 0) options.context = spec.context_max;
+  if (options.context > spec.context_max) {
+    throw InvalidInput(fmt::format("{}: a context of {} positions; the model was made for {}", source.path().string(),
+                                   options.context, spec.context_max));
+  }
+  options.step_tokens_max = std::min(options.step_tokens_max, options.context * options.sequences_max);
+  options.logit_rows_max = std::min(options.logit_rows_max, options.step_tokens_max);
+  return options;
+}
+
+TensorNames tensor_names(const ModelSource& source, const Architecture& architecture) {
+  const bool is_gguf = source.kind() == ModelSource::Kind::kGguf;
+  return {is_gguf ? NameScheme::kGguf : architecture.config_names, architecture.own_names};
+}
+
+StepLimits step_limits(const ForwardPassOptions& options) {
+  return {options.step_tokens_max, options.sequences_max, options.logit_rows_max, options.context};
+}
+
+}  // namespace
+
+ForwardPass::ForwardPass(const ModelSource& source, const Backend& backend, const ForwardPassOptions& options)
+    : architecture_(architecture_of(Settings(source))),
+      spec_(architecture_.read_spec(Settings(source))),
+      options_(within_limits(options, source, spec_)),
+      backend_(backend),
+      binder_(source, tensor_names(source, architecture_), backend, options.compute, step_limits(options_)) {
+  bind_embeddings();
+  plan_rope_tables();
+  bind_layers();
+  bind_output();
+  bind_sampling();
+  batch_ = backend_.device.is_cpu() ? Planned<std::byte>()
+                                    : binder_.work_space().area<std::byte>("batch", DeviceBatch::bytes(batch_limits()));
+  binder_.finish();
+  plan_memory();
+}
+
+ForwardPass::~ForwardPass() = default;
+
+std::string MemoryPlan::parts() const {
+  return fmt::format("{} weights, {} key/value cache, {} work space, {} sampling", weight_bytes, kv_cache_bytes,
+                     workspace_bytes, sampling_bytes);
+}
+
+void ForwardPass::bind_embeddings() {
+  const KernelTable& kernels = binder_.kernels();
+  row_gather_ = binder_.kernel(kernels.row_gather, "row_gather");
+  std::string name = binder_.name(Weight::kTokenEmbedding);
+  if (binder_.find(name + ".weight") == nullptr && binder_.find(binder_.name(Weight::kOutput) + ".weight") != nullptr) {
+    name = binder_.name(Weight::kOutput);
+  }
+  const WeightEntry* entry = binder_.find(name + ".weight");
+  if (entry == nullptr || entry->shape.rank() != 2 || entry->shape[1] != spec_.width || entry->shape[0] <= 0) {
+    binder_.problem(entry == nullptr ? fmt::format("tensor '{}.weight' is missing", name)
+                                     : fmt::format("tensor '{}.weight' has shape {}, not [vocabulary, {}]", name,
+                                                   entry->shape.to_string(), spec_.width));
+    binder_.finish();
+  }
+  spec_.vocabulary = entry->shape[0];
+  embedding_gather_ = bind_table(kernels.embedding_gather, "embedding_gather", *entry, token_embedding_);
+  if (!spec_.learned_positions) return;
+
+  name = binder_.name(Weight::kPositionEmbedding) + ".weight";
+  entry = binder_.find(name);
+  if (entry == nullptr || entry->shape.rank() != 2 || entry->shape[1] != spec_.width ||
+      entry->shape[0] < options_.context) {
+    binder_.problem(entry == nullptr ? fmt::format("tensor '{}' is missing", name)
+                                     : fmt::format("tensor '{}' has shape {}, not [at least {}, {}]", name,
+                                                   entry->shape.to_string(), options_.context, spec_.width));
+    return;
+  }
+  position_add_ = bind_table(kernels.position_add, "position_add", *entry, position_embedding_);
+}
+
+template <class Args>
+Kernel<Args> ForwardPass::bind_table(const PerFormat<WeightKernel<Args>>& kernels, std::string_view name,
+                                     const WeightEntry& entry, Table& table) {
+  const WeightKernel<Args>& kernel = kernels[entry.format];
+  const DeviceId device = backend_.device.id();
+  if (!kernel) {
+    binder_.problem(fmt::format("{} has no kernel for operator '{}' with {} weights", device.to_string(), name,
+                                traits(entry.format).name));
+    return {};
+  }
+  table = {{nullptr, entry.format, device, entry.shape}, binder_.place_matrix(entry, kernel.packing)};
+  binder_.operation({std::string(name), std::string(kernel.run.name()), std::string(traits(entry.format).name),
+                     format_bytes(entry.format, spec_.width)});
+  return kernel.run;
+}
+
+void ForwardPass::plan_rope_tables() {
+  for (const RopeSpec& rope : spec_.ropes) {
+    const std::int64_t positions = options_.context, row_bytes = rope.rotary_dim * std::int64_t{sizeof(float)};
+    constexpr std::int64_t kPart = 64;  // positions
+    const auto fill = [frequencies = rope_frequencies(rope, positions), positions](std::int64_t begin, std::int64_t end,
+                                                                                   std::byte* to) {
+      const std::int64_t first = begin * kPart, last = std::min(positions, end * kPart);
+      fill_rope_table(frequencies, first, last - first, reinterpret_cast<float*>(to));
+    };
+    rope_tables_.push_back(binder_.reserve(positions * row_bytes, kPart * row_bytes, fill).as<const float>());
+  }
+}
+
+void ForwardPass::bind_layers() {
+  const std::int64_t stream_bytes = options_.step_tokens_max * spec_.width * std::int64_t{sizeof(float)};
+  x_ = binder_.work_space().area<float>("x", stream_bytes);
+  delta_ = binder_.work_space().area<float>("delta", stream_bytes);
+  const LayerParts parts{binder_, spec_, rope_tables_, options_.attention};
+  layers_.reserve(spec_.layers.size());
+  for (std::int64_t i = 0; i < spec_.layer_count(); ++i) layers_.emplace_back(parts, i);
+  if (!layers_.empty()) residual_add_ = binder_.kernel(binder_.kernels().residual_add, "residual_add");
+}
+
+void ForwardPass::bind_output() {
+  output_norm_.emplace(binder_, binder_.name(Weight::kOutputNorm), spec_.width, spec_.norm);
+  // Tied models keep one matrix for both ends; which of the two names it has differs.
+  const std::string output = binder_.name(Weight::kOutput);
+  const bool own_output = binder_.find(output + ".weight") != nullptr;
+  output_.emplace(binder_, own_output ? output : binder_.name(Weight::kTokenEmbedding), spec_.width, spec_.vocabulary,
+                  Linear::Options{.factor = spec_.logit_scale});
+  if (spec_.logit_softcap > 0) logit_cap_ = binder_.kernel(binder_.kernels().attention_scale, "logit_cap");
+  const std::int64_t rows = options_.logit_rows_max;
+  WorkSpace& work_space = binder_.work_space();
+  logit_x_ = work_space.area<float>("logit rows", rows * spec_.width * std::int64_t{sizeof(float)});
+  normed_logit_x_ =
+      work_space.area<void>("normed", format_bytes(binder_.kernels().activation_format, rows * spec_.width));
+  logits_ = work_space.area<float>("logits", rows * spec_.vocabulary * std::int64_t{sizeof(float)});
+}
+
+// On the CPU sampling is no kernel's (sampling/sampler.h).
+void ForwardPass::bind_sampling() {
+  if (!options_.sampling || backend_.device.is_cpu()) return;
+  binder_.kernel(binder_.kernels().sample, "sample");
+  if (spec_.vocabulary <= kSampleVocabMax) return;
+  binder_.problem(fmt::format("{} chooses among at most {} tokens; the model has {}", backend_.device.id().to_string(),
+                              kSampleVocabMax, spec_.vocabulary));
+}
+
+DeviceBatch::Limits ForwardPass::batch_limits() const {
+  return {options_.step_tokens_max, options_.sequences_max, options_.context};
+}
+
+void ForwardPass::plan_memory() {
+  for (const LayerSpec& layer : spec_.layers) {
+    kv_shape_.layers.push_back({layer.attention().kv_head_count, layer.attention().head_dim});
+  }
+  kv_shape_.block_count = options_.cache_tokens > 0 ? kv_block_count(std::max(options_.cache_tokens, options_.context))
+                                                    : options_.sequences_max * kv_block_count(options_.context);
+  const bool is_cpu = backend_.device.is_cpu();
+  kv_shape_.padding_count = is_cpu ? 0 : 1;  // what fills up recorded steps
+  kv_shape_.format = binder_.all_f32() ? Format::kF32 : Format::kBf16;
+  kv_shape_.v_by_dimension = binder_.kernels().v_by_dimension;
+  const bool samples_here = options_.sampling && !is_cpu;
+  plan_ = {binder_.mapped_bytes(), Arena::part_bytes(binder_.reserved_bytes()), Arena::part_bytes(kv_shape_.bytes()),
+           Arena::part_bytes(binder_.work_space().bytes()),
+           Arena::part_bytes(samples_here ? SamplingStep::memory_bytes(options_.logit_rows_max, spec_.vocabulary) : 0)};
+}
+
+}  // namespace hearth

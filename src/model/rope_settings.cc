@@ -1,0 +1,219 @@
+#include "model/rope_settings.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+#include "base/error.h"
+#include "kernels/attention/paged_kv.h"
+
+namespace hearth {
+namespace {
+
+// The values of one object of rope settings, `rope_parameters` or the older `rope_scaling`.
+class RopeParameters {
+ public:
+  RopeParameters(const Settings& settings, const boost::json::object* object) : settings_(settings), object_(object) {}
+
+  const boost::json::value* find(std::string_view key) const {
+    const boost::json::value* value = object_ == nullptr ? nullptr : object_->if_contains(key);
+    return value == nullptr || value->is_null() ? nullptr : value;
+  }
+  std::optional<double> number(std::string_view key) const {
+    const boost::json::value* value = find(key);
+    if (value == nullptr) return std::nullopt;
+    return json_number(*value, settings_.file_name(), key);
+  }
+  std::optional<std::int64_t> integer(std::string_view key) const {
+    const boost::json::value* value = find(key);
+    if (value == nullptr) return std::nullopt;
+    return json_integer(*value, settings_.file_name(), key);
+  }
+  std::string text(std::string_view key) const {
+    const boost::json::value* value = find(key);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+  }
+  std::vector<double> numbers(std::string_view key) const {
+    std::vector<double> result;
+    const boost::json::value* value = find(key);
+    if (value == nullptr) return result;
+    if (!value->is_array()) throw InvalidInput(fmt::format("{}: '{}' is not a list", settings_.file_name(), key));
+    for (const boost::json::value& item : value->get_array()) {
+      result.push_back(json_number(item, settings_.file_name(), key));
+    }
+    return result;
+  }
+
+ private:
+  const Settings& settings_;
+  const boost::json::object* object_;
+};
+
+struct ScalingName {
+  std::string_view name;
+  RopeScalingKind kind;
+};
+constexpr std::array kScalingNames{
+    ScalingName{"default", RopeScalingKind::kNone},      ScalingName{"none", RopeScalingKind::kNone},
+    ScalingName{"linear", RopeScalingKind::kLinear},     ScalingName{"dynamic", RopeScalingKind::kDynamicNtk},
+    ScalingName{"yarn", RopeScalingKind::kYarn},         ScalingName{"llama3", RopeScalingKind::kLlama3},
+    ScalingName{"longrope", RopeScalingKind::kLongRope}, ScalingName{"su", RopeScalingKind::kLongRope},
+};
+
+RopeScalingKind scaling_kind(const Settings& settings, const std::string& name) {
+  for (const ScalingName& candidate : kScalingNames) {
+    if (candidate.name == name) return candidate.kind;
+  }
+  throw Unsupported(
+      fmt::format("{}: rope scaling '{}' is not supported; known are default, linear, dynamic, yarn, "
+                  "llama3, longrope",
+                  settings.file_name(), name));
+}
+
+// The object that holds the rope's settings, or that has one for each type of layer; null: none.
+const boost::json::object* rope_object(const Settings& settings) {
+  for (const std::string_view key : {"rope_parameters", "rope_scaling"}) {
+    const boost::json::value* value = settings.config(key);
+    if (value != nullptr && value->is_object()) return &value->get_object();
+  }
+  return nullptr;
+}
+
+// The object for layers of one type, where each type has its own.
+const boost::json::object* object_of_type(const Settings& settings, std::string_view layer_type) {
+  const boost::json::object* object = rope_object(settings);
+  const boost::json::value* own = object == nullptr ? nullptr : object->if_contains(layer_type);
+  return own != nullptr && own->is_object() ? &own->get_object() : nullptr;
+}
+
+RopeScaling scaling_from_config(const Settings& settings, const RopeParameters& p, std::int64_t context_max) {
+  RopeScaling s;
+  std::string name = p.text("rope_type");
+  if (name.empty()) name = p.text("type");
+  s.kind = name.empty() ? RopeScalingKind::kNone : scaling_kind(settings, name);
+  s.original_context = context_max;
+  if (const auto original = p.integer("original_max_position_embeddings")) {
+    s.original_context = *original;
+  } else if (const boost::json::value* value = settings.config("original_max_position_embeddings")) {
+    s.original_context = json_integer(*value, settings.file_name(), "original_max_position_embeddings");
+  }
+  // Dynamic NTK stretches from the model's own context.
+  if (s.kind == RopeScalingKind::kDynamicNtk) s.original_context = context_max;
+  const double stretch =
+      s.original_context > 0 ? static_cast<double>(context_max) / static_cast<double>(s.original_context) : 1;
+  s.factor = p.number("factor").value_or(stretch);
+  s.attention_factor = p.number("attention_factor");
+  s.beta_fast = p.number("beta_fast").value_or(s.beta_fast);
+  s.beta_slow = p.number("beta_slow").value_or(s.beta_slow);
+  if (const boost::json::value* truncate = p.find("truncate"); truncate != nullptr && truncate->is_bool()) {
+    s.truncate = truncate->get_bool();
+  }
+  s.mscale = p.number("mscale").value_or(0);
+  s.mscale_all_dim = p.number("mscale_all_dim").value_or(0);
+  s.low_frequency_factor = p.number("low_freq_factor").value_or(s.low_frequency_factor);
+  s.high_frequency_factor = p.number("high_freq_factor").value_or(s.high_frequency_factor);
+  s.short_factors = p.numbers("short_factor");
+  s.long_factors = p.numbers("long_factor");
+  return s;
+}
+
+// The float32 values of a small tensor of divisors; empty if the file has none.
+std::vector<double> divisors(const Settings& settings, std::string_view name) {
+  const WeightEntry* entry = settings.source().find(name);
+  if (entry == nullptr) return {};
+  const std::int64_t count = entry->shape.element_count();
+  if (traits(entry->format).is_quantized() || count > kHeadDimMax) {
+    throw InvalidInput(fmt::format("{}: tensor '{}' is not a short list of floats", settings.file_name(), name));
+  }
+  std::vector<float> values(static_cast<std::size_t>(count));
+  traits(entry->format).decode_f32(entry->bytes.data(), values.data(), count);
+  return {values.begin(), values.end()};
+}
+
+RopeScaling scaling_from_gguf(const Settings& settings, std::int64_t context_max) {
+  RopeScaling s;
+  const std::string name = settings.text({"rope.scaling.type"}).value_or("none");
+  s.kind = name.empty() ? RopeScalingKind::kNone : scaling_kind(settings, name);
+  s.factor = settings.positive_number({"rope.scaling.factor"})
+                 .value_or(settings.positive_number({"rope.scale_linear"}).value_or(1));
+  // A factor without a type means linear.
+  if (name == "none" && !settings.text({"rope.scaling.type"}) && s.factor > 1) s.kind = RopeScalingKind::kLinear;
+  s.original_context = settings.positive({"rope.scaling.original_context_length"}).value_or(context_max);
+  s.beta_fast = settings.positive_number({"rope.scaling.yarn_beta_fast"}).value_or(s.beta_fast);
+  s.beta_slow = settings.positive_number({"rope.scaling.yarn_beta_slow"}).value_or(s.beta_slow);
+  const double attention_factor = settings.positive_number({"rope.scaling.attn_factor"}).value_or(1);
+  if (s.kind == RopeScalingKind::kYarn) {
+    // The file's factor multiplies YaRN's own, which the logarithm's multiplier divides.
+    const auto own = [&](double multiplier) { return s.factor <= 1 ? 1 : 0.1 * multiplier * std::log(s.factor) + 1; };
+    const double multiplier = settings.positive_number({"rope.scaling.yarn_log_multiplier"}).value_or(0);
+    s.attention_factor = attention_factor * own(1) / own(multiplier);
+  } else if (s.kind == RopeScalingKind::kLongRope) {
+    s.attention_factor = attention_factor;
+  }
+  s.long_factors = divisors(settings, "rope_factors_long.weight");
+  s.short_factors = divisors(settings, "rope_factors_short.weight");
+  if (!s.long_factors.empty() && !s.short_factors.empty()) {
+    s.kind = RopeScalingKind::kLongRope;
+    s.attention_factor = attention_factor;
+  }
+  return s;
+}
+
+void check_rope(const Settings& settings, const RopeSpec& rope, std::int64_t head_dim) {
+  const auto refuse = [&](const std::string& what) {
+    throw InvalidInput(fmt::format("{}: rope: {}", settings.file_name(), what));
+  };
+  if (rope.rotary_dim <= 0 || rope.rotary_dim > head_dim || rope.rotary_dim % 2 != 0) {
+    refuse(fmt::format("{} rotated elements of a head of {}", rope.rotary_dim, head_dim));
+  }
+  if (!(rope.base > 1)) refuse(fmt::format("a base of {}", rope.base));
+  const RopeScaling& s = rope.scaling;
+  if (s.kind == RopeScalingKind::kNone && rope.frequency_divisors.empty()) return;
+  if (!(s.factor > 0) || !std::isfinite(s.factor)) refuse(fmt::format("a scaling factor of {}", s.factor));
+  if (s.original_context <= 1) refuse(fmt::format("an original context of {}", s.original_context));
+  if (s.kind == RopeScalingKind::kDynamicNtk && rope.rotary_dim <= 2) refuse("too few elements for dynamic scaling");
+  if (s.kind == RopeScalingKind::kLlama3 && !(s.high_frequency_factor > s.low_frequency_factor)) {
+    refuse("high_freq_factor is not above low_freq_factor");
+  }
+  const auto pairs = static_cast<std::size_t>(rope.rotary_dim / 2);
+  const auto check_count = [&](std::string_view name, const std::vector<double>& values) {
+    if (values.size() == pairs) return;
+    refuse(fmt::format("{} has {} entries, not {}", name, values.size(), pairs));
+  };
+  if (!rope.frequency_divisors.empty()) check_count("rope_freqs.weight", rope.frequency_divisors);
+  if (s.kind == RopeScalingKind::kLongRope) {
+    check_count("the list of long factors", s.long_factors);
+    check_count("the list of short factors", s.short_factors);
+  }
+}
+
+}  // namespace
+
+bool has_rope_of(const Settings& settings, std::string_view layer_type) {
+  return object_of_type(settings, layer_type) != nullptr;
+}
+
+RopeSpec read_rope_spec(const Settings& settings, RopePairs pairs, std::int64_t head_dim, std::int64_t context_max,
+                        std::string_view layer_type) {
+  RopeSpec rope;
+  rope.pairs = pairs;
+  if (settings.is_gguf()) {
+    rope.rotary_dim = settings.positive(settings::kRotaryDim).value_or(head_dim);
+    rope.base = settings.positive_number(settings::kRopeBase).value_or(10000);
+    rope.scaling = scaling_from_gguf(settings, context_max);
+    rope.frequency_divisors = divisors(settings, "rope_freqs.weight");
+  } else {
+    const boost::json::object* object = object_of_type(settings, layer_type.empty() ? "full_attention" : layer_type);
+    const RopeParameters parameters(settings, object != nullptr ? object : rope_object(settings));
+    const double partial =
+        parameters.number("partial_rotary_factor").value_or(settings.number(settings::kPartialRotary).value_or(1));
+    rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial);
+    rope.base = parameters.number("rope_theta").value_or(settings.number(settings::kRopeBase).value_or(10000));
+    rope.scaling = scaling_from_config(settings, parameters, context_max);
+  }
+  check_rope(settings, rope, head_dim);
+  return rope;
+}
+
+}  // namespace hearth
