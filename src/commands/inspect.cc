@@ -10,6 +10,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/escape.h"
 #include "commands/bundled_model.h"
 #include "model/architecture.h"
 #include "text/templates/chat_template.h"
@@ -98,8 +99,15 @@ boost::json::object describe_metadata(const ModelSource& source) {
   if (source.kind() == ModelSource::Kind::kHuggingFace) return source.config();
   boost::json::object result;
   for (const Metadata::Entry& entry : source.metadata().entries()) {
-    result[entry.key] = source.metadata().to_string(entry, kArrayElementsShown);
+    result[escape_text(entry.key)] = source.metadata().to_string(entry, kArrayElementsShown);
   }
+  return result;
+}
+
+// Tensors that no weight can be, and why.
+boost::json::object describe_unreadable(const ModelSource& source) {
+  boost::json::object result;
+  for (const UnreadableEntry& entry : source.unreadable()) result[escape_text(entry.name)] = entry.reason;
   return result;
 }
 
@@ -107,7 +115,7 @@ void print_section(std::string_view title, const boost::json::object& values) {
   fmt::print("{}\n", title);
   for (const auto& [key, value] : values) {
     const std::string text = value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value);
-    fmt::print("  {}: {}\n", std::string_view(key), text);
+    fmt::print("  {}: {}\n", printable_text(std::string_view(key)), printable_text(text));
   }
 }
 
@@ -123,10 +131,11 @@ void inspect(const InspectOptions& options) {
       {"formats", describe_formats(*source)},
       {"metadata", describe_metadata(*source)},
   };
+  if (!source->unreadable().empty()) result["unreadable"] = describe_unreadable(*source);
   if (options.tensors) {
     boost::json::array tensors;
     for (const WeightEntry& tensor : source->tensors()) {
-      tensors.push_back(boost::json::object{{"name", tensor.name},
+      tensors.push_back(boost::json::object{{"name", escape_text(tensor.name)},
                                             {"format", traits(tensor.format).name},
                                             {"shape", shape_json(tensor.shape)},
                                             {"bytes", tensor.bytes.size()}});
@@ -134,18 +143,18 @@ void inspect(const InspectOptions& options) {
     result["tensors"] = std::move(tensors);
   }
   if (options.json) {
-    std::puts(boost::json::serialize(result).c_str());
+    std::puts(printable_json(boost::json::serialize(result)).c_str());
     return;
   }
   fmt::print("{} ({})\n", source->path().string(), std::string_view(result["kind"].get_string()));
-  for (const char* section : {"model", "tokenizer", "formats", "metadata"}) {
-    print_section(section, result[section].get_object());
+  for (const char* section : {"model", "tokenizer", "formats", "unreadable", "metadata"}) {
+    if (result.contains(section)) print_section(section, result[section].get_object());
   }
   if (!options.tensors) return;
   fmt::print("tensors\n");
   for (const WeightEntry& tensor : source->tensors()) {
-    fmt::print("  {:<44} {:<10} {} {} bytes\n", tensor.name, traits(tensor.format).name, tensor.shape.to_string(),
-               tensor.bytes.size());
+    fmt::print("  {:<44} {:<10} {} {} bytes\n", escape_text(tensor.name), traits(tensor.format).name,
+               tensor.shape.to_string(), tensor.bytes.size());
   }
 }
 

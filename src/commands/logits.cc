@@ -36,6 +36,7 @@ void write_logits(const LogitsOptions& options) {
   const std::int64_t context = options.model.context > 0 ? options.model.context : count;
   if (context < count) throw InvalidInput(fmt::format("{} tokens do not fit the context of {}", count, context));
   session.bind({.context = context, .step_tokens_max = chunk, .logit_rows_max = chunk});
+  print_notes(session.pass().notes());
   SequenceRunner& runner = session.load();
 
   std::ofstream file(options.out, std::ios::binary | std::ios::trunc);

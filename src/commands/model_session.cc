@@ -39,6 +39,10 @@ AttentionMode parse_attention(const std::string& name) {
   throw InvalidInput(fmt::format("attention '{}' is not one of fused, steps", name));
 }
 
+void print_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
+}
+
 ModelSession::ModelSession(const ModelOptions& options)
     : options_(options),
       source_(ModelSource::open(model_or_bundled(options.path))),

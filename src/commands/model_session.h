@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "commands/device_choice.h"
 #include "engine/sequence_runner.h"
@@ -24,6 +25,9 @@ struct ModelOptions {
 // Throws InvalidInput, listing what there is.
 ComputeMode parse_compute(const std::string& name);
 AttentionMode parse_attention(const std::string& name);
+
+// "note: …" on standard error, a line each.
+void print_notes(const std::vector<std::string>& notes);
 
 // A bound model on its device; loaded when load() is called.
 class ModelSession {

@@ -202,6 +202,7 @@ int run(const RunOptions& options) {
   ModelSession session(options.model);
   if (options.model.device == "auto") fmt::print(stderr, "{}\n", session.device_choice());
   const auto tokenizer = Tokenizer::open(session.source());
+  print_notes(tokenizer->notes());
   const std::vector<TokenId> prompt = prompt_tokens(session.source(), *tokenizer, options);
   const auto prompt_count = static_cast<std::int64_t>(prompt.size());
   const std::int64_t context = context_for(options, prompt_count, session.context_max());
@@ -209,6 +210,7 @@ int run(const RunOptions& options) {
     throw InvalidInput(fmt::format("the prompt has {} tokens; the context has {}", prompt_count, context));
   }
   session.bind({.context = context, .step_tokens_max = options.step_tokens, .sampling = true});
+  print_notes(session.pass().notes());
   const SamplerOptions sampling = sampling_options(session.source(), options.sampling);
   validate(sampling, static_cast<std::int32_t>(session.pass().spec().vocabulary));  // before the time it takes to load
   SequenceRunner& runner = session.load();

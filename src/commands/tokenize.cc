@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "commands/bundled_model.h"
+#include "commands/model_session.h"
 #include "text/tokenizers/tokenizer.h"
 #include "weights/model_source.h"
 
@@ -55,6 +56,7 @@ void process(const Tokenizer& tokenizer, std::string_view record, const Tokenize
 void tokenize(const TokenizeOptions& options) {
   const auto source = ModelSource::open(model_or_bundled(options.model));
   const auto tokenizer = Tokenizer::open(*source);
+  print_notes(tokenizer->notes());
   if (options.text) return process(*tokenizer, *options.text, options);
   if (options.stdin0) {
     for (std::string record; std::getline(std::cin, record, '\0');) process(*tokenizer, record, options);

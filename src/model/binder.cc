@@ -51,7 +51,7 @@ const WeightEntry* Binder::require(const std::string& tensor, const Shape& shape
     problem(fmt::format("tensor '{}' {} is missing", tensor, shape.to_string()));
     return nullptr;
   }
-  if (!(entry->shape == shape)) {
+  if (!entry->shape.equals_but_leading_ones(shape)) {
     problem(fmt::format("tensor '{}' has shape {}, not {}", tensor, entry->shape.to_string(), shape.to_string()));
     return nullptr;
   }
@@ -137,9 +137,9 @@ Planned<const std::byte> Binder::place_matrix(const WeightEntry& entry, const We
   if (packing == nullptr && backend_.device.is_cpu()) {
     place = map(entry);
   } else {
-    const std::int64_t row_bytes = format_bytes(entry.format, entry.shape[1]);
+    const std::int64_t row_bytes = format_bytes(entry.format, entry.shape.columns());
     place = reserve_matrix(
-        entry.format, entry.shape[0], entry.shape[1], packing,
+        entry.format, entry.shape.rows(), entry.shape.columns(), packing,
         [=](std::int64_t begin, std::int64_t, std::vector<std::byte>&) { return data + begin * row_bytes; });
   }
   matrices_.emplace(std::pair(&entry, packing), place);

@@ -56,6 +56,8 @@ class ForwardPass {
   const KvCacheShape& kv_cache_shape() const { return kv_shape_; }
   const ForwardPassOptions& options() const { return options_; }
   const Backend& backend() const { return backend_; }
+  // Sentences for the user on what is odd in the files and works all the same.
+  const std::vector<std::string>& notes() const { return notes_; }
 
   // Allocates the arena that the plan says and fills the weights; `progress` hears of bytes done, of
   // memory_plan().weight_bytes in all (less what aligns the parts). Throws OutOfMemory, naming the parts.
@@ -102,7 +104,7 @@ class ForwardPass {
                           Table& table);
   void plan_rope_tables();
   void bind_layers();
-  void bind_output();
+  void bind_output(const Settings& settings);
   void bind_sampling();
   void plan_memory();
   DeviceBatch::Limits batch_limits() const;
@@ -115,6 +117,7 @@ class ForwardPass {
   ForwardPassOptions options_;
   Backend backend_;
   Binder binder_;
+  std::vector<std::string> notes_;
 
   Table token_embedding_, position_embedding_;
   Kernel<EmbeddingGatherArgs> embedding_gather_;

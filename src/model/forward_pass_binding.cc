@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "model/forward_pass.h"
+#include "model/tied_embeddings.h"
 #include "sampling/device_sampler.h"
 
 namespace hearth {
@@ -42,7 +43,7 @@ ForwardPass::ForwardPass(const ModelSource& source, const Backend& backend, cons
   bind_embeddings();
   plan_rope_tables();
   bind_layers();
-  bind_output();
+  bind_output(Settings(source));
   bind_sampling();
   batch_ = backend_.device.is_cpu() ? Planned<std::byte>()
                                     : binder_.work_space().area<std::byte>("batch", DeviceBatch::bytes(batch_limits()));
@@ -126,11 +127,12 @@ void ForwardPass::bind_layers() {
   if (!layers_.empty()) residual_add_ = binder_.kernel(binder_.kernels().residual_add, "residual_add");
 }
 
-void ForwardPass::bind_output() {
+void ForwardPass::bind_output(const Settings& settings) {
   output_norm_.emplace(binder_, binder_.name(Weight::kOutputNorm), spec_.width, spec_.norm);
   // Tied models keep one matrix for both ends; which of the two names it has differs.
   const std::string output = binder_.name(Weight::kOutput);
   const bool own_output = binder_.find(output + ".weight") != nullptr;
+  notes_ = check_tied_embeddings(settings, binder_);
   output_.emplace(binder_, own_output ? output : binder_.name(Weight::kTokenEmbedding), spec_.width, spec_.vocabulary,
                   Linear::Options{.factor = spec_.logit_scale});
   if (spec_.logit_softcap > 0) logit_cap_ = binder_.kernel(binder_.kernels().attention_scale, "logit_cap");

@@ -2,6 +2,8 @@
 // change no bit), the memory plan, and what binding reports of broken files.
 #include "model/forward_pass.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <unistd.h>
@@ -246,6 +248,67 @@ TEST(BrokenModel, EveryProblemIsReportedAtOnce) {
     EXPECT_NE(what.find("more like these"), std::string::npos) << what;
   }
   fs::remove_all(copy);
+}
+
+// A copy of a checkpoint of tests/data with texts of its files exchanged; of equal length in the weights' file.
+class ChangedCopy {
+ public:
+  explicit ChangedCopy(const std::string& name)
+      : path_(fs::temp_directory_path() / ("hearth-" + std::to_string(::getpid()) + "-changed")) {
+    fs::remove_all(path_);
+    fs::copy(kData / "hf" / name, path_, fs::copy_options::recursive);
+  }
+  ~ChangedCopy() { fs::remove_all(path_); }
+  ChangedCopy& replace(const char* file, std::string_view from, std::string_view to) {
+    std::string text = read_file(path_ / file);
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+    std::ofstream(path_ / file, std::ios::binary | std::ios::trunc) << text;
+    return *this;
+  }
+  // What binding says: notes joined, or the error.
+  std::string binding() const {
+    const auto source = ModelSource::open(path_);
+    CpuDevice device(1);
+    try {
+      const ForwardPass pass(*source, {device, cpu_kernels(device.instruction_set())}, {});
+      return fmt::format("{}", fmt::join(pass.notes(), "; "));
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+
+ private:
+  fs::path path_;
+};
+
+TEST(TiedEmbeddings, WhatIsSaidIsComparedWithWhatIsStored) {
+  constexpr const char *kConfig = "config.json", *kWeights = "model.safetensors";
+  constexpr const char *kUntied = "\"tie_word_embeddings\": false", *kTied = "\"tie_word_embeddings\": true";
+  EXPECT_EQ(ChangedCopy("qwen3").binding(), "");
+  EXPECT_NE(ChangedCopy("qwen3")
+                .replace(kWeights, "lm_head.weight", "xx_head.weight")
+                .binding()
+                .find("tensor 'lm_head.weight' is missing, and setting 'tie_word_embeddings' is false"),
+            std::string::npos);
+  EXPECT_NE(ChangedCopy("qwen3")
+                .replace(kWeights, "model.embed_tokens.weight", "model.xxxxx_tokens.weight")
+                .binding()
+                .find("tensor 'model.embed_tokens.weight' is missing, and setting 'tie_word_embeddings' is false"),
+            std::string::npos);
+  EXPECT_EQ(
+      ChangedCopy("qwen3").replace(kConfig, kUntied, kTied).binding(),
+      "setting 'tie_word_embeddings' is true, and 'lm_head.weight' differs from 'model.embed_tokens.weight': both "
+      "are used");
+  EXPECT_EQ(ChangedCopy("llama3-rope").binding(), "");
+  EXPECT_NE(ChangedCopy("llama3-rope").replace(kConfig, kTied, kUntied).binding().find("'lm_head.weight' is missing"),
+            std::string::npos);
+  EXPECT_NE(ChangedCopy("qwen3")
+                .replace(kConfig, kUntied, "\"tie_word_embeddings\": \"no\"")
+                .binding()
+                .find("setting 'tie_word_embeddings' is not true or false"),
+            std::string::npos);
 }
 
 TEST(BrokenModel, ContextAndTokensAreChecked) {

@@ -32,7 +32,15 @@ class RopeParameters {
   }
   std::string text(std::string_view key) const {
     const boost::json::value* value = find(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+    if (value == nullptr) return "";
+    if (!value->is_string()) throw InvalidInput(fmt::format("{}: '{}' is not a string", settings_.file_name(), key));
+    return std::string(value->get_string());
+  }
+  std::optional<bool> boolean(std::string_view key) const {
+    const boost::json::value* value = find(key);
+    if (value == nullptr) return std::nullopt;
+    if (!value->is_bool()) throw InvalidInput(fmt::format("{}: '{}' is not true or false", settings_.file_name(), key));
+    return value->get_bool();
   }
   std::vector<double> numbers(std::string_view key) const {
     std::vector<double> result;
@@ -74,8 +82,7 @@ RopeScalingKind scaling_kind(const Settings& settings, const std::string& name) 
 // The object that holds the rope's settings, or that has one for each type of layer; null: none.
 const boost::json::object* rope_object(const Settings& settings) {
   for (const std::string_view key : {"rope_parameters", "rope_scaling"}) {
-    const boost::json::value* value = settings.config(key);
-    if (value != nullptr && value->is_object()) return &value->get_object();
+    if (const boost::json::object* object = settings.config_object(key)) return object;
   }
   return nullptr;
 }
@@ -106,9 +113,7 @@ RopeScaling scaling_from_config(const Settings& settings, const RopeParameters& 
   s.attention_factor = p.number("attention_factor");
   s.beta_fast = p.number("beta_fast").value_or(s.beta_fast);
   s.beta_slow = p.number("beta_slow").value_or(s.beta_slow);
-  if (const boost::json::value* truncate = p.find("truncate"); truncate != nullptr && truncate->is_bool()) {
-    s.truncate = truncate->get_bool();
-  }
+  s.truncate = p.boolean("truncate").value_or(s.truncate);
   s.mscale = p.number("mscale").value_or(0);
   s.mscale_all_dim = p.number("mscale_all_dim").value_or(0);
   s.low_frequency_factor = p.number("low_freq_factor").value_or(s.low_frequency_factor);

@@ -2,6 +2,8 @@
 // config.json's "hidden_size". An architecture is described once, for both.
 #pragma once
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <cstdint>
 #include <optional>
@@ -23,6 +25,8 @@ namespace settings {
 inline constexpr Setting kContext{"context_length", {"max_position_embeddings", "n_positions"}};
 inline constexpr Setting kWidth{"embedding_length", {"hidden_size", "n_embd"}};
 inline constexpr Setting kLayers{"block_count", {"num_hidden_layers", "n_layer"}};
+// Layers behind the others that predict further tokens. GGUF counts them in; config.json does not.
+inline constexpr Setting kPredictingLayers{"nextn_predict_layers", {"num_nextn_predict_layers"}};
 inline constexpr Setting kFfWidth{"feed_forward_length", {"intermediate_size", "n_inner", "ffn_hidden_size"}};
 inline constexpr Setting kHeads{"attention.head_count", {"num_attention_heads", "n_head"}};
 inline constexpr Setting kKvHeads{"attention.head_count_kv", {"num_key_value_heads", "num_kv_heads"}};
@@ -35,6 +39,7 @@ inline constexpr Setting kActivation{"", {"hidden_act", "activation_function", "
 inline constexpr Setting kRotaryDim{"rope.dimension_count", {}};
 inline constexpr Setting kRopeBase{"rope.freq_base", {"rope_theta"}};
 inline constexpr Setting kPartialRotary{"", {"partial_rotary_factor"}};
+inline constexpr Setting kTiedEmbeddings{"", {"tie_word_embeddings"}};
 inline constexpr Setting kSlidingWindow{"attention.sliding_window", {"sliding_window"}};
 inline constexpr Setting kSlidingPattern{"attention.sliding_window_pattern",
                                          {"sliding_window_pattern", "_sliding_window_pattern"}};
@@ -51,7 +56,8 @@ class Settings {
   const std::string& architecture() const { return architecture_; }
   std::string file_name() const { return source_.path().string(); }
 
-  // Absent (or null in config.json): nullopt. Of another kind: InvalidInput with the setting's name.
+  // Absent (or null in config.json): nullopt. Of another kind: InvalidInput with the setting's name as the file spells
+  // it. A list with one number for each layer counts as that number where all are equal; Unsupported where they differ.
   std::optional<std::int64_t> integer(const Setting& setting) const;
   std::optional<double> number(const Setting& setting) const;
   std::optional<bool> boolean(const Setting& setting) const;
@@ -66,13 +72,37 @@ class Settings {
   // Throws InvalidInput when absent, not positive, or past `max`.
   std::int64_t required(const Setting& setting, std::int64_t max) const;
 
+  // One number for each layer: of a list, which must be as long as there are layers, or a single one for all.
+  std::optional<std::vector<std::int64_t>> per_layer(const Setting& setting) const;
+  // How many layers the model has. Throws InvalidInput where tensors of further ones are in the file.
+  std::int64_t layer_count() const;
+
   // A value of config.json itself; null if absent or null. GGUF: always null.
   const boost::json::value* config(std::string_view key) const;
+  // The same for one that must be an object or a list where it is there: InvalidInput otherwise.
+  const boost::json::object* config_object(std::string_view key) const;
+  const boost::json::array* config_list(std::string_view key) const;
 
  private:
+  struct Found {
+    std::string_view key;
+    const boost::json::value* value = nullptr;  // null: absent
+  };
+  template <typename T>
+  struct Listed {
+    std::vector<T> values;  // one, or those of a list
+    bool is_list;
+  };
+
   std::string name_of(const Setting& setting) const;  // as this file spells it
-  const boost::json::value* find_config(const Setting& setting) const;
+  Found find_config(const Setting& setting) const;
   std::string gguf_key(const Setting& setting) const;
+  template <typename T>
+  std::optional<Listed<T>> listed(const Setting& setting) const;
+  template <typename T>
+  std::optional<T> of_all_layers(const Setting& setting) const;
+  template <typename T>
+  void check_length(const Setting& setting, const Listed<T>& list) const;
 
   const ModelSource& source_;
   std::string architecture_;

@@ -6,15 +6,14 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <limits>
 #include <optional>
 #include <unordered_set>
 #include <vector>
 
 #include "base/error.h"
+#include "base/escape.h"
 #include "weights/byte_reader.h"
-#include "weights/escape.h"
 
 namespace hearth {
 namespace {
@@ -24,6 +23,7 @@ constexpr std::uint64_t kTensorBytesMin = 8 + 4 + 4 + 8;
 constexpr std::uint64_t kMetadataBytesMin = 8 + 4 + 1;
 // Offsets are padded to it, so a huge one would only be a way to reach past the end.
 constexpr std::int64_t kAlignmentMax = std::int64_t{1} << 30;
+constexpr std::string_view kMagic = "GGUF";
 
 // A tensor's description, and where in the file it stands.
 struct TensorInfo {
@@ -43,7 +43,7 @@ Header read_header(ByteReader& reader) {
   reader.set_entry("header");
   const std::span<const std::byte> magic = reader.take(std::min<std::uint64_t>(4, reader.remaining()), 1);
   const std::string_view magic_text(reinterpret_cast<const char*>(magic.data()), magic.size());
-  if (magic_text != "GGUF") {
+  if (magic_text != kMagic) {
     reader.fail(0, fmt::format("not a GGUF file: it begins with {} instead of 'GGUF'", quote_name(magic_text)));
   }
   const auto version = reader.read<std::uint32_t>();
@@ -101,8 +101,12 @@ Shape read_shape(ByteReader& reader) {
     product *= factor;
     dims[i] = static_cast<std::int64_t>(dim);
   }
+  // Some writers always give four dimensions; a matrix is what has ones behind its two.
+  const bool is_matrix =
+      rank > 2 && std::all_of(dims.begin() + 2, dims.begin() + rank, [](std::int64_t dim) { return dim == 1; });
+  const std::uint32_t used = is_matrix ? 2 : rank;
   Shape shape;
-  for (std::uint32_t i = rank; i > 0; --i) shape.append(dims[i - 1]);
+  for (std::uint32_t i = used; i > 0; --i) shape.append(dims[i - 1]);
   return shape;
 }
 
@@ -123,16 +127,25 @@ std::vector<TensorInfo> read_tensor_infos(ByteReader& reader, std::uint64_t coun
   return infos;
 }
 
+// The format's document asks for a multiple of 8; powers of two below are in use as well.
+bool is_alignment(std::int64_t value) {
+  return value > 0 && value <= kAlignmentMax && (value % 8 == 0 || value == 1 || value == 2 || value == 4);
+}
+
 std::uint64_t read_alignment(const Metadata& metadata, ByteReader& reader) {
   constexpr std::string_view kKey = "general.alignment";
   const std::int64_t alignment = metadata.integer(kKey).value_or(kGgufAlignmentDefault);
-  if (alignment <= 0 || alignment > kAlignmentMax || !std::has_single_bit(static_cast<std::uint64_t>(alignment))) {
+  if (!is_alignment(alignment)) {
     const auto entry = std::find_if(metadata.entries().begin(), metadata.entries().end(),
                                     [&](const Metadata::Entry& e) { return e.key == kKey; });
     reader.set_entry("metadata key " + quote_name(kKey));
-    reader.fail(entry->position, fmt::format("{} is not a power of two up to {}", alignment, kAlignmentMax));
+    reader.fail(entry->position, fmt::format("{} is not a multiple of 8 up to {}", alignment, kAlignmentMax));
   }
   return static_cast<std::uint64_t>(alignment);
+}
+
+std::uint64_t align_up(std::uint64_t position, std::uint64_t alignment) {
+  return (position + alignment - 1) / alignment * alignment;
 }
 
 // How the elements of a tensor type are laid out, whether Hearth computes with them or not.
@@ -161,6 +174,24 @@ std::optional<BlockLayout> block_layout(std::uint32_t ggml_type) {
     default:
       return std::nullopt;
   }
+}
+
+// ggml's name of a type that Hearth has no reader for, and its number; those that ggml itself has given up among them.
+std::string describe_type(std::uint32_t ggml_type) {
+  struct Name {
+    std::uint32_t type;
+    std::string_view name;
+  };
+  static constexpr std::array kNames = {
+      Name{4, "q4_2"},    Name{5, "q4_3"},        Name{9, "q8_1"},        Name{15, "q8_k"},       Name{16, "iq2_xxs"},
+      Name{17, "iq2_xs"}, Name{18, "iq3_xxs"},    Name{19, "iq1_s"},      Name{21, "iq3_s"},      Name{22, "iq2_s"},
+      Name{24, "i8"},     Name{25, "i16"},        Name{26, "i32"},        Name{27, "i64"},        Name{28, "f64"},
+      Name{29, "iq1_m"},  Name{31, "q4_0_4_4"},   Name{32, "q4_0_4_8"},   Name{33, "q4_0_8_8"},   Name{34, "tq1_0"},
+      Name{35, "tq2_0"},  Name{36, "iq4_nl_4_4"}, Name{37, "iq4_nl_4_8"}, Name{38, "iq4_nl_8_8"},
+  };
+  const auto found = std::find_if(kNames.begin(), kNames.end(), [&](const Name& n) { return n.type == ggml_type; });
+  return found == kNames.end() ? fmt::format("ggml's number {}", ggml_type)
+                               : fmt::format("{} (ggml's number {})", found->name, ggml_type);
 }
 
 // The bytes that a tensor takes within `data`, all checks made.
@@ -215,15 +246,16 @@ WeightEntries place_tensors(const std::vector<TensorInfo>& infos, std::span<cons
     reader.set_entry("tensor " + quote_name(info.name));
     const std::optional<BlockLayout> layout = block_layout(info.ggml_type);
     if (!layout) {
-      throw Unsupported(
-          reader.describe(info.position, fmt::format("its type, ggml's number {}, is not known", info.ggml_type)));
+      const std::string reason = fmt::format("its type, {}, cannot be read", describe_type(info.ggml_type));
+      weights.unreadable.push_back({std::string(info.name), reader.describe(info.position, reason)});
+      continue;
     }
     const std::span<const std::byte> bytes = place_tensor(info, *layout, data, alignment, reader);
     if (!bytes.empty()) extents.push_back({&info, bytes.size()});
     if (layout->format) {
       weights.tensors.push_back({std::string(info.name), *layout->format, info.shape, bytes});
     } else {
-      const std::string reason = fmt::format("elements of ggml's type {} are no weights", info.ggml_type);
+      const std::string reason = fmt::format("elements of type {} are no weights", describe_type(info.ggml_type));
       weights.unreadable.push_back({std::string(info.name), reader.describe(info.position, reason)});
     }
   }
@@ -231,18 +263,39 @@ WeightEntries place_tensors(const std::vector<TensorInfo>& infos, std::span<cons
   return weights;
 }
 
+// Another file's beginning where this one's data ends, with or without the padding after the last tensor. Not known
+// where a tensor's size is not.
+std::optional<std::uint64_t> find_next_file(std::span<const std::byte> bytes, std::uint64_t data_start,
+                                            std::uint64_t header_end, std::uint64_t alignment,
+                                            const WeightEntries& weights) {
+  std::uint64_t end = header_end;
+  for (const WeightEntry& entry : weights.tensors) {
+    if (entry.bytes.empty()) continue;
+    end = std::max<std::uint64_t>(end,
+                                  static_cast<std::uint64_t>(entry.bytes.data() - bytes.data()) + entry.bytes.size());
+  }
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::uint64_t padded = end < data_start ? data_start : data_start + align_up(end - data_start, alignment);
+  for (const std::uint64_t at : {end, padded}) {
+    if (at < text.size() && text.substr(at).starts_with(kMagic)) return at;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 GgufContents read_gguf(std::span<const std::byte> bytes, const std::string& file_name) {
   ByteReader reader(bytes, file_name);
   const Header header = read_header(reader);
-  GgufContents contents{read_metadata(reader, header.metadata_count, file_name), {}};
+  GgufContents contents{read_metadata(reader, header.metadata_count, file_name), {}, std::nullopt};
   const std::vector<TensorInfo> infos = read_tensor_infos(reader, header.tensor_count);
   const std::uint64_t alignment = read_alignment(contents.metadata, reader);
+  const std::uint64_t header_end = reader.position();
   // A file without tensor data need not be padded up to where the data would begin.
-  const std::uint64_t data_start = (reader.position() + alignment - 1) & ~(alignment - 1);
+  const std::uint64_t data_start = align_up(header_end, alignment);
   const std::span<const std::byte> data = bytes.subspan(std::min<std::uint64_t>(data_start, bytes.size()));
   contents.weights = place_tensors(infos, data, alignment, reader);
+  contents.next_file = find_next_file(bytes, data_start, header_end, alignment, contents.weights);
   return contents;
 }
 

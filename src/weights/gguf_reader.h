@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -18,10 +20,12 @@ inline constexpr std::uint32_t kGgufAlignmentDefault = 32;
 struct GgufContents {
   Metadata metadata;
   WeightEntries weights;
+  // Where in the file another GGUF file begins behind this one's data: what `cat` makes of the parts of a set.
+  std::optional<std::uint64_t> next_file;
 };
 
-// `bytes` must outlive the result. Throws InvalidInput for a malformed file and Unsupported for a version or tensor
-// type that Hearth does not know, in one sentence with `file_name`, the entry and the byte.
+// `bytes` must outlive the result. Throws InvalidInput for a malformed file and Unsupported for a version that Hearth
+// does not know, in one sentence with `file_name`, the entry and the byte.
 GgufContents read_gguf(std::span<const std::byte> bytes, const std::string& file_name);
 
 }  // namespace hearth

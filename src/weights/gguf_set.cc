@@ -14,6 +14,9 @@ namespace hearth {
 namespace {
 
 constexpr std::size_t kDigits = 5;
+constexpr std::string_view kHowPartsAreOpened =
+    "parts are opened as they are, beside each other in one folder, or joined with llama-gguf-split --merge, which "
+    "`cat` cannot do";
 
 // What the keys of a part say of its place in the set.
 struct SplitKeys {
@@ -56,7 +59,15 @@ void ModelSource::open_gguf(const std::filesystem::path& path) {
   GgufContents first = read_gguf(files_.back().bytes(), path.string());
   metadata_ = std::move(first.metadata);
   add(std::move(first.weights));
-  if (split_keys(metadata_).count > 1) open_other_parts(path);
+  const SplitKeys keys = split_keys(metadata_);
+  if (keys.count <= 1) return;
+  if (first.next_file) {
+    throw InvalidInput(fmt::format(
+        "{}: parts of a split model stand in this file one after the other: its metadata keys 'split.no' and "
+        "'split.count' say part {} of {}, and another GGUF file follows at byte {}; {}",
+        path.string(), keys.number + 1, keys.count, *first.next_file, kHowPartsAreOpened));
+  }
+  open_other_parts(path);
 }
 
 void ModelSource::open_other_parts(const std::filesystem::path& first) {
@@ -66,9 +77,9 @@ void ModelSource::open_other_parts(const std::filesystem::path& first) {
   const SplitKeys keys = split_keys(metadata_);
   const std::optional<SplitName> name = parse_split_name(first.filename().string());
   if (!name || name->part_count != keys.count || name->number != keys.number + 1) {
-    fail(first, fmt::format("the file is part {} of {} by its metadata keys 'split.no' and 'split.count', so its name "
-                            "must end in -{:05}-of-{:05}.gguf",
-                            keys.number + 1, keys.count, keys.number + 1, keys.count));
+    fail(first, fmt::format("the file is part {} of {} of a split model by its metadata keys 'split.no' and "
+                            "'split.count', which a name that ends in -{:05}-of-{:05}.gguf says; {}",
+                            keys.number + 1, keys.count, keys.number + 1, keys.count, kHowPartsAreOpened));
   }
   if (name->number != 1) {
     fail(first,

@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "weights/escape.h"
+#include "base/escape.h"
 #include "weights/gguf_reader.h"
 
 namespace hearth {
@@ -23,13 +23,13 @@ void append_field(std::string& out, T value) {
 }
 
 std::uint64_t padding(std::uint64_t position, std::uint64_t alignment) {
-  return -position & (alignment - 1);
+  return (alignment - position % alignment) % alignment;
 }
 
 }  // namespace
 
 GgufWriter::GgufWriter(std::uint32_t alignment) : alignment_(alignment) {
-  CHECK(std::has_single_bit(alignment));
+  CHECK(std::has_single_bit(alignment) || (alignment > 0 && alignment % 8 == 0));
   if (alignment != kGgufAlignmentDefault) add("general.alignment", alignment);
 }
 

@@ -53,8 +53,8 @@ struct MetadataTypeOf<double> : std::integral_constant<MetadataType, MetadataTyp
 
 class GgufWriter {
  public:
-  // Tensor data is padded to `alignment`, a power of two; another than GGUF's default is written as
-  // 'general.alignment'.
+  // Tensor data is padded to `alignment`, a power of two or a multiple of 8; another than GGUF's default is
+  // written as 'general.alignment'.
   explicit GgufWriter(std::uint32_t alignment = 32);
 
   // One entry: a number, a boolean, a string, or a vector of these or of vectors. Throws InvalidInput for a key that

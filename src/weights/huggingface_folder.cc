@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "weights/escape.h"
+#include "base/escape.h"
 #include "weights/gguf_set.h"
 #include "weights/json.h"
 #include "weights/model_source.h"

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "weights/escape.h"
+#include "base/escape.h"
 
 namespace hearth {
 namespace {
@@ -149,8 +149,21 @@ json::value parse(std::string_view text, json::error_code& error, std::size_t& p
 
 }  // namespace
 
+std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
+
 json::object parse_json_object(std::string_view text, const std::string& file_name, JsonDialect dialect,
                                std::size_t start) {
+  if (dialect == JsonDialect::kPython) {
+    const std::size_t bytes = text.size();
+    text = without_byte_order_mark(text);
+    start += bytes - text.size();
+  }
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
+    fail(file_name, start, "a byte order mark of UTF-16 stands here; JSON files are UTF-8");
+  }
   if (const std::size_t invalid = find_invalid_utf8(text); invalid != text.npos) {
     fail(file_name, start + invalid, "the bytes are not valid UTF-8");
   }

@@ -10,8 +10,11 @@
 namespace hearth {
 
 // kPython accepts what Python's json module does: the last of two equal keys counts, and NaN (read as null) and the
-// infinities are numbers. kStrict refuses both.
+// infinities are numbers; a byte order mark in front, which editors of Windows write, is skipped. kStrict refuses all.
 enum class JsonDialect { kPython, kStrict };
+
+// The text behind a byte order mark, if it begins with one.
+std::string_view without_byte_order_mark(std::string_view text);
 
 // Parses a whole document, which must be an object. Throws InvalidInput with one sentence that names the file and the
 // byte, counted from `start`, where `text` stands in its file.

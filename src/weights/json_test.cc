@@ -37,6 +37,14 @@ TEST(Json, ReadsPythonsLiterals) {
   EXPECT_EQ(read.at("text").as_string(), "NaN \" Infinity");
 }
 
+TEST(Json, AByteOrderMarkIsSkipped) {
+  EXPECT_EQ(parsed("\xef\xbb\xbf{\"a\":1}"), "{\"a\":1}");
+  expect_error<InvalidInput>([] { parsed("\xef\xbb\xbf{x}"); }, "c.json: JSON at byte 4: syntax error");
+  expect_error<InvalidInput>([] { parsed(std::string_view("\xff\xfe{\0}\0", 6)); },
+                             "c.json: JSON at byte 0: a byte order mark of UTF-16 stands here; JSON files are UTF-8");
+  EXPECT_THROW(parse_json_object("\xef\xbb\xbf{}", "c.json", JsonDialect::kStrict), InvalidInput);
+}
+
 TEST(Json, BrokenDocumentsHaveTheirSentences) {
   const auto expect = [](std::string_view text, std::string_view sentence) {
     expect_error<InvalidInput>([&] { parse_json_object(text, "c.json"); }, sentence);

@@ -11,8 +11,8 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/escape.h"
 #include "weights/byte_reader.h"
-#include "weights/escape.h"
 
 namespace hearth {
 namespace {

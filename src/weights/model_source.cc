@@ -8,8 +8,9 @@
 #include <utility>
 
 #include "base/error.h"
-#include "weights/escape.h"
+#include "base/escape.h"
 #include "weights/gguf_reader.h"
+#include "weights/json.h"
 
 namespace hearth {
 
@@ -80,7 +81,7 @@ std::optional<std::string_view> ModelSource::tokenizer_json() const {
 }
 
 std::optional<std::string_view> ModelSource::chat_template_file() const {
-  return chat_template_file_ ? std::optional(chat_template_file_->text()) : std::nullopt;
+  return chat_template_file_ ? std::optional(without_byte_order_mark(chat_template_file_->text())) : std::nullopt;
 }
 
 }  // namespace hearth

@@ -169,8 +169,30 @@ TEST(ModelSource, RefusesBrokenSplitSets) {
   std::filesystem::rename(first, folder / "renamed.gguf");
   expect_refused<InvalidInput>(folder / "renamed.gguf",
                                path +
-                                   "renamed.gguf: the file is part 1 of 3 by its metadata keys 'split.no' and "
-                                   "'split.count', so its name must end in -00001-of-00003.gguf");
+                                   "renamed.gguf: the file is part 1 of 3 of a split model by its metadata keys "
+                                   "'split.no' and 'split.count', which a name that ends in -00001-of-00003.gguf says; "
+                                   "parts are opened as they are, beside each other in one folder, or joined with "
+                                   "llama-gguf-split --merge, which `cat` cannot do");
+}
+
+// However the file is called then.
+TEST(ModelSource, PartsThatWereJoinedWithCatAreRefusedAsSuch) {
+  TemporaryDirectory folder;
+  write_set(&folder);
+  std::string joined;
+  for (const std::string_view name : {"m-00001-of-00003.gguf", "m-00002-of-00003.gguf", "m-00003-of-00003.gguf"}) {
+    joined += MappedFile(folder / name).text();
+  }
+  const std::uint64_t first_bytes = std::filesystem::file_size(folder / "m-00001-of-00003.gguf");
+  for (const std::string_view name : {"joined.gguf", "m-00001-of-00003.gguf"}) {
+    const std::filesystem::path path = folder.write(name, joined);
+    expect_refused<InvalidInput>(
+        path, fmt::format("{}: parts of a split model stand in this file one after the other: its metadata keys "
+                          "'split.no' and 'split.count' say part 1 of 3, and another GGUF file follows at byte {}; "
+                          "parts are opened as they are, beside each other in one folder, or joined with "
+                          "llama-gguf-split --merge, which `cat` cannot do",
+                          path.string(), first_bytes));
+  }
 }
 
 TEST(ModelSource, OpensAHuggingFaceFolder) {
@@ -191,6 +213,20 @@ TEST(ModelSource, OpensAHuggingFaceFolder) {
   EXPECT_TRUE(source->metadata().entries().empty());
   EXPECT_EQ(source->tensors().size(), 2U);
   EXPECT_EQ(floats_of(source->find("b")->bytes), kRow);
+}
+
+// Each of them; the template's would become a character of every prompt.
+TEST(ModelSource, ByteOrderMarksInFrontOfAFoldersFilesAreSkipped) {
+  const TemporaryDirectory folder;
+  folder.write("config.json", "\xef\xbb\xbf{\"model_type\":\"llama\"}");
+  folder.write("generation_config.json", "\xef\xbb\xbf{\"eos_token_id\":2}");
+  folder.write("tokenizer_config.json", "\xef\xbb\xbf{}");
+  folder.write("chat_template.jinja", "\xef\xbb\xbf{{ messages }}");
+  write_safetensors(folder / "model.safetensors", {"a"});
+  const std::unique_ptr<ModelSource> source = ModelSource::open(folder.path());
+  EXPECT_EQ(source->config().at("model_type").as_string(), "llama");
+  EXPECT_EQ(source->generation_config().at("eos_token_id").as_int64(), 2);
+  EXPECT_EQ(source->chat_template_file(), "{{ messages }}");
 }
 
 TEST(ModelSource, AFolderNeedsOnlyConfigJson) {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "weights/escape.h"
+#include "base/escape.h"
 #include "weights/json.h"
 
 namespace hearth {

@@ -8,7 +8,7 @@
 #include <boost/json/value.hpp>
 
 #include "base/error.h"
-#include "weights/escape.h"
+#include "base/escape.h"
 
 namespace hearth {
 namespace {

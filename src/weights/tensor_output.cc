@@ -10,7 +10,7 @@
 #include <fstream>
 
 #include "base/error.h"
-#include "weights/escape.h"
+#include "base/escape.h"
 
 namespace hearth {
 

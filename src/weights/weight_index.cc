@@ -7,7 +7,7 @@
 #include <boost/json/value.hpp>
 
 #include "base/error.h"
-#include "weights/escape.h"
+#include "base/escape.h"
 #include "weights/json.h"
 
 namespace hearth {

@@ -113,6 +113,7 @@ class Chat {
 
 void Chat::greet() const {
   note(model_.device);
+  for (const std::string& sentence : model_.notes) note("note: " + sentence);
   note(fmt::format("{}, {} positions of context; /help lists the commands, Ctrl-D leaves",
                    options_.model.path.filename().string(), model_.context));
 }

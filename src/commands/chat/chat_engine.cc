@@ -74,6 +74,8 @@ void ChatEngine::serve(const ChatOptions& options) {
     model_.context =
         options.model.context > 0 ? options.model.context : std::min(model_.context_model, kContextDefault);
     session.bind({.context = model_.context, .step_tokens_max = kStepTokens, .sampling = true});
+    model_.notes = model_.tokenizer->notes();
+    model_.notes.insert(model_.notes.end(), session.pass().notes().begin(), session.pass().notes().end());
     validate(model_.sampling, static_cast<std::int32_t>(session.pass().spec().vocabulary));
     session.load_pass();
     Engine engine(session.pass(), session.stream(), *model_.tokenizer, {});

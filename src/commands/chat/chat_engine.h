@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "commands/chat/chat.h"
 #include "engine/engine.h"
@@ -22,6 +23,7 @@ struct ChatModel {
   std::optional<ChatTemplate> chat_template;
   SamplerOptions sampling;
   std::string device;  // one line
+  std::vector<std::string> notes;
   std::int64_t context = 0, context_model = 0;
 };
 

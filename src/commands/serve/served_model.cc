@@ -62,6 +62,9 @@ LoadedModel::LoadedModel(const ServeOptions& options, LoadProgress& progress, co
   open_template(options, note);
   bind(options);
   ForwardPass& pass = session_.pass();
+  for (const auto* notes : {&tokenizer_->notes(), &pass.notes()}) {
+    for (const std::string& sentence : *notes) note(sentence);
+  }
   validate(sampling_, static_cast<std::int32_t>(pass.spec().vocabulary));
   bytes_per_second_ = measured_bytes_per_second(session_);
   // Beside the loading: both read every weight, and the second reader finds it in memory.

@@ -13,7 +13,6 @@ namespace {
 
 // Past any model there is, and small enough that products of two never overflow.
 constexpr std::int64_t kSizeMax = std::int64_t{1} << 28;
-constexpr std::int64_t kLayersMax = 10'000;
 constexpr std::int64_t kHeadDimMax = 256;
 
 void check_heads(const Settings& settings, const AttentionSpec& spec) {
@@ -29,14 +28,16 @@ void check_heads(const Settings& settings, const AttentionSpec& spec) {
 
 }  // namespace
 
-ModelSpec read_sizes(const Settings& settings) {
+ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> config_head_dim) {
   ModelSpec spec;
   spec.architecture = settings.architecture();
   spec.width = settings.required(settings::kWidth, kSizeMax);
   AttentionSpec attention;
   attention.head_count = settings.required(settings::kHeads, kSizeMax);
   attention.kv_head_count = settings.positive(settings::kKvHeads).value_or(attention.head_count);
-  attention.head_dim = settings.positive(settings::kHeadDim).value_or(spec.width / attention.head_count);
+  const bool family_has_one = config_head_dim && !settings.is_gguf();
+  const std::int64_t usual_head_dim = family_has_one ? *config_head_dim : spec.width / attention.head_count;
+  attention.head_dim = settings.positive(settings::kHeadDim).value_or(usual_head_dim);
   if (const auto value_dim = settings.positive(settings::kValueDim); value_dim && *value_dim != attention.head_dim) {
     throw Unsupported(fmt::format("{}: values of size {} with keys of size {}", settings.file_name(), *value_dim,
                                   attention.head_dim));
@@ -46,7 +47,7 @@ ModelSpec read_sizes(const Settings& settings) {
   MlpSpec mlp;
   mlp.width = settings.positive(settings::kFfWidth).value_or(4 * spec.width);
   spec.context_max = settings.required(settings::kContext, kSizeMax);
-  const std::int64_t layer_count = settings.required(settings::kLayers, kLayersMax);
+  const std::int64_t layer_count = settings.layer_count();
   LayerSpec layer;
   layer.mixer = attention;
   layer.feed_forward = mlp;
@@ -109,8 +110,9 @@ Activation read_activation(const Settings& settings, Activation fallback) {
   throw Unsupported(fmt::format("{}: activation '{}' is not supported", settings.file_name(), *name));
 }
 
-ModelSpec read_gated_decoder(const Settings& settings, RopePairs gguf_pairs, Activation activation) {
-  ModelSpec spec = read_sizes(settings);
+ModelSpec read_gated_decoder(const Settings& settings, RopePairs gguf_pairs, Activation activation,
+                             std::optional<std::int64_t> config_head_dim) {
+  ModelSpec spec = read_sizes(settings, config_head_dim);
   spec.norm.epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(1e-6));
   activation = read_activation(settings, activation);
   for (LayerSpec& layer : spec.layers) layer.mlp().activation = activation;
@@ -118,17 +120,33 @@ ModelSpec read_gated_decoder(const Settings& settings, RopePairs gguf_pairs, Act
   return spec;
 }
 
+namespace {
+
+// What an entry of `layer_types` says.
+bool layer_slides(const Settings& settings, const boost::json::value& type) {
+  if (!type.is_string()) {
+    throw InvalidInput(fmt::format("{}: setting 'layer_types' is not a list of strings", settings.file_name()));
+  }
+  const std::string_view name = type.get_string();
+  if (name != "full_attention" && name != "sliding_attention") {
+    throw Unsupported(
+        fmt::format("{}: setting 'layer_types' names '{}'; supported are full_attention and "
+                    "sliding_attention",
+                    settings.file_name(), name));
+  }
+  return name == "sliding_attention";
+}
+
+}  // namespace
+
 std::vector<bool> sliding_layers(const Settings& settings, const ModelSpec& spec, std::int64_t pattern) {
   std::vector<bool> slides(spec.layers.size());
-  if (const boost::json::value* types = settings.config("layer_types"); types != nullptr && types->is_array()) {
-    const boost::json::array& list = types->get_array();
-    if (list.size() != slides.size()) {
+  if (const boost::json::array* list = settings.config_list("layer_types")) {
+    if (list->size() != slides.size()) {
       throw InvalidInput(
-          fmt::format("{}: layer_types lists {} layers of {}", settings.file_name(), list.size(), slides.size()));
+          fmt::format("{}: layer_types lists {} layers of {}", settings.file_name(), list->size(), slides.size()));
     }
-    for (std::size_t i = 0; i < slides.size(); ++i) {
-      slides[i] = list[i].is_string() && list[i].get_string() == "sliding_attention";
-    }
+    for (std::size_t i = 0; i < slides.size(); ++i) slides[i] = layer_slides(settings, (*list)[i]);
     return slides;
   }
   // GGUF files have the period, or the layers themselves.
@@ -182,8 +200,7 @@ ModelSpec read_gpt_sizes(const Settings& settings) {
     layer.mlp().gated = false;
   }
   spec.learned_positions = true;
-  if (const boost::json::value* scaled = settings.config("scale_attn_weights");
-      scaled != nullptr && scaled->is_bool() && !scaled->get_bool()) {
+  if (!settings.boolean({"", {"scale_attn_weights"}}).value_or(true)) {
     for (LayerSpec& layer : spec.layers) layer.attention().scale = 1;
   }
   return spec;

@@ -1,13 +1,17 @@
 // What families have in common: sizes, rope with its scalings, masks by layer.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "model/model_spec.h"
 #include "model/settings.h"
 
 namespace hearth {
 
-// Sizes, context and layers; every layer causal with attention scale 1 / sqrt(head_dim) and no rope.
-ModelSpec read_sizes(const Settings& settings);
+// Sizes, context and layers; every layer causal with attention scale 1 / sqrt(head_dim) and no rope. `config_head_dim`:
+// what the family's config.json means where it says no head_dim, if not the width divided by the heads.
+ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> config_head_dim = std::nullopt);
 
 // Adds the model's rope and gives it to every layer. `gguf_pairs`: the layout in this family's GGUF files; checkpoints
 // in Hugging Face's layout have `config_pairs`.
@@ -19,7 +23,8 @@ void read_rope(const Settings& settings, RopePairs gguf_pairs, ModelSpec& spec,
 void add_sliding_rope(const Settings& settings, const Setting& base, double base_default, ModelSpec& spec);
 
 // Llama's shape: RMS norm, a gated feed-forward part with SiLU unless the settings say otherwise, one rope.
-ModelSpec read_gated_decoder(const Settings& settings, RopePairs gguf_pairs, Activation activation);
+ModelSpec read_gated_decoder(const Settings& settings, RopePairs gguf_pairs, Activation activation,
+                             std::optional<std::int64_t> config_head_dim = std::nullopt);
 
 // The activation that config.json names, or `fallback`.
 Activation read_activation(const Settings& settings, Activation fallback);

@@ -6,16 +6,20 @@
 namespace hearth {
 namespace {
 
-ModelSpec read_qwen2(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, RopePairs::kHalfSplit, Activation::kSilu);
+ModelSpec read_qwen(const Settings& settings, std::optional<std::int64_t> config_head_dim) {
+  ModelSpec spec = read_gated_decoder(settings, RopePairs::kHalfSplit, Activation::kSilu, config_head_dim);
   if (settings.boolean({"", {"use_sliding_window"}}).value_or(false)) {
     read_sliding_window(settings, settings.integer({"", {"max_window_layers"}}).value_or(0), spec);
   }
   return spec;
 }
 
+ModelSpec read_qwen2(const Settings& settings) {
+  return read_qwen(settings, std::nullopt);
+}
+
 ModelSpec read_qwen3(const Settings& settings) {
-  ModelSpec spec = read_qwen2(settings);
+  ModelSpec spec = read_qwen(settings, 128);
   spec.ff_scales = true;
   for (LayerSpec& layer : spec.layers) layer.attention().query_key_norm = QueryKeyNorm::kHead;
   return spec;

@@ -5,6 +5,9 @@
 #include <bit>
 #include <limits>
 
+#include <fmt/format.h>
+
+#include "base/error.h"
 #include "text/unicode/utf8.h"
 
 namespace hearth {
@@ -27,19 +30,51 @@ std::uint64_t mix(std::uint64_t key) {
 BpeModel::BpeModel(const Vocabulary& vocabulary, std::span<const MergePair> merges, BpeOptions options)
     : vocabulary_(vocabulary), options_(std::move(options)), rank_count_(merges.size()) {
   slots_.assign(std::bit_ceil(std::max<std::size_t>(merges.size() * 2, 16)), Slot{kNoPair, {}});
-  const std::string& prefix = options_.continuing_subword_prefix;
-  std::string result;
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
-    const auto [left, right] = merges[rank];
-    if (left.empty() || right.empty()) continue;
-    result = left;
-    result += right.starts_with(prefix) ? right.substr(prefix.size()) : right;
-    add_merge(find_or_add_symbol(left), find_or_add_symbol(right),
-              {static_cast<std::uint32_t>(rank), find_or_add_symbol(result)});
+    const bool is_empty = merges[rank].left.empty() || merges[rank].right.empty();
+    if (is_empty && !options_.merges_name_tokens) continue;
+    const auto [left, right, result] = merge_symbols_of(merges[rank]);
+    add_merge(left, right, {static_cast<std::uint32_t>(rank), result});
   }
+  if (!intermediates_.empty()) count_unreachable(merges);
   small_symbols_.resize(kSmallCharacters);
   for (char32_t character = 0; character < kSmallCharacters; ++character) {
     small_symbols_[character] = find_symbol(to_utf8(character));
+  }
+}
+
+std::array<TokenId, 3> BpeModel::merge_symbols_of(const MergePair& merge) {
+  const std::string& prefix = options_.continuing_subword_prefix;
+  std::string result(merge.left);
+  result += merge.right.starts_with(prefix) ? merge.right.substr(prefix.size()) : merge.right;
+  const std::string_view texts[] = {merge.left, merge.right, result};
+  std::array<TokenId, 3> symbols{};
+  for (std::size_t i = 0; i < symbols.size(); ++i) {
+    symbols[i] = find_or_add_symbol(texts[i]);
+    if (!options_.merges_name_tokens || is_token(symbols[i])) continue;
+    throw InvalidInput(fmt::format("The merge \"{} {}\" {} \"{}\", which is no token of the vocabulary.", merge.left,
+                                   merge.right, i < 2 ? "joins" : "makes", texts[i]));
+  }
+  return symbols;
+}
+
+void BpeModel::count_unreachable(std::span<const MergePair> merges) {
+  std::vector<bool> reachable(intermediates_.size());
+  const auto index = [&](TokenId symbol) { return static_cast<std::size_t>(symbol) - vocabulary_.size(); };
+  for (const auto& [text, symbol] : intermediates_) {
+    if (decode_utf8(text, 0).bytes == text.size()) reachable[index(symbol)] = true;
+  }
+  for (const Slot& slot : slots_) {
+    if (slot.pair != kNoPair && !is_token(slot.merge.id)) reachable[index(slot.merge.id)] = true;
+  }
+  const auto is_reachable = [&](std::string_view text) {
+    const TokenId symbol = find_symbol(text);
+    return is_token(symbol) || (symbol != kNoToken && reachable[index(symbol)]);
+  };
+  joins_tokens_ = false;
+  for (const MergePair& merge : merges) {
+    if (!is_reachable(merge.left) || !is_reachable(merge.right)) ++unreachable_count_;
+    if (is_token(find_symbol(merge.left)) && is_token(find_symbol(merge.right))) joins_tokens_ = true;
   }
 }
 

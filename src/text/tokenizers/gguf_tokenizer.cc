@@ -112,7 +112,8 @@ class GgufTokenizerReader {
       fill_table();
       auto pipeline = std::make_unique<GgufPipeline>(SpecialSplitter(vocabulary(), tokens_), std::move(rules),
                                                      std::move(prefix_), std::move(suffix_));
-      return std::make_unique<Tokenizer>(kind.name, std::move(*table_), std::move(pipeline), decode_rules_);
+      return std::make_unique<Tokenizer>(kind.name, std::move(*table_), std::move(pipeline), decode_rules_,
+                                         std::move(notes_));
     }
     throw Unsupported(fmt::format("The tokenizer \"{}\" (tokenizer.ggml.model) is unknown; the known ones are: {}.",
                                   model_, kKnownModels));
@@ -140,9 +141,7 @@ class GgufTokenizerReader {
   }
 
   TextRules byte_pair_encoding() {
-    const std::string_view name =
-        model_ == "gemma4" ? "gemma4" : metadata_.string("tokenizer.ggml.pre").value_or("default");
-    GgufPreTokenizer pre = gguf_pre_tokenizer(name.empty() ? "default" : name);
+    GgufPreTokenizer pre = gguf_pre_tokenizer(pre_tokenizer_name());
     adds_bos_ = pre.adds_bos;
     forces_bos_ = pre.forces_bos;
     spaces_are_visible_ = !pre.byte_level;
@@ -162,8 +161,32 @@ class GgufTokenizerReader {
     TextRules rules;
     if (!pre.byte_level) rules.normalizer = visible_spaces();
     rules.pre_tokenizer = std::move(pre.steps);
-    rules.model = std::make_unique<BpeModel>(vocabulary(), merges, options);
+    auto model = std::make_unique<BpeModel>(vocabulary(), merges, options);
+    check_merges(*model, merges.size());
+    rules.model = std::move(model);
     return rules;
+  }
+
+  std::string_view pre_tokenizer_name() {
+    if (model_ == "gemma4") return "gemma4";
+    const std::string_view name = metadata_.string("tokenizer.ggml.pre").value_or("");
+    if (!name.empty()) return name;
+    notes_.push_back(
+        "the file does not say how text is cut before it becomes tokens (tokenizer.ggml.pre is missing, as in files "
+        "converted before May 2024): it is cut by a default rule, and answers may be worse than the model's own");
+    return "default";
+  }
+
+  void check_merges(const BpeModel& model, std::size_t count) {
+    if (!model.joins_tokens()) {
+      throw InvalidInput(
+          fmt::format("None of the {} merges (tokenizer.ggml.merges) joins two tokens of the vocabulary: they belong "
+                      "to another one.",
+                      count));
+    }
+    if (model.unreachable_merge_count() == 0) return;
+    notes_.push_back(fmt::format("{} of the {} merges (tokenizer.ggml.merges) join what is no token and are never used",
+                                 model.unreachable_merge_count(), count));
   }
 
   TextRules sentence_piece() {
@@ -313,6 +336,7 @@ class GgufTokenizerReader {
   DecodeRules decode_rules_;
   std::vector<TokenId> prefix_;
   std::vector<TokenId> suffix_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace

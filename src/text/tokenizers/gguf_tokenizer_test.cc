@@ -56,6 +56,25 @@ TEST(GgufBpe, MergesMayPassThroughTextsThatAreNoTokens) {
   EXPECT_EQ(tokenizer->encode("ab cd"), (Ids{'a', 'b', ' ', 'c', 'd'}));
 }
 
+TEST(GgufBpe, MergesOfAnotherVocabularyAreRefusedAndUselessOnesNoted) {
+  const auto useless = bpe_metadata({.tokens = {"abc"}, .merges = {"a b", "xy z"}});
+  EXPECT_EQ(Tokenizer::from_gguf(useless.metadata())->notes(),
+            Texts{"1 of the 2 merges (tokenizer.ggml.merges) join what is no token and are never used"});
+  const auto foreign = bpe_metadata({.tokens = {"abc"}, .merges = {"\u4e2d \u4e2d", "xy z"}});
+  EXPECT_THROW(Tokenizer::from_gguf(foreign.metadata()), InvalidInput);
+  EXPECT_TRUE(Tokenizer::from_gguf(bpe_metadata({.merges = {"a b", "ab c"}}).metadata())->notes().empty());
+}
+
+TEST(GgufBpe, AMissingPreTokenizerIsNoted) {
+  const auto named = bpe_metadata({.pre = "default"});
+  EXPECT_TRUE(Tokenizer::from_gguf(named.metadata())->notes().empty());
+  const auto unnamed = bpe_metadata({.pre = ""});
+  const auto tokenizer = Tokenizer::from_gguf(unnamed.metadata());
+  ASSERT_EQ(tokenizer->notes().size(), 1U);
+  EXPECT_NE(tokenizer->notes()[0].find("tokenizer.ggml.pre"), std::string::npos);
+  EXPECT_EQ(tokenizer->encode("1234ab"), Tokenizer::from_gguf(named.metadata())->encode("1234ab"));
+}
+
 TEST(GgufBpe, BytesPassThroughWhateverTheyAre) {
   const auto builder = bpe_metadata({});
   const auto tokenizer = Tokenizer::from_gguf(builder.metadata());

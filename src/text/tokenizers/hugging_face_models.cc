@@ -64,6 +64,7 @@ HuggingFaceModel byte_pair_encoding(const json::object& model, std::size_t ids_m
   merges.reserve(list.size());
   for (const json::value& value : list) merges.push_back(merge_from_json(value));
   BpeOptions options;
+  options.merges_name_tokens = true;
   options.ignore_merges = bool_field(model, "ignore_merges").value_or(false);
   options.unknown = {.unknown = unknown_token(model, *vocabulary),
                      .byte_fallback = bool_field(model, "byte_fallback").value_or(false),

@@ -20,6 +20,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view kConfig = "config.json", kTokenizerConfig = "tokenizer_config.json";
+
 // Tokens put before and after a text.
 struct Frame {
   std::vector<TokenId> prefix;
@@ -75,8 +77,8 @@ class HuggingFacePipeline : public TokenizerPipeline {
 std::optional<std::string_view> token_text_field(const json::object& object, std::string_view name) {
   const json::value* value = find_field(object, name);
   if (value == nullptr) return std::nullopt;
-  if (value->is_object()) return string_field(value->get_object(), "content");
-  return as_string(*value, name);
+  if (value->is_object()) return string_field(value->get_object(), "content", kTokenizerConfig);
+  return as_string(*value, name, kTokenizerConfig);
 }
 
 class HuggingFaceReader {
@@ -131,10 +133,10 @@ class HuggingFaceReader {
       }
     }
     // Tokens that were added to a folder later may stand here only.
-    const json::object* more = object_field(files_.tokenizer_config, "added_tokens_decoder");
+    const json::object* more = object_field(files_.tokenizer_config, "added_tokens_decoder", kTokenizerConfig);
     if (more == nullptr) return;
     for (const auto& [key, value] : *more) {
-      const json::object& entry = as_object(value, "added_tokens_decoder");
+      const json::object& entry = as_object(value, "added_tokens_decoder", kTokenizerConfig);
       const std::string_view content = required_string(entry, "content");
       const bool known =
           std::any_of(added_.begin(), added_.end(), [&](const AddedToken& t) { return t.content == content; });
@@ -185,17 +187,26 @@ class HuggingFaceReader {
 
   // The model may produce ids that the tokenizer has no text for, where its matrices were rounded up.
   std::size_t ids_of_model() const {
-    auto count = integer_field(files_.config, "vocab_size");
-    const json::object* text_config = object_field(files_.config, "text_config");
-    if (!count && text_config != nullptr) count = integer_field(*text_config, "vocab_size");
+    auto count = integer_field(files_.config, "vocab_size", kConfig);
+    const json::object* text_config = object_field(files_.config, "text_config", kConfig);
+    if (!count && text_config != nullptr) count = integer_field(*text_config, "vocab_size", kConfig);
     const bool plausible = count && *count >= 0 && static_cast<std::size_t>(*count) <= ids_max_;
     return plausible ? static_cast<std::size_t>(*count) : 0;
   }
 
+  std::string_view name_of(const json::object& file) const {
+    return &file == &files_.config ? kConfig : "generation_config.json";
+  }
+
+  // A number; a list has several, and its first counts.
   std::optional<TokenId> id_of(const TokenTable& table, const json::object& object, std::string_view name) const {
     const json::value* value = find_field(object, name);
-    if (value == nullptr || !value->is_int64() || !table.vocabulary().contains(value->get_int64())) return std::nullopt;
-    return static_cast<TokenId>(value->get_int64());
+    if (value != nullptr && value->is_array()) {
+      value = value->get_array().empty() ? nullptr : &value->get_array()[0];
+    }
+    if (value == nullptr) return std::nullopt;
+    const std::int64_t id = as_integer(*value, name, name_of(object));
+    return table.vocabulary().contains(id) ? std::optional(static_cast<TokenId>(id)) : std::nullopt;
   }
 
   std::optional<TokenId> special_token(const TokenTable& table, std::string_view text_name,
@@ -212,29 +223,35 @@ class HuggingFaceReader {
     table.eos = special_token(table, "eos_token", "eos_token_id");
     if (table.eos) table.set_end_of_generation(*table.eos);
     for (const json::object* object : {&files_.generation_config, &files_.config}) {
+      const std::optional<TokenId> first = id_of(table, *object, "eos_token_id");
+      if (first) table.set_end_of_generation(*first);
       const json::value* ids = find_field(*object, "eos_token_id");
-      if (ids == nullptr) continue;
-      if (const auto id = id_of(table, *object, "eos_token_id")) table.set_end_of_generation(*id);
-      if (!ids->is_array()) continue;
+      if (ids == nullptr || !ids->is_array()) continue;
       for (const json::value& value : ids->get_array()) {
-        const std::int64_t id = as_integer(value, "eos_token_id");
+        const std::int64_t id = as_integer(value, "eos_token_id", name_of(*object));
         if (table.vocabulary().contains(id)) table.set_end_of_generation(static_cast<TokenId>(id));
       }
-      if (!table.eos && !ids->get_array().empty() &&
-          table.vocabulary().contains(as_integer(ids->get_array()[0], "eos_token_id"))) {
-        table.eos = static_cast<TokenId>(ids->get_array()[0].get_int64());
-      }
+      if (!table.eos) table.eos = first;
     }
   }
 
+  // A token that tokenizer_config.json wants around every text.
+  TokenId wanted_token(std::optional<TokenId> token, std::string_view setting, std::string_view name) const {
+    if (token) return *token;
+    throw InvalidInput(fmt::format("{}: \"{}\" is true, and \"{}\" names no token.", kTokenizerConfig, setting, name));
+  }
+
+  // Where tokenizer_config.json says which of the two are added, that counts, and nothing else is added; transformers
+  // makes the post-processor anew then.
   Frame read_frame(TokenTable& table) const {
     Frame frame;
-    if (const json::object* step = object_field(root_, "post_processor")) add_frame(*step, table, frame);
-    if (frame.prefix.empty() && frame.suffix.empty()) {
-      if (bool_field(files_.tokenizer_config, "add_bos_token").value_or(false) && table.bos)
-        frame.prefix = {*table.bos};
-      if (bool_field(files_.tokenizer_config, "add_eos_token").value_or(false) && table.eos)
-        frame.suffix = {*table.eos};
+    const auto bos = bool_field(files_.tokenizer_config, "add_bos_token", kTokenizerConfig);
+    const auto eos = bool_field(files_.tokenizer_config, "add_eos_token", kTokenizerConfig);
+    if (bos || eos) {
+      if (bos.value_or(false)) frame.prefix = {wanted_token(table.bos, "add_bos_token", "bos_token")};
+      if (eos.value_or(false)) frame.suffix = {wanted_token(table.eos, "add_eos_token", "eos_token")};
+    } else if (const json::object* step = object_field(root_, "post_processor")) {
+      add_frame(*step, table, frame);
     }
     if (!table.bos && !frame.prefix.empty()) table.bos = frame.prefix.front();
     table.adds_bos = !frame.prefix.empty() && frame.prefix.front() == *table.bos;

@@ -215,6 +215,69 @@ TEST(HuggingFacePostProcessors, TemplatesAndTheirSequence) {
                InvalidInput);
 }
 
+// Where tokenizer_config.json says what is added, the post-processor's tokens are not.
+TEST(HuggingFacePostProcessors, TheTokenizersConfigurationIsAskedFirst) {
+  const std::string json = R"({"post_processor":{"type":"TemplateProcessing",
+      "single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},
+      {"SpecialToken":{"id":"</s>","type_id":0}}],
+      "special_tokens":{"<s>":{"id":"<s>","ids":[1],"tokens":["<s>"]},"</s>":{"id":"</s>","ids":[2],"tokens":["</s>"]}}},
+      "model":{"type":"BPE","vocab":{"a":0,"<s>":1,"</s>":2},"merges":[]}})";
+  const auto ids = [&](const std::string& wishes) {
+    const std::string config = R"({"bos_token":"<s>","eos_token":"</s>")" + wishes + "}";
+    return open(json, config.c_str())->encode("a", kSpecial);
+  };
+  EXPECT_EQ(ids(""), (Ids{1, 0, 2}));
+  EXPECT_EQ(ids(R"(,"add_bos_token":null)"), (Ids{1, 0, 2}));
+  EXPECT_EQ(ids(R"(,"add_bos_token":false)"), (Ids{0}));
+  EXPECT_EQ(ids(R"(,"add_bos_token":true)"), (Ids{1, 0}));
+  EXPECT_EQ(ids(R"(,"add_eos_token":true)"), (Ids{0, 2}));
+  EXPECT_EQ(ids(R"(,"add_bos_token":true,"add_eos_token":true)"), (Ids{1, 0, 2}));
+  EXPECT_FALSE(open(json, R"({"bos_token":"<s>","add_bos_token":false})")->adds_bos());
+  EXPECT_THROW(open(json, R"({"add_bos_token":true})"), InvalidInput);
+}
+
+TEST(HuggingFaceTokenizer, ValuesOfTheWrongKindAreRefusedWithTheirFileAndKey) {
+  const std::string json = R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[]}})";
+  struct Case {
+    const char *tokenizer_config, *generation_config, *config, *sentence;
+  };
+  for (const Case& c : {
+           Case{"{}", "{}", R"({"vocab_size":"9"})", R"(config.json: "vocab_size" is not an integer.)"},
+           Case{"{}", "{}", R"({"eos_token_id":"2"})", R"(config.json: "eos_token_id" is not an integer.)"},
+           Case{"{}", R"({"eos_token_id":[0,"2"]})", "{}",
+                R"(generation_config.json: "eos_token_id" is not an integer.)"},
+           Case{"{}", "{}", R"({"bos_token_id":1.5})", R"(config.json: "bos_token_id" is not an integer.)"},
+           Case{R"({"add_bos_token":"no"})", "{}", "{}",
+                R"(tokenizer_config.json: "add_bos_token" is not true or false.)"},
+           Case{R"({"eos_token":7})", "{}", "{}", R"(tokenizer_config.json: "eos_token" is not a string.)"},
+           Case{R"({"added_tokens_decoder":[]})", "{}", "{}",
+                R"(tokenizer_config.json: "added_tokens_decoder" is not an object.)"},
+       }) {
+    try {
+      open(json, c.tokenizer_config, c.generation_config, c.config);
+      ADD_FAILURE() << c.sentence;
+    } catch (const InvalidInput& error) {
+      EXPECT_STREQ(error.what(), c.sentence);
+    }
+  }
+}
+
+TEST(HuggingFaceBpe, MergesThatNameNoTokensAreRefused) {
+  const auto error_of = [](const std::string& merges) -> std::string {
+    try {
+      open(R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":)" + merges + "}}");
+      return "none";
+    } catch (const InvalidInput& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(error_of(R"(["a b"])"), "none");
+  EXPECT_EQ(error_of(R"(["a b","zz a"])"), R"(The merge "zz a" joins "zz", which is no token of the vocabulary.)");
+  EXPECT_EQ(error_of(R"([["a","zz"]])"), R"(The merge "a zz" joins "zz", which is no token of the vocabulary.)");
+  EXPECT_EQ(error_of(R"(["b a"])"), R"(The merge "b a" makes "ba", which is no token of the vocabulary.)");
+  EXPECT_EQ(error_of(R"([["a",""]])"), R"(The merge "a " joins "", which is no token of the vocabulary.)");
+}
+
 TEST(HuggingFaceTokenizer, EndsComeFromTheConfigurations) {
   const std::string json = R"({"added_tokens":[{"id":1,"content":"<e>","special":true}],
                               "model":{"type":"BPE","vocab":{"a":0,"<e>":1,"b":2,"c":3,"d":4},"merges":[]}})";

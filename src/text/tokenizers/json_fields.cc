@@ -12,8 +12,8 @@ namespace {
 
 namespace json = boost::json;
 
-[[noreturn]] void refuse(std::string_view what, std::string_view kind) {
-  throw InvalidInput(fmt::format("tokenizer.json: \"{}\" is not {}.", what, kind));
+[[noreturn]] void refuse(std::string_view what, std::string_view kind, std::string_view file = kTokenizerJson) {
+  throw InvalidInput(fmt::format("{}: \"{}\" is not {}.", file, what, kind));
 }
 
 [[noreturn]] void missing(std::string_view name) {
@@ -22,13 +22,13 @@ namespace json = boost::json;
 
 }  // namespace
 
-std::string_view as_string(const json::value& value, std::string_view what) {
-  if (!value.is_string()) refuse(what, "a string");
+std::string_view as_string(const json::value& value, std::string_view what, std::string_view file) {
+  if (!value.is_string()) refuse(what, "a string", file);
   return {value.get_string().data(), value.get_string().size()};
 }
 
-std::int64_t as_integer(const json::value& value, std::string_view what) {
-  if (!value.is_int64()) refuse(what, "an integer");
+std::int64_t as_integer(const json::value& value, std::string_view what, std::string_view file) {
+  if (!value.is_int64()) refuse(what, "an integer", file);
   return value.get_int64();
 }
 
@@ -37,13 +37,13 @@ double as_number(const json::value& value, std::string_view what) {
   return static_cast<double>(as_integer(value, what));
 }
 
-const json::object& as_object(const json::value& value, std::string_view what) {
-  if (!value.is_object()) refuse(what, "an object");
+const json::object& as_object(const json::value& value, std::string_view what, std::string_view file) {
+  if (!value.is_object()) refuse(what, "an object", file);
   return value.get_object();
 }
 
-const json::array& as_array(const json::value& value, std::string_view what) {
-  if (!value.is_array()) refuse(what, "an array");
+const json::array& as_array(const json::value& value, std::string_view what, std::string_view file) {
+  if (!value.is_array()) refuse(what, "an array", file);
   return value.get_array();
 }
 
@@ -52,31 +52,31 @@ const json::value* find_field(const json::object& object, std::string_view name)
   return value == nullptr || value->is_null() ? nullptr : value;
 }
 
-std::optional<std::string_view> string_field(const json::object& object, std::string_view name) {
+std::optional<std::string_view> string_field(const json::object& object, std::string_view name, std::string_view file) {
   const json::value* value = find_field(object, name);
-  return value == nullptr ? std::nullopt : std::optional(as_string(*value, name));
+  return value == nullptr ? std::nullopt : std::optional(as_string(*value, name, file));
 }
 
-std::optional<bool> bool_field(const json::object& object, std::string_view name) {
+std::optional<bool> bool_field(const json::object& object, std::string_view name, std::string_view file) {
   const json::value* value = find_field(object, name);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_bool()) refuse(name, "true or false");
+  if (!value->is_bool()) refuse(name, "true or false", file);
   return value->get_bool();
 }
 
-std::optional<std::int64_t> integer_field(const json::object& object, std::string_view name) {
+std::optional<std::int64_t> integer_field(const json::object& object, std::string_view name, std::string_view file) {
   const json::value* value = find_field(object, name);
-  return value == nullptr ? std::nullopt : std::optional(as_integer(*value, name));
+  return value == nullptr ? std::nullopt : std::optional(as_integer(*value, name, file));
 }
 
-const json::object* object_field(const json::object& object, std::string_view name) {
+const json::object* object_field(const json::object& object, std::string_view name, std::string_view file) {
   const json::value* value = find_field(object, name);
-  return value == nullptr ? nullptr : &as_object(*value, name);
+  return value == nullptr ? nullptr : &as_object(*value, name, file);
 }
 
-const json::array* array_field(const json::object& object, std::string_view name) {
+const json::array* array_field(const json::object& object, std::string_view name, std::string_view file) {
   const json::value* value = find_field(object, name);
-  return value == nullptr ? nullptr : &as_array(*value, name);
+  return value == nullptr ? nullptr : &as_array(*value, name, file);
 }
 
 std::string_view required_string(const json::object& object, std::string_view name) {

@@ -54,8 +54,12 @@ std::unique_ptr<Tokenizer> Tokenizer::open(const ModelSource& source) {
 }
 
 Tokenizer::Tokenizer(const char* kind, TokenTable table, std::unique_ptr<const TokenizerPipeline> pipeline,
-                     DecodeRules rules)
-    : kind_(kind), table_(std::move(table)), pipeline_(std::move(pipeline)), rules_(std::move(rules)) {}
+                     DecodeRules rules, std::vector<std::string> notes)
+    : kind_(kind),
+      table_(std::move(table)),
+      pipeline_(std::move(pipeline)),
+      rules_(std::move(rules)),
+      notes_(std::move(notes)) {}
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
   if (text.size() > kTextBytesMax) {

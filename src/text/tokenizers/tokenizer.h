@@ -63,7 +63,8 @@ class Tokenizer {
   };
   static std::unique_ptr<Tokenizer> from_hugging_face(const HuggingFaceFiles& files);
 
-  Tokenizer(const char* kind, TokenTable table, std::unique_ptr<const TokenizerPipeline> pipeline, DecodeRules rules);
+  Tokenizer(const char* kind, TokenTable table, std::unique_ptr<const TokenizerPipeline> pipeline, DecodeRules rules,
+            std::vector<std::string> notes = {});
 
   // The text may hold any bytes. Ill-formed UTF-8 keeps its bytes where the vocabulary has tokens for them, and is an
   // unknown token or nothing elsewhere.
@@ -87,6 +88,8 @@ class Tokenizer {
   bool adds_bos() const { return table_.adds_bos; }
   // "bpe", "spm", "wordpiece", "unigram" or "wordlevel".
   const char* kind() const { return kind_; }
+  // Sentences for the user on what is odd in the vocabulary and works all the same.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   void check(TokenId id) const;
@@ -95,6 +98,7 @@ class Tokenizer {
   TokenTable table_;
   std::unique_ptr<const TokenizerPipeline> pipeline_;
   DecodeRules rules_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace hearth

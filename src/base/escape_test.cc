@@ -1,7 +1,9 @@
 // Names from files, as they appear in messages.
-#include "weights/escape.h"
+#include "base/escape.h"
 
 #include <gtest/gtest.h>
+
+#include "base/error.h"
 
 namespace hearth {
 namespace {
@@ -11,6 +13,25 @@ TEST(Escape, TextPassesAndControlsDoNot) {
   EXPECT_EQ(escape_text("a\n\r\t\\\x01\x7f"), R"(a\n\r\t\\\x01\x7f)");
   EXPECT_EQ(escape_text("\xc2\x9b"), R"(\xc2\x9b)");
   EXPECT_EQ(escape_text(std::string_view("\0", 1)), R"(\x00)");
+}
+
+TEST(Escape, WhatTurnsTheDirectionOfWritingDoesNotPass) {
+  EXPECT_EQ(escape_text("\u202egnp.\u2066x\u2069"), R"(\xe2\x80\xaegnp.\xe2\x81\xa6x\xe2\x81\xa9)");
+  EXPECT_EQ(escape_text("\u2028"), R"(\xe2\x80\xa8)");
+}
+
+TEST(Escape, PrintableTextMayBeMadePrintableAgain) {
+  const std::string once = printable_text("a\\b\x1b[2J\xff");
+  EXPECT_EQ(once, R"(a\b\x1b[2J\xff)");
+  EXPECT_EQ(printable_text(once), once);
+}
+
+TEST(Escape, ErrorsArePrintable) {
+  EXPECT_STREQ(InvalidInput("name '\x1b]0;x\x07' \xc2\x9b").what(), R"(name '\x1b]0;x\x07' \xc2\x9b)");
+}
+
+TEST(Escape, JsonKeepsItsMeaning) {
+  EXPECT_EQ(printable_json("{\"a\":\n\"\x7f\u009b\u202e\xff\"}"), "{\"a\":\n\"\\u007f\\u009b\\u202e\\ufffd\"}");
 }
 
 TEST(Escape, BytesThatAreNotUtf8) {

@@ -1,0 +1,154 @@
+// Settings of files as they come: lists for each layer, values of another kind, more layers than stated, and what a
+// family means by leaving a key out.
+#include "model/settings.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "base/error.h"
+#include "model/architecture.h"
+#include "weights/gguf_writer.h"
+#include "weights/weights_test_support.h"
+
+namespace hearth {
+namespace {
+
+using Integers = std::vector<std::int32_t>;
+
+// A GGUF model of two layers in memory, with tensors of these names.
+class GgufModel {
+ public:
+  template <typename... Entries>
+  explicit GgufModel(std::vector<std::string> tensors, const Entries&... entries) {
+    GgufWriter writer;
+    writer.add("general.architecture", "llama");
+    writer.add("llama.block_count", std::uint32_t{2});
+    (writer.add(entries.first, entries.second), ...);
+    std::ostringstream out;
+    writer.write(out);
+    head_ = out.str();
+    std::vector<WeightEntry> weights;
+    for (std::string& name : tensors) weights.push_back({std::move(name), Format::kF32, Shape{0}, {}});
+    source_ = ModelSource::in_memory("m", bytes_of(head_), std::move(weights));
+  }
+  Settings settings() const { return Settings(*source_); }
+
+ private:
+  std::string head_;
+  std::unique_ptr<ModelSource> source_;
+};
+
+template <typename T>
+std::pair<std::string_view, T> entry(std::string_view key, T value) {
+  return {key, std::move(value)};
+}
+
+TEST(Settings, AListOfEqualNumbersIsThatNumber) {
+  const GgufModel model({}, entry("llama.attention.head_count_kv", Integers{4, 4}),
+                        entry("llama.rope.freq_base", std::vector<float>{5e5F, 5e5F}),
+                        entry("llama.attention.head_count", std::uint32_t{8}));
+  const Settings settings = model.settings();
+  EXPECT_EQ(settings.integer(settings::kKvHeads), 4);
+  EXPECT_EQ(settings.number(settings::kRopeBase), 5e5);
+  EXPECT_EQ(settings.per_layer(settings::kKvHeads), (std::vector<std::int64_t>{4, 4}));
+  EXPECT_EQ(settings.per_layer(settings::kHeads), (std::vector<std::int64_t>{8, 8}));
+  EXPECT_EQ(settings.per_layer(settings::kFfWidth), std::nullopt);
+}
+
+TEST(Settings, ListsThatDifferOrHaveAnotherLengthAreRefusedByName) {
+  const GgufModel model({}, entry("llama.attention.head_count_kv", Integers{4, 2}),
+                        entry("llama.feed_forward_length", Integers{64, 64, 64}));
+  const Settings settings = model.settings();
+  EXPECT_EQ(settings.per_layer(settings::kKvHeads), (std::vector<std::int64_t>{4, 2}));
+  expect_error<Unsupported>(
+      [&] { settings.integer(settings::kKvHeads); },
+      "m: setting 'llama.attention.head_count_kv' is 4 in layer 0 and 2 in layer 1; only the same "
+      "in all layers is supported");
+  for (const auto read : {+[](const Settings& s) { s.integer(settings::kFfWidth); },
+                          +[](const Settings& s) { s.per_layer(settings::kFfWidth); }}) {
+    expect_error<InvalidInput>([&] { read(settings); },
+                               "m: setting 'llama.feed_forward_length' lists 3 values for 2 layers");
+  }
+}
+
+TEST(Settings, TensorsOfFurtherLayersAreNoticed) {
+  EXPECT_EQ(GgufModel({"blk.0.x", "blk.1.x", "output.weight", "blk.x", "v.blk.7.x"}).settings().layer_count(), 2);
+  expect_error<InvalidInput>(
+      [] {
+        GgufModel({"blk.0.x", "blk.2.attn_q.weight"}).settings().layer_count();
+      },
+      "m: setting 'llama.block_count' is 2, and the file has a tensor of layer 2, counted from 0: "
+      "'blk.2.attn_q.weight'");
+  const GgufModel predicting({"blk.2.x"}, entry("llama.nextn_predict_layers", std::uint32_t{1}));
+  EXPECT_EQ(predicting.settings().layer_count(), 2);
+}
+
+// What config.json of a Llama would say, with changes in front.
+std::string config_with(std::string_view changes, std::string_view model_type = "llama") {
+  return fmt::format(R"({{{}{}"model_type":"{}","hidden_size":64,"num_hidden_layers":2,"num_attention_heads":2,)"
+                     R"("max_position_embeddings":128}})",
+                     changes, changes.empty() ? "" : ",", model_type);
+}
+
+ModelSpec spec_of(const std::string& config) {
+  const TemporaryDirectory folder;
+  folder.write("config.json", config);
+  const std::unique_ptr<ModelSource> source = ModelSource::open(folder.path());
+  const Settings settings(*source);
+  return architecture_of(settings).read_spec(settings);
+}
+
+TEST(Settings, ValuesOfTheWrongKindAreRefusedByTheKeyThatTheFileHas) {
+  struct Case {
+    std::string_view changes, sentence;
+  };
+  for (const auto& [changes, sentence] : {
+           Case{R"("n_inner":"4")", "setting 'n_inner' is not a whole number"},
+           Case{R"("intermediate_size":2.5)", "setting 'intermediate_size' is not a whole number"},
+           Case{R"("num_key_value_heads":true)", "setting 'num_key_value_heads' is not a whole number"},
+           Case{R"("num_key_value_heads":[1,"1"])", "setting 'num_key_value_heads' is not a whole number"},
+           Case{R"("rms_norm_eps":"1e-5")", "setting 'rms_norm_eps' is not a number"},
+           Case{R"("rope_theta":{})", "setting 'rope_theta' is not a number"},
+           Case{R"("rope_scaling":"yarn")", "setting 'rope_scaling' is not an object"},
+           Case{R"("rope_scaling":{"rope_type":3})", "'rope_type' is not a string"},
+           Case{R"("rope_scaling":{"rope_type":"yarn","factor":2,"truncate":"no"})", "'truncate' is not true or false"},
+           Case{R"("hidden_activation":1)", "setting 'hidden_activation' is not a string"},
+       }) {
+    try {
+      spec_of(config_with(changes));
+      ADD_FAILURE() << changes;
+    } catch (const InvalidInput& error) {
+      EXPECT_TRUE(std::string_view(error.what()).ends_with(sentence)) << error.what();
+    }
+  }
+}
+
+TEST(Settings, LayerTypesAreKnownWords) {
+  const auto read = [](std::string_view types) {
+    return spec_of(config_with(fmt::format(R"("sliding_window":16,"layer_types":{})", types), "mistral"));
+  };
+  const ModelSpec spec = read(R"(["full_attention","sliding_attention"])");
+  EXPECT_NE(spec.layers[0].mask.kind, MaskKind::kSlidingWindow);
+  EXPECT_EQ(spec.layers[1].mask.kind, MaskKind::kSlidingWindow);
+  EXPECT_THROW(read(R"("sliding_attention")"), InvalidInput);
+  EXPECT_THROW(read(R"([1,2])"), InvalidInput);
+  EXPECT_THROW(read(R"(["full_attention","chunked_attention"])"), Unsupported);
+}
+
+TEST(Settings, ListsOfConfigJsonAreReadAsGgufs) {
+  EXPECT_EQ(spec_of(config_with(R"("intermediate_size":[96,96])")).ff_width, 96);
+  EXPECT_THROW(spec_of(config_with(R"("intermediate_size":[96,64])")), Unsupported);
+}
+
+TEST(Settings, AHeadSizeThatIsNotSaidIsTheFamilys) {
+  EXPECT_EQ(spec_of(config_with("", "llama")).head_dim, 32);
+  EXPECT_EQ(spec_of(config_with("", "qwen2")).head_dim, 32);
+  EXPECT_EQ(spec_of(config_with("", "qwen3")).head_dim, 128);
+  EXPECT_EQ(spec_of(config_with(R"("head_dim":null)", "qwen3")).head_dim, 128);
+  EXPECT_EQ(spec_of(config_with(R"("head_dim":16)", "qwen3")).head_dim, 16);
+}
+
+}  // namespace
+}  // namespace hearth
