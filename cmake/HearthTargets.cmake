@@ -11,6 +11,7 @@ endfunction()
 hearth_archive(archive_json libboost_json.a)
 if(HEARTH_TESTS)
   hearth_archive(archive_context libboost_context.a)
+  hearth_archive(test_oniguruma libonig.so)  # what regular expressions are compared with
 endif()
 hearth_archive(archive_pcre2 libpcre2-8.a)
 hearth_archive(archive_utf8proc libutf8proc.a)

@@ -211,7 +211,9 @@ constexpr StepKind<PreTokenizerPointer> kPreTokenizers[] = {
     {"Metaspace", metaspace},
     {"Whitespace",
      [](const json::object&) -> PreTokenizerPointer {
-       return std::make_unique<SplitStep>(Regex(R"(\w+|[^\w\s]+)"), SplitBehavior::kRemoved, true);
+       // Rust's \w, which has the joiners besides.
+       constexpr std::string_view kWords = R"([\w\x{200c}\x{200d}]+|[^\w\s\x{200c}\x{200d}]+)";
+       return std::make_unique<SplitStep>(Regex(kWords), SplitBehavior::kRemoved, true);
      }},
     {"WhitespaceSplit", [](const json::object&) { return split_step(R"(\s)", SplitBehavior::kRemoved); }},
     {"Digits",

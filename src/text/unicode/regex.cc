@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "text/unicode/regex_syntax.h"
+#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {
@@ -28,27 +30,38 @@ std::string message(int code) {
   return reinterpret_cast<const char*>(text.data());
 }
 
+struct ContextDeleter {
+  void operator()(pcre2_compile_context* context) const { pcre2_compile_context_free(context); }
+};
+
 }  // namespace
 
 Regex::Regex(std::string_view pattern) : pattern_(pattern) {
-  const std::string translated = pcre2_from_oniguruma(pattern);
+  SymbolPattern translated = translate_oniguruma(pattern);
+  symbols_ = std::make_unique<const CodePointMap>(std::move(translated.symbols));
+  const std::string& text = translated.pcre2;
+  const std::unique_ptr<pcre2_compile_context, ContextDeleter> context(pcre2_compile_context_create(nullptr));
+  CHECK(context != nullptr);
+  pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   int error = 0;
   PCRE2_SIZE offset = 0;
-  const std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_DOLLAR_ENDONLY;
-  code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), options, &error, &offset,
-                        nullptr);
+  code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), PCRE2_MULTILINE | PCRE2_DOLLAR_ENDONLY,
+                        &error, &offset, context.get());
   if (code_ == nullptr) {
     throw Unsupported(fmt::format("The tokenizer's pattern \"{}\" cannot be compiled: {} (at byte {} of \"{}\").",
-                                  pattern, message(error), offset, translated));
+                                  pattern, message(error), offset, text));
   }
   pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE);  // where there is no JIT, pcre2_match interprets
 }
 
 Regex::Regex(Regex&& other) noexcept
-    : pattern_(std::move(other.pattern_)), code_(std::exchange(other.code_, nullptr)) {}
+    : pattern_(std::move(other.pattern_)),
+      symbols_(std::move(other.symbols_)),
+      code_(std::exchange(other.code_, nullptr)) {}
 
 Regex& Regex::operator=(Regex&& other) noexcept {
   std::swap(pattern_, other.pattern_);
+  std::swap(symbols_, other.symbols_);
   std::swap(code_, other.code_);
   return *this;
 }
@@ -74,19 +87,39 @@ RegexMatcher::~RegexMatcher() {
   pcre2_match_data_free(data_);
 }
 
-int RegexMatcher::match(std::string_view text, std::size_t start, unsigned options) {
-  return pcre2_match(regex_.code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), start,
-                     options | PCRE2_NO_UTF_CHECK, data_, context_);
+void RegexMatcher::read(std::string_view text) {
+  const CodePointMap& symbols = *regex_.symbols_;
+  subject_.clear();
+  subject_.reserve(text.size());
+  bytes_.clear();
+  std::size_t position = 0;
+  while (position < text.size() && static_cast<unsigned char>(text[position]) < 0x80) {
+    subject_ += static_cast<char>(symbols[static_cast<unsigned char>(text[position++])]);
+  }
+  if (position == text.size()) return;
+  bytes_.resize(position);
+  std::iota(bytes_.begin(), bytes_.end(), std::size_t{0});
+  while (position < text.size()) {
+    const Utf8Char character = decode_utf8(text, position);
+    subject_ += static_cast<char>(symbols[character.code_point]);
+    bytes_.push_back(position);
+    position += character.bytes;
+  }
+  bytes_.push_back(position);
 }
 
-std::optional<Span> RegexMatcher::find(std::string_view text, std::size_t start, bool empty_at_start) {
-  const unsigned options = empty_at_start ? 0 : PCRE2_NOTEMPTY_ATSTART;
-  int result = match(text, start, options);
-  if (result == PCRE2_ERROR_JIT_STACKLIMIT) result = match(text, start, options | PCRE2_NO_JIT);
+int RegexMatcher::match(std::size_t start, unsigned options) {
+  return pcre2_match(regex_.code_, reinterpret_cast<PCRE2_SPTR>(subject_.data()), subject_.size(), start, options,
+                     data_, context_);
+}
+
+std::optional<Span> RegexMatcher::find(std::size_t start) {
+  int result = match(start, 0);
+  if (result == PCRE2_ERROR_JIT_STACKLIMIT) result = match(start, PCRE2_NO_JIT);
   if (result == PCRE2_ERROR_NOMATCH) return std::nullopt;
   if (result < 0) {
-    throw Unsupported(fmt::format("The tokenizer's pattern \"{}\" gave up on a text of {} bytes: {}.", regex_.pattern_,
-                                  text.size(), message(result)));
+    throw Unsupported(fmt::format("The tokenizer's pattern \"{}\" gave up on a text of {} characters: {}.",
+                                  regex_.pattern_, subject_.size(), message(result)));
   }
   const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data_);
   return Span{bounds[0], bounds[1]};

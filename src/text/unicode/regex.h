@@ -1,5 +1,5 @@
 // Regular expressions as tokenizers write them: Oniguruma's dialect (what Hugging Face's tokenizers run), executed by
-// PCRE2 with its compiler. Differences between the two are translated by regex_syntax.h.
+// PCRE2 with its compiler, over symbols instead of characters (regex_syntax.h).
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // PCRE2's own types, so that its header stays out of this one.
 struct pcre2_real_code_8;
@@ -15,6 +16,8 @@ struct pcre2_real_match_context_8;
 struct pcre2_real_jit_stack_8;
 
 namespace hearth {
+
+class CodePointMap;
 
 // Bytes [begin, end) of a text.
 struct Span {
@@ -36,6 +39,7 @@ class Regex {
  private:
   friend class RegexMatcher;
   std::string pattern_;
+  std::unique_ptr<const CodePointMap> symbols_;
   pcre2_real_code_8* code_ = nullptr;
 };
 
@@ -47,29 +51,35 @@ class RegexMatcher {
   RegexMatcher& operator=(const RegexMatcher&) = delete;
   ~RegexMatcher();
 
-  // The leftmost match that begins at `start` or later. `text` is well-formed UTF-8 and is all that lookaround sees.
-  // An empty match directly at `start` counts only if `empty_at_start`. Throws Unsupported if the pattern needs more
-  // memory for this text than PCRE2 may use.
-  std::optional<Span> find(std::string_view text, std::size_t start, bool empty_at_start = true);
-
-  // Calls visit(Span) for the matches from left to right, none overlapping another.
+  // Calls visit(Span) for the matches from left to right, none overlapping another; an empty one where another match
+  // ended does not count, and the search goes on a character later. `text` is well-formed UTF-8 and is all that
+  // lookaround sees. Throws Unsupported if the pattern needs more memory or steps for this text than PCRE2 may use.
   template <typename Visit>
   void for_each(std::string_view text, Visit&& visit) {
-    std::size_t start = 0;
-    bool empty_at_start = true;
-    while (start <= text.size()) {
-      const std::optional<Span> match = find(text, start, empty_at_start);
+    read(text);
+    std::optional<std::size_t> last_end;
+    for (std::size_t start = 0; start <= subject_.size();) {
+      const std::optional<Span> match = find(start);
       if (!match) return;
-      visit(*match);
-      empty_at_start = match->begin != match->end;
-      start = match->end;
+      if (match->begin == match->end && match->end == last_end) {
+        ++start;
+        continue;
+      }
+      visit(Span{byte_of(match->begin), byte_of(match->end)});
+      last_end = start = match->end;
     }
   }
 
  private:
-  int match(std::string_view text, std::size_t start, unsigned options);
+  void read(std::string_view text);
+  // The leftmost match that begins at the symbol `start` or later.
+  std::optional<Span> find(std::size_t start);
+  int match(std::size_t start, unsigned options);
+  std::size_t byte_of(std::size_t symbol) const { return bytes_.empty() ? symbol : bytes_[symbol]; }
 
   const Regex& regex_;
+  std::string subject_;             // the text's symbols
+  std::vector<std::size_t> bytes_;  // where each symbol begins in the text, and the text's end; empty: all are one byte
   pcre2_real_match_data_8* data_;
   pcre2_real_match_context_8* context_;
   pcre2_real_jit_stack_8* stack_;

@@ -1,294 +1,342 @@
-// One pass over the pattern. Outside classes only escapes and one kind of quantifier change; classes are read into
-// their parts and written again.
+// One pass over the pattern makes a list of elements: structure as text, and sets of characters. Then all sets together
+// cut the code points into kinds, each kind gets a symbol, and the sets are written as classes of symbols.
 #include "text/unicode/regex_syntax.h"
-
-#include <cctype>
-#include <cstddef>
-#include <optional>
-#include <vector>
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <utility>
+
 #include "base/error.h"
+#include "text/unicode/regex_class.h"
+#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {
 
-constexpr std::string_view kWhiteSpace =
-    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-constexpr std::string_view kNotWhiteSpace =
-    R"(\x{0}-\x{8}\x{e}-\x{1f}\x{21}-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027})"
-    R"(\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff})";
-// Alphabetic (its members outside L and M are Nl and circled or squared letters), marks, decimal digits, connectors.
-constexpr std::string_view kWord =
-    R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
-constexpr std::string_view kHexDigit = "0-9a-fA-F";
+constexpr std::size_t kSymbolCountMax = 256;
+constexpr std::uint8_t kNewline = '\n';  // its own symbol, so that PCRE2 knows lines
+
+// Structure, or one character of a set.
+struct Element {
+  std::string text;
+  std::optional<std::size_t> set;
+};
+
+struct Elements {
+  std::vector<Element> list;
+  std::vector<CodePointSet> sets;
+};
 
 class Translator {
  public:
-  explicit Translator(std::string_view pattern) : pattern_(pattern) {}
+  explicit Translator(std::string_view pattern) : cursor_(pattern) {}
 
-  std::string run() {
-    while (position_ < pattern_.size()) step();
+  Elements run() {
+    groups_.push_back({0, options_, 0});
+    while (!cursor_.at_end()) step();
+    if (groups_.size() > 1) cursor_.refuse("a group without its closing bracket");
+    for (int i = 0; i < groups_.back().enclosed; ++i) structure(")");
     return std::move(out_);
   }
 
  private:
-  [[noreturn]] void refuse(std::string_view what) const {
-    throw Unsupported(
-        fmt::format("The tokenizer's pattern \"{}\" cannot be translated: {} at byte {}.", pattern_, what, position_));
-  }
+  struct Options {
+    bool ignore_case = false, dot_is_all = false, extended = false;
+  };
+  struct Group {
+    std::size_t begin;  // of its elements
+    Options outside;
+    int enclosed;  // groups that options in the middle opened
+  };
 
-  bool at(std::string_view text) const { return pattern_.substr(position_).starts_with(text); }
+  void structure(std::string text) { out_.list.push_back({std::move(text), std::nullopt}); }
+  void begin_atom() { atom_ = out_.list.size(); }
+  void add_set(CodePointSet set) {
+    const auto found = std::find(out_.sets.begin(), out_.sets.end(), set);
+    out_.list.push_back({"", static_cast<std::size_t>(found - out_.sets.begin())});
+    if (found == out_.sets.end()) out_.sets.push_back(std::move(set));
+  }
+  void add_character(char32_t c) {
+    begin_atom();
+    add_set(options_.ignore_case ? CodePointSet::of(c).closed_under_case() : CodePointSet::of(c));
+  }
 
   // One atom, quantifier or piece of structure.
   void step() {
-    const char c = pattern_[position_];
+    const char c = cursor_.peek();
     switch (c) {
       case '\\':
-        begin_atom();
-        out_ += escape_outside_class();
+        escape();
         break;
       case '[':
         begin_atom();
-        out_ += character_class();
+        add_set(parse_class(cursor_, options_.ignore_case));
         break;
       case '(':
-        open_groups_.push_back(out_.size());
-        copy(1);
-        if (at("?#")) comment();
+        open_group();
         break;
       case ')':
-        if (open_groups_.empty()) refuse("a closing bracket without its opening one");
-        atom_ = open_groups_.back();
-        open_groups_.pop_back();
-        copy(1);
+        close_group();
         break;
       case '{':
         interval();
+        break;
+      case '.':
+        cursor_.skip(1);
+        begin_atom();
+        add_set(options_.dot_is_all ? CodePointSet::all() : CodePointSet::of('\n').complement());
         break;
       case '*':
       case '+':
       case '?':
       case '|':
-        copy(1);
+      case '^':
+      case '$':
+        structure(std::string(1, c));
+        cursor_.skip(1);
         break;
       default:
-        begin_atom();
-        copy_character();
+        if (options_.extended && skip_blank()) break;
+        add_character(cursor_.character());
     }
   }
 
-  void begin_atom() { atom_ = out_.size(); }
-  void copy(std::size_t count) {
-    out_ += pattern_.substr(position_, count);
-    position_ += count;
+  // In extended patterns white space and comments up to the line's end.
+  bool skip_blank() {
+    if (cursor_.peek() == '#') {
+      while (!cursor_.at_end() && cursor_.peek() != '\n') cursor_.skip(1);
+      return true;
+    }
+    if (std::isspace(static_cast<unsigned char>(cursor_.peek())) == 0) return false;
+    cursor_.skip(1);
+    return true;
   }
-  void copy_character() {
-    copy(1);
-    while (position_ < pattern_.size() && (static_cast<unsigned char>(pattern_[position_]) & 0xC0) == 0x80) copy(1);
+
+  void open_group() {
+    if (cursor_.skip_if("(?#")) {
+      while (!cursor_.skip_if(")")) cursor_.character();
+      return;
+    }
+    if (cursor_.at("(*") || cursor_.at("(?~") || cursor_.at("(?(")) {
+      cursor_.refuse("a callout, an absence operator or a condition");
+    }
+    const Group group{out_.list.size(), options_, 0};
+    for (const std::string_view head : {"(?:", "(?=", "(?!", "(?>", "(?<=", "(?<!"}) {
+      if (cursor_.skip_if(head)) return push_group(group, std::string(head));
+    }
+    for (const auto& [head, end] : {std::pair{"(?<", ">"}, {"(?P<", ">"}, {"(?'", "'"}}) {
+      if (cursor_.at(head)) return push_group(group, cursor_.take_through(end));
+    }
+    if (cursor_.skip_if("(?")) return options(group);
+    cursor_.skip(1);
+    push_group(group, "(");
   }
-  void comment() {
-    while (position_ < pattern_.size() && pattern_[position_] != ')') copy(1);
+
+  void push_group(const Group& group, std::string head) {
+    groups_.push_back(group);
+    structure(std::move(head));
+  }
+
+  // (?im-x:…), or (?im-x), which encloses the rest of the group.
+  void options(const Group& group) {
+    bool on = true;
+    Options wanted = options_;
+    while (!cursor_.at(":") && !cursor_.at(")")) {
+      const char letter = cursor_.at_end() ? '\0' : cursor_.peek();
+      bool* const option = letter == 'i'   ? &wanted.ignore_case
+                           : letter == 'm' ? &wanted.dot_is_all
+                           : letter == 'x' ? &wanted.extended
+                                           : nullptr;
+      if (letter != '-' && option == nullptr) cursor_.refuse("an option that is not known");
+      if (option != nullptr) *option = on;
+      if (letter == '-') on = false;
+      cursor_.skip(1);
+    }
+    if (cursor_.skip_if(":")) {
+      push_group(group, "(?:");
+    } else {
+      cursor_.skip(1);
+      structure("(?:");
+      ++groups_.back().enclosed;
+    }
+    options_ = wanted;
+  }
+
+  void close_group() {
+    if (groups_.size() == 1) cursor_.refuse("a closing bracket without its opening one");
+    cursor_.skip(1);
+    const Group group = groups_.back();
+    groups_.pop_back();
+    for (int i = 0; i <= group.enclosed; ++i) structure(")");
+    options_ = group.outside;
+    atom_ = group.begin;
   }
 
   // {n}, {n,}, {,m} or {n,m}; any other bracket is a character.
   void interval() {
-    std::size_t end = position_ + 1;
-    bool digits = false;
-    while (end < pattern_.size() &&
-           (std::isdigit(static_cast<unsigned char>(pattern_[end])) != 0 || pattern_[end] == ',')) {
-      digits = digits || pattern_[end] != ',';
-      ++end;
-    }
-    if (!digits || end >= pattern_.size() || pattern_[end] != '}') {
-      begin_atom();
-      out_ += "\\{";
-      ++position_;
-      return;
-    }
-    std::string quantifier(pattern_.substr(position_, end + 1 - position_));
-    if (quantifier[1] == ',') quantifier.insert(1, "0");
-    out_ += quantifier;
-    position_ = end + 1;
-    if (at("+")) {
-      out_.insert(atom_, "(?:");
-      out_ += ")+";
-      ++position_;
-    }
+    const std::string quantifier = cursor_.take_interval();
+    if (quantifier.empty()) return add_character(cursor_.character());
+    structure(quantifier);
+    const bool is_fixed = quantifier.find(',') == std::string::npos;
+    if (!cursor_.at("+") && !(is_fixed && cursor_.at("?"))) return;
+    // The sign applies to the repeat as a whole.
+    out_.list.insert(out_.list.begin() + static_cast<std::ptrdiff_t>(atom_), Element{"(?:", std::nullopt});
+    structure(fmt::format("){}", cursor_.peek()));
+    cursor_.skip(1);
   }
 
-  // The text of an escape's class members; nullopt for an escape that is no class of its own in this sense.
-  static std::optional<std::string_view> shorthand(char letter) {
+  void escape() {
+    const char letter = cursor_.escaped_letter();
     switch (letter) {
-      case 's':
-        return kWhiteSpace;
-      case 'w':
-        return kWord;
-      case 'd':
-        return R"(\p{Nd})";
-      case 'h':
-        return kHexDigit;
+      case 'A':
+      case 'z':
+      case 'Z':
+      case 'G':
+      case 'K':
+        structure(fmt::format("\\{}", letter));
+        cursor_.skip(2);
+        break;
+      case 'b':
+      case 'B':
+        cursor_.skip(2);
+        word_boundary(letter == 'b');
+        break;
+      case 'R':
+        cursor_.skip(2);
+        line_break();
+        break;
+      case 'N':
+      case 'O':
+        cursor_.skip(2);
+        begin_atom();
+        add_set(letter == 'O' ? CodePointSet::all() : CodePointSet::of('\n').complement());
+        break;
+      case 'g':
+        begin_atom();
+        structure(cursor_.take_call());
+        break;
       default:
-        return std::nullopt;
+        if (letter == 'k' || (letter >= '1' && letter <= '9')) cursor_.refuse("a back reference");
+        if (letter == 'X' || letter == 'y' || letter == 'Y') cursor_.refuse("a boundary of text segments");
+        escaped_character();
     }
   }
 
-  std::string escape_outside_class() {
-    if (position_ + 1 >= pattern_.size()) refuse("a lone backslash");
-    const char letter = pattern_[position_ + 1];
-    if (const auto members = shorthand(letter)) {
-      position_ += 2;
-      return fmt::format("[{}]", *members);
-    }
-    const char lower = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-    if (const auto members = shorthand(lower); members && lower != letter) {
-      position_ += 2;
-      return fmt::format("[^{}]", *members);
-    }
-    return other_escape();
+  // Case makes no difference to named sets, as it does to characters.
+  void escaped_character() {
+    const char letter = cursor_.escaped_letter();
+    const CodePointSet set = parse_escape(cursor_);
+    const auto ranges = set.ranges();
+    if (ranges.size() == 1 && ranges[0].first == ranges[0].last) return add_character(ranges[0].first);
+    begin_atom();
+    add_set(letter == 'w' ? lone_word_set() : letter == 'W' ? lone_word_set().complement() : set);
   }
 
-  // \p{…}, \x{…}, \uHHHH, and escaped characters, which both dialects share; consumes it.
-  std::string other_escape() {
-    const char letter = pattern_[position_ + 1];
-    if (letter == 'u') {
-      const std::string_view digits = pattern_.substr(position_ + 2, 4);
-      for (const char digit : digits) {
-        if (std::isxdigit(static_cast<unsigned char>(digit)) == 0) refuse("\\u without four digits");
-      }
-      if (digits.size() != 4) refuse("\\u without four digits");
-      position_ += 6;
-      return fmt::format("\\x{{{}}}", digits);
+  // (?<=W)(?!W)|(?<!W)(?=W), or for its opposite (?<=W)(?=W)|(?<!W)(?!W).
+  void word_boundary(bool is_boundary) {
+    begin_atom();
+    const char* const looks[] = {"(?:(?<=", is_boundary ? ")(?!" : ")(?=", ")|(?<!", is_boundary ? ")(?=" : ")(?!"};
+    for (const char* look : looks) {
+      structure(look);
+      add_set(lone_word_set());
     }
-    std::size_t length = 2;
-    const bool braces = position_ + 2 < pattern_.size() && pattern_[position_ + 2] == '{';
-    if (braces && (letter == 'p' || letter == 'P' || letter == 'x')) {
-      const std::size_t end = pattern_.find('}', position_);
-      if (end == std::string_view::npos) refuse("an escape without its closing bracket");
-      length = end + 1 - position_;
-    } else if (letter == 'x') {
-      while (length < 4 && position_ + length < pattern_.size() &&
-             std::isxdigit(static_cast<unsigned char>(pattern_[position_ + length])) != 0) {
-        ++length;
-      }
-    }
-    while (position_ + length < pattern_.size() &&
-           (static_cast<unsigned char>(pattern_[position_ + length]) & 0xC0) == 0x80) {
-      ++length;  // the rest of an escaped character
-    }
-    const std::string text(pattern_.substr(position_, length));
-    position_ += length;
-    return text;
+    structure("))");
   }
 
-  // A class from its bracket on: its members as PCRE2 writes them, or, with &&, a chain of lookaheads.
-  std::string character_class() {
-    const ClassParts parts = class_parts();
-    if (parts.operands.size() == 1) return fmt::format("[{}]", negate(parts.operands[0], parts.negated));
-    // [a&&b]: a character of b that is also one of a. A negated intersection is any character that is not such a one.
-    std::string chain;
-    for (const std::string& operand : parts.operands) chain += fmt::format("(?=[{}])", operand);
-    return parts.negated ? fmt::format("(?:(?!{})(?s:.))", chain) : fmt::format("(?:{}(?s:.))", chain);
+  void line_break() {
+    begin_atom();
+    structure("(?>");
+    add_set(CodePointSet::of('\r'));
+    add_set(CodePointSet::of('\n'));
+    structure("|");
+    add_set(CodePointSet({{'\n', '\r'}, {0x85, 0x85}, {0x2028, 0x2029}}));
+    structure(")");
   }
 
-  // The inside of a class starts with an unescaped "^" if and only if the class is negated.
-  static std::string negate(const std::string& inside, bool negated) {
-    if (!negated) return inside;
-    return inside.starts_with('^') ? inside.substr(1) : "^" + inside;
-  }
-
-  struct ClassParts {
-    bool negated = false;
-    std::vector<std::string> operands;  // of &&; each the inside of a class, "^" in front where negated
-  };
-
-  ClassParts class_parts() {
-    ClassParts parts;
-    ++position_;
-    if (at("^")) {
-      parts.negated = true;
-      ++position_;
-    }
-    std::string members;
-    bool first = true;
-    for (;; first = false) {
-      if (position_ >= pattern_.size()) refuse("a class without its closing bracket");
-      const char c = pattern_[position_];
-      if (c == ']' && !first) break;
-      if (at("&&")) {
-        parts.operands.push_back(std::move(members));
-        members.clear();
-        position_ += 2;
-      } else if (c == '[') {
-        nested_class(members);
-      } else if (c == '\\') {
-        members += escape_in_class();
-      } else {
-        if (c == ']' || (c == '^' && members.empty())) members += '\\';  // a bracket in first place is a member
-        members += c;
-        ++position_;
-      }
-    }
-    ++position_;
-    parts.operands.push_back(std::move(members));
-    for (const std::string& operand : parts.operands) {
-      if (operand.empty()) refuse("an empty class");
-    }
-    return parts;
-  }
-
-  // [[:alpha:]] is PCRE2's too. A class within a class adds its members; a negated one can only stand alone.
-  void nested_class(std::string& members) {
-    if (at("[:")) {
-      const std::size_t end = pattern_.find(":]", position_);
-      if (end == std::string_view::npos) refuse("a POSIX class without its end");
-      members += pattern_.substr(position_, end + 2 - position_);
-      position_ = end + 2;
-      return;
-    }
-    const ClassParts nested = class_parts();
-    if (nested.operands.size() != 1) refuse("an intersection within a class");
-    const bool stands_alone = members.empty() && (at("]") || at("&&"));
-    if (!nested.negated) {
-      members += nested.operands[0];
-    } else if (stands_alone) {
-      members = "^" + nested.operands[0];
-    } else {
-      refuse("a negated class within a class");
-    }
-  }
-
-  std::string escape_in_class() {
-    if (position_ + 1 >= pattern_.size()) refuse("a lone backslash");
-    const char letter = pattern_[position_ + 1];
-    if (const auto members = shorthand(letter)) {
-      position_ += 2;
-      return std::string(*members);
-    }
-    if (letter == 'S') {
-      position_ += 2;
-      return std::string(kNotWhiteSpace);
-    }
-    if (letter == 'D') {
-      position_ += 2;
-      return R"(\P{Nd})";
-    }
-    if (letter == 'W' || letter == 'H') refuse("a negated shorthand within a class");
-    return other_escape();
-  }
-
-  std::string_view pattern_;
-  std::size_t position_ = 0;
-  std::string out_;
-  std::size_t atom_ = 0;  // where the last atom begins in out_
-  std::vector<std::size_t> open_groups_;
+  PatternCursor cursor_;
+  Elements out_;
+  Options options_;
+  std::size_t atom_ = 0;  // where the last atom begins
+  std::vector<Group> groups_;
 };
+
+// The kinds into which the sets cut all code points: of each, its members and the sets that it is in.
+struct Kind {
+  std::vector<CodePointSet::Range> ranges;
+  std::vector<bool> in_set;
+};
+
+std::vector<Kind> kinds_of(const std::vector<CodePointSet>& sets) {
+  std::vector<std::pair<char32_t, std::size_t>> edges;  // where a set begins or ends
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    for (const CodePointSet::Range& range : sets[i].ranges()) {
+      edges.emplace_back(range.first, i);
+      edges.emplace_back(range.last + 1, i);
+    }
+  }
+  std::sort(edges.begin(), edges.end());
+  std::vector<Kind> kinds;
+  std::map<std::vector<bool>, std::size_t> index;
+  std::vector<bool> inside(sets.size());
+  char32_t begin = 0;
+  const auto add = [&](char32_t end) {
+    if (begin == end) return;
+    const auto [found, is_new] = index.emplace(inside, kinds.size());
+    if (is_new) kinds.push_back({{}, inside});
+    kinds[found->second].ranges.push_back({begin, end - 1});
+    begin = end;
+  };
+  for (const auto& [at, set] : edges) {
+    add(at);
+    inside[set] = !inside[set];
+  }
+  add(kCodePointMax + 1);
+  return kinds;
+}
+
+// "[\x03\x05]"; a set without members matches nothing.
+std::string symbol_class(const std::vector<std::uint8_t>& symbols) {
+  if (symbols.empty()) return "(?!)";
+  if (symbols.size() == 1) return fmt::format("\\x{:02x}", symbols[0]);
+  std::string text = "[";
+  for (const std::uint8_t symbol : symbols) fmt::format_to(std::back_inserter(text), "\\x{:02x}", symbol);
+  return text + "]";
+}
 
 }  // namespace
 
-std::string pcre2_from_oniguruma(std::string_view pattern) {
-  return Translator(pattern).run();
+SymbolPattern translate_oniguruma(std::string_view pattern) {
+  Elements elements = Translator(pattern).run();
+  const std::size_t newline = elements.sets.size();
+  elements.sets.push_back(CodePointSet::of('\n'));
+  const std::vector<Kind> kinds = kinds_of(elements.sets);
+  if (kinds.size() > kSymbolCountMax) {
+    throw Unsupported(fmt::format("The tokenizer's pattern \"{}\" tells {} kinds of characters apart; {} are possible.",
+                                  pattern, kinds.size(), kSymbolCountMax));
+  }
+  std::vector<CodePointSet> members;
+  std::vector<std::uint8_t> symbols;
+  std::vector<std::vector<std::uint8_t>> symbols_of_set(elements.sets.size());
+  std::uint8_t next = 0;
+  for (const Kind& kind : kinds) {
+    if (next == kNewline) ++next;
+    const std::uint8_t symbol = kind.in_set[newline] ? kNewline : next++;
+    members.emplace_back(kind.ranges);
+    symbols.push_back(symbol);
+    for (std::size_t i = 0; i < kind.in_set.size(); ++i) {
+      if (kind.in_set[i]) symbols_of_set[i].push_back(symbol);
+    }
+  }
+  std::string text;
+  for (const Element& element : elements.list)
+    text += element.set ? symbol_class(symbols_of_set[*element.set]) : element.text;
+  return {std::move(text), CodePointMap(members, symbols)};
 }
 
 }  // namespace hearth

@@ -1,17 +1,25 @@
-// From Oniguruma's regular expressions (Ruby syntax) to PCRE2's: the same patterns mean slightly different things.
+// From Oniguruma's regular expressions (its own syntax, which Hugging Face's tokenizers use) to PCRE2's over symbols:
+// one byte for all characters that no part of the pattern tells apart. So the sets of characters are this project's,
+// from the newest Unicode version, and PCRE2 is left with the structure, in its fastest mode.
 #pragma once
 
 #include <string>
 #include <string_view>
 
+#include "text/unicode/code_point_set.h"
+
 namespace hearth {
 
-// - \s is the property White_Space (PCRE2 adds U+180E), \w is letters, marks, numbers and connectors (PCRE2 lacks
-//   marks), \h a hexadecimal digit (PCRE2: a blank), \d a decimal digit;
-// - a class may hold classes, and intersections with &&;
-// - x{n,m}+ repeats x{n,m} (PCRE2: a possessive quantifier);
-// - \uHHHH is a code point.
-// Everything else is passed on. Throws Unsupported for a class that PCRE2 cannot express.
-std::string pcre2_from_oniguruma(std::string_view pattern);
+struct SymbolPattern {
+  std::string pcre2;  // to be compiled without Unicode, with '\n' as the only newline and ^ and $ at every line
+  CodePointMap symbols;
+};
+
+// Differences that are translated: the shorthands, POSIX classes and properties have Oniguruma's members; classes hold
+// classes and intersections; x{n,m}+ repeats x{n,m} and x{n}? is optional; (?m) lets the dot match newlines; an option
+// in the middle of a group encloses what follows; \h, \v, \N, \O, \R and \uHHHH. Letters match without regard to case
+// by simple folding. Throws Unsupported with the place for what symbols cannot express (back references), and for a
+// property that is not known.
+SymbolPattern translate_oniguruma(std::string_view pattern);
 
 }  // namespace hearth

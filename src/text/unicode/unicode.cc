@@ -1,24 +1,41 @@
-// Thin wrappers: utf8proc has the tables, this file gives them the names that the tokenizers use.
+// Categories and lower case are those of the newest Unicode version (unicode_data.h). Normalization and grapheme
+// clusters are utf8proc's, which is older: tokenizers normalize with tables that are older still, and leave newer
+// characters as they are.
 #include "text/unicode/unicode.h"
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
+#include <vector>
 
 #include "base/error.h"
+#include "text/unicode/code_point_set.h"
+#include "text/unicode/unicode_data.h"
 #include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {
 
-utf8proc_category_t category(char32_t code_point) {
-  return utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+Category category(char32_t code_point) {
+  static const CodePointMap map = [] {
+    std::vector<CodePointSet> sets;
+    std::vector<std::uint8_t> values;
+    for (std::uint8_t i = 0; i < kCategoryCount; ++i) {
+      sets.push_back(*named_set(kCategoryNames.substr(2 * std::size_t{i}, 2)));
+      values.push_back(i);
+    }
+    return CodePointMap(sets, values);
+  }();
+  return static_cast<Category>(map[std::min(code_point, kCodePointMax)]);
 }
 
-bool in_categories(char32_t code_point, utf8proc_category_t first, utf8proc_category_t last) {
-  const utf8proc_category_t value = category(code_point);
+bool in_categories(char32_t code_point, Category first, Category last) {
+  const Category value = category(code_point);
   return value >= first && value <= last;
 }
 
@@ -44,37 +61,33 @@ int utf8proc_flags(NormalForm form) {
 
 bool is_white_space(char32_t code_point) {
   if (code_point < 0x80) return code_point == ' ' || (code_point >= '\t' && code_point <= '\r');
-  return code_point == 0x85 || in_categories(code_point, UTF8PROC_CATEGORY_ZS, UTF8PROC_CATEGORY_ZP);
+  return code_point == 0x85 || in_categories(code_point, Category::kZs, Category::kZp);
 }
 bool is_letter(char32_t code_point) {
-  return in_categories(code_point, UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_LO);
+  return in_categories(code_point, Category::kLu, Category::kLo);
 }
 bool is_number(char32_t code_point) {
-  return in_categories(code_point, UTF8PROC_CATEGORY_ND, UTF8PROC_CATEGORY_NO);
+  return in_categories(code_point, Category::kNd, Category::kNo);
 }
 bool is_mark(char32_t code_point) {
-  return in_categories(code_point, UTF8PROC_CATEGORY_MN, UTF8PROC_CATEGORY_ME);
+  return in_categories(code_point, Category::kMn, Category::kMe);
 }
 bool is_nonspacing_mark(char32_t code_point) {
-  return category(code_point) == UTF8PROC_CATEGORY_MN;
+  return category(code_point) == Category::kMn;
 }
 bool is_punctuation(char32_t code_point) {
-  return in_categories(code_point, UTF8PROC_CATEGORY_PC, UTF8PROC_CATEGORY_PO);
+  return in_categories(code_point, Category::kPc, Category::kPo);
 }
 bool is_symbol(char32_t code_point) {
-  return in_categories(code_point, UTF8PROC_CATEGORY_SM, UTF8PROC_CATEGORY_SO);
+  return in_categories(code_point, Category::kSm, Category::kSo);
 }
 bool is_control(char32_t code_point) {
-  return in_categories(code_point, UTF8PROC_CATEGORY_CC, UTF8PROC_CATEGORY_CO);
+  return in_categories(code_point, Category::kCc, Category::kCo);
 }
 
 bool is_word_character(char32_t code_point) {
-  const utf8proc_category_t value = category(code_point);
-  if (value >= UTF8PROC_CATEGORY_LU && value <= UTF8PROC_CATEGORY_NL) return true;  // L, M, Nd, Nl
-  if (value == UTF8PROC_CATEGORY_PC || code_point == 0x200C || code_point == 0x200D) return true;
-  // Alphabetic symbols: letters in circles and squares.
-  return (code_point >= 0x24B6 && code_point <= 0x24E9) || (code_point >= 0x1F130 && code_point <= 0x1F149) ||
-         (code_point >= 0x1F150 && code_point <= 0x1F169) || (code_point >= 0x1F170 && code_point <= 0x1F189);
+  static const CodePointSet set = word_set().united(*named_set("Join_Control"));
+  return set.contains(code_point);
 }
 
 bool is_chinese_character(char32_t code_point) {
@@ -93,7 +106,13 @@ bool is_chinese_character(char32_t code_point) {
 }
 
 char32_t to_lower(char32_t code_point) {
-  return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code_point)));
+  const auto runs = lower_runs();
+  const auto after = std::upper_bound(runs.begin(), runs.end(), code_point,
+                                      [](char32_t c, const CaseRun& run) { return c < run.first; });
+  if (after == runs.begin()) return code_point;
+  const CaseRun& run = *std::prev(after);
+  if (code_point > run.last || (code_point - run.first) % run.stride != 0) return code_point;
+  return static_cast<char32_t>(static_cast<std::int64_t>(code_point) + run.difference);
 }
 
 std::string to_lower(std::string_view text) {

@@ -1,4 +1,4 @@
-// The Unicode properties, case mappings and normalization forms that tokenizers are defined with, on top of utf8proc.
+// The Unicode properties, case mappings and normalization forms that tokenizers are defined with.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ bool is_mark(char32_t code_point);               // category M
 bool is_nonspacing_mark(char32_t code_point);    // category Mn
 bool is_punctuation(char32_t code_point);        // category P
 bool is_symbol(char32_t code_point);             // category S
-bool is_word_character(char32_t code_point);     // \w of Unicode's regular expressions (UTS #18)
+bool is_word_character(char32_t code_point);     // \w of Unicode's regular expressions (UTS #18), as Rust has it
 bool is_control(char32_t code_point);            // categories Cc, Cf, Co and Cs
 bool is_chinese_character(char32_t code_point);  // the blocks that BERT's reference tokenizer isolates
 
