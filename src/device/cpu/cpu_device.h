@@ -1,11 +1,13 @@
 // The CPU as a device: a pool of threads, an instruction set chosen once, and memory from the operating system.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string_view>
 
 #include "base/thread_pool.h"
+#include "device/cpu/machine_limits.h"
 #include "device/device.h"
 
 namespace hearth {
@@ -16,15 +18,19 @@ std::string_view to_string(InstructionSet set);
 // Those that this machine can run, the best last.
 std::span<const InstructionSet> usable_instruction_sets();
 
-// Cores that this process may use, at least 1: the default number of threads.
-int usable_core_count();
+// What a processor has; the code for avx2 is compiled for all of them.
+struct CpuFeatures {
+  bool avx2 = false, fma = false, f16c = false, bmi = false, bmi2 = false;
+};
+std::span<const InstructionSet> instruction_sets_for(const CpuFeatures& features);
 
 class CpuStream;
 
 class CpuDevice final : public Device {
  public:
-  // `thread_count` 0: one for each usable core.
-  explicit CpuDevice(int thread_count = 0, InstructionSet set = usable_instruction_sets().back());
+  // `thread_count` 0: one for each usable core. `system_root`: where the kernel's files on the machine's limits are.
+  explicit CpuDevice(int thread_count = 0, InstructionSet set = usable_instruction_sets().back(),
+                     std::filesystem::path system_root = "/");
 
   std::string description() const override;
   std::int64_t memory_available_bytes() const override;
@@ -37,7 +43,10 @@ class CpuDevice final : public Device {
   void free_bytes(std::byte* data, std::int64_t bytes) override;
 
  private:
+  void touch(std::byte* data, std::int64_t bytes);
+
   InstructionSet instruction_set_;
+  std::filesystem::path system_root_;
   ThreadPool pool_;
 };
 
