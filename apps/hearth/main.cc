@@ -3,15 +3,34 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
+#include <string_view>
 
+#include "apps/hearth/numbers.h"
 #include "apps/hearth/verbs.h"
 #include "apps/hearth/version.h"
 #include "base/error.h"
+#include "base/escape.h"
+#include "kernels/gpu/gpu_code.h"
+
+namespace {
+
+// The commit, and what there are kernels for.
+std::string version_text() {
+  std::string targets;
+  for (const std::string_view target : hearth::embedded_gpu_code().targets()) {
+    targets += targets.empty() ? "" : ", ";
+    targets += target;
+  }
+  return std::string(hearth::kVersionText) + "; gpu: " + (targets.empty() ? "none" : targets);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Hearth runs large language models on the hardware you own."};
   app.name("hearth");
-  app.set_version_flag("--version", hearth::kVersionText);
+  app.set_version_flag("--version", version_text);
   app.require_subcommand(1);
   hearth::Action action;
   hearth::add_run(app, action);
@@ -26,6 +45,7 @@ int main(int argc, char** argv) {
   hearth::add_devices(app, action);
   hearth::add_verify(app, action);
   hearth::add_replay(app, action);
+  hearth::read_numbers_in_base_ten(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -41,7 +61,8 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     std::fputs("hearth: out of memory\n", stderr);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "hearth: %s\n", error.what());
+    // Names and texts of untrusted files stand in it.
+    std::fprintf(stderr, "hearth: %s\n", hearth::printable_text(error.what()).c_str());
   }
   return 1;
 }

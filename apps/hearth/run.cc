@@ -1,11 +1,7 @@
 #include "commands/run.h"
 
-#include <fstream>
-#include <iostream>
-#include <iterator>
-
 #include "apps/hearth/verbs.h"
-#include "base/error.h"
+#include "base/read_file.h"
 
 namespace hearth {
 namespace {
@@ -17,17 +13,9 @@ struct RunFlags {
   std::string prompt_file;
 };
 
-std::string read_all(std::istream& in) {
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 std::string prompt_text(const RunFlags& flags) {
   if (flags.prompt) return *flags.prompt;
-  if (flags.prompt_file.empty()) return read_all(std::cin);
-  std::ifstream file(flags.prompt_file, std::ios::binary);
-  std::string text = read_all(file);
-  if (!file) throw InvalidInput(flags.prompt_file + ": cannot be read");
-  return text;
+  return flags.prompt_file.empty() ? read_standard_input() : read_file(flags.prompt_file);
 }
 
 }  // namespace

@@ -13,7 +13,10 @@ void add_http_options(CLI::App& verb, ServeOptions& options) {
   verb.add_option("--host", options.host, "The address to listen on; 0.0.0.0: all of them")
       ->group(group)
       ->capture_default_str();
-  verb.add_option("--port", options.port, "0: any free one")->group(group)->capture_default_str();
+  verb.add_option("--port", options.port, "0: any free one")
+      ->group(group)
+      ->capture_default_str()
+      ->check(CLI::Range(0, 65535));
   verb.add_option("--api-key", options.api_keys, "Clients must send it; repeatable")
       ->group(group)
       ->allow_extra_args(false);

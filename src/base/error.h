@@ -8,11 +8,9 @@
 namespace hearth {
 
 // The root of the errors below: `what()` is one sentence for the user, with the file, entry and numbers it is about.
-// Names and texts of untrusted files stand in it, so it is made printable here (base/escape.h), for terminals, logs and
-// answers alike.
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& message);
+  using std::runtime_error::runtime_error;
 };
 
 // A file, an argument or a request is malformed or contradicts itself.

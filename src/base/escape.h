@@ -12,8 +12,8 @@ namespace hearth {
 // The whole text; the result is valid UTF-8 on one line. A backslash is doubled.
 std::string escape_text(std::string_view text);
 
-// The same with backslashes as they are, so that text which was escaped before does not change. What `Error` does with
-// every message.
+// The same with backslashes as they are, so that text which was escaped before does not change: for whole messages,
+// where they are shown.
 std::string printable_text(std::string_view text);
 
 // Serialized JSON whose strings hold none of these characters raw: JSON itself lets DEL and U+0080 to U+009F pass.

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
-
 namespace hearth {
 namespace {
 
@@ -24,10 +22,6 @@ TEST(Escape, PrintableTextMayBeMadePrintableAgain) {
   const std::string once = printable_text("a\\b\x1b[2J\xff");
   EXPECT_EQ(once, R"(a\b\x1b[2J\xff)");
   EXPECT_EQ(printable_text(once), once);
-}
-
-TEST(Escape, ErrorsArePrintable) {
-  EXPECT_STREQ(InvalidInput("name '\x1b]0;x\x07' \xc2\x9b").what(), R"(name '\x1b]0;x\x07' \xc2\x9b)");
 }
 
 TEST(Escape, JsonKeepsItsMeaning) {

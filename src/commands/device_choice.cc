@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 
 #include "base/error.h"
@@ -181,13 +182,18 @@ OpenedDevice open_device(const std::string& name, int threads) {
   if (name != "cpu") gpus = find_gpus();
   while (true) {
     const int chosen = choose_device(name, gpus);
-    const std::string against = reasons_against_others(gpus, chosen);
     if (chosen == kCpuChosen) {
+      // Machines without a GPU are told nothing of drivers; `hearth devices` does.
+      std::vector<GpuCandidate> present;
+      std::copy_if(gpus.begin(), gpus.end(), std::back_inserter(present),
+                   [](const GpuCandidate& g) { return g.present(); });
+      const std::string against_present = reasons_against_others(present, kCpuChosen);
       auto cpu = std::make_unique<CpuDevice>(threads);
       std::string line = fmt::format("device: cpu ({})", cpu->description());
-      if (!against.empty()) line += fmt::format("; no GPU: {}", against);
+      if (!against_present.empty()) line += fmt::format("; no GPU: {}", against_present);
       return {std::move(cpu), std::move(line)};
     }
+    const std::string against = reasons_against_others(gpus, chosen);
     GpuCandidate& gpu = gpus[static_cast<std::size_t>(chosen)];
     try {
       auto device = open_gpu(gpu);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/escape.h"
 #include "commands/bundled_model.h"
 #include "model/backend.h"
 
@@ -40,7 +41,7 @@ AttentionMode parse_attention(const std::string& name) {
 }
 
 void print_notes(const std::vector<std::string>& notes) {
-  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
+  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", printable_text(note));
 }
 
 ModelSession::ModelSession(const ModelOptions& options)

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/read_file.h"
 #include "commands/fingerprint.h"
 #include "engine/engine.h"
 #include "server/telemetry/replay_record.h"
@@ -35,7 +36,9 @@ struct LoggedRequest {
 // Reads records in order, those with options.id only where that is given.
 class LogReader {
  public:
-  explicit LogReader(const ReplayOptions& options) : options_(options), file_(options.log, std::ios::binary) {
+  explicit LogReader(const ReplayOptions& options) : options_(options) {
+    check_readable(options.log);
+    file_.open(options.log, std::ios::binary);
     if (!file_) throw InvalidInput(fmt::format("{}: the log cannot be read", options.log.string()));
   }
 

@@ -5,9 +5,9 @@
 #include <charconv>
 #include <cstdio>
 #include <iostream>
-#include <iterator>
 
 #include "base/error.h"
+#include "base/read_file.h"
 #include "commands/bundled_model.h"
 #include "commands/model_session.h"
 #include "text/tokenizers/tokenizer.h"
@@ -62,8 +62,7 @@ void tokenize(const TokenizeOptions& options) {
     for (std::string record; std::getline(std::cin, record, '\0');) process(*tokenizer, record, options);
     return;
   }
-  const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-  process(*tokenizer, text, options);
+  process(*tokenizer, read_standard_input(), options);
 }
 
 }  // namespace hearth

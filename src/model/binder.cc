@@ -25,6 +25,12 @@ bool matrices_are_f32(const ModelSource& source) {
   });
 }
 
+// A vector may be written as a matrix of one row, and the other way round.
+bool same_rows(const Shape& a, const Shape& b) {
+  const bool one_row = a.rows() == 1 && b.rows() == 1;
+  return a == b || (one_row && a.columns() == b.columns());
+}
+
 }  // namespace
 
 Binder::Binder(const ModelSource& source, const TensorNames& names, const Backend& backend, ComputeMode compute,
@@ -51,7 +57,7 @@ const WeightEntry* Binder::require(const std::string& tensor, const Shape& shape
     problem(fmt::format("tensor '{}' {} is missing", tensor, shape.to_string()));
     return nullptr;
   }
-  if (!entry->shape.equals_but_leading_ones(shape)) {
+  if (!same_rows(entry->shape, shape)) {
     problem(fmt::format("tensor '{}' has shape {}, not {}", tensor, entry->shape.to_string(), shape.to_string()));
     return nullptr;
   }

@@ -24,16 +24,6 @@ std::int64_t Shape::element_count() const {
   return count;
 }
 
-bool Shape::equals_but_leading_ones(const Shape& other) const {
-  const Shape& longer = rank_ > other.rank_ ? *this : other;
-  const Shape& shorter = rank_ > other.rank_ ? other : *this;
-  const int ones = longer.rank_ - shorter.rank_;
-  for (int i = 0; i < longer.rank_; ++i) {
-    if (longer[i] != (i < ones ? 1 : shorter[i - ones])) return false;
-  }
-  return true;
-}
-
 std::string Shape::to_string() const {
   return fmt::format("[{}]", fmt::join(std::span(dims_.data(), static_cast<std::size_t>(rank_)), ", "));
 }

@@ -26,8 +26,6 @@ class Shape {
   std::int64_t rows() const { return columns() == 0 ? 0 : element_count() / columns(); }
   void append(std::int64_t dim);
   bool operator==(const Shape&) const = default;
-  // The same elements in the same rows: [1, 64] as [64], since files write a vector either way.
-  bool equals_but_leading_ones(const Shape& other) const;
   std::string to_string() const;  // "[4096, 128]"
 
  private:

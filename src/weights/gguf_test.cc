@@ -128,11 +128,6 @@ TEST(Gguf, OnesBehindTheDimensionsOfAMatrixAreNone) {
   EXPECT_EQ(shape_of({4, 1, 1, 1}), (Shape{1, 4}));
   EXPECT_EQ(shape_of({4, 1, 2, 1}), (Shape{1, 2, 1, 4}));
   EXPECT_EQ(shape_of({4}), Shape{4});
-  EXPECT_TRUE((Shape{1, 4}).equals_but_leading_ones(Shape{4}));
-  EXPECT_TRUE(Shape{4}.equals_but_leading_ones(Shape{1, 1, 4}));
-  EXPECT_TRUE(Shape{}.equals_but_leading_ones(Shape{1}));
-  EXPECT_FALSE((Shape{4, 1}).equals_but_leading_ones(Shape{4}));
-  EXPECT_FALSE((Shape{2, 4}).equals_but_leading_ones(Shape{4}));
 }
 
 TEST(Gguf, AnotherFileBehindTheDataIsSeen) {

@@ -58,6 +58,21 @@ class Files(CliCase):
         del self.tiny.metadata["general.architecture"]
         self.refused_model(self.tiny, ["general.architecture"])
 
+    def test_control_characters_are_never_printed(self):
+        """Of names, of texts and in errors: what a file brings does not steer a terminal."""
+        escape = "\x1b[2J\x07\x7f\x9b31m\u202ex"
+        self.tiny.metadata["general.name"] = escape
+        self.tiny.metadata["key" + escape] = "text" + escape
+        self.tiny.tensors["extra" + escape] = np.zeros((1, 32), np.float32)
+        path = self.write_model(self.tiny)
+        for arguments in ((), ("--tensors",), ("--json",), ("--tensors", "--json")):
+            text = self.hearth("inspect", path, *arguments).stdout.decode()
+            self.assertIn("x1b", text)
+            self.assertFalse(set(escape[:1] + "\x07\x7f\x9b\u202e") & set(text), arguments)
+        self.tiny.metadata["general.architecture"] = "eliza" + escape
+        sentence = self.refused_model(self.tiny, ["eliza"])
+        self.assertFalse(set(escape[:1] + "\x07\x7f\x9b\u202e") & set(sentence))
+
     def test_missing_setting(self):
         del self.tiny.metadata["llama.embedding_length"]
         self.refused_model(self.tiny, ["llama.embedding_length"])

@@ -1,5 +1,6 @@
 """`hearth run`: what goes to which stream, where prompts come from, templates, seeds, endings, Ctrl-C."""
 import json
+import os
 import signal
 import subprocess
 
@@ -53,6 +54,14 @@ class Run(CliCase):
         self.assertEqual(self.text(self.model(), "-f", path, *options), expected)
         self.assertEqual(self.text(self.model(), *options, stdin=prompt.encode()), expected)
         self.refused("run", self.model(), "-f", self.folder / "none.txt", words=["none.txt"])
+        self.refused("run", self.model(), "-f", self.folder, words=[self.folder, "is a directory"])
+        for verb in ("run", "tokenize"):
+            folder = os.open(self.folder, os.O_RDONLY)
+            done = subprocess.run([self.program, verb, self.model()], stdin=folder, capture_output=True,
+                                  timeout=TIMEOUT_S)
+            os.close(folder)
+            self.assertEqual((done.returncode, done.stdout), (1, b""))
+            self.assertIn("standard input: is a directory", done.stderr.decode())
 
     def test_an_empty_prompt_reads_nothing(self):
         command = [self.program, "run", self.model(), "--raw", "-p", "", "-n", "5", "--json"]

@@ -22,7 +22,25 @@ class Usage(CliCase):
 
     def test_version(self):
         self.assertRegex(self.hearth("--version").stdout.decode(),
-                         r"\Ahearth \d+\.\d+\.\d+ \(commit \S+\)\ntargets: cpu: portable")
+                         r"\Ahearth \d+\.\d+\.\d+ \(commit \S+\)\ntargets: cpu: portable[^;]*; gpu: (none|\w+(, \w+)*)\n\Z")
+
+    def test_numbers_are_in_base_ten(self):
+        options = ("--raw", "-p", "a", "-n", "02", "--temp", "01.5e-1", "--json")
+        self.assertEqual(self.json("run", self.model(), "--seed", "010", *options[:-1])["seed"], 10)
+        self.assertEqual(self.json("run", self.model(), "--seed", "+18446744073709551615", *options[:-1])["seed"],
+                         18446744073709551615)
+        for option, value, words in (("--seed", "0x10", "'0x10' is not a whole number in base ten"),
+                                     ("--seed", "1e3", "'1e3' is not a whole number in base ten"),
+                                     ("--seed", "18446744073709551616", "out of range: 0 to 18446744073709551615"),
+                                     ("--seed", "-1", "out of range: 0 to"),
+                                     ("--threads", "4294967297", "not in range"), ("--chunk", "0x10", "base ten"),
+                                     ("-n", "99999999999999999999", "out of range"),
+                                     ("--temp", "0x1p3", "'0x1p3' is not a number in base ten"),
+                                     ("--top-p", "inf", "'inf' is not a number in base ten")):
+            with self.subTest(option=option, value=value):
+                done = self.hearth("run", self.model(), option, value, status=2)
+                self.assertIn(words, done.stderr.decode())
+                self.assertIn(option, done.stderr.decode())
 
     def test_wrong_usage(self):
         for arguments in ((), ("nothing",), ("run", "m", "--nothing"), ("run", "m", "-n", "x"),

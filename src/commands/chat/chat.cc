@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/escape.h"
 #include "commands/chat/chat_commands.h"
 #include "commands/chat/chat_engine.h"
 #include "commands/chat/input_history.h"
@@ -113,7 +114,7 @@ class Chat {
 
 void Chat::greet() const {
   note(model_.device);
-  for (const std::string& sentence : model_.notes) note("note: " + sentence);
+  for (const std::string& sentence : model_.notes) note("note: " + printable_text(sentence));
   note(fmt::format("{}, {} positions of context; /help lists the commands, Ctrl-D leaves",
                    options_.model.path.filename().string(), model_.context));
 }
@@ -127,7 +128,7 @@ void Chat::attempt(Work&& work) {
     throw;
   } catch (const Error& error) {
     has_failed_ = true;
-    note(error.what());
+    note(printable_text(error.what()));
   }
 }
 

@@ -16,6 +16,7 @@
 #include <variant>
 
 #include "base/error.h"
+#include "base/read_file.h"
 #include "commands/sampling_flags.h"
 #include "weights/json.h"
 
@@ -96,19 +97,6 @@ void read_messages(const json::value& list, const std::string& file, Conversatio
   }
 }
 
-std::string read_file(const std::filesystem::path& path) {
-  std::error_code error;
-  const std::uintmax_t bytes = std::filesystem::file_size(path, error);
-  if (error) throw InvalidInput(fmt::format("{}: {}", path.string(), error.message()));
-  if (bytes > kFileBytesMax) {
-    throw InvalidInput(fmt::format("{}: has {} bytes; at most {}", path.string(), bytes, kFileBytesMax));
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) throw InvalidInput(path.string() + ": cannot be read");
-  return text;
-}
-
 void write_file(const std::filesystem::path& path, std::string_view text) {
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
   int error = descriptor < 0 ? errno : 0;
@@ -175,7 +163,7 @@ void Conversation::save(const std::filesystem::path& path) const {
 
 void Conversation::load(const std::filesystem::path& path) {
   const std::string file = path.string();
-  const json::object document = parse_json_object(read_file(path), file);
+  const json::object document = parse_json_object(read_file(path, kFileBytesMax), file);
   const json::value* list = document.if_contains("messages");
   if (list == nullptr) throw InvalidInput(file + ": has no \"messages\"");
   Conversation loaded{settings, {}};

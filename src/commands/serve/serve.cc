@@ -10,10 +10,12 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
+#include <sstream>
+#include <string>
 #include <thread>
 
 #include "base/error.h"
+#include "base/read_file.h"
 #include "commands/serve/served_model.h"
 #include "server/anthropic/anthropic_routes.h"
 #include "server/http/http_server.h"
@@ -32,6 +34,7 @@ constexpr std::chrono::seconds kFlushTime{5};
 // File descriptors that are no client's: model files, the device, logs.
 constexpr std::int64_t kOwnDescriptors = 64;
 constexpr std::int64_t kConnectionsMax = 16384;
+constexpr std::size_t kKeyFileBytesMax = 1 << 20;
 
 // A connection is a file descriptor, and the usual limit of 1,024 is a desktop's. Returns how many clients there may
 // be.
@@ -46,13 +49,12 @@ std::int64_t raise_descriptor_limit() {
 }
 
 void add_keys_of_file(const std::filesystem::path& path, std::vector<std::string>& keys) {
-  std::ifstream file(path);
+  std::istringstream file(read_file(path, kKeyFileBytesMax));
   const std::size_t known = keys.size();
   for (std::string line; std::getline(file, line);) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.pop_back();
     if (!line.empty() && line.front() != '#') keys.push_back(line);
   }
-  if (!file.eof()) throw InvalidInput(fmt::format("{}: cannot be read", path.string()));
   if (keys.size() == known) throw InvalidInput(fmt::format("{}: has no API key", path.string()));
 }
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/escape.h"
 #include "server/telemetry/otlp_exporter.h"
 #include "server/telemetry/replay_record.h"
 #include "server/telemetry/time_text.h"
@@ -212,7 +213,9 @@ class RequestLog::Impl {
   }
 
   void write_line(std::string_view level, std::string_view message, const boost::json::object& fields) const {
-    std::string line = options.json ? json_line(level, message, fields) : text_line(level, message, fields);
+    // Errors name what stands in untrusted files.
+    std::string line = options.json ? printable_json(json_line(level, message, fields))
+                                    : printable_text(text_line(level, message, fields));
     line += '\n';
     std::fwrite(line.data(), 1, line.size(), stderr);
   }
