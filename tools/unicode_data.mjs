@@ -73,8 +73,10 @@ function wrapped(items, indent = '    ') {
   return lines.join('\n');
 }
 
-const array = (type, name, items) => `constexpr std::array<${type}, ${items.length}> ${name} = {\n${wrapped(items)}\n};\n`;
-const runArray = (name, list) => array('std::uint32_t', name, list.map(([length, value]) => `${length * 256 + value}`));
+const array = (type, name, items) =>
+  `constexpr std::array<${type}, ${items.length}> ${name} = {\n${wrapped(items)}\n};\n`;
+const runArray = (name, list) =>
+  array('std::uint32_t', name, list.map(([length, value]) => `${length * 256 + value}`));
 const mapping = (name, map) =>
   `constexpr CaseRun ${name}[] = {\n${wrapped(map.map(([a, b, s, d]) => `{${hex(a)}, ${hex(b)}, ${s}, ${d}}`))}\n};\n`;
 
@@ -92,16 +94,19 @@ const scriptRuns = runs((c) => scripts[c]);
 let properties = '';
 const rows = [];
 for (const name of PROPERTIES) {
-  const edges = (await load(`Binary_Property/${name}/ranges.mjs`)).flatMap((range) => [hex(range.begin), hex(range.end)]);
+  const ranges = await load(`Binary_Property/${name}/ranges.mjs`);
+  const edges = ranges.flatMap((range) => [hex(range.begin), hex(range.end)]);
   const constant = `k${name.replaceAll('_', '')}`;
   properties += array('std::uint32_t', constant, edges);
   rows.push(`PropertyEdges{"${name}", ${constant}}`);
 }
 
-const folds = new Map([...(await load('Case_Folding/C/code-points.mjs')), ...(await load('Case_Folding/S/code-points.mjs'))]);
+const common = await load('Case_Folding/C/code-points.mjs');
+const folds = new Map([...common, ...(await load('Case_Folding/S/code-points.mjs'))]);
 const lower = await load('Simple_Case_Mapping/Lowercase/code-points.mjs');
 
-fs.writeFileSync(OUT, `// Unicode ${VERSION}: made by tools/unicode_data.mjs from the npm package ${PACKAGE}; not to be edited.
+const origin = `made by tools/unicode_data.mjs from the npm package ${PACKAGE}; not to be edited`;
+fs.writeFileSync(OUT, `// Unicode ${VERSION}: ${origin}.
 #include "text/unicode/unicode_data.h"
 
 #include <array>

@@ -220,7 +220,8 @@ TEST(HuggingFacePostProcessors, TheTokenizersConfigurationIsAskedFirst) {
   const std::string json = R"({"post_processor":{"type":"TemplateProcessing",
       "single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},
       {"SpecialToken":{"id":"</s>","type_id":0}}],
-      "special_tokens":{"<s>":{"id":"<s>","ids":[1],"tokens":["<s>"]},"</s>":{"id":"</s>","ids":[2],"tokens":["</s>"]}}},
+      "special_tokens":{"<s>":{"id":"<s>","ids":[1],"tokens":["<s>"]},
+      "</s>":{"id":"</s>","ids":[2],"tokens":["</s>"]}}},
       "model":{"type":"BPE","vocab":{"a":0,"<s>":1,"</s>":2},"merges":[]}})";
   const auto ids = [&](const std::string& wishes) {
     const std::string config = R"({"bos_token":"<s>","eos_token":"</s>")" + wishes + "}";
