@@ -1,7 +1,11 @@
 #include "engine/sampling_defaults.h"
 
+#include <fmt/format.h>
+
 #include <boost/json/object.hpp>
 #include <string_view>
+
+#include "base/error.h"
 
 namespace hearth {
 namespace {
@@ -24,6 +28,16 @@ constexpr Name kNames[] = {
     {"xtc_threshold", "", "xtc_threshold"},
 };
 
+// Null if absent or null.
+const boost::json::value* find(const boost::json::object& config, std::string_view name) {
+  const boost::json::value* value = config.if_contains(name);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+[[noreturn]] void refuse(std::string_view name, std::string_view kind) {
+  throw InvalidInput(fmt::format("generation_config.json: '{}' is not {}", name, kind));
+}
+
 }  // namespace
 
 SamplerOptions sampling_defaults(const ModelSource& source) {
@@ -38,11 +52,15 @@ SamplerOptions sampling_defaults(const ModelSource& source) {
   }
   const boost::json::object& config = source.generation_config();
   for (const Name& name : kNames) {
-    const boost::json::value* value = name.config.empty() ? nullptr : config.if_contains(name.config);
-    if (value != nullptr && value->is_number()) set_sampler_option(options, name.option, value->to_number<double>());
+    const boost::json::value* value = name.config.empty() ? nullptr : find(config, name.config);
+    if (value == nullptr) continue;
+    if (!value->is_number()) refuse(name.config, "a number");
+    set_sampler_option(options, name.option, value->to_number<double>());
   }
-  const boost::json::value* do_sample = config.if_contains("do_sample");
-  if (do_sample != nullptr && do_sample->is_bool() && !do_sample->get_bool()) options.temperature = 0;
+  if (const boost::json::value* do_sample = find(config, "do_sample")) {
+    if (!do_sample->is_bool()) refuse("do_sample", "true or false");
+    if (!do_sample->get_bool()) options.temperature = 0;
+  }
   return options;
 }
 
