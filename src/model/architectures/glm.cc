@@ -1,5 +1,7 @@
 // GLM-4 9B (whose GGUF files are called `chatglm`), and GLM-4-0414 and Z1, which have norms after each part as well
 // (Team GLM 2024): a rope of adjacent pairs over a part of each head, gate and up in one matrix.
+#include <algorithm>
+
 #include "model/architectures/common.h"
 #include "model/architectures/families.h"
 
@@ -11,7 +13,10 @@ ModelSpec read_glm(const Settings& settings) {
   spec.norm.epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(1e-5));
   const Activation activation = read_activation(settings, Activation::kSilu);
   for (LayerSpec& layer : spec.layers) layer.mlp().activation = activation;
-  read_rope(settings, RopePairs::kAdjacent, spec, RopePairs::kAdjacent);
+  // GGUF files with positions in three parts, which are one for text, have half-split pairs.
+  const auto sections = settings.list({"rope.dimension_sections"});
+  const bool in_sections = sections && std::any_of(sections->begin(), sections->end(), [](auto n) { return n != 0; });
+  read_rope(settings, in_sections ? RopePairs::kHalfSplit : RopePairs::kAdjacent, spec, RopePairs::kAdjacent);
   return spec;
 }
 
