@@ -117,7 +117,6 @@ class ForwardPass {
   ForwardPassOptions options_;
   Backend backend_;
   Binder binder_;
-  std::vector<std::string> notes_;
 
   Table token_embedding_, position_embedding_;
   Kernel<EmbeddingGatherArgs> embedding_gather_;
@@ -144,6 +143,7 @@ class ForwardPass {
 
   RecordedSteps recorded_;
   Observer observer_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace hearth
