@@ -25,7 +25,8 @@ std::string whole_number(std::string& text) {
   const std::size_t count = digits(text, sign);
   if (count == 0 || sign + count != text.size()) return "'" + text + "' is not a whole number in base ten";
   const std::size_t zeros = std::min(text.find_first_not_of('0', sign), text.size() - 1) - sign;
-  const std::string number = (text[0] == '-' ? "-" : "") + text.substr(sign + zeros);
+  std::string number = text.starts_with('-') ? "-" : "";
+  number += text.substr(sign + zeros);
   T value{};
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
   if (error != std::errc() || end != number.data() + number.size()) {

@@ -63,7 +63,7 @@ LoadedModel::LoadedModel(const ServeOptions& options, LoadProgress& progress, co
   bind(options);
   ForwardPass& pass = session_.pass();
   for (const auto* notes : {&tokenizer_->notes(), &pass.notes()}) {
-    for (const std::string& sentence : *notes) note(sentence);
+    for (const std::string& sentence : *notes) note("warning", sentence);
   }
   validate(sampling_, static_cast<std::int32_t>(pass.spec().vocabulary));
   bytes_per_second_ = measured_bytes_per_second(session_);

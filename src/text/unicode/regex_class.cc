@@ -172,7 +172,7 @@ std::string PatternCursor::take_interval() {
   if (!has_digits || commas > 1 || end >= pattern_.size() || pattern_[end] != '}') return {};
   const std::string text(pattern_.substr(position_, end + 1 - position_));
   position_ = end + 1;
-  return text[1] == ',' ? "{0" + text.substr(1) : text;
+  return text[1] == ',' ? fmt::format("{{0{}", text.substr(1)) : text;
 }
 
 std::string PatternCursor::take_call() {
