@@ -130,24 +130,24 @@ TEST(Settings, LayerTypesAreKnownWords) {
     return spec_of(config_with(fmt::format(R"("sliding_window":16,"layer_types":{})", types), "mistral"));
   };
   const ModelSpec spec = read(R"(["full_attention","sliding_attention"])");
-  EXPECT_NE(spec.layers[0].mask.kind, MaskKind::kSlidingWindow);
-  EXPECT_EQ(spec.layers[1].mask.kind, MaskKind::kSlidingWindow);
+  EXPECT_NE(spec.layers[0].attention().mask.kind, MaskKind::kSlidingWindow);
+  EXPECT_EQ(spec.layers[1].attention().mask.kind, MaskKind::kSlidingWindow);
   EXPECT_THROW(read(R"("sliding_attention")"), InvalidInput);
   EXPECT_THROW(read(R"([1,2])"), InvalidInput);
   EXPECT_THROW(read(R"(["full_attention","chunked_attention"])"), Unsupported);
 }
 
 TEST(Settings, ListsOfConfigJsonAreReadAsGgufs) {
-  EXPECT_EQ(spec_of(config_with(R"("intermediate_size":[96,96])")).ff_width, 96);
+  EXPECT_EQ(spec_of(config_with(R"("intermediate_size":[96,96])")).layers[0].mlp().width, 96);
   EXPECT_THROW(spec_of(config_with(R"("intermediate_size":[96,64])")), Unsupported);
 }
 
 TEST(Settings, AHeadSizeThatIsNotSaidIsTheFamilys) {
-  EXPECT_EQ(spec_of(config_with("", "llama")).head_dim, 32);
-  EXPECT_EQ(spec_of(config_with("", "qwen2")).head_dim, 32);
-  EXPECT_EQ(spec_of(config_with("", "qwen3")).head_dim, 128);
-  EXPECT_EQ(spec_of(config_with(R"("head_dim":null)", "qwen3")).head_dim, 128);
-  EXPECT_EQ(spec_of(config_with(R"("head_dim":16)", "qwen3")).head_dim, 16);
+  EXPECT_EQ(spec_of(config_with("", "llama")).layers[0].attention().head_dim, 32);
+  EXPECT_EQ(spec_of(config_with("", "qwen2")).layers[0].attention().head_dim, 32);
+  EXPECT_EQ(spec_of(config_with("", "qwen3")).layers[0].attention().head_dim, 128);
+  EXPECT_EQ(spec_of(config_with(R"("head_dim":null)", "qwen3")).layers[0].attention().head_dim, 128);
+  EXPECT_EQ(spec_of(config_with(R"("head_dim":16)", "qwen3")).layers[0].attention().head_dim, 16);
 }
 
 }  // namespace
