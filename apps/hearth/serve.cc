@@ -31,10 +31,31 @@ void add_http_options(CLI::App& verb, ServeOptions& options) {
       ->group(group)
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{1024}, std::int64_t{1} << 30));
+  verb.add_option("--bodies-max", options.bodies_bytes_max,
+                  "Bytes of all requests' bodies together, at most; beyond it the answer is 503")
+      ->group(group)
+      ->capture_default_str()
+      ->check(CLI::Range(std::int64_t{1024}, std::int64_t{1} << 40));
+  verb.add_option("--cors-origins", options.allowed_origins,
+                  "Pages in browsers that may use the server, beside its own and those of this machine: "
+                  "https://NAME, with commas between, repeatable; *: all")
+      ->group(group)
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  verb.add_option("--allowed-host", options.allowed_hosts,
+                  "A name with a domain that the server may be called by where there is no key, repeatable; *: any")
+      ->group(group)
+      ->delimiter(',')
+      ->allow_extra_args(false);
   verb.add_option("--write-timeout", options.write_timeout_s, "Seconds after which a client that does not read is left")
       ->group(group)
       ->capture_default_str()
       ->check(CLI::Range(1, 86400));
+  verb.add_option("--keepalive", options.keepalive_s,
+                  "Seconds that a streamed answer may say nothing; then something is sent that clients skip")
+      ->group(group)
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 86400.0));
   verb.add_option("--drain-timeout", options.drain_timeout_s,
                   "Seconds that requests under way have after SIGTERM or Ctrl-C")
       ->group(group)
@@ -44,7 +65,13 @@ void add_http_options(CLI::App& verb, ServeOptions& options) {
 
 void add_engine_options(CLI::App& verb, ServeOptions& options) {
   const char* const group = "Engine";
-  verb.add_option("--alias", options.alias, "The model's name in the APIs; default: the file's or folder's")
+  verb.add_option("--alias", options.aliases,
+                  "The model's name in the APIs, repeatable; answers have the first; default: the file's or folder's")
+      ->group(group)
+      ->allow_extra_args(false);
+  verb.add_flag("--keep-prompt-headers", options.keeps_prompt_headers,
+                "Leave in system prompts what agents write there anew for every request; prompts are then seldom "
+                "found in the cache")
       ->group(group);
   verb.add_option("--parallel", options.sequences_max, "Requests that run at once; default: 16 on a CPU, 32 on a GPU")
       ->group(group)

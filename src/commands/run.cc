@@ -77,7 +77,7 @@ class TokenChooser {
   // False if `keep_going` said no. Throws Error if no token is possible.
   bool feed(SequenceRunner& runner, std::span<const TokenId> tokens, const std::function<bool()>& keep_going = {}) {
     const auto take = [&](const float* logits, std::int64_t) {
-      const StepSampler::Row row{&state_, runner.position(), std::nullopt};
+      const StepSampler::Row row{&state_, runner.position(), 0, std::nullopt};
       const StepSampler::Choice choice = std::move(sampler_.run(stream_, logits, {&row, 1}).front());
       if (choice.id < 0) throw Error(choice.error);
       next_ = choice.id;

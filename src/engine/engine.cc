@@ -25,10 +25,20 @@ SchedulerLimits limits_of(const ForwardPass& pass, const EngineOptions& options)
           .sequences_max = std::min({bound.sequences_max, bound.logit_rows_max, bound.step_tokens_max}),
           .context = bound.context,
           .block_count = pass.kv_cache_shape().block_count,
-          .chunk_tokens_max = options.chunk_tokens_max};
+          .chunk_tokens_max = options.chunk_tokens_max,
+          .rows_max = bound.logit_rows_max};
 }
 
 }  // namespace
+
+PreparedRequest::PreparedRequest(std::unique_ptr<Generation> generation) : generation_(std::move(generation)) {}
+PreparedRequest::~PreparedRequest() = default;
+PreparedRequest::PreparedRequest(PreparedRequest&&) noexcept = default;
+PreparedRequest& PreparedRequest::operator=(PreparedRequest&&) noexcept = default;
+
+const Request& PreparedRequest::request() const {
+  return generation_->request();
+}
 
 class Engine::Impl {
  public:
@@ -44,7 +54,8 @@ class Engine::Impl {
     update_stats();
   }
 
-  void submit(Request request, std::shared_ptr<EventSink> sink);
+  PreparedRequest prepare(Request request) const;
+  void submit(PreparedRequest&& prepared, std::shared_ptr<EventSink> sink);
   void cancel(std::string_view id);
   void run();
   void set_state(int state);
@@ -58,9 +69,8 @@ class Engine::Impl {
  private:
   using SequenceId = Scheduler::SequenceId;
   struct Submission {
-    Request request;
+    std::unique_ptr<Generation> generation;
     std::shared_ptr<EventSink> sink;
-    EngineClock::time_point time;
   };
 
   void validate(const Request& request) const;
@@ -72,6 +82,7 @@ class Engine::Impl {
   void deliver();
   void step();
   void launch(const Scheduler::StepPlan& plan);
+  void take_scores(const Scheduler::StepPlan& plan);
   void take_embeddings(const Scheduler::StepPlan& plan);
   std::vector<StepSampler::Choice> choose(const Scheduler::StepPlan& plan);
   void commit(const Scheduler::StepPlan& plan, std::vector<StepSampler::Choice> choices);
@@ -87,7 +98,9 @@ class Engine::Impl {
   Scheduler scheduler_;
   Batch batch_;
   const float* logits_ = nullptr;
-  std::map<SequenceId, Generation> generations_;
+  Generation& generation(SequenceId id) { return *generations_.at(id); }
+
+  std::map<SequenceId, std::unique_ptr<Generation>> generations_;
   std::unordered_map<std::string, SequenceId> ids_;
   std::vector<SequenceId> undelivered_;  // accepted a token in the last step and go on
   std::vector<SequenceId> stopped_;      // a stop text was found while the next step was under way
@@ -116,9 +129,11 @@ void Engine::Impl::validate(const Request& request) const {
   }
   if (std::ssize(request.prompt) > limits().context)
     throw ContextExceeded(std::ssize(request.prompt), limits().context);
-  if (request.token_count_max == 0) throw InvalidInput("an answer of 0 tokens was asked for");
   for (const std::string& stop : request.stop) {
     if (stop.empty()) throw InvalidInput("a stop text is empty");
+  }
+  if (request.logprobs_of_prompt && !request.logprob_count) {
+    throw InvalidInput("the prompt's log-probabilities were asked for, and of how many tokens was not said");
   }
   if (request.logprob_count && (*request.logprob_count < 0 || *request.logprob_count > vocabulary)) {
     throw InvalidInput(fmt::format("log-probabilities of {} tokens were asked for; the vocabulary has {}",
@@ -127,15 +142,20 @@ void Engine::Impl::validate(const Request& request) const {
   hearth::validate(request.sampling, static_cast<std::int32_t>(vocabulary));
 }
 
-void Engine::Impl::submit(Request request, std::shared_ptr<EventSink> sink) {
+PreparedRequest Engine::Impl::prepare(Request request) const {
   validate(request);
+  return PreparedRequest(std::make_unique<Generation>(std::move(request), sampler_, tokenizer_, limits().context));
+}
+
+void Engine::Impl::submit(PreparedRequest&& prepared, std::shared_ptr<EventSink> sink) {
   const std::lock_guard lock(mutex_);
   if (state_ != kServing) throw QueueFull("the engine takes no new requests: it is about to stop");
   if (live_count_ >= options_.queue_max) {
     throw QueueFull(fmt::format("{} requests run or wait, as many as the queue takes", live_count_));
   }
   ++live_count_;
-  submissions_.push_back({std::move(request), std::move(sink), EngineClock::now()});
+  prepared.generation_->timeline().submitted = EngineClock::now();
+  submissions_.push_back({std::move(prepared.generation_), std::move(sink)});
   changed_.notify_one();
 }
 
@@ -189,13 +209,12 @@ bool Engine::Impl::take_messages() {
 void Engine::Impl::admit_submissions(std::vector<Submission> submissions) {
   for (Submission& submission : submissions) {
     const SequenceId id = next_id_++;
-    Request& request = submission.request;
-    scheduler_.add({id, request.prompt, request.priority, request.use_prefix_cache});
+    const Request& request = submission.generation->request();
+    scheduler_.add({id, request.prompt, request.priority, request.use_prefix_cache, request.logprobs_of_prompt});
     ids_.insert_or_assign(request.id, id);
-    const auto [place, is_new] = generations_.try_emplace(id, std::move(request), std::move(submission.sink), sampler_,
-                                                          tokenizer_, limits().context);
+    submission.generation->open(std::move(submission.sink));
+    const bool is_new = generations_.try_emplace(id, std::move(submission.generation)).second;
     CHECK(is_new);
-    place->second.timeline().submitted = submission.time;
   }
 }
 
@@ -203,7 +222,7 @@ void Engine::Impl::admit_submissions(std::vector<Submission> submissions) {
 void Engine::Impl::end(SequenceId id, FinishReason reason, std::string error) {
   const auto place = generations_.find(id);
   CHECK(place != generations_.end());
-  Generation& generation = place->second;
+  Generation& generation = *place->second;
   generation.end(reason, std::move(error));
   scheduler_.remove(id);
   std::erase(undelivered_, id);
@@ -216,7 +235,7 @@ void Engine::Impl::end(SequenceId id, FinishReason reason, std::string error) {
 }
 
 void Engine::Impl::end_all(FinishReason reason, const std::string& error) {
-  for (auto& [id, generation] : generations_) generation.end(reason, error);
+  for (auto& [id, generation] : generations_) generation->end(reason, error);
   generations_.clear();
   ids_.clear();
   std::vector<Submission> submissions;
@@ -226,13 +245,8 @@ void Engine::Impl::end_all(FinishReason reason, const std::string& error) {
     live_count_ = 0;
   }
   for (Submission& submission : submissions) {
-    GenerationEnd end;
-    end.reason = reason;
-    end.error = error;
-    end.usage.prompt_tokens = std::ssize(submission.request.prompt);
-    end.timeline.submitted = submission.time;
-    end.timeline.finished = EngineClock::now();
-    submission.sink->on_end(std::move(end));
+    submission.generation->open(std::move(submission.sink));
+    submission.generation->end(reason, error);
   }
 }
 
@@ -241,7 +255,8 @@ bool Engine::Impl::end_overdue() {
   const auto now = EngineClock::now();
   std::vector<SequenceId> overdue;
   for (const auto& [id, generation] : generations_) {
-    if (generation.request().deadline && *generation.request().deadline <= now) overdue.push_back(id);
+    const auto& deadline = generation->request().deadline;
+    if (deadline && *deadline <= now) overdue.push_back(id);
   }
   for (const SequenceId id : overdue) end(id, FinishReason::kDeadline);
   return !overdue.empty();
@@ -250,7 +265,7 @@ bool Engine::Impl::end_overdue() {
 // Text and events of the last step's tokens: work that the device need not wait for.
 void Engine::Impl::deliver() {
   for (const SequenceId id : undelivered_) {
-    if (generations_.at(id).deliver()) stopped_.push_back(id);
+    if (generation(id).deliver()) stopped_.push_back(id);
   }
   undelivered_.clear();
 }
@@ -265,13 +280,13 @@ void Engine::Impl::step() {
     return;
   }
   for (const SequenceId id : plan.admitted) {
-    Generation& generation = generations_.at(id);
+    Generation& generation = this->generation(id);
     if (!reached(generation.timeline().admitted)) {
       generation.timeline().admitted = start;
       generation.usage().cached_tokens = scheduler_.cached_tokens(id);
     }
   }
-  for (const SequenceId id : plan.preempted) ++generations_.at(id).timeline().preemption_count;
+  for (const SequenceId id : plan.preempted) ++generation(id).timeline().preemption_count;
   launch(plan);
   deliver();
   commit(plan, choose(plan));
@@ -284,29 +299,53 @@ void Engine::Impl::launch(const Scheduler::StepPlan& plan) {
     const auto tokens = scheduler_.tokens(item.id).subspan(static_cast<std::size_t>(item.first_position),
                                                            static_cast<std::size_t>(item.token_count));
     batch_.add(tokens, item.first_position, scheduler_.blocks(item.id), 0,
-               item.samples ? Batch::Logits::kLast : Batch::Logits::kNone);
+               item.row_count == 0   ? Batch::Logits::kNone
+               : item.row_count == 1 ? Batch::Logits::kLast
+                                     : Batch::Logits::kAll);
   }
   logits_ = pass_.run(stream_, batch_, cache_);
 }
 
 std::vector<StepSampler::Choice> Engine::Impl::choose(const Scheduler::StepPlan& plan) {
   std::vector<StepSampler::Row> rows;
+  std::int64_t row_count = 0;
   for (const Scheduler::Item& item : plan.items) {
-    if (item.samples) rows.push_back(generations_.at(item.id).row(item.first_position + item.token_count));
+    row_count += item.row_count;
+    if (!item.samples) continue;
+    rows.push_back(generation(item.id).row(item.first_position + item.token_count, row_count - 1));
   }
-  if (rows.empty()) {
+  if (row_count == 0) {
     stream_.synchronize();  // a step that nobody waits for must not pile up on others
     return {};
   }
+  take_scores(plan);
   take_embeddings(plan);
   return sampler_.run(stream_, logits_, rows);
 }
 
-void Engine::Impl::take_embeddings(const Scheduler::StepPlan& plan) {
+// Of prompts whose tokens' log-probabilities were asked for: a token's are those after the one before.
+void Engine::Impl::take_scores(const Scheduler::StepPlan& plan) {
   std::int64_t row = 0;
   for (const Scheduler::Item& item : plan.items) {
+    Generation& generation = this->generation(item.id);
+    const Request& request = generation.request();
+    for (std::int64_t i = 0; request.logprobs_of_prompt && i < item.row_count; ++i) {
+      const std::int64_t next = item.first_position + i + 1;
+      if (next >= std::ssize(request.prompt)) break;
+      generation.accept_score(next,
+                              sampler_.score(stream_, logits_, row + i, request.prompt[static_cast<std::size_t>(next)],
+                                             *request.logprob_count));
+    }
+    row += item.row_count;
+  }
+}
+
+void Engine::Impl::take_embeddings(const Scheduler::StepPlan& plan) {
+  std::int64_t row = -1;  // the item's last
+  for (const Scheduler::Item& item : plan.items) {
+    row += item.row_count;
     if (!item.samples) continue;
-    Generation& generation = generations_.at(item.id);
+    Generation& generation = this->generation(item.id);
     if (generation.request().embed) {
       const ForwardPass::States states = pass_.output_states();
       std::vector<std::byte> state(static_cast<std::size_t>(states.row_bytes));
@@ -316,7 +355,6 @@ void Engine::Impl::take_embeddings(const Scheduler::StepPlan& plan) {
       traits(states.format).decode_f32(state.data(), embedding.data(), std::ssize(embedding));
       generation.accept_embedding(std::move(embedding));
     }
-    ++row;
   }
 }
 
@@ -331,7 +369,7 @@ void Engine::Impl::commit(const Scheduler::StepPlan& plan, std::vector<StepSampl
   std::vector<std::pair<SequenceId, FinishReason>> ended;
   std::vector<std::pair<SequenceId, std::string>> failed;
   for (const Scheduler::Item& item : plan.items) {
-    Generation& generation = generations_.at(item.id);
+    Generation& generation = this->generation(item.id);
     if (item.is_prompt) {
       generation.timeline().prompt_chunks.push_back({now, item.token_count});
       prompt_tokens_ += item.token_count;
@@ -340,6 +378,10 @@ void Engine::Impl::commit(const Scheduler::StepPlan& plan, std::vector<StepSampl
     StepSampler::Choice& chosen = *choice++;
     if (generation.request().embed) {
       ended.emplace_back(item.id, FinishReason::kStop);
+      continue;
+    }
+    if (generation.request().token_count_max == 0) {
+      ended.emplace_back(item.id, FinishReason::kLength);
       continue;
     }
     if (std::find(stopped_.begin(), stopped_.end(), item.id) != stopped_.end()) continue;
@@ -402,8 +444,14 @@ Engine::Engine(ForwardPass& pass, Stream& stream, const Tokenizer& tokenizer, co
     : impl_(std::make_unique<Impl>(pass, stream, tokenizer, options)) {}
 Engine::~Engine() = default;
 
-void Engine::submit(Request request, std::shared_ptr<EventSink> sink) {
+PreparedRequest Engine::prepare(Request request) const {
+  return impl_->prepare(std::move(request));
+}
+void Engine::submit(PreparedRequest&& request, std::shared_ptr<EventSink> sink) {
   impl_->submit(std::move(request), std::move(sink));
+}
+void Engine::submit(Request request, std::shared_ptr<EventSink> sink) {
+  submit(prepare(std::move(request)), std::move(sink));
 }
 void Engine::cancel(std::string_view id) {
   impl_->cancel(id);

@@ -39,6 +39,23 @@ struct EngineStats {
   double scheduling_seconds = 0;  // planning and committing, of all steps
 };
 
+class Generation;
+
+// A request that was found valid, with all that is computed of it before it runs: what penalties and DRY look back on
+// is not built up while others wait for the engine.
+class PreparedRequest {
+ public:
+  ~PreparedRequest();
+  PreparedRequest(PreparedRequest&&) noexcept;
+  PreparedRequest& operator=(PreparedRequest&&) noexcept;
+  const Request& request() const;
+
+ private:
+  friend class Engine;
+  explicit PreparedRequest(std::unique_ptr<Generation> generation);
+  std::unique_ptr<Generation> generation_;
+};
+
 class Engine {
  public:
   // Allocates nothing: cache and sampling memory stand in the pass's arena. The pass was bound with
@@ -49,9 +66,11 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Throws InvalidInput, naming what is wrong with the request, ContextExceeded, and QueueFull. After that, the sink
-  // hears of everything else.
-  void submit(Request request, std::shared_ptr<EventSink> sink);
+  // Throws InvalidInput, naming what is wrong with the request, and ContextExceeded.
+  PreparedRequest prepare(Request request) const;
+  // Throws QueueFull, and then the request is as it was. After that, the sink hears of everything else. Quick.
+  void submit(PreparedRequest&& request, std::shared_ptr<EventSink> sink);
+  void submit(Request request, std::shared_ptr<EventSink> sink);  // both
   // The request ends within one step, if it is under way.
   void cancel(std::string_view id);
 

@@ -5,18 +5,37 @@
 #include "base/check.h"
 
 namespace hearth {
+namespace {
 
-Generation::Generation(Request request, std::shared_ptr<EventSink> sink, const StepSampler& sampler,
-                       const Tokenizer& tokenizer, std::int64_t context)
+GeneratedToken prompt_token(TokenId id) {
+  GeneratedToken token;
+  token.id = id;
+  return token;
+}
+
+}  // namespace
+
+Generation::Generation(Request request, const StepSampler& sampler, const Tokenizer& tokenizer, std::int64_t context)
     : request_(std::move(request)),
-      sink_(std::move(sink)),
       state_(sampler.open(request_.sampling, request_.choice_index)),
       tokenizer_(tokenizer),
       context_(context),
       decoder_(tokenizer, request_.show_special),
       stops_(request_.stop) {
-  for (const TokenId id : request_.prompt) StepSampler::accept(state_, id);
+  for (const TokenId id : request_.prompt) StepSampler::accept_prompt(state_, id);
+  for (const std::string& stop : request_.stop) {
+    const auto id = tokenizer.find(stop);
+    if (id && tokenizer.is_special(*id)) stop_tokens_.emplace_back(*id, stop);
+  }
   usage_.prompt_tokens = std::ssize(request_.prompt);
+}
+
+void Generation::accept_score(std::int64_t position, StepSampler::Choice score) {
+  if (prompt_.empty()) prompt_.push_back(prompt_token(request_.prompt.front()));
+  if (position != std::ssize(prompt_)) return;  // computed again after a preemption
+  prompt_.push_back(prompt_token(score.id));
+  prompt_.back().logprob = score.logprob;
+  prompt_.back().top_logprobs = std::move(score.top_logprobs);
 }
 
 std::optional<FinishReason> Generation::accept(StepSampler::Choice choice, EngineClock::time_point now) {
@@ -27,9 +46,15 @@ std::optional<FinishReason> Generation::accept(StepSampler::Choice choice, Engin
                              .text = {},
                              .logprob = choice.logprob,
                              .top_logprobs = std::move(choice.top_logprobs),
-                             .time = now};
+                             .time = now,
+                             .prompt = std::exchange(prompt_, {})};
   const bool known = choice.id < tokenizer_.vocab_size();
   accepted_ends_ = known && !request_.ignore_end && tokenizer_.is_end_of_generation(choice.id);
+  for (const auto& [id, text] : stop_tokens_) {
+    if (id != choice.id) continue;
+    stop_token_text_ = text;
+    accepted_ends_ = true;
+  }
   if (accepted_ends_) return FinishReason::kStop;
   if (usage_.generated_tokens == request_.token_count_max) return FinishReason::kLength;
   // The token itself cannot be computed any more.
@@ -52,6 +77,10 @@ void Generation::end(FinishReason reason, std::string error) {
   GenerationEnd end;
   end.reason = reason;
   end.error = std::move(error);
+  if (request_.logprobs_of_prompt && reason == FinishReason::kLength && usage_.generated_tokens == 0) {
+    if (prompt_.empty()) prompt_.push_back(prompt_token(request_.prompt.front()));
+    end.prompt = std::move(prompt_);
+  }
   end.embedding = std::move(embedding_);
   end.usage = usage_;
   if (!stops_.found()) {
@@ -62,6 +91,7 @@ void Generation::end(FinishReason reason, std::string error) {
     end.stop_text = *stops_.found();
     if (reason == FinishReason::kLength || reason == FinishReason::kContext) end.reason = FinishReason::kStop;
   }
+  if (end.stop_text.empty()) end.stop_text = stop_token_text_;
   timeline_.finished = EngineClock::now();
   end.timeline = std::move(timeline_);
   sink_->on_end(std::move(end));

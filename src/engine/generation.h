@@ -1,4 +1,4 @@
-// One request under way: its sampler, its text and its sink. On the engine's thread.
+// One request under way: its sampler, its text and its sink. Made on any thread, then on the engine's.
 #pragma once
 
 #include <cstdint>
@@ -18,19 +18,25 @@ namespace hearth {
 class Generation {
  public:
   // The request was found valid; `context` in tokens that are computed.
-  Generation(Request request, std::shared_ptr<EventSink> sink, const StepSampler& sampler, const Tokenizer& tokenizer,
-             std::int64_t context);
+  Generation(Request request, const StepSampler& sampler, const Tokenizer& tokenizer, std::int64_t context);
+  // Before all that follows: who hears of it.
+  void open(std::shared_ptr<EventSink> sink) { sink_ = std::move(sink); }
 
   const Request& request() const { return request_; }
   Timeline& timeline() { return timeline_; }
   Usage& usage() { return usage_; }
-  StepSampler::Row row(std::int64_t position) { return {&state_, position, request_.logprob_count}; }
+  // `row`: where the logits stand.
+  StepSampler::Row row(std::int64_t position, std::int64_t row) {
+    return {&state_, position, row, request_.logprob_count};
+  }
 
   // A token was chosen: remembers it for the sampler, and says why the answer ends with it, if it does. Cheap: the
   // device may be waiting. Its text follows with deliver().
   std::optional<FinishReason> accept(StepSampler::Choice choice, EngineClock::time_point now);
   // Turns what was accepted into text and tells the sink. True if a stop text ends the answer here; end(kStop) follows.
   bool deliver();
+  // The log-probability of the prompt's token at `position`, from the logits after the one before.
+  void accept_score(std::int64_t position, StepSampler::Choice score);
   // The prompt was computed, and this is what was asked for of it.
   void accept_embedding(std::vector<float> embedding) { embedding_ = std::move(embedding); }
   // Delivers, and tells the sink that it is over. The last call.
@@ -45,7 +51,11 @@ class Generation {
   StreamDecoder decoder_;
   StopMatcher stops_;
   std::optional<GeneratedToken> accepted_;  // and not delivered
-  bool accepted_ends_ = false;              // it is an end-of-generation token: it has no text
+  bool accepted_ends_ = false;              // it ends the answer and has no text
+  // Stop texts that are one special token: where special tokens have no text, the token itself is the stop.
+  std::vector<std::pair<TokenId, std::string>> stop_tokens_;
+  std::string stop_token_text_;         // of the one that was chosen
+  std::vector<GeneratedToken> prompt_;  // scored; goes with the first token
   std::vector<float> embedding_;
   Usage usage_;
   Timeline timeline_;

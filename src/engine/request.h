@@ -29,14 +29,16 @@ struct Request {
   std::vector<TokenId> prompt;  // not empty
   SamplerOptions sampling;
   std::uint32_t choice_index = 0;     // of several answers to one prompt with one seed
-  std::int64_t token_count_max = -1;  // of the answer; below 0: until the context is full
-  std::vector<std::string> stop;      // the answer ends before the first of these texts; none is empty
-  bool ignore_end = false;            // end-of-generation tokens are tokens like others
-  bool show_special = false;          // control tokens are spelt out in the text
-  std::optional<int> logprob_count;   // each token comes with its log-probability and those of the likeliest so many
-  std::int32_t priority = 0;          // higher first
-  bool use_prefix_cache = true;       // read what other requests have computed
-  bool embed = false;                 // no answer: GenerationEnd::embedding of the prompt
+  std::int64_t token_count_max = -1;  // of the answer; below 0: until the context is full; 0: the prompt alone
+  // The answer ends before the first of these texts, or of these special tokens; none is empty.
+  std::vector<std::string> stop;
+  bool ignore_end = false;           // end-of-generation tokens are tokens like others
+  bool show_special = false;         // control tokens are spelt out in the text
+  std::optional<int> logprob_count;  // each token comes with its log-probability and those of the likeliest so many
+  bool logprobs_of_prompt = false;   // the prompt's tokens come with theirs as well
+  std::int32_t priority = 0;         // higher first
+  bool use_prefix_cache = true;      // read what other requests have computed, and let them find what this one does
+  bool embed = false;                // no answer: GenerationEnd::embedding of the prompt
   std::optional<EngineClock::time_point> deadline;  // past it the request ends, wherever it is
 };
 
@@ -54,6 +56,9 @@ struct GeneratedToken {
   std::optional<float> logprob;            // where they were asked for
   std::vector<TokenLogprob> top_logprobs;  // likeliest first; equal ones by id
   EngineClock::time_point time{};
+  // Request::logprobs_of_prompt: with an answer's first token, the prompt's, without text; the first has no
+  // log-probability. Where there is no token they come with the end.
+  std::vector<GeneratedToken> prompt = {};
 };
 
 enum class FinishReason : std::uint8_t {
@@ -85,10 +90,11 @@ struct Timeline {
 
 struct GenerationEnd {
   FinishReason reason = FinishReason::kStop;
-  std::string text;              // what was held back and belongs to the answer after all
-  std::string stop_text;         // the member of Request::stop that was found; empty: none
-  std::string error;             // kFailed
-  std::vector<float> embedding;  // Request::embed: the last token's state after the output norm, not normalized
+  std::string text;                    // what was held back and belongs to the answer after all
+  std::string stop_text;               // the member of Request::stop that was found; empty: none
+  std::string error;                   // kFailed
+  std::vector<GeneratedToken> prompt;  // as GeneratedToken's
+  std::vector<float> embedding;        // Request::embed: the last token's state after the output norm, not normalized
   Usage usage;
   Timeline timeline;
 };

@@ -21,6 +21,7 @@ Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), cache_(li
   CHECK(limits.context > 0 && limits.sequences_max > 0 && limits.sequences_max <= limits.step_tokens_max);
   CHECK(limits.block_count >= kv_block_count(limits.context));
   if (limits_.chunk_tokens_max <= 0) limits_.chunk_tokens_max = limits_.step_tokens_max;
+  limits_.rows_max = std::max(limits_.rows_max, limits_.sequences_max);
 }
 
 void Scheduler::add(Arrival arrival) {
@@ -34,6 +35,7 @@ void Scheduler::add(Arrival arrival) {
   sequence.tokens = std::move(arrival.prompt);
   sequence.prompt_count = count;
   sequence.use_prefix_cache = arrival.use_prefix_cache;
+  sequence.scores_prompt = arrival.scores_prompt;
   waiting_.emplace(sequence.rank, &sequence);
 }
 
@@ -49,7 +51,7 @@ void Scheduler::remove(SequenceId id) {
 Scheduler::StepPlan Scheduler::plan() {
   CHECK(!step_planned_);
   StepPlan plan;
-  std::int64_t budget = limits_.step_tokens_max;
+  Budget budget{limits_.step_tokens_max, limits_.rows_max};
   plan_decoding(plan, budget);
   plan_prompts(plan, budget);
   // Blocks that a preemption freed are for those that run.
@@ -58,7 +60,7 @@ Scheduler::StepPlan Scheduler::plan() {
   return plan;
 }
 
-void Scheduler::plan_decoding(StepPlan& plan, std::int64_t& budget) {
+void Scheduler::plan_decoding(StepPlan& plan, Budget& budget) {
   // Victims come from the end: they rank after every sequence that has its item already.
   for (auto place = running_.begin(); place != running_.end();) {
     Sequence& sequence = *place->second;
@@ -80,21 +82,21 @@ void Scheduler::plan_decoding(StepPlan& plan, std::int64_t& budget) {
   }
 }
 
-void Scheduler::plan_prompts(StepPlan& plan, std::int64_t& budget) {
+void Scheduler::plan_prompts(StepPlan& plan, Budget& budget) {
   for (const auto& [rank, sequence] : running_) {
-    if (budget == 0) return;
+    if (budget.tokens == 0) return;
     if (sequence->decodes()) continue;
     add_prompt_chunk(plan, *sequence, budget);
   }
 }
 
-void Scheduler::admit(StepPlan& plan, std::int64_t& budget) {
-  for (auto place = waiting_.begin(); place != waiting_.end() && budget > 0;) {
+void Scheduler::admit(StepPlan& plan, Budget& budget) {
+  for (auto place = waiting_.begin(); place != waiting_.end() && budget.tokens > 0 && budget.rows > 0;) {
     if (running_count() == limits_.sequences_max) return;
     Sequence& sequence = *place->second;
     const auto next = std::next(place);
     std::vector<std::int32_t> prefix;
-    if (sequence.use_prefix_cache) {
+    if (sequence.use_prefix_cache && !sequence.scores_prompt) {
       if (!still_awaits(sequence)) {
         prefix = cache_.find_prefix(sequence.tokens, usable_blocks(sequence.tokens));
         await_prefix(sequence, prefix);
@@ -149,6 +151,7 @@ void Scheduler::await_prefix(Sequence& sequence, std::span<const std::int32_t> p
   const auto begin = known * kKvBlockTokens;
   if (known >= usable) return;
   for (const auto& [rank, other] : running_) {
+    if (!other->use_prefix_cache) continue;  // what it computes is its own
     if (other->decodes() || std::ssize(other->tokens) < begin + kKvBlockTokens) continue;
     if (known > 0 && other->blocks[prefix.size() - 1] != prefix.back()) continue;
     const auto end = std::min(usable * kKvBlockTokens, std::ssize(other->tokens));
@@ -170,16 +173,26 @@ bool Scheduler::still_awaits(const Sequence& sequence) const {
   return other.published < sequence.awaited_blocks && !other.decodes() && running_.contains(other.rank);
 }
 
-void Scheduler::add_decoding(StepPlan& plan, const Sequence& sequence, std::int64_t& budget) {
-  plan.items.push_back({sequence.id, sequence.computed, 1, true, false});
-  --budget;
+void Scheduler::add_decoding(StepPlan& plan, const Sequence& sequence, Budget& budget) {
+  plan.items.push_back({sequence.id, sequence.computed, 1, true, false, 1});
+  --budget.tokens;
+  --budget.rows;
 }
 
-void Scheduler::add_prompt_chunk(StepPlan& plan, const Sequence& sequence, std::int64_t& budget) {
+void Scheduler::add_prompt_chunk(StepPlan& plan, const Sequence& sequence, Budget& budget) {
   const std::int64_t left = std::ssize(sequence.tokens) - sequence.computed;
-  const std::int64_t count = std::min({left, budget, limits_.chunk_tokens_max});
-  plan.items.push_back({sequence.id, sequence.computed, count, count == left, true});
-  budget -= count;
+  std::int64_t count = std::min({left, budget.tokens, limits_.chunk_tokens_max});
+  if (sequence.scores_prompt) {
+    count = std::min(count, budget.rows);
+  } else if (count == left && budget.rows == 0) {
+    --count;  // what is chosen after the last token has to wait for a step that has a row for it
+  }
+  if (count == 0) return;
+  const bool samples = count == left;
+  const std::int64_t rows = sequence.scores_prompt ? count : samples ? 1 : 0;
+  plan.items.push_back({sequence.id, sequence.computed, count, samples, true, rows});
+  budget.tokens -= count;
+  budget.rows -= rows;
 }
 
 bool Scheduler::reserve(Sequence& sequence, std::int64_t position_count) {
@@ -220,6 +233,7 @@ void Scheduler::commit(const StepPlan& plan, std::span<const std::int32_t> chose
 }
 
 void Scheduler::publish_full_blocks(Sequence& sequence) {
+  if (!sequence.use_prefix_cache) return;
   const std::int64_t full = sequence.computed / kKvBlockTokens;
   for (; sequence.published < full; ++sequence.published) {
     const std::span<const std::int32_t> tokens(sequence.tokens);

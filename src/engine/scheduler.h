@@ -21,6 +21,7 @@ struct SchedulerLimits {
   std::int64_t context = 0;           // tokens of a sequence that are computed
   std::int64_t block_count = 0;       // at least as many as a whole context takes
   std::int64_t chunk_tokens_max = 0;  // of one prompt in one step; 0: step_tokens_max
+  std::int64_t rows_max = 0;          // tokens of one step whose logits are wanted; 0: sequences_max, the least
 };
 
 class Scheduler {
@@ -35,7 +36,8 @@ class Scheduler {
     SequenceId id = 0;
     std::vector<std::int32_t> prompt;  // 1 to `context` tokens
     std::int32_t priority = 0;
-    bool use_prefix_cache = true;  // what it computes can be found by others either way
+    bool use_prefix_cache = true;  // false: nor can others find what it computes
+    bool scores_prompt = false;    // the logits of every token of the prompt are wanted: all are computed
   };
 
   // A sequence's part of a step: its tokens [first_position, first_position + token_count).
@@ -43,8 +45,9 @@ class Scheduler {
     SequenceId id = 0;
     std::int64_t first_position = 0;
     std::int64_t token_count = 0;
-    bool samples = false;    // the last of them is the sequence's last: a token is chosen after it
-    bool is_prompt = false;  // of the prompt, or computed again after a preemption; else the token chosen last
+    bool samples = false;        // the last of them is the sequence's last: a token is chosen after it
+    bool is_prompt = false;      // of the prompt, or computed again after a preemption; else the token chosen last
+    std::int64_t row_count = 0;  // of the last tokens so many have logits
   };
   struct StepPlan {
     std::vector<Item> items;  // empty: there is nothing to do
@@ -97,24 +100,28 @@ class Scheduler {
     BlockCache::ContentId content = BlockCache::kEmpty;  // ... and that content
     std::int64_t prompt_count = 0;
     std::int64_t cached_tokens = 0;
-    bool use_prefix_cache = true, was_admitted = false;
+    bool use_prefix_cache = true, scores_prompt = false, was_admitted = false;
     // While it waits: the running sequence that computes what it begins with, until that has published so many blocks.
     SequenceId awaited = 0;
     std::int64_t awaited_blocks = 0;
     bool decodes() const { return computed == std::ssize(tokens) - 1 && computed >= prompt_count; }
   };
   using Queue = std::map<Rank, Sequence*>;
+  // What a step has left.
+  struct Budget {
+    std::int64_t tokens, rows;
+  };
 
   Sequence& at(SequenceId id);
   const Sequence& at(SequenceId id) const;
-  void plan_decoding(StepPlan& plan, std::int64_t& budget);
-  void plan_prompts(StepPlan& plan, std::int64_t& budget);
-  void admit(StepPlan& plan, std::int64_t& budget);
+  void plan_decoding(StepPlan& plan, Budget& budget);
+  void plan_prompts(StepPlan& plan, Budget& budget);
+  void admit(StepPlan& plan, Budget& budget);
   bool try_admit(Sequence& sequence);
   void await_prefix(Sequence& sequence, std::span<const std::int32_t> prefix) const;
   bool still_awaits(const Sequence& sequence) const;
-  void add_decoding(StepPlan& plan, const Sequence& sequence, std::int64_t& budget);
-  void add_prompt_chunk(StepPlan& plan, const Sequence& sequence, std::int64_t& budget);
+  void add_decoding(StepPlan& plan, const Sequence& sequence, Budget& budget);
+  void add_prompt_chunk(StepPlan& plan, const Sequence& sequence, Budget& budget);
   bool reserve(Sequence& sequence, std::int64_t position_count);
   void preempt(Sequence& sequence, StepPlan& plan);
   void publish_full_blocks(Sequence& sequence);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 #include <vector>
 
@@ -56,10 +57,10 @@ TEST(Scheduler, APriorityIsWorthSteps) {
 
 // A sequence that computes its blocks anew after a preemption must be found by what it holds, not by what it held.
 TEST(Scheduler, WhatIsComputedAgainIsKnownAgain) {
-  Scheduler scheduler({.step_tokens_max = 128, .sequences_max = 4, .context = 128, .block_count = 5});
+  Scheduler scheduler({.step_tokens_max = 128, .sequences_max = 4, .context = 128, .block_count = 5, .rows_max = 128});
   const auto first = tokens_from(0, 32), second = tokens_from(1000, 64);
   scheduler.add({.id = 1, .prompt = first});
-  scheduler.add({.id = 2, .prompt = second, .use_prefix_cache = false});
+  scheduler.add({.id = 2, .prompt = second, .scores_prompt = true});
   bool preempted = false;
   for (int i = 0; i < 90 && !preempted; ++i) preempted = !step(scheduler).preempted.empty();
   ASSERT_TRUE(preempted);
@@ -88,6 +89,52 @@ TEST(Scheduler, WaitsForAPrefixUntilItsComputationEnds) {
     while (scheduler.waiting_count() > 0) step(scheduler);
     EXPECT_EQ(scheduler.cached_tokens(2), cancelled ? 128 : 160);
   }
+}
+
+// How long a request takes tells its sender what others have asked: who does not want that is not found.
+TEST(Scheduler, APrivatePromptIsFoundByNobody) {
+  for (const bool at_once : {false, true}) {
+    Scheduler scheduler({.step_tokens_max = 64, .sequences_max = 4, .context = 512, .block_count = 64});
+    const auto prompt = tokens_from(0, 200);
+    scheduler.add({.id = 1, .prompt = prompt, .use_prefix_cache = false});
+    for (int i = 0; i < 6 && !at_once; ++i) step(scheduler);
+    scheduler.add({.id = 2, .prompt = prompt});
+    while (scheduler.waiting_count() > 0) step(scheduler);
+    EXPECT_EQ(scheduler.cached_tokens(2), 0);
+    // And finds what others have made only if it may be found itself.
+    for (int i = 0; i < 12; ++i) step(scheduler);
+    scheduler.add({.id = 3, .prompt = prompt, .use_prefix_cache = false});
+    scheduler.add({.id = 4, .prompt = prompt});
+    while (scheduler.waiting_count() > 0) step(scheduler);
+    EXPECT_EQ(scheduler.cached_tokens(3), 0);
+    EXPECT_EQ(scheduler.cached_tokens(4), 192);
+  }
+}
+
+// Every token of a scored prompt needs a row of logits, and those that decode come first.
+TEST(Scheduler, ScoresAPromptAsRowsAllow) {
+  Scheduler scheduler({.step_tokens_max = 64, .sequences_max = 4, .context = 128, .block_count = 16, .rows_max = 8});
+  scheduler.add({.id = 1, .prompt = tokens_from(0, 40)});
+  EXPECT_EQ(step(scheduler).items.at(0).row_count, 1);
+  scheduler.add({.id = 2, .prompt = tokens_from(0, 20), .scores_prompt = true});
+  std::int64_t scored = 0;
+  while (scored < 20) {
+    const auto plan = step(scheduler);
+    ASSERT_EQ(plan.items.size(), 2u);
+    EXPECT_EQ(plan.items[0].id, 1u);
+    EXPECT_EQ(plan.items[1].row_count, plan.items[1].token_count);
+    EXPECT_EQ(plan.items[1].token_count, std::min<std::int64_t>(7, 20 - scored));
+    scored += plan.items[1].token_count;
+    EXPECT_EQ(plan.items[1].samples, scored == 20);
+  }
+  EXPECT_EQ(scheduler.cached_tokens(2), 0);
+  // A step never has more of them.
+  scheduler.add({.id = 3, .prompt = tokens_from(500, 60), .scores_prompt = true});
+  scheduler.add({.id = 4, .prompt = tokens_from(700, 10)});
+  const auto plan = step(scheduler);
+  std::int64_t rows = 0;
+  for (const auto& item : plan.items) rows += item.row_count;
+  EXPECT_EQ(rows, 8);
 }
 
 }  // namespace

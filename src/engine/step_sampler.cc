@@ -63,6 +63,10 @@ StepSampler::State StepSampler::open(const SamplerOptions& options, std::uint32_
   return DeviceSampler(options, vocabulary, token_bytes, choice_index);
 }
 
+void StepSampler::accept_prompt(State& state, TokenId token) {
+  std::visit([token](auto& sampler) { sampler.accept_prompt(token); }, state);
+}
+
 void StepSampler::accept(State& state, TokenId token) {
   std::visit([token](auto& sampler) { sampler.accept(token); }, state);
 }
@@ -71,8 +75,7 @@ std::vector<StepSampler::Choice> StepSampler::run(Stream& stream, const float* l
   std::vector<Choice> choices(rows.size());
   if (on_host_) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const std::span<const float> row(logits + static_cast<std::int64_t>(i) * vocabulary_,
-                                       static_cast<std::size_t>(vocabulary_));
+      const std::span<const float> row(logits + rows[i].row * vocabulary_, static_cast<std::size_t>(vocabulary_));
       try {
         choices[i].id = std::get<Sampler>(*rows[i].state).sample(row, rows[i].position);
       } catch (const Error& error) {
@@ -80,24 +83,49 @@ std::vector<StepSampler::Choice> StepSampler::run(Stream& stream, const float* l
       }
     }
   } else {
-    std::vector<SamplingStep::Request> requests;
-    for (const Row& row : rows) requests.push_back({&std::get<DeviceSampler>(*row.state), row.position});
-    std::vector<std::int32_t> ids(rows.size());
-    step_->run(stream, logits, requests, ids);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      choices[i].id = ids[i];
-      if (ids[i] < 0) choices[i].error = no_token_message(rows[i].position, static_cast<std::int32_t>(vocabulary_));
-    }
+    run_on_device(stream, logits, rows, choices);
   }
   add_logprobs(stream, logits, rows, choices);
   return choices;
+}
+
+// Rows that stand side by side are one launch: all of them, unless logits of prompts stand between.
+void StepSampler::run_on_device(Stream& stream, const float* logits, std::span<const Row> rows,
+                                std::vector<Choice>& choices) {
+  for (std::size_t begin = 0; begin < rows.size();) {
+    std::vector<SamplingStep::Request> requests;
+    std::size_t end = begin;
+    do {
+      requests.push_back({&std::get<DeviceSampler>(*rows[end].state), rows[end].position});
+      ++end;
+    } while (end < rows.size() && rows[end].row == rows[end - 1].row + 1);
+    std::vector<std::int32_t> ids(requests.size());
+    step_->run(stream, logits + rows[begin].row * vocabulary_, requests, ids);
+    for (std::size_t i = begin; i < end; ++i) {
+      choices[i].id = ids[i - begin];
+      if (choices[i].id < 0) {
+        choices[i].error = no_token_message(rows[i].position, static_cast<std::int32_t>(vocabulary_));
+      }
+    }
+    begin = end;
+  }
+}
+
+StepSampler::Choice StepSampler::score(Stream& stream, const float* logits, std::int64_t row, TokenId id,
+                                       int logprob_count) {
+  Choice choice;
+  choice.id = id;
+  std::vector<Choice> choices{std::move(choice)};
+  const Row wanted{nullptr, 0, row, logprob_count};
+  add_logprobs(stream, logits, {&wanted, 1}, choices);
+  return std::move(choices.front());
 }
 
 void StepSampler::add_logprobs(Stream& stream, const float* logits, std::span<const Row> rows,
                                std::vector<Choice>& choices) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (!rows[i].logprob_count || choices[i].id < 0) continue;
-    const float* row = logits + static_cast<std::int64_t>(i) * vocabulary_;
+    const float* row = logits + rows[i].row * vocabulary_;
     if (!on_host_) {
       downloaded_.resize(static_cast<std::size_t>(vocabulary_));
       stream.download(downloaded_.data(), reinterpret_cast<const std::byte*>(row),

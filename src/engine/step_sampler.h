@@ -25,6 +25,7 @@ class StepSampler {
   struct Row {
     State* state = nullptr;
     std::int64_t position = 0;
+    std::int64_t row = 0;              // of the logits
     std::optional<int> logprob_count;  // as Request's
   };
   struct Choice {
@@ -40,14 +41,18 @@ class StepSampler {
 
   // The options have been validated.
   State open(const SamplerOptions& options, std::uint32_t choice_index) const;
-  // A token of the sequence, of the prompt or chosen, in order.
+  // A token of the sequence, in order: of the prompt, or chosen.
+  static void accept_prompt(State& state, TokenId token);
   static void accept(State& state, TokenId token);
 
-  // `logits` [rows, vocabulary] as ForwardPass::run() returned them. Waits for the step. A row's choice does not depend
-  // on the others.
+  // `logits` [rows, vocabulary] as ForwardPass::run() returned them, of which the `rows` are some, in ascending order.
+  // Waits for the step. A row's choice does not depend on the others.
   std::vector<Choice> run(Stream& stream, const float* logits, std::span<const Row> rows);
+  // The token as it would be described if it had been chosen from the row's logits.
+  Choice score(Stream& stream, const float* logits, std::int64_t row, TokenId id, int logprob_count);
 
  private:
+  void run_on_device(Stream& stream, const float* logits, std::span<const Row> rows, std::vector<Choice>& choices);
   void add_logprobs(Stream& stream, const float* logits, std::span<const Row> rows, std::vector<Choice>& choices);
 
   const Tokenizer& tokenizer_;

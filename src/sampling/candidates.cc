@@ -140,10 +140,15 @@ void exclude_top_choices(Candidates& candidates, double threshold) {
 }
 
 void penalize_repetition(Candidates& candidates, const std::unordered_map<std::int32_t, std::int32_t>& counts,
-                         double repeat, double presence, double frequency) {
-  candidates.adjust(counts, [&](double logit, std::int32_t count) {
-    return (logit > 0 ? logit / repeat : logit * repeat) - presence - count * frequency;
-  });
+                         double repeat) {
+  if (repeat == 1) return;
+  candidates.adjust(counts, [&](double logit, std::int32_t) { return logit > 0 ? logit / repeat : logit * repeat; });
+}
+
+void penalize_presence(Candidates& candidates, const std::unordered_map<std::int32_t, std::int32_t>& counts,
+                       double presence, double frequency) {
+  if (presence == 0 && frequency == 0) return;
+  candidates.adjust(counts, [&](double logit, std::int32_t count) { return logit - presence - count * frequency; });
 }
 
 std::int32_t draw(const Candidates& candidates, double uniform) {

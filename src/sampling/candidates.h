@@ -64,10 +64,12 @@ void keep_typical(Candidates& candidates, double p);
 // Exclude top choices: of the candidates with probability of at least `threshold`, keeps only the least likely one.
 void exclude_top_choices(Candidates& candidates, double threshold);
 
-// Divides logits above 0 and multiplies those below by `repeat` for every token counted, then subtracts `presence` once
-// and `frequency` for each count (Keskar et al. 2019; OpenAI's API).
+// Divides logits above 0 and multiplies those below by `repeat` for every token counted (Keskar et al. 2019).
 void penalize_repetition(Candidates& candidates, const std::unordered_map<std::int32_t, std::int32_t>& counts,
-                         double repeat, double presence, double frequency);
+                         double repeat);
+// Subtracts `presence` once and `frequency` for each count (OpenAI's API).
+void penalize_presence(Candidates& candidates, const std::unordered_map<std::int32_t, std::int32_t>& counts,
+                       double presence, double frequency);
 
 // The candidate at `uniform`, in [0, 1), of the cumulative distribution.
 std::int32_t draw(const Candidates& candidates, double uniform);

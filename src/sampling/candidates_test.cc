@@ -187,7 +187,8 @@ TEST(Candidates, PenalizeRepetition) {
   for (const bool complete : {true, false}) {
     Candidates candidates = of({2.0f, -2.0f, 0.0f, 1.0f, 9.0f, -kInfinity});
     if (!complete) keep_top_k(candidates, 5);  // tokens are no longer at their index; 5 is out
-    penalize_repetition(candidates, {{0, 1}, {1, 3}, {5, 1}}, 2.0, 0.5, 0.25);
+    penalize_repetition(candidates, {{0, 1}, {1, 3}, {5, 1}}, 2.0);
+    penalize_presence(candidates, {{0, 1}, {1, 3}, {5, 1}}, 0.5, 0.25);
     std::map<std::int32_t, double> logits;
     for (const Candidate& candidate : candidates.items()) logits[candidate.id] = candidate.logit;
     EXPECT_EQ(logits[0], 2.0 / 2 - 0.5 - 0.25);
@@ -201,7 +202,7 @@ TEST(Candidates, PenalizeRepetition) {
   // The order is found anew after a change.
   Candidates candidates = of({5.0f, 4.0f});
   candidates.sort_front(2);
-  penalize_repetition(candidates, {{0, 1}}, 1.0, 3.0, 0.0);
+  penalize_presence(candidates, {{0, 1}}, 3.0, 0.0);
   EXPECT_EQ(candidates.max_logit(), 4.0);
   keep_top_k(candidates, 1);
   EXPECT_EQ(ids(candidates), (std::set<std::int32_t>{1}));
@@ -222,7 +223,7 @@ TEST(Candidates, RemovingFromTheMiddleKeepsTrackOfWhatIsSorted) {
   Candidates unsorted = of({1.0f, -9.0f, 3.0f, 2.0f});
   keep_min_p(unsorted, 0.01);
   EXPECT_EQ(unsorted.max_logit(), 3.0);
-  penalize_repetition(unsorted, {{2, 1}}, 1.0, 1.5, 0.0);  // found by its id, not at its old place
+  penalize_presence(unsorted, {{2, 1}}, 1.5, 0.0);  // found by its id, not at its old place
   EXPECT_EQ(unsorted.max_logit(), 2.0);
   keep_top_k(unsorted, 1);
   EXPECT_EQ(ids(unsorted), (std::set<std::int32_t>{3}));

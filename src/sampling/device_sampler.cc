@@ -64,12 +64,13 @@ SampleRow DeviceSampler::row(std::int64_t position, std::vector<SampleAdjustment
 
   std::map<std::int32_t, SampleAdjustment> by_token;
   const auto of_token = [&](std::int32_t token) -> SampleAdjustment& {
-    return by_token.try_emplace(token, SampleAdjustment{token, 0, 0.0, 0.0f}).first->second;
+    return by_token.try_emplace(token, SampleAdjustment{token, 0, 0.0, 0.0f, 0}).first->second;
   };
   for (const auto& [token, bias] : o.logit_bias) of_token(token).bias = bias;
   const bool is_neutral = o.repeat_penalty == 1 && o.presence_penalty == 0 && o.frequency_penalty == 0;
   if (!is_neutral && has_stage(SamplerStage::kPenalties)) {
-    for (const auto& [token, count] : history_.counts()) of_token(token).count = count;
+    for (const auto& [token, count] : history_.counts()) of_token(token).is_repeated = 1;
+    for (const auto& [token, count] : history_.penalized_counts()) of_token(token).count = count;
   }
   if (has_stage(SamplerStage::kDry)) {
     for (const auto& [token, penalty] : history_.dry_penalties()) of_token(token).dry_penalty = penalty;

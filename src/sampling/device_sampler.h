@@ -25,6 +25,7 @@ class DeviceSampler {
   DeviceSampler(SamplerOptions options, std::int32_t vocab_size, TokenBytes token_bytes = {},
                 std::uint32_t choice_index = 0);
 
+  void accept_prompt(std::int32_t token) { history_.accept_prompt(token); }
   void accept(std::int32_t token) { history_.accept(token); }
   const SamplerOptions& options() const { return history_.options(); }
 

@@ -36,6 +36,7 @@ SamplerOptions random_options(CaseRandom& random, std::int32_t vocab) {
   o.repeat_penalty = row.repeat_penalty;
   o.presence_penalty = row.presence_penalty;
   o.frequency_penalty = row.frequency_penalty;
+  o.counts_answer_alone = chance(random, 0.5);
   o.repeat_last_n = chance(random, 0.2) ? -1 : integer_between(random, 0, 70);
   if (chance(random, 0.5)) o.dry_multiplier = number_between(random, 0.1f, 3);
   o.dry_base = number_between(random, 1, 3);
@@ -53,6 +54,10 @@ SamplerOptions random_options(CaseRandom& random, std::int32_t vocab) {
 struct Both {
   Both(const SamplerOptions& options, std::int32_t vocab, std::uint32_t choice)
       : cpu(options, vocab, letters, choice), gpu(options, vocab, letters, choice) {}
+  void accept_prompt(std::int32_t token) {
+    cpu.accept_prompt(token);
+    gpu.accept_prompt(token);
+  }
   void accept(std::int32_t token) {
     cpu.accept(token);
     gpu.accept(token);
@@ -97,7 +102,8 @@ TEST_P(DeviceSamplerTest, ChoosesWhatTheSamplerChooses) {
     for (std::uint32_t i = 0; i < 5; ++i) {
       sequences.push_back(std::make_unique<Both>(random_options(random, vocab), vocab, i));
       // Few different tokens, so that there is something to repeat.
-      for (int j = integer_between(random, 0, 60); j > 0; --j) sequences.back()->accept(integer_between(random, 0, 9));
+      for (int j = integer_between(random, 0, 60); j > 0; --j)
+        sequences.back()->accept_prompt(integer_between(random, 0, 9));
     }
     for (int turn = 0; turn < 5; ++turn) {
       std::vector<float> logits;

@@ -43,25 +43,13 @@ std::unordered_map<std::int32_t, double> penalties_of(const std::unordered_map<s
   return penalties;
 }
 
-BreakerScanner::BreakerScanner(std::vector<std::string> breakers) : breakers_(std::move(breakers)) {
-  for (const std::string& breaker : breakers_) length_max_ = std::max(length_max_, breaker.size());
-}
-
 bool BreakerScanner::ends_in(std::string_view bytes) {
-  if (breakers_.empty()) return false;
-  const std::string text = tail_ + std::string(bytes);
-  const bool found = std::any_of(breakers_.begin(), breakers_.end(), [&](const std::string& breaker) {
-    // The last occurrence ends last, and what ends in the tail was seen before.
-    const std::size_t at = text.rfind(breaker);
-    return at != std::string::npos && at + breaker.size() > tail_.size();
-  });
-  tail_ = text.substr(text.size() - std::min(text.size(), length_max_ - 1));
+  bool found = false;
+  for (const char byte : bytes) {
+    state_ = patterns_.next(state_, byte);
+    found = found || patterns_.ending(state_) != BytePatterns::kNone;
+  }
   return found;
-}
-
-bool BreakerScanner::contains_breaker(std::string_view bytes) const {
-  return std::any_of(breakers_.begin(), breakers_.end(),
-                     [&](const std::string& breaker) { return bytes.find(breaker) != std::string_view::npos; });
 }
 
 }  // namespace hearth

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/byte_patterns.h"
 #include "sampling/sampler_options.h"
 
 namespace hearth {
@@ -28,16 +29,15 @@ std::unordered_map<std::int32_t, double> penalties_of(const std::unordered_map<s
 // Finds sequence breakers in a text that arrives token by token, also those that span tokens.
 class BreakerScanner {
  public:
-  explicit BreakerScanner(std::vector<std::string> breakers);
+  explicit BreakerScanner(const std::vector<std::string>& breakers) : patterns_(breakers) {}
 
   // Whether a breaker ends within these bytes, which follow all those given before.
   bool ends_in(std::string_view bytes);
-  bool contains_breaker(std::string_view bytes) const;
+  bool contains_breaker(std::string_view bytes) const { return patterns_.is_in(bytes); }
 
  private:
-  std::vector<std::string> breakers_;
-  std::size_t length_max_ = 0;
-  std::string tail_;  // the last bytes seen, one fewer than the longest breaker has
+  BytePatterns patterns_;
+  BytePatterns::State state_ = BytePatterns::kStart;
 };
 
 }  // namespace hearth

@@ -44,8 +44,9 @@ void Sampler::apply(SamplerStage stage, std::uint64_t position) {
   switch (stage) {
     case SamplerStage::kPenalties:
       if (options().repeat_penalty == 1 && options().presence_penalty == 0 && options().frequency_penalty == 0) return;
-      return penalize_repetition(candidates_, history_.counts(), options().repeat_penalty, options().presence_penalty,
-                                 options().frequency_penalty);
+      penalize_repetition(candidates_, history_.counts(), options().repeat_penalty);
+      return penalize_presence(candidates_, history_.penalized_counts(), options().presence_penalty,
+                               options().frequency_penalty);
     case SamplerStage::kDry:
       return candidates_.adjust(history_.dry_penalties(), [](double logit, double penalty) { return logit - penalty; });
     case SamplerStage::kTopK:

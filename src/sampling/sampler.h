@@ -28,6 +28,7 @@ class Sampler {
   Sampler(SamplerOptions options, std::int32_t vocab_size, TokenBytes token_bytes = {}, std::uint32_t choice_index = 0);
 
   // A token of the sequence, of the prompt or chosen, in order: what penalties and DRY look back on.
+  void accept_prompt(std::int32_t token) { history_.accept_prompt(token); }
   void accept(std::int32_t token) { history_.accept(token); }
 
   // The token for `position`. `logits` [vocab]; a NaN counts as minus infinity. Throws Error if no token is possible.

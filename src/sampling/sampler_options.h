@@ -29,6 +29,8 @@ struct SamplerOptions {
   std::int32_t repeat_last_n = 64;  // the tokens that the three penalties look back on; 0: none, -1: all
   float presence_penalty = 0.0f;
   float frequency_penalty = 0.0f;
+  // OpenAI's formula: presence and frequency penalties go by the answer's tokens, all of them and none of the prompt's.
+  bool counts_answer_alone = false;
 
   float dry_multiplier = 0.0f;  // 0: off
   float dry_base = 1.75f;

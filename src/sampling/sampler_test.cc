@@ -179,6 +179,40 @@ TEST(Sampler, PenaltiesLookBackOnTheLastTokensOnly) {
   EXPECT_EQ(none.sample(logits, 0), 0);
 }
 
+// OpenAI's formula: what the prompt says costs nothing, and nothing of the answer is forgotten.
+TEST(Sampler, PresenceAndFrequencyCanGoByTheAnswerAlone) {
+  SamplerOptions options;
+  options.temperature = 0.0f;
+  options.repeat_last_n = 1;
+  options.counts_answer_alone = true;
+  const std::vector<float> logits = {3.0f, 2.0f, 1.5f, 0.0f};
+  for (const bool presence : {false, true}) {
+    options.presence_penalty = presence ? 10.0f : 0.0f;
+    options.frequency_penalty = presence ? 0.0f : 10.0f;
+    Sampler sampler(options, 4);
+    for (int i = 0; i < 5; ++i) sampler.accept_prompt(0);
+    EXPECT_EQ(sampler.sample(logits, 0), 0);
+    sampler.accept(0);
+    sampler.accept(1);
+    EXPECT_EQ(sampler.sample(logits, 0), 2);
+  }
+  // The repetition penalty counts prompt and answer, as far as it looks back.
+  options.presence_penalty = options.frequency_penalty = 0.0f;
+  options.repeat_penalty = 4.0f;
+  Sampler repeating(options, 4);
+  repeating.accept_prompt(0);
+  EXPECT_EQ(repeating.sample(logits, 0), 1);
+  repeating.accept(1);
+  EXPECT_EQ(repeating.sample(logits, 0), 0);
+  // Both at once: 0 is divided, 1 loses its presence.
+  options.presence_penalty = 1.0f;
+  options.repeat_last_n = -1;
+  Sampler both(options, 4);
+  both.accept_prompt(0);
+  both.accept(1);
+  EXPECT_EQ(both.sample(logits, 0), 2);
+}
+
 std::string letters(std::int32_t token) {
   return token == 0 ? "\n" : std::string(1, static_cast<char>('a' + token));
 }

@@ -9,6 +9,11 @@
 namespace hearth {
 namespace {
 
+const std::vector<std::string>& validated_breakers(const SamplerOptions& options, std::int32_t vocab_size) {
+  validate(options, vocab_size);
+  return options.dry_sequence_breakers;
+}
+
 // How much of the history an option that counts tokens back covers.
 std::size_t window(std::int32_t last_n, std::size_t history_size) {
   return last_n < 0 ? history_size : std::min(history_size, static_cast<std::size_t>(last_n));
@@ -20,9 +25,8 @@ TokenHistory::TokenHistory(SamplerOptions options, std::int32_t vocab_size, Toke
     : options_(std::move(options)),
       vocab_size_(vocab_size),
       token_bytes_(std::move(token_bytes)),
-      breakers_(options_.dry_sequence_breakers) {
+      breakers_(validated_breakers(options_, vocab_size)) {
   CHECK(vocab_size > 0);
-  validate(options_, vocab_size);
   CHECK(token_bytes_ || !uses_dry() || options_.dry_sequence_breakers.empty());
 }
 
@@ -31,6 +35,11 @@ bool TokenHistory::uses_dry() const {
 }
 
 void TokenHistory::accept(std::int32_t token) {
+  remember(token);
+  if (options_.counts_answer_alone) ++answer_counts_[token];
+}
+
+void TokenHistory::remember(std::int32_t token) {
   CHECK(token >= 0 && token < vocab_size_);
   const std::size_t leaving = window(options_.repeat_last_n, tokens_.size() + 1);
   tokens_.push_back(token);
@@ -48,6 +57,7 @@ std::unordered_map<std::int32_t, double> TokenHistory::dry_penalties() const {
   const std::size_t length_max = std::min(count, tokens_.size() - after_breaker_);
   if (length_max < static_cast<std::size_t>(options_.dry_allowed_length)) return {};
   auto lengths = repeated_lengths(std::span(tokens_).last(count), length_max);
+  std::erase_if(lengths, [&](const auto& entry) { return entry.second < options_.dry_allowed_length; });
   // A token that breaks sequences continues none.
   if (token_bytes_) {
     std::erase_if(lengths, [&](const auto& entry) { return breakers_.contains_breaker(token_bytes_(entry.first)); });

@@ -23,7 +23,8 @@ class TokenHistory {
   // breakers.
   TokenHistory(SamplerOptions options, std::int32_t vocab_size, TokenBytes token_bytes);
 
-  // A token of the sequence, of the prompt or chosen, in order.
+  // A token of the sequence, in order: of the prompt, or chosen.
+  void accept_prompt(std::int32_t token) { remember(token); }
   void accept(std::int32_t token);
 
   const SamplerOptions& options() const { return options_; }
@@ -31,18 +32,23 @@ class TokenHistory {
 
   // How often each of the last `repeat_last_n` tokens occurs among them.
   const std::unordered_map<std::int32_t, std::int32_t>& counts() const { return counts_; }
+  // How often presence and frequency penalties count each token.
+  const std::unordered_map<std::int32_t, std::int32_t>& penalized_counts() const {
+    return options_.counts_answer_alone ? answer_counts_ : counts_;
+  }
   // What DRY subtracts from logits: positive numbers.
   std::unordered_map<std::int32_t, double> dry_penalties() const;
 
  private:
   bool uses_dry() const;
+  void remember(std::int32_t token);
 
   SamplerOptions options_;
   std::int32_t vocab_size_;
   TokenBytes token_bytes_;
 
   std::vector<std::int32_t> tokens_;
-  std::unordered_map<std::int32_t, std::int32_t> counts_;
+  std::unordered_map<std::int32_t, std::int32_t> counts_, answer_counts_;
   BreakerScanner breakers_;
   std::size_t after_breaker_ = 0;  // the first token after the last breaker
 };

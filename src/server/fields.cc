@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <boost/json/parse.hpp>
+#include <boost/json/parser.hpp>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 namespace hearth {
@@ -26,6 +27,59 @@ HttpError out_of_range(const std::string& path, double value, double lowest, dou
   return bad_request(fmt::format("'{}' must be {}; it is {}", path, range_text(lowest, highest), value), path);
 }
 
+std::optional<unsigned> escaped_unit(std::string_view text, std::size_t at) {
+  if (text.substr(at, 2) != "\\u" || text.size() < at + 6) return std::nullopt;
+  unsigned unit = 0;
+  for (const char c : text.substr(at + 2, 4)) {
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) return std::nullopt;
+    unit = unit * 16 + static_cast<unsigned>(digit);
+  }
+  return unit;
+}
+
+// With U+FFFD for every escape that is half of a character: what a client sends that cut a text in the midst of a pair.
+std::string without_lone_surrogates(std::string_view text) {
+  const auto is_high = [](std::optional<unsigned> unit) { return unit && *unit >= 0xD800 && *unit < 0xDC00; };
+  const auto is_low = [](std::optional<unsigned> unit) { return unit && *unit >= 0xDC00 && *unit < 0xE000; };
+  std::string repaired;
+  repaired.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t count = text[at] == '\\' ? std::min<std::size_t>(2, text.size() - at) : 1;
+    const auto unit = escaped_unit(text, at);
+    if (is_high(unit) && is_low(escaped_unit(text, at + 6))) {
+      count = 12;
+    } else if (is_high(unit) || is_low(unit)) {
+      repaired += "\\ufffd";
+      at += 6;
+      continue;
+    }
+    repaired += text.substr(at, count);
+    at += count;
+  }
+  return repaired;
+}
+
+struct Parsed {
+  boost::json::value value;
+  boost::system::error_code error;
+  std::size_t at = 0;  // of the error, in bytes
+};
+
+Parsed parse_json(std::string_view text) {
+  boost::json::parse_options options;
+  options.max_depth = kDepthMax;
+  boost::json::parser parser({}, options);
+  Parsed parsed;
+  parsed.at = parser.write_some(text.data(), text.size(), parsed.error);
+  if (!parsed.error && parsed.at < text.size()) parsed.error = boost::json::error::extra_data;
+  if (!parsed.error) parsed.value = parser.release();
+  return parsed;
+}
+
 }  // namespace
 
 HttpError bad_request(std::string message, std::string param, std::string code) {
@@ -38,16 +92,23 @@ HttpError bad_request(std::string message, std::string param, std::string code) 
 }
 
 boost::json::object parse_body(const HttpRequest& request) {
-  boost::json::parse_options options;
-  options.max_depth = kDepthMax;
-  boost::system::error_code error;
-  boost::json::value value = boost::json::parse(request.body, error, {}, options);
-  if (error == boost::json::error::too_deep) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  std::string_view text = request.body;
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  Parsed parsed = parse_json(text);
+  if (parsed.error && parsed.error != boost::json::error::too_deep) {
+    // Only then: repairing walks the whole text.
+    const std::string repaired = without_lone_surrogates(text);
+    if (repaired != text) parsed = parse_json(repaired);
+  }
+  if (parsed.error == boost::json::error::too_deep) {
     throw bad_request(fmt::format("the body is nested more than {} levels deep", kDepthMax));
   }
-  if (error) throw bad_request(fmt::format("the body is not JSON: {}", error.message()));
-  if (!value.is_object()) throw bad_request("the body is not a JSON object");
-  return std::move(value.get_object());
+  if (parsed.error) {
+    throw bad_request(fmt::format("the body is not JSON: {} at byte {}", parsed.error.message(), parsed.at));
+  }
+  if (!parsed.value.is_object()) throw bad_request("the body is not a JSON object");
+  return std::move(parsed.value.get_object());
 }
 
 const boost::json::value* Fields::find(std::string_view name) const {

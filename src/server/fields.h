@@ -12,7 +12,8 @@
 
 namespace hearth {
 
-// Throws HttpError 400: no JSON, not an object, ill-formed UTF-8, nested too deeply.
+// Throws HttpError 400: no JSON, not an object, ill-formed UTF-8, nested too deeply. A byte order mark is skipped, and
+// an escape that is half of a character is U+FFFD.
 boost::json::object parse_body(const HttpRequest& request);
 
 // HttpError 400, type "invalid_request_error", about the field `param` (empty: none).

@@ -83,25 +83,34 @@ void GenerationGroup::start_fetches(const asio::any_io_executor& executor) {
 }
 
 asio::awaitable<std::vector<GenerationGroup::Item>> GenerationGroup::next() {
+  std::vector<Item> items;
+  while (items.empty()) items = co_await next_for(std::chrono::hours(1));
+  co_return items;
+}
+
+asio::awaitable<std::vector<GenerationGroup::Item>> GenerationGroup::next_for(std::chrono::milliseconds patience) {
   CHECK(running());
   const auto executor = co_await asio::this_coro::executor;
   const std::shared_ptr<State> state = state_;
   const bool only_one = state->members.size() == 1;
   if (only_one) {  // the usual case needs no coroutine beside this one
+    const bool is_something_there = co_await state->members[0]->stream->wait_for(patience);
+    if (!is_something_there) co_return std::vector<Item>();
     GenerationStream::Event event = co_await state->members[0]->stream->next();
     state->take(0, std::move(event));
   }
-  asio::steady_timer timer(executor, asio::steady_timer::time_point::max());
+  asio::steady_timer timer(executor, patience);
   while (state->arrived.empty()) {
     start_fetches(executor);
     state->waiting = &timer;
-    boost::system::error_code ignored;  // cancelled by what arrives, or by who cancels the handler
-    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    boost::system::error_code error;  // cancelled by what arrives, or by who cancels the handler
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
     state->waiting = nullptr;
     const asio::cancellation_state cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) {
       throw boost::system::system_error(asio::error::operation_aborted);
     }
+    if (!error) break;
   }
   for (std::size_t i = 0; i < state->members.size(); ++i) {
     State::Member& member = *state->members[i];
@@ -113,6 +122,14 @@ asio::awaitable<std::vector<GenerationGroup::Item>> GenerationGroup::next() {
   std::vector<Item> items = std::move(state->arrived);
   state->arrived.clear();
   co_return items;
+}
+
+std::vector<std::int64_t> GenerationGroup::prompt_tokens(std::size_t choice_count) const {
+  std::vector<std::int64_t> counts;
+  for (std::size_t i = 0; i < state_->members.size(); i += choice_count) {
+    counts.push_back(state_->members[i]->stream->prompt_tokens());
+  }
+  return counts;
 }
 
 }  // namespace hearth

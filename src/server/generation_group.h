@@ -2,7 +2,9 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -27,9 +29,12 @@ class GenerationGroup {
   std::size_t size() const;
   // Some generation's end was not returned yet.
   bool running() const;
-  // All the events that are there, those of one generation in their order; waits while there is none. Only while
-  // running().
+  // All the events that are there, those of one generation in their order; waits while there is none, and no longer
+  // than `patience`: then there are none. Only while running().
+  boost::asio::awaitable<std::vector<Item>> next_for(std::chrono::milliseconds patience);
   boost::asio::awaitable<std::vector<Item>> next();
+  // Of the prompts, each of which has so many generations.
+  std::vector<std::int64_t> prompt_tokens(std::size_t choice_count) const;
 
  private:
   struct State;

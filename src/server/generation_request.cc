@@ -17,9 +17,13 @@ namespace {
 constexpr std::string_view kOtherFields[] = {"samplers", "dry_sequence_breakers", "logit_bias", "seed",
                                              "priority", "cache_prompt",          "ignore_eos", "timeout"};
 constexpr std::int64_t kStopCountMax = 64;
-constexpr std::size_t kStopBytesMax = 4096;
+constexpr std::size_t kStopBytesMax = 4096;      // of one
+constexpr std::size_t kStopsBytesMax = 8 << 10;  // of all
 constexpr std::size_t kBreakerCountMax = 1024;
-constexpr double kBiasMax = 100;  // as OpenAI's; -100 is as good as a ban
+constexpr std::size_t kBreakersBytesMax = 8 << 10;  // of all
+constexpr std::size_t kBiasCountMax = 1024;
+constexpr std::int64_t kPriorityMax = 16;  // each level is worth a number of steps: nobody gets all of them
+constexpr double kBiasMax = 100;           // as OpenAI's; -100 is as good as a ban
 constexpr double kTimeoutSecondsMax = 1e6;
 
 std::string_view text_at(const boost::json::array& array, std::size_t index, const std::string& path) {
@@ -66,6 +70,14 @@ void read_stages(const Fields& fields, SamplerOptions& options) {
   }
 }
 
+// What the texts cost depends on how long they are together.
+void check_total(const std::vector<std::string>& texts, std::size_t bytes_max, const std::string& path) {
+  std::size_t bytes = 0;
+  for (const std::string& text : texts) bytes += text.size();
+  if (bytes <= bytes_max) return;
+  throw bad_request(fmt::format("'{}' has {} bytes of text together; {} are possible", path, bytes, bytes_max), path);
+}
+
 void read_breakers(const Fields& fields, SamplerOptions& options) {
   const boost::json::array* breakers = fields.array("dry_sequence_breakers");
   if (breakers == nullptr) return;
@@ -78,11 +90,17 @@ void read_breakers(const Fields& fields, SamplerOptions& options) {
   for (std::size_t i = 0; i < breakers->size(); ++i) {
     options.dry_sequence_breakers.emplace_back(text_at(*breakers, i, path));
   }
+  check_total(options.dry_sequence_breakers, kBreakersBytesMax, path);
 }
 
 void read_bias(const Fields& fields, SamplerOptions& options) {
   const std::optional<Fields> bias = fields.object("logit_bias");
   if (!bias) return;
+  if (bias->json().size() > kBiasCountMax) {
+    const std::string path = fields.path_of("logit_bias");
+    throw bad_request(fmt::format("'{}' names {} tokens; {} are possible", path, bias->json().size(), kBiasCountMax),
+                      path);
+  }
   for (const auto& [key, value] : bias->json()) {
     const std::string_view digits = key;
     std::int32_t token = 0;
@@ -103,7 +121,8 @@ void read_seed(const Fields& fields, SamplerOptions& options) {
     return;
   }
   constexpr auto kAny = std::numeric_limits<std::int64_t>{};
-  options.seed = static_cast<std::uint64_t>(*fields.integer("seed", kAny.min(), kAny.max()));
+  const std::int64_t seed = *fields.integer("seed", kAny.min(), kAny.max());
+  if (seed != -1) options.seed = static_cast<std::uint64_t>(seed);  // -1: the one that was drawn
 }
 
 }  // namespace
@@ -141,12 +160,23 @@ std::vector<std::string> read_stop(const Fields& fields, std::string_view name) 
                         path);
     }
   }
+  check_total(stop, kStopsBytesMax, path);
   return stop;
 }
 
+std::int64_t read_token_limit(const Fields& fields, std::string_view name, std::int64_t lowest) {
+  constexpr std::int64_t kTokensMax = std::int64_t{1} << 40;  // the context ends every answer long before
+  const auto limit = fields.integer(name, -1, kTokensMax);
+  if (!limit || *limit == -1) return -1;
+  if (*limit >= lowest) return *limit;
+  const std::string path = fields.path_of(name);
+  throw bad_request(
+      fmt::format("'{}' must be at least {}; it is {}. Leave it out, or send -1, for no limit", path, lowest, *limit),
+      path);
+}
+
 void read_scheduling(const Fields& fields, Request& request) {
-  constexpr auto kAny = std::numeric_limits<std::int32_t>{};
-  if (const auto priority = fields.integer("priority", kAny.min(), kAny.max())) {
+  if (const auto priority = fields.integer("priority", -kPriorityMax, kPriorityMax)) {
     request.priority = static_cast<std::int32_t>(*priority);
   }
   request.use_prefix_cache = fields.boolean("cache_prompt").value_or(request.use_prefix_cache);

@@ -18,11 +18,15 @@ namespace hearth {
 
 // Sets what the fields name: the options of sampler_option_table(), `samplers` (the stages' names, as an array or as
 // "top_k;temperature"), `dry_sequence_breakers`, `logit_bias` ({"token id": number}) and `seed` (a whole number of 64
-// bits, with or without a sign).
+// bits, with or without a sign; -1 leaves the one that was drawn).
 void read_sampling(const Fields& fields, SamplerOptions& options);
 
 // A text, or an array of texts; an empty text is refused.
 std::vector<std::string> read_stop(const Fields& fields, std::string_view name);
+
+// How many tokens an answer may have; below 0: as many as the context takes, for -1, null and where the field is left
+// out. More than fit are no mistake either.
+std::int64_t read_token_limit(const Fields& fields, std::string_view name, std::int64_t lowest = 1);
 
 // What only Hearth has: `priority`, `cache_prompt`, `ignore_eos`, and `timeout`, in seconds from now.
 void read_scheduling(const Fields& fields, Request& request);

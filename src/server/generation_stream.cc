@@ -11,8 +11,9 @@ namespace hearth {
 
 namespace asio = boost::asio;
 
-GenerationStream::GenerationStream(std::shared_ptr<Shared> shared, Engine& engine, std::string id)
-    : shared_(std::move(shared)), engine_(engine), id_(std::move(id)) {}
+GenerationStream::GenerationStream(std::shared_ptr<Shared> shared, Engine& engine, std::string id,
+                                   std::int64_t prompt_tokens)
+    : shared_(std::move(shared)), engine_(engine), id_(std::move(id)), prompt_tokens_(prompt_tokens) {}
 
 GenerationStream::~GenerationStream() {
   shared_->reader_is_gone = true;

@@ -2,12 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+#include <utility>
+
 #include "base/random_bits.h"
 #include "server/event_mailbox.h"
 #include "server/fields.h"
+#include "server/prompt_header.h"
 #include "text/templates/chat_prompt.h"
 
 namespace hearth {
+
+namespace asio = boost::asio;
+
 namespace {
 
 HttpError unavailable(std::string message) {
@@ -23,6 +34,18 @@ HttpError unavailable(std::string message) {
 std::string prompt_field(std::string_view api) {
   if (api == "/v1/completions" || api == "/api/generate" || api == "/api/embeddings") return "prompt";
   return api == "/v1/responses" || api == "/v1/embeddings" || api == "/api/embed" ? "input" : "messages";
+}
+
+// In the words by which each API's clients know that a conversation is to be shortened.
+std::string overflow_message(const ContextExceeded& error, std::string_view api) {
+  if (api == "/v1/messages") {
+    return fmt::format("prompt is too long: {} tokens > {} maximum", error.prompt_tokens(), error.context());
+  }
+  if (api.starts_with("/v1/")) {
+    return fmt::format("This model's maximum context length is {} tokens. However, your {} resulted in {} tokens.",
+                       error.context(), prompt_field(api), error.prompt_tokens());
+  }
+  return error.what();
 }
 
 }  // namespace
@@ -68,17 +91,51 @@ const ChatTemplate& ModelService::chat_template() const {
   throw bad_request("the model has no chat template; /v1/completions takes a plain prompt");
 }
 
+namespace {
+
+boost::json::value* part_text(boost::json::value& part) {
+  return part.is_object() ? part.get_object().if_contains("text") : nullptr;
+}
+
+// The same without what changes with every request at the head of its system prompt.
+void stabilize(boost::json::object& context) {
+  boost::json::value* messages = context.if_contains("messages");
+  if (messages == nullptr || !messages->is_array() || messages->get_array().empty()) return;
+  boost::json::object* first = messages->get_array().front().if_object();
+  if (first == nullptr || !first->contains("role") || first->at("role") != "system") return;
+  boost::json::value* content = first->if_contains("content");
+  if (content == nullptr) return;
+  const bool has_parts = content->is_array() && !content->get_array().empty();
+  boost::json::value* head = has_parts ? part_text(content->get_array().front()) : content;
+  if (head == nullptr || !head->is_string()) return;
+  std::string text = stable_system_text(head->get_string());
+  if (text == head->get_string()) return;
+  if (!text.empty()) {
+    *head = text;
+  } else if (has_parts && content->get_array().size() > 1) {
+    content->get_array().erase(content->get_array().begin());
+  } else {
+    messages->get_array().erase(messages->get_array().begin());
+  }
+}
+
+}  // namespace
+
 std::string ModelService::render_chat(boost::json::object context) const {
+  const ChatTemplate& to = chat_template();
+  if (!parts_.keeps_prompt_headers) stabilize(context);
   try {
-    return hearth::render_chat(chat_template(), tokenizer(), std::move(context));
+    return hearth::render_chat(to, tokenizer(), std::move(context));
   } catch (const InvalidInput& error) {
     throw bad_request(error.what(), "messages");
   }
 }
 
 std::vector<TokenId> ModelService::encode_chat(boost::json::object context) const {
+  const ChatTemplate& to = chat_template();
+  if (!parts_.keeps_prompt_headers) stabilize(context);
   try {
-    return hearth::encode_chat(chat_template(), tokenizer(), std::move(context));
+    return hearth::encode_chat(to, tokenizer(), std::move(context));
   } catch (const InvalidInput& error) {
     throw bad_request(error.what(), "messages");
   }
@@ -92,19 +149,51 @@ std::vector<TokenId> ModelService::encode_prompt(std::string_view text) const {
   }
 }
 
+asio::awaitable<void> ModelService::run_in_pool(std::function<void()> work) {
+  struct Job {
+    std::function<void()> work;
+    std::exception_ptr error;
+  };
+  const auto job = std::make_shared<Job>(Job{std::move(work), nullptr});
+  auto begin = [this, job](auto handler) {
+    // The coroutine goes on where it was, and not before the work is done: it may refer to what the coroutine holds.
+    auto done = std::make_shared<decltype(handler)>(std::move(handler));
+    pool_.post([job, done, executor = executor_, busy = asio::make_work_guard(executor_)] {
+      try {
+        job->work();
+      } catch (...) {
+        job->error = std::current_exception();
+      }
+      asio::post(executor, [done] { std::move (*done)(); });
+    });
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(begin, asio::use_awaitable);
+  if (job->error) std::rethrow_exception(job->error);
+}
+
+PreparedRequest ModelService::prepare(Request request, std::string_view api) const {
+  if (request.id.empty()) request.id = fmt::format("gen-{:016x}-{}", id_prefix_, ++id_count_);
+  try {
+    return engine().prepare(std::move(request));
+  } catch (const ContextExceeded& error) {
+    throw bad_request(overflow_message(error, api), prompt_field(api), "context_length_exceeded");
+  } catch (const InvalidInput& error) {
+    throw bad_request(error.what());
+  }
+}
+
 std::unique_ptr<GenerationStream> ModelService::start(Request request, std::string_view api) {
+  return start(prepare(std::move(request), api), api);
+}
+
+std::unique_ptr<GenerationStream> ModelService::start(PreparedRequest&& prepared, std::string_view api) {
   Engine& to = engine();
   if (draining_) throw unavailable("the server is shutting down");
-  if (request.id.empty()) request.id = fmt::format("gen-{:016x}-{}", id_prefix_, ++id_count_);
-  const Request submitted = request;
+  const Request submitted = prepared.request();
   auto shared = std::make_shared<GenerationStream::Shared>(mailbox_, to, metrics_, log_, submitted.id);
   shared->submitted = EngineClock::now();
   try {
-    to.submit(std::move(request), shared);
-  } catch (const ContextExceeded& error) {
-    throw bad_request(error.what(), prompt_field(api), "context_length_exceeded");
-  } catch (const InvalidInput& error) {
-    throw bad_request(error.what());
+    to.submit(std::move(prepared), shared);
   } catch (const QueueFull& error) {
     metrics_.record_refusal();
     throw HttpError({.status = 429,
@@ -115,7 +204,7 @@ std::unique_ptr<GenerationStream> ModelService::start(Request request, std::stri
                      .headers = {{"retry-after", "1"}}});
   }
   log_.submitted(submitted, api);
-  return std::make_unique<GenerationStream>(std::move(shared), to, submitted.id);
+  return std::make_unique<GenerationStream>(std::move(shared), to, submitted.id, std::ssize(submitted.prompt));
 }
 
 }  // namespace hearth

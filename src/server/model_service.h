@@ -1,15 +1,19 @@
 // What the APIs' handlers have of the model: its vocabulary, its template, and generations as streams that a coroutine
-// awaits. Lives on the I/O thread; the engine runs on another.
+// awaits. Lives on the I/O thread; the engine runs on another, and what takes long of a request's text on some more.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -17,6 +21,7 @@
 #include "sampling/sampler_options.h"
 #include "server/telemetry/metrics.h"
 #include "server/telemetry/request_log.h"
+#include "server/text_pool.h"
 #include "text/templates/chat_template.h"
 #include "text/tokenizers/tokenizer.h"
 
@@ -24,9 +29,10 @@ namespace hearth {
 
 // What is known of the model that is served; does not change.
 struct ServedModel {
-  std::string name;          // what the APIs call it
-  std::string architecture;  // "llama"
-  std::string format;        // of most of its weights: "q4_k"
+  std::string name;                  // what the APIs call it
+  std::vector<std::string> aliases;  // and what else they may call it
+  std::string architecture;          // "llama"
+  std::string format;                // of most of its weights: "q4_k"
   std::int64_t parameter_count = 0, file_bytes = 0;
   std::int64_t context = 0;        // of a request
   std::int64_t context_model = 0;  // that it was trained for
@@ -40,6 +46,16 @@ struct ServedModel {
   std::string compute;             // "f32", "bf16", "int8", "auto"
   std::string path;                // as the user named it
   std::int64_t weight_bytes = 0;   // that one decoding step reads
+
+  bool is_called(std::string_view by) const {
+    return by == name || std::find(aliases.begin(), aliases.end(), by) != aliases.end();
+  }
+  // All its names, the first one first.
+  std::vector<std::string> names() const {
+    std::vector<std::string> all{name};
+    all.insert(all.end(), aliases.begin(), aliases.end());
+    return all;
+  }
 };
 
 class GenerationStream;
@@ -60,8 +76,13 @@ class ModelService {
     std::string chat_template_error;              // why it cannot
     SamplerOptions sampling_defaults;
     bool seed_is_fixed = false;  // requests that name no seed get that of the defaults, not a random one
+    std::chrono::milliseconds keepalive{10000};
+    bool keeps_prompt_headers = false;  // what prompt_header.h takes out stays
   };
   void set_ready(Parts parts);
+  // How long a streamed answer may say nothing: then something is sent that clients skip, so that neither they nor what
+  // stands between gives up on the connection.
+  std::chrono::milliseconds keepalive() const { return parts_.keepalive; }
   bool ready() const { return parts_.engine != nullptr; }
   // From now on start() answers 503.
   void set_draining() { draining_ = true; }
@@ -83,10 +104,18 @@ class ModelService {
   // A plain prompt's tokens, beginning token included; special tokens' spellings in it are those tokens.
   std::vector<TokenId> encode_prompt(std::string_view text) const;
 
-  // Submits. `request.id` is made unique here if it is empty. Throws HttpError: 400 with context_length_exceeded and
-  // both numbers, 400 for what the engine finds invalid, 429 with retry-after for a full queue, 503 while loading or
-  // draining. `api` names the endpoint for logs and traces ("/v1/chat/completions").
-  std::unique_ptr<GenerationStream> start(Request request, std::string_view api);
+  // Runs `work` on one of a few threads that are there for it, and goes on when it is done; what it throws is thrown.
+  // It may use what is const here.
+  boost::asio::awaitable<void> run_in_pool(std::function<void()> work);
+
+  // All that needs no place in the queue yet, on any thread. `request.id` is made unique here if it is empty. Throws
+  // HttpError: 400 with context_length_exceeded and both numbers, 400 for what the engine finds invalid. `api` names
+  // the endpoint ("/v1/chat/completions").
+  PreparedRequest prepare(Request request, std::string_view api) const;
+  // Submits. Throws HttpError, and then the request is as it was: 429 with retry-after for a full queue, 503 while
+  // loading or draining. `api`: for logs and traces.
+  std::unique_ptr<GenerationStream> start(PreparedRequest&& request, std::string_view api);
+  std::unique_ptr<GenerationStream> start(Request request, std::string_view api);  // both
 
  private:
   const ChatTemplate& chat_template() const;
@@ -97,7 +126,9 @@ class ModelService {
   std::shared_ptr<EventMailbox> mailbox_;
   Parts parts_;
   bool draining_ = false;
-  std::uint64_t id_prefix_ = 0, id_count_ = 0;
+  std::uint64_t id_prefix_ = 0;
+  mutable std::atomic<std::uint64_t> id_count_ = 0;
+  TextPool pool_;  // last: it uses the others
 };
 
 // One generation under way. Destroyed before its end, it cancels the request.
@@ -106,12 +137,13 @@ class GenerationStream {
   using Event = std::variant<GeneratedToken, GenerationEnd>;
   struct Shared;  // between the engine's thread and the I/O thread
 
-  GenerationStream(std::shared_ptr<Shared> shared, Engine& engine, std::string id);
+  GenerationStream(std::shared_ptr<Shared> shared, Engine& engine, std::string id, std::int64_t prompt_tokens);
   ~GenerationStream();
   GenerationStream(const GenerationStream&) = delete;
   GenerationStream& operator=(const GenerationStream&) = delete;
 
   const std::string& id() const { return id_; }
+  std::int64_t prompt_tokens() const { return prompt_tokens_; }
   // The next event; after a GenerationEnd there is none and it must not be called again. Several tokens may be waiting:
   // has_more() says so, and a handler may put them into one write. A reader that falls too far behind (its queue
   // bounded) gets an end of kCancelled.
@@ -125,6 +157,7 @@ class GenerationStream {
   std::shared_ptr<Shared> shared_;
   Engine& engine_;
   std::string id_;
+  std::int64_t prompt_tokens_;
 };
 
 }  // namespace hearth

@@ -15,4 +15,8 @@ namespace hearth {
 std::vector<TokenId> encode_prefilled_chat(const ModelService& service, boost::json::object context,
                                            std::string_view prefill);
 
+// The conversation's tokens up to the end of its last message's text, from which the answer goes on: as transformers'
+// continue_final_message. Throws HttpError 400 where that text is nowhere in what the template renders.
+std::vector<TokenId> encode_continued_chat(const ModelService& service, boost::json::object context);
+
 }  // namespace hearth

@@ -184,14 +184,25 @@ test("what is wrong is said as Anthropic says it", async () => {
   };
   const invalid = [Anthropic.BadRequestError, "invalid_request_error"];
   await refused({ max_tokens: undefined }, ...invalid, /max_tokens/);
-  await refused({ max_tokens: -1 }, ...invalid, /max_tokens/);
+  await refused({ max_tokens: -2 }, ...invalid, /max_tokens/);
   await refused({ messages: [] }, ...invalid, /messages/);
   await refused({ max_token: 4 }, ...invalid, /^max_token: Extra inputs are not permitted$/);
   await refused({ tools: [{ name: "f", input_schema: { type: "object" } }] }, ...invalid, /tools/);
-  await refused({ thinking: { type: "enabled", budget_tokens: 1024 } }, ...invalid, /thinking/);
-  await refused({ model: "claude-unknown" }, Anthropic.NotFoundError, "not_found_error", /claude-unknown/);
+  await refused({ messages: [{ role: "user", content: "A", name: "B" }] }, ...invalid,
+                /^messages\.0\.name: Extra inputs are not permitted$/);
   const long = "bird ".repeat(20000);
-  await refused({ messages: [{ role: "user", content: long }] }, ...invalid, /\d{4,} tokens; the context has \d+/);
+  await refused({ messages: [{ role: "user", content: long }] }, ...invalid, /^prompt is too long: \d{4,} tokens > \d+ maximum$/);
+});
+
+test("what agents send is taken", async () => {
+  const message = await client.messages.create({
+    ...hello, model: "claude-unknown", max_tokens: 12000, stop_sequences: ["."],
+    thinking: { type: "enabled", budget_tokens: 1024 },
+    messages: [{ role: "user", content: "A" },
+               { role: "assistant", content: [{ type: "thinking", thinking: "?", signature: "s" },
+                                              { type: "tool_use", id: "1", name: "f", input: { x: 1 } }] },
+               { role: "user", content: [{ type: "tool_result", tool_use_id: "1", content: "2" }] }] });
+  assert.equal(message.role, "assistant");
 });
 
 test("a body that is no JSON", async () => {

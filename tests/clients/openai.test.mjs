@@ -108,8 +108,7 @@ describe("chat completions", () => {
     assert.equal(first.seed, 7);
     assert.equal(content(first), content(again));
     assert.notEqual(content(first), content(other));
-    assert.equal((await client.chat.completions.create({ ...request, seed: -1 })).seed, -1);
-    const random = await client.chat.completions.create(request);
+    const random = await client.chat.completions.create({ ...request, seed: -1 });  // drawn, as without one
     assert.ok(Number.isSafeInteger(random.seed));
     const repeated = await client.chat.completions.create({ ...request, seed: random.seed });
     assert.equal(content(random), content(repeated));
@@ -282,7 +281,7 @@ describe("errors", () => {
       [{ temperature: "hot" }, "temperature"],
       [{ temperature: -1 }, "temperature"],
       [{ top_p: 2 }, "top_p"],
-      [{ max_tokens: -1 }, "max_tokens"],
+      [{ max_tokens: -2 }, "max_tokens"],
       [{ n: 0 }, "n"],
       [{ n: 1000 }, "n"],
       [{ top_logprobs: 2 }, "top_logprobs"],
@@ -364,13 +363,23 @@ describe("completions", () => {
     const { tokens, token_logprobs: values, top_logprobs: top, text_offset: offsets } = choice.logprobs;
     assert.equal(tokens.length, 5);
     assert.equal(values.length, 5);
-    assert.equal(offsets[0], 0);
+    assert.equal(offsets[0], prompt.length);
     tokens.forEach((token, i) => {
       assert.ok(Math.abs(top[i][token] - values[i]) < 1e-6);
       assert.ok(Object.keys(top[i]).length >= 2 && Object.keys(top[i]).length <= 3);
       if (i > 0) assert.ok(offsets[i] >= offsets[i - 1]);
     });
     assert.equal((await client.completions.create({ ...request, logprobs: 0 })).choices[0].logprobs.top_logprobs, null);
+  });
+
+  test("a prompt is scored", async () => {
+    const request = { model, prompt, max_tokens: 0, echo: true, logprobs: 1 };
+    const [choice] = (await client.completions.create(request)).choices;
+    assert.equal(choice.text, prompt);
+    const { tokens, token_logprobs: values } = choice.logprobs;
+    assert.equal(tokens.length, values.length);
+    assert.equal(values[0], null);
+    assert.ok(values.slice(1).every((value) => value <= 0));
   });
 
   test("several prompts with several choices", async () => {
@@ -393,7 +402,7 @@ describe("completions", () => {
   });
 
   test("what is not there is refused", async () => {
-    for (const fields of [{ suffix: "end" }, { best_of: 3 }, { logprobs: 9 }, { echo: true, logprobs: 1 }]) {
+    for (const fields of [{ suffix: "end" }, { best_of: 3 }, { logprobs: 9 }]) {
       await refusal(client.completions.create({ model, prompt, ...fields }), OpenAI.BadRequestError);
     }
   });
@@ -452,6 +461,17 @@ describe("responses", () => {
     const input = [{ role: "user", content: "Tell me a story." }, ...first.output, { role: "user", content: "On." }];
     const second = await client.responses.create({ model, ...request, input });
     assert.ok(second.usage.input_tokens > first.usage.input_tokens);
+  });
+
+  test("take what an agent keeps of its turns", async () => {
+    const input = [{ role: "user", content: "Tell me a story." },
+                   { type: "reasoning", id: "r", summary: [], content: [{ type: "reasoning_text", text: "?" }] },
+                   { type: "function_call", call_id: "1", name: "f", arguments: "{}" },
+                   { type: "function_call_output", call_id: "1", output: "2" }];
+    const answer = await client.responses.create({ model, ...request, input, truncation: "auto" });
+    const { input_tokens: count } = await client.responses.inputTokens.count(
+      { model, input, instructions: request.instructions });
+    assert.equal(answer.usage.input_tokens, count);
   });
 
   test("what would have to be remembered is refused", async () => {

@@ -70,6 +70,9 @@ HttpServerOptions http_options(const ServeOptions& options) {
   http.tls_certificate = options.tls_certificate;
   http.tls_key = options.tls_key;
   http.body_bytes_max = options.body_bytes_max;
+  http.bodies_bytes_max = std::max(options.bodies_bytes_max, options.body_bytes_max);
+  http.allowed_origins = options.allowed_origins;
+  http.allowed_hosts = options.allowed_hosts;
   http.write_timeout = std::chrono::seconds(options.write_timeout_s);
   http.connections_max = raise_descriptor_limit();
   return http;
@@ -89,7 +92,8 @@ class Serving {
  public:
   explicit Serving(const ServeOptions& options)
       : options_(options),
-        metrics_({.vllm_names = options.vllm_metric_names, .model_name = options.alias}),
+        metrics_({.vllm_names = options.vllm_metric_names,
+                  .model_name = options.aliases.empty() ? "" : options.aliases.front()}),
         log_(log_options(options)),
         service_(io_.get_executor(), metrics_, log_),
         http_(io_.get_executor(), router_, with_callbacks(http_options(options)),
@@ -150,7 +154,7 @@ class Serving {
     metrics_.set_bytes_per_second(model_->bytes_per_second());
     log_.set_fingerprint(model.fingerprint);
     log_.set_model_name(model.name);
-    service_.set_ready(model_->parts());
+    service_.set_ready(model_->parts(options_));
     log_.line("info", fmt::format("ready: {}, context {}, parallel {}, device {}", model.name, model.context,
                                   model_->engine().sequences_max(), model.device));
     if (service_.draining()) model_->engine().drain();

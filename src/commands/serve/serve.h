@@ -13,8 +13,9 @@
 namespace hearth {
 
 struct ServeOptions {
-  ModelOptions model;         // `context`: of a request; 0: the model's, at most 8192
-  std::string alias;          // the model's name in the APIs; empty: its own, or the file's
+  ModelOptions model;  // `context`: of a request; 0: the model's, at most 8192
+  // The model's names in the APIs, the first in answers; empty: its own, or the file's.
+  std::vector<std::string> aliases;
   std::string chat_template;  // a file or a text in place of the model's own; empty: that
   SamplingFlags sampling;
 
@@ -23,8 +24,12 @@ struct ServeOptions {
   std::vector<std::string> api_keys;
   std::filesystem::path api_key_file;  // one on each line, beside those above; empty: none
   std::filesystem::path tls_certificate, tls_key;
-  std::int64_t body_bytes_max = 32 << 20;
+  std::int64_t body_bytes_max = 32 << 20;                   // of one request
+  std::int64_t bodies_bytes_max = std::int64_t{256} << 20;  // of all together
+  std::vector<std::string> allowed_origins, allowed_hosts;
   std::int64_t write_timeout_s = 30, drain_timeout_s = 30;
+  double keepalive_s = 10;            // how long a streamed answer may say nothing
+  bool keeps_prompt_headers = false;  // what changes with every request at the head of a system prompt stays there
 
   // 0: by the device.
   std::int64_t sequences_max = 0;

@@ -25,7 +25,7 @@ constexpr std::int64_t kMeasuredBytesMin = 64 << 20;
 
 // A file's own name for itself ("Llama 3.1 8B Instruct") has spaces, which clients' settings do not take well.
 std::string name_of(const ModelSource& source, const ServeOptions& options) {
-  if (!options.alias.empty()) return options.alias;
+  if (!options.aliases.empty()) return options.aliases.front();
   const std::filesystem::path path = std::filesystem::absolute(source.path()).lexically_normal();
   const std::filesystem::path last = path.has_filename() ? path.filename() : path.parent_path().filename();
   return last.extension() == ".gguf" ? last.stem().string() : last.string();
@@ -144,6 +144,7 @@ void LoadedModel::describe(const ServeOptions& options) {
   const ModelSource& source = session_.source();
   const ForwardPass& pass = session_.pass();
   facts_.name = name_of(source, options);
+  if (!options.aliases.empty()) facts_.aliases.assign(options.aliases.begin() + 1, options.aliases.end());
   facts_.architecture = pass.spec().architecture;
   facts_.format = main_format(source);
   for (const WeightEntry& entry : source.tensors()) {
@@ -162,7 +163,7 @@ void LoadedModel::describe(const ServeOptions& options) {
   facts_.path = options.model.path.string();
 }
 
-ModelService::Parts LoadedModel::parts() {
+ModelService::Parts LoadedModel::parts(const ServeOptions& options) {
   ModelService::Parts parts;
   parts.model = facts_;
   parts.engine = engine_.get();
@@ -171,6 +172,8 @@ ModelService::Parts LoadedModel::parts() {
   parts.chat_template_error = chat_template_error_;
   parts.sampling_defaults = sampling_;
   parts.seed_is_fixed = seed_is_fixed_;
+  parts.keepalive = std::chrono::milliseconds(static_cast<std::int64_t>(options.keepalive_s * 1000));
+  parts.keeps_prompt_headers = options.keeps_prompt_headers;
   return parts;
 }
 

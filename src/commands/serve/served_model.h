@@ -25,7 +25,7 @@ class LoadedModel {
   LoadedModel(const ServeOptions& options, LoadProgress& progress, const Note& note);
 
   Engine& engine() { return *engine_; }
-  ModelService::Parts parts();
+  ModelService::Parts parts(const ServeOptions& options);
   const ServedModel& facts() const { return facts_; }
   // What the memory reads in a second; 0: not measured, because the model is too small for it to matter.
   double bytes_per_second() const { return bytes_per_second_; }

@@ -18,9 +18,10 @@ inline constexpr int kSampleStageCount = 8;
 // What happens to one token's logit.
 struct SampleAdjustment {
   std::int32_t token;
-  std::int32_t count;  // in the tokens that penalties look back on: kPenalties
-  double dry_penalty;  // subtracted: kDry
-  float bias;          // added before the first stage
+  std::int32_t count;        // that presence and frequency penalties go by: kPenalties
+  double dry_penalty;        // subtracted: kDry
+  float bias;                // added before the first stage
+  std::int32_t is_repeated;  // 1: the repetition penalty applies as well: kPenalties
 };
 
 // One row's options, with the meaning that SamplerOptions gives them.

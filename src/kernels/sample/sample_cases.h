@@ -86,8 +86,9 @@ inline std::vector<SampleAdjustment> random_adjustments(CaseRandom& random, std:
     tokens.insert(integer_between(random, 0, static_cast<std::int32_t>(vocab) - 1));
   std::vector<SampleAdjustment> adjustments;
   for (const std::int32_t token : tokens) {
-    SampleAdjustment a{token, 0, 0.0, 0.0f};
+    SampleAdjustment a{token, 0, 0.0, 0.0f, 0};
     if (chance(random, 0.6)) a.count = integer_between(random, 1, 5);
+    if (chance(random, a.count > 0 ? 0.8 : 0.3)) a.is_repeated = 1;
     if (chance(random, 0.3)) a.dry_penalty = double{number_between(random, 0.1f, 5)};
     if (chance(random, 0.4)) a.bias = number_between(random, -4, 4);
     if (chance(random, 0.05)) a.bias = -std::numeric_limits<float>::infinity();

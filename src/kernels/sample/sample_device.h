@@ -100,9 +100,10 @@ HEARTH_DEVICE double biased_logit(float logit, const SampleAdjustment& adjustmen
 HEARTH_DEVICE double penalized_logit(double logit, const SampleRow& row, const SampleAdjustment& adjustment,
                                      SampleStage stage) {
   if (stage == SampleStage::kDry) return logit - adjustment.dry_penalty;
-  if (adjustment.count == 0) return logit;
   const double repeat = static_cast<double>(row.repeat_penalty);
-  return (logit > 0 ? logit / repeat : logit * repeat) - static_cast<double>(row.presence_penalty) -
+  if (adjustment.is_repeated != 0) logit = logit > 0 ? logit / repeat : logit * repeat;
+  if (adjustment.count == 0) return logit;
+  return logit - static_cast<double>(row.presence_penalty) -
          adjustment.count * static_cast<double>(row.frequency_penalty);
 }
 

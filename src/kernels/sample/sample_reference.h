@@ -91,8 +91,12 @@ inline void sample_penalize(SampleCandidates& candidates, const SampleRow& row,
       if (c.id != a.token) continue;
       if (stage == SampleStage::kDry) {
         c.logit -= a.dry_penalty;
-      } else if (a.count > 0) {
+        continue;
+      }
+      if (a.is_repeated != 0) {
         c.logit = c.logit > 0 ? c.logit / double{row.repeat_penalty} : c.logit * double{row.repeat_penalty};
+      }
+      if (a.count > 0) {
         c.logit -= double{row.presence_penalty};
         c.logit -= a.count * double{row.frequency_penalty};
       }

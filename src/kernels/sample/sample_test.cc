@@ -110,7 +110,7 @@ TEST_P(SampleTest, GreedyTakesTheLowestIdOfTheLikeliest) {
     logits[static_cast<std::size_t>(vocab / 2)] = 1.5f;
     rows.append(logits, row, {});
     const std::vector<SampleAdjustment> ban = {
-        {static_cast<std::int32_t>(vocab / 2), 0, 0.0, -std::numeric_limits<float>::infinity()}};
+        {static_cast<std::int32_t>(vocab / 2), 0, 0.0, -std::numeric_limits<float>::infinity(), 0}};
     rows.append(logits, row, ban);
     std::fill(logits.begin(), logits.end(), -0.0f);
     logits[3] = 0.0f;

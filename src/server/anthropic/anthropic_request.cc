@@ -10,22 +10,22 @@
 #include <span>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "server/fields.h"
 #include "server/generation_request.h"
+#include "server/template_messages.h"
 
 namespace hearth {
 namespace {
-
-constexpr std::int64_t kTokensMax = std::int64_t{1} << 40;
 
 // What both endpoints take.
 constexpr std::string_view kConversationFields[] = {"model", "messages", "system", "thinking", "tools", "tool_choice"};
 // Accepted without effect. They are about Anthropic's machines and bills (where a request runs, how fast, for whom),
 // about caching, which needs no marks here, or about tools and thinking in earlier turns, of which there are none.
-constexpr std::string_view kFieldsWithoutEffect[] = {"cache_control", "context_management", "output_config", "speed"};
-constexpr std::string_view kMessageFieldsWithoutEffect[] = {"diagnostics", "inference_geo", "metadata", "service_tier"};
+constexpr std::string_view kFieldsWithoutEffect[] = {"cache_control", "context_management", "output_config", "speed",
+                                                     "betas"};
+constexpr std::string_view kMessageFieldsWithoutEffect[] = {"diagnostics", "inference_geo", "metadata", "safeguards",
+                                                            "service_tier"};
 constexpr std::string_view kMessageFields[] = {"max_tokens", "stop_sequences", "stream",      "temperature",
                                                "top_k",      "container",      "mcp_servers", "output_format"};
 
@@ -55,9 +55,6 @@ void refuse_unavailable(const Fields& body) {
   if (const auto choice = body.object("tool_choice")) {
     const std::string_view type = choice->required_string("type");
     if (type != "none" && type != "auto") throw not_available("tool_choice", "tool use is");
-  }
-  if (const auto thinking = body.object("thinking")) {
-    if (thinking->required_string("type") != "disabled") throw not_available("thinking", "extended thinking is");
   }
   if (asks(body, "output_format")) throw not_available("output_format", "structured output is");
   if (const auto config = body.object("output_config"); config && asks(*config, "format")) {
@@ -90,76 +87,170 @@ std::string system_text(const Fields& body) {
       throw bad_request(fmt::format("'{}' must be \"text\"", block.path_of("type")), block.path_of("type"));
     }
     const std::string_view piece = block_text(block);
-    if (i == 0 && piece.starts_with(kBillingHeader)) continue;
     append_line(text, piece);
   }
   return text;
 }
 
-std::string content_text(const Fields& message) {
-  const boost::json::value* content = message.find("content");
-  const std::string path = message.path_of("content");
-  if (content == nullptr) throw bad_request(fmt::format("'{}' is missing", path), path);
+// A tool's result: a text, or blocks of it.
+std::string result_text(const Fields& block) {
+  const boost::json::value* content = block.find("content");
+  if (content == nullptr) return {};
   if (content->is_string()) return std::string(content->get_string());
-  if (!content->is_array()) throw bad_request(fmt::format("'{}' must be a string or an array of blocks", path), path);
   std::string text;
-  for (std::size_t i = 0; i < content->get_array().size(); ++i) {
-    const Fields block = object_at(content->get_array(), i, path);
-    const std::string_view type = block.required_string("type");
-    // What a model thought in earlier turns is not shown to it again.
-    if (type == "thinking" || type == "redacted_thinking") continue;
-    if (type != "text") {
-      throw not_available(block.path_of("type"), fmt::format("content of type \"{}\" is", type));
+  const boost::json::array& parts = *block.array("content");
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const Fields part = object_at(parts, i, block.path_of("content"));
+    const std::string_view type = part.required_string("type");
+    if (type == "text") {
+      append_line(text, block_text(part));
+    } else if (type == "tool_reference") {  // a tool that was found by its name
+      append_line(text, part.required_string("tool_name"));
+    } else {
+      throw not_available(part.path_of("type"), fmt::format("content of type \"{}\" is", type));
     }
-    append_line(text, block_text(block));
   }
   return text;
 }
 
-struct Turn {
-  std::string_view role;
-  std::string text;
-};
+// A message's blocks: its text is one message, the results of tools before it are one each.
+class Turn {
+ public:
+  Turn(const Fields& message, std::string_view role, TemplateMessages& messages)
+      : message_(message), role_(role), messages_(messages) {}
 
-std::vector<Turn> parse_turns(const Fields& body) {
-  static constexpr std::string_view kKnown[] = {"role", "content"};
-  static constexpr std::string_view kRoles[] = {"user", "assistant", "system"};
-  const boost::json::array& messages = body.required_array("messages");
-  if (messages.empty()) throw bad_request("'messages' is empty: at least one message is required", "messages");
-  std::vector<Turn> turns;
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    const Fields message = object_at(messages, i, "messages");
-    refuse_unknown(message, {kKnown});
-    const std::string_view role = message.required_string("role");
-    if (std::find(std::begin(kRoles), std::end(kRoles), role) == std::end(kRoles)) {
-      throw bad_request(
-          fmt::format("'{}' must be \"user\" or \"assistant\"; it is \"{}\"", message.path_of("role"), role),
-          message.path_of("role"));
-    }
-    std::string text = content_text(message);
-    const bool is_prefill = role == "assistant" && i + 1 == messages.size();
-    if (text.empty() && !is_prefill) {
-      throw bad_request(fmt::format("'{}' is empty", message.path_of("content")), message.path_of("content"));
-    }
-    if (!turns.empty() && turns.back().role == role) {
-      append_line(turns.back().text, text);
+  void add_text(std::string_view text) { append_line(text_, text); }
+
+  void add_block(const Fields& block) {
+    const std::string_view type = block.required_string("type");
+    const bool is_assistant = role_ == "assistant";
+    if (type == "text") {
+      add_text(block_text(block));
+    } else if (type == "redacted_thinking") {
+      // For the server that wrote it.
+    } else if (type == "thinking") {
+      messages_.add_thought(block.string("thinking").value_or(""));
+    } else if (type == "tool_use" && is_assistant) {
+      end_text();
+      const boost::json::value* input = block.find("input");
+      messages_.add_call(block.required_string("id"), block.required_string("name"),
+                         input == nullptr ? boost::json::object() : *input);
+      said_something_ = true;
+    } else if (type == "tool_result" && !is_assistant) {
+      end_text();
+      messages_.add_result(block.required_string("tool_use_id"), result_text(block));
+      said_something_ = true;
     } else {
-      turns.push_back({role, std::move(text)});
+      throw not_available(block.path_of("type"), fmt::format("content of type \"{}\" is", type));
     }
   }
-  return turns;
+
+  // `is_last`: an answer that goes on from nothing may be empty.
+  void end(bool is_last) {
+    if (text_.empty() && !said_something_) {
+      if (role_ == "assistant" && is_last) return messages_.add({{"role", role_}, {"content", ""}});
+      throw bad_request(fmt::format("'{}' is empty", message_.path_of("content")), message_.path_of("content"));
+    }
+    end_text();
+  }
+
+ private:
+  void end_text() {
+    if (!text_.empty()) messages_.add({{"role", role_}, {"content", std::exchange(text_, {})}});
+  }
+
+  const Fields& message_;
+  std::string_view role_;
+  TemplateMessages& messages_;
+  std::string text_;
+  bool said_something_ = false;
+};
+
+std::string_view role_of(const Fields& message) {
+  static constexpr std::string_view kRoles[] = {"user", "assistant", "system"};
+  const std::string_view role = message.required_string("role");
+  if (std::find(std::begin(kRoles), std::end(kRoles), role) != std::end(kRoles)) return role;
+  throw bad_request(fmt::format("'{}' must be \"user\" or \"assistant\"; it is \"{}\"", message.path_of("role"), role),
+                    message.path_of("role"));
 }
 
-std::string take_prefill(std::vector<Turn>& turns) {
-  if (turns.back().role != "assistant") return {};
-  std::string prefill = std::move(turns.back().text);
+void add_turn(const Fields& message, bool is_last, TemplateMessages& messages) {
+  static constexpr std::string_view kKnown[] = {"role", "content", "output_config"};
+  refuse_unknown(message, {kKnown});
+  Turn turn(message, role_of(message), messages);
+  const boost::json::value* content = message.find("content");
+  const std::string path = message.path_of("content");
+  if (content == nullptr) throw bad_request(fmt::format("'{}' is missing", path), path);
+  if (content->is_string()) {
+    turn.add_text(content->get_string());
+  } else if (content->is_array()) {
+    for (std::size_t i = 0; i < content->get_array().size(); ++i) {
+      turn.add_block(object_at(content->get_array(), i, path));
+    }
+  } else {
+    throw bad_request(fmt::format("'{}' must be a string or an array of blocks", path), path);
+  }
+  turn.end(is_last);
+}
+
+bool is_plain(const boost::json::object& message) {
+  return message.size() == 2;  // a role and a text
+}
+
+// Neighbours of one role, where they are nothing but text, are one message.
+boost::json::array joined(boost::json::array messages) {
+  boost::json::array result;
+  for (boost::json::value& value : messages) {
+    boost::json::object& message = value.get_object();
+    boost::json::object* last = result.empty() ? nullptr : &result.back().get_object();
+    if (last == nullptr || last->at("role") != message.at("role") || !is_plain(*last) || !is_plain(message)) {
+      result.push_back(std::move(value));
+      continue;
+    }
+    std::string text(last->at("content").as_string());
+    append_line(text, message.at("content").as_string());
+    (*last)["content"] = text;
+  }
+  return result;
+}
+
+boost::json::array parse_turns(const Fields& body) {
+  const boost::json::array& given = body.required_array("messages");
+  if (given.empty()) throw bad_request("'messages' is empty: at least one message is required", "messages");
+  TemplateMessages messages;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    add_turn(object_at(given, i, "messages"), i + 1 == given.size(), messages);
+  }
+  return joined(messages.take());
+}
+
+std::string take_prefill(boost::json::array& turns) {
+  if (turns.empty() || turns.back().at("role") != "assistant" || turns.back().get_object().contains("tool_calls")) {
+    return {};
+  }
+  std::string prefill(turns.back().at("content").as_string());
   turns.pop_back();
   if (!prefill.empty() && std::string_view(" \t\r\n").find(prefill.back()) != std::string_view::npos) {
     throw bad_request("'messages': the final assistant message, from which the answer goes on, ends with white space",
                       "messages");
   }
-  if (turns.empty()) throw bad_request("'messages' has no message to answer", "messages");
   return prefill;
+}
+
+// How much is thought, for templates that know these names; thinking is off unless it is asked for.
+void read_thinking(const Fields& body, boost::json::object& context) {
+  bool is_on = false;
+  if (const auto thinking = body.object("thinking")) {
+    const std::string_view type = thinking->required_string("type");
+    is_on = type == "enabled" || type == "adaptive";
+    if (!is_on && type != "disabled") {
+      throw bad_request("'thinking.type' must be \"enabled\", \"adaptive\" or \"disabled\"", "thinking.type");
+    }
+  }
+  context["enable_thinking"] = is_on;
+  if (const auto config = body.object("output_config")) {
+    if (const auto effort = config->string("effort")) context["reasoning_effort"] = *effort;
+  }
 }
 
 AnthropicConversation parse_conversation(const Fields& body) {
@@ -170,12 +261,12 @@ AnthropicConversation parse_conversation(const Fields& body) {
   if (const std::string system = system_text(body); !system.empty()) {
     messages.push_back({{"role", "system"}, {"content", system}});
   }
-  std::vector<Turn> turns = parse_turns(body);
+  boost::json::array turns = parse_turns(body);
   conversation.prefill = take_prefill(turns);
-  for (const Turn& turn : turns) messages.push_back({{"role", turn.role}, {"content", turn.text}});
+  if (turns.empty()) throw bad_request("'messages' has no message to answer", "messages");
+  for (boost::json::value& turn : turns) messages.push_back(std::move(turn));
   conversation.context["messages"] = std::move(messages);
-  // Thinking is off unless it is asked for; templates of models that think by default look for this name.
-  conversation.context["enable_thinking"] = false;
+  read_thinking(body, conversation.context);
   return conversation;
 }
 
@@ -191,9 +282,8 @@ AnthropicRequest parse_anthropic_request(const boost::json::object& body, Sample
   generation.sampling = std::move(defaults);
   read_sampling(fields, generation.sampling);
   read_scheduling(fields, generation);
-  const auto token_count_max = fields.integer("max_tokens", 1, kTokensMax);
-  if (!token_count_max) throw bad_request("'max_tokens' is missing", "max_tokens");
-  generation.token_count_max = *token_count_max;
+  if (fields.find("max_tokens") == nullptr) throw bad_request("'max_tokens' is missing", "max_tokens");
+  generation.token_count_max = read_token_limit(fields, "max_tokens");
   generation.stop = read_stop(fields, "stop_sequences");
   request.stream = fields.boolean("stream").value_or(false);
   return request;

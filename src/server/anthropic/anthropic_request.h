@@ -15,8 +15,8 @@ namespace hearth {
 // The conversation, as a chat template takes it.
 struct AnthropicConversation {
   std::string model;
-  // {"messages": [{"role", "content": a string}, …], "enable_thinking": false}. The system prompt comes first; turns of
-  // one role that follow each other are one message, and blocks of text are joined by line breaks.
+  // {"messages": [{"role", "content": a string, …}, …], "enable_thinking", "reasoning_effort"}. The system prompt comes
+  // first; turns of one role that follow each other are one message, and blocks of text are joined by line breaks.
   boost::json::object context;
   std::string prefill;  // the final assistant message: the answer goes on from here
 };
@@ -26,10 +26,6 @@ struct AnthropicRequest {
   Request generation;  // all but its id and its prompt
   bool stream = false;
 };
-
-// A leading block of the system prompt that begins so is left out: Claude Code writes there what changes with every
-// request and means nothing to a model, and no cached prefix would ever fit.
-inline constexpr const char* kBillingHeader = "x-anthropic-billing-header:";
 
 // `defaults`: what the request does not say. Both throw HttpError 400, naming the field.
 AnthropicRequest parse_anthropic_request(const boost::json::object& body, SamplerOptions defaults);

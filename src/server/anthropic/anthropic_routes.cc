@@ -9,7 +9,7 @@
 #include "server/anthropic/anthropic_answer.h"
 #include "server/anthropic/anthropic_request.h"
 #include "server/anthropic/anthropic_routes.h"
-#include "server/fields.h"
+#include "server/from_body.h"
 #include "server/generation_failure.h"
 #include "server/http/json_reply.h"
 #include "server/prefill.h"
@@ -19,24 +19,13 @@ namespace {
 
 namespace asio = boost::asio;
 
-// While a long prompt is read nothing else is sent, and clients and proxies give up on silent connections.
-constexpr std::chrono::milliseconds kPingInterval{5000};
+constexpr std::string_view kApi = "/v1/messages";
 
 HttpHeaders answer_headers(const Exchange& exchange) {
   return {{"request-id", exchange.id()}};
 }
 
-void check_model(const ModelService& service, const std::string& name) {
-  const std::string& served = service.model().name;
-  if (name == served) return;
-  Router::Failure failure;
-  failure.status = 404;
-  failure.message = fmt::format("model: '{}' was not found; this server has '{}'", name, served);
-  throw HttpError(std::move(failure));
-}
-
 std::vector<TokenId> encode(const ModelService& service, AnthropicConversation conversation) {
-  check_model(service, conversation.model);
   return encode_prefilled_chat(service, std::move(conversation.context), conversation.prefill);
 }
 
@@ -80,16 +69,15 @@ std::string end_events(const Exchange& exchange, const GenerationEnd& end) {
   return anthropic_error_event(anthropic_error_body(*failure));
 }
 
-asio::awaitable<void> answer_streaming(Exchange& exchange, const ModelService& service, GenerationStream& stream,
-                                       std::int64_t prompt_tokens) {
+asio::awaitable<void> answer_streaming(Exchange& exchange, const ModelService& service, GenerationStream& stream) {
   HttpHeaders headers = answer_headers(exchange);
   co_await exchange.begin_stream("text/event-stream; charset=utf-8", std::move(headers));
-  std::string events = anthropic_start_events(stream.id(), service.model().name, prompt_tokens);
+  std::string events = anthropic_start_events(stream.id(), service.model().name, stream.prompt_tokens());
   co_await exchange.write(std::move(events));
   bool ended = false;
   while (!ended) {
     std::string piece;
-    const bool is_something_there = co_await stream.wait_for(kPingInterval);
+    const bool is_something_there = co_await stream.wait_for(service.keepalive());
     if (is_something_there) {
       const Progress progress = co_await read_some(stream);
       if (!progress.text.empty()) piece = anthropic_text_event(progress.text);
@@ -105,15 +93,21 @@ asio::awaitable<void> answer_streaming(Exchange& exchange, const ModelService& s
 
 asio::awaitable<void> create_message(Exchange& exchange, ModelService& service) {
   service.engine();  // before anything else: while the model is loading, nothing is right or wrong
-  const boost::json::object body = parse_body(exchange.request());
-  AnthropicRequest request = parse_anthropic_request(body, service.sampling_defaults());
-  Request generation = std::move(request.generation);
-  generation.id = fmt::format("msg_{}", exchange.id());
-  generation.prompt = encode(service, std::move(request.conversation));
-  const std::int64_t prompt_tokens = std::ssize(generation.prompt);
-  const std::unique_ptr<GenerationStream> stream = service.start(std::move(generation), "/v1/messages");
-  if (request.stream) {
-    co_await answer_streaming(exchange, service, *stream, prompt_tokens);
+  struct Made {
+    bool stream;
+    PreparedRequest generation;
+  };
+  auto make = [&](const boost::json::object& body) {
+    AnthropicRequest request = parse_anthropic_request(body, service.sampling_defaults());
+    Request generation = std::move(request.generation);
+    generation.id = fmt::format("msg_{}", exchange.id());
+    generation.prompt = encode(service, std::move(request.conversation));
+    return Made{request.stream, service.prepare(std::move(generation), kApi)};
+  };
+  Made made = co_await from_body(exchange, service, make);
+  const std::unique_ptr<GenerationStream> stream = service.start(std::move(made.generation), kApi);
+  if (made.stream) {
+    co_await answer_streaming(exchange, service, *stream);
   } else {
     co_await answer_whole(exchange, service, *stream);
   }
@@ -121,13 +115,35 @@ asio::awaitable<void> create_message(Exchange& exchange, ModelService& service) 
 
 asio::awaitable<void> count_tokens(Exchange& exchange, ModelService& service) {
   service.engine();
-  const boost::json::object body = parse_body(exchange.request());
-  AnthropicConversation conversation = parse_anthropic_count(body);
-  const std::vector<TokenId> prompt = encode(service, std::move(conversation));
+  auto make = [&](const boost::json::object& body) { return encode(service, parse_anthropic_count(body)).size(); };
+  const std::size_t count = co_await from_body(exchange, service, make);
   boost::json::object answer;
-  answer["input_tokens"] = prompt.size();
+  answer["input_tokens"] = count;
   HttpHeaders headers = answer_headers(exchange);
   co_await reply_json(exchange, std::move(answer), 200, std::string(kJsonContentType), std::move(headers));
+}
+
+// "messages[0].content" as this API writes it: messages.0.content.
+std::string dotted(std::string_view path) {
+  std::string text;
+  for (const char c : path) {
+    if (c == '[') {
+      text += '.';
+    } else if (c != ']') {
+      text += c;
+    }
+  }
+  return text;
+}
+
+// In this API's way: paths with dots, in which clients look for what they may leave out.
+void use_dotted_paths(Router::Failure& failure) {
+  const std::string path = dotted(failure.param);
+  if (path == failure.param) return;
+  for (std::size_t at = 0; (at = failure.message.find(failure.param, at)) != std::string::npos; at += path.size()) {
+    failure.message.replace(at, failure.param.size(), path);
+  }
+  failure.param = path;
 }
 
 // The API's own header for the exchange's name, in errors too; and their body has it (anthropic_error_body()).
@@ -136,6 +152,7 @@ asio::awaitable<void> with_request_id(Exchange& exchange, asio::awaitable<void> 
     co_await std::move(answer);
   } catch (const HttpError& error) {
     Router::Failure failure = error.failure();
+    use_dotted_paths(failure);
     failure.headers.emplace_back("request-id", exchange.id());
     throw HttpError(std::move(failure));
   }
@@ -144,10 +161,14 @@ asio::awaitable<void> with_request_id(Exchange& exchange, asio::awaitable<void> 
 }  // namespace
 
 void add_anthropic_routes(Router& router, ModelService& service) {
-  router.add("POST", "/v1/messages", anthropic_error_body,
-             [&service](Exchange& exchange) { return with_request_id(exchange, create_message(exchange, service)); });
-  router.add("POST", "/v1/messages/count_tokens", anthropic_error_body,
-             [&service](Exchange& exchange) { return with_request_id(exchange, count_tokens(exchange, service)); });
+  for (const std::string_view pattern : {"/v1/messages", "/messages"}) {
+    router.add("POST", pattern, anthropic_error_body,
+               [&service](Exchange& exchange) { return with_request_id(exchange, create_message(exchange, service)); });
+  }
+  for (const std::string_view pattern : {"/v1/messages/count_tokens", "/messages/count_tokens"}) {
+    router.add("POST", pattern, anthropic_error_body,
+               [&service](Exchange& exchange) { return with_request_id(exchange, count_tokens(exchange, service)); });
+  }
 }
 
 }  // namespace hearth

@@ -96,18 +96,6 @@ TEST(AnthropicRequest, PutsTheSystemPromptFirst) {
             expected);
 }
 
-TEST(AnthropicRequest, LeavesOutABillingHeaderThatLeads) {
-  const auto system = [](std::string_view first, std::string_view second) {
-    json::array blocks;
-    for (const auto text : {first, second}) blocks.push_back({{"type", "text"}, {"text", text}});
-    return messages_of("\"system\": " + json::serialize(blocks)).at(0).at("content");
-  };
-  EXPECT_EQ(system("x-anthropic-billing-header: cc_version=2; cch=17;", "Be brief."), "Be brief.");
-  EXPECT_EQ(system("Be brief.", "x-anthropic-billing-header: 1"), "Be brief.\nx-anthropic-billing-header: 1");
-  EXPECT_EQ(messages_of(R"("system": [{"type": "text", "text": "x-anthropic-billing-header: 1"}])"),
-            messages_of(R"("system": "")"));
-}
-
 TEST(AnthropicRequest, JoinsTurnsOfOneRole) {
   EXPECT_EQ(messages_of(R"("messages": [
                 {"role": "user", "content": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}]},
@@ -115,8 +103,47 @@ TEST(AnthropicRequest, JoinsTurnsOfOneRole) {
                 {"role": "assistant", "content": [{"type": "thinking", "thinking": "?"},
                                                   {"type": "text", "text": "D"}]},
                 {"role": "user", "content": "E"}])"),
-            json::parse(R"([{"role": "user", "content": "A\nB\nC"}, {"role": "assistant", "content": "D"},
+            json::parse(R"([{"role": "user", "content": "A\nB\nC"},
+                            {"role": "assistant", "content": "D", "reasoning_content": "?"},
                             {"role": "user", "content": "E"}])"));
+}
+
+TEST(AnthropicRequest, TakesCallsAndTheirResults) {
+  EXPECT_EQ(messages_of(R"("messages": [
+                {"role": "user", "content": "A"},
+                {"role": "assistant", "content": [{"type": "thinking", "thinking": "?", "signature": "s"},
+                    {"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "B"},
+                    {"type": "tool_use", "id": "1", "name": "f", "input": {"x": 1}},
+                    {"type": "tool_use", "id": "2", "name": "g", "input": {}, "cache_control": {"type": "ephemeral"}}]},
+                {"role": "user", "content": [
+                    {"type": "tool_result", "tool_use_id": "1", "content": "one", "is_error": false},
+                    {"type": "tool_result", "tool_use_id": "2", "content": [{"type": "text", "text": "two"},
+                        {"type": "tool_reference", "tool_name": "h"}]},
+                    {"type": "text", "text": "C"}]},
+                {"role": "system", "content": "S", "output_config": {"effort": "low"}}])"),
+            json::parse(R"([{"role": "user", "content": "A"},
+                {"role": "assistant", "content": "B", "reasoning_content": "?", "tool_calls": [
+                    {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"x": 1}}},
+                    {"id": "2", "type": "function", "function": {"name": "g", "arguments": {}}}]},
+                {"role": "tool", "content": "one", "tool_call_id": "1", "name": "f"},
+                {"role": "tool", "content": "two\nh", "tool_call_id": "2", "name": "g"},
+                {"role": "user", "content": "C"}, {"role": "system", "content": "S"}])"));
+  // One that called a tool last is no beginning of an answer.
+  const AnthropicRequest request = read(hello_with(R"("messages": [{"role": "user", "content": "A"},
+      {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {}}]}])"));
+  EXPECT_EQ(request.conversation.prefill, "");
+  EXPECT_EQ(request.conversation.context.at("messages").as_array().size(), 2u);
+}
+
+TEST(AnthropicRequest, TellsTemplatesHowMuchToThink) {
+  const auto context = [](std::string_view more) { return read(hello_with(more)).conversation.context; };
+  EXPECT_EQ(
+      context(R"("thinking": {"type": "enabled", "budget_tokens": 1024, "display": "omitted"})").at("enable_thinking"),
+      true);
+  EXPECT_EQ(context(R"("thinking": {"type": "adaptive", "display": "updates"}, "output_config": {"effort": "high"})"),
+            json::parse(R"({"messages": [{"role": "user", "content": "Hello"}], "enable_thinking": true,
+                            "reasoning_effort": "high"})"));
+  EXPECT_NE(error_of(hello_with(R"("thinking": {"type": "deep"})")).find("thinking.type"), std::string::npos);
 }
 
 TEST(AnthropicRequest, TakesAFinalAssistantMessageAsTheAnswersBeginning) {
@@ -146,7 +173,8 @@ TEST(AnthropicRequest, TakesWhatHasNoEffect) {
   for (const char* member :
        {R"("metadata": {"user_id": "u"})", R"("service_tier": "auto")", R"("cache_control": {"type": "ephemeral"})",
         R"("output_config": {"effort": "low"})", R"("thinking": {"type": "disabled"})", R"("tools": [])",
-        R"("context_management": {"edits": []})", R"("tool_choice": {"type": "none"})", R"("container": null)"}) {
+        R"("context_management": {"edits": []})", R"("tool_choice": {"type": "none"})", R"("container": null)",
+        R"("safeguards": [{"type": "dangerous_tool_use"}])", R"("max_tokens": 128000)", R"("max_tokens": -1)"}) {
     EXPECT_EQ(error_of(hello_with(member)), "") << member;
   }
 }
@@ -155,21 +183,20 @@ TEST(AnthropicRequest, RefusesWhatIsNotAvailableByName) {
   const std::pair<const char*, const char*> cases[] = {
       {R"("tools": [{"name": "f", "input_schema": {}}])", "'tools': tool use is not available on this server"},
       {R"("tool_choice": {"type": "any"})", "'tool_choice': tool use is not available on this server"},
-      {R"("thinking": {"type": "enabled", "budget_tokens": 1024})",
-       "'thinking': extended thinking is not available on this server"},
       {R"("output_config": {"format": {"type": "json_schema"}})",
        "'output_config.format': structured output is not available on this server"},
       {R"("messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}])",
        "'messages[0].content[0].type': content of type \"image\" is not available on this server"},
-      {R"("messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"}]}])",
-       "'messages[0].content[0].type': content of type \"tool_result\" is not available on this server"}};
+      {R"("messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [
+             {"type": "image", "source": {}}]}]}])",
+       "'messages[0].content[0].content[0].type': content of type \"image\" is not available on this server"}};
   for (const auto& [member, message] : cases) EXPECT_EQ(error_of(hello_with(member)), message);
 }
 
 TEST(AnthropicRequest, RefusesWhatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
       {R"("max_tokens": 0)", "max_tokens"},
-      {R"("max_tokens": -1)", "max_tokens"},
+      {R"("max_tokens": -2)", "max_tokens"},
       {R"("max_tokens": "5")", "max_tokens"},
       {R"("max_tokens": null)", "'max_tokens' is missing"},
       {R"("model": null)", "'model' is missing"},

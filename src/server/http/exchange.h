@@ -33,6 +33,9 @@ class Exchange {
   // Unique to this exchange; also sent as x-request-id.
   virtual const std::string& id() const = 0;
 
+  // The body was read and is not needed any more: a large one must not be kept as long as the answer takes.
+  virtual void release_body() {}
+
   // The whole answer. `content_type` with its character set, if any.
   virtual boost::asio::awaitable<void> reply(unsigned status, std::string body, std::string content_type,
                                              HttpHeaders headers) = 0;

@@ -54,6 +54,7 @@ class HttpServer::Impl final : public SessionHost, public std::enable_shared_fro
         router_(router),
         options_(std::move(options)),
         on_response_(std::move(on_response)),
+        body_budget_(options_.bodies_bytes_max),
         acceptor_(executor),
         id_prefix_(random_bits()) {}
 
@@ -92,6 +93,7 @@ class HttpServer::Impl final : public SessionHost, public std::enable_shared_fro
   std::uint16_t port() const { return port_; }
   std::int64_t connection_count() const { return static_cast<std::int64_t>(sessions_.size()); }
 
+  BodyBudget& body_budget() override { return body_budget_; }
   const Router& router() const override { return router_; }
   const HttpServerOptions& options() const override { return options_; }
   std::string next_id() override { return fmt::format("req-{:016x}-{}", id_prefix_, ++id_count_); }
@@ -176,6 +178,7 @@ class HttpServer::Impl final : public SessionHost, public std::enable_shared_fro
   const Router& router_;
   const HttpServerOptions options_;
   std::function<void(std::string_view, unsigned)> on_response_;
+  BodyBudget body_budget_;
   tcp::acceptor acceptor_;
   std::optional<asio::ssl::context> tls_;
   std::unordered_map<HttpSession*, std::weak_ptr<HttpSession>> sessions_;

@@ -23,11 +23,19 @@ struct HttpServerOptions {
   std::vector<std::string> api_keys;  // empty: everyone is welcome. Accepted as "Authorization: Bearer", "x-api-key"
   std::vector<std::string> open_paths = {"/health", "/ready"};  // need no key
   std::filesystem::path tls_certificate, tls_key;               // PEM; both or none
-  std::int64_t body_bytes_max = 32 << 20;
+  std::int64_t body_bytes_max = 32 << 20;                       // of one request
+  std::int64_t bodies_bytes_max = std::int64_t{256} << 20;      // of all requests together; more are answered with 503
   std::int64_t connections_max = 4096;
-  std::chrono::seconds header_timeout{30};           // also: between the bytes of a request, and idle between requests
-  std::chrono::seconds write_timeout{30};            // one write that takes longer ends the connection
-  std::vector<std::string> allowed_origins = {"*"};  // CORS, for pages in browsers
+  std::chrono::seconds header_timeout{30};  // also: between the bytes of a request, and idle between requests
+  std::chrono::seconds write_timeout{30};   // one write that takes longer ends the connection
+  // A client that ends its side of the connection so soon after it has sent something waits for the answer; later it
+  // has left.
+  std::chrono::milliseconds half_close_time{1000};
+  // Pages of other origins that browsers may let read answers, beside those of this machine; "*": all of them.
+  std::vector<std::string> allowed_origins;
+  // Names by which the server may be called where there is no key, beside addresses and names without a domain; "*":
+  // any.
+  std::vector<std::string> allowed_hosts;
   // May be empty. A write ran into its timeout; something went wrong that the server survives.
   std::function<void()> on_slow_reader;
   std::function<void(std::string_view message)> on_trouble;

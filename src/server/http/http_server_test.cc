@@ -138,7 +138,16 @@ class Client {
     const timeval patience{.tv_sec = std::chrono::seconds(kPatience).count(), .tv_usec = 0};
     ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
-  void send(std::string_view text) { asio::write(socket_, asio::buffer(text)); }
+  // Requests get the header that they must have and that most tests are not about.
+  void send(std::string_view text) {
+    constexpr std::string_view kLine = " HTTP/1.1\r\n", kHost = "host: x\r\n";
+    std::string sent(text);
+    for (std::size_t at = 0; (at = sent.find(kLine, at)) != std::string::npos; at += kLine.size() + kHost.size()) {
+      sent.insert(at + kLine.size(), kHost);
+    }
+    send_as_it_is(sent);
+  }
+  void send_as_it_is(std::string_view text) { asio::write(socket_, asio::buffer(text)); }
   // Up to and with `end`; what came before a timeout or the connection's end otherwise.
   std::string read_until(std::string_view end) {
     while (received_.find(end) == std::string::npos && receive()) {
@@ -165,6 +174,10 @@ class Client {
   }
   std::string ask(std::string_view request) {
     send(request);
+    return answer();
+  }
+  std::string ask_as_it_is(std::string_view request) {
+    send_as_it_is(request);
     return answer();
   }
   void half_close() { socket_.shutdown(tcp::socket::shutdown_send); }
@@ -244,7 +257,7 @@ class HttpServerTest : public testing::Test {
   }
 
   Witness witness_;
-  Router router_;
+  Router router_{error_body};
   HttpServerOptions options_;
   asio::io_context io_;
   std::optional<HttpServer> server_;
@@ -257,7 +270,7 @@ bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
-constexpr std::string_view kGet = "GET /echo HTTP/1.1\r\nhost: x\r\n\r\n";
+constexpr std::string_view kGet = "GET /echo HTTP/1.1\r\n\r\n";
 
 TEST_F(HttpServerTest, AnswersOneAfterTheOtherOnOneConnection) {
   start();
@@ -327,6 +340,7 @@ TEST_F(HttpServerTest, TheOlderProtocol) {
 }
 
 TEST_F(HttpServerTest, AClientThatGoesEndsTheHandler) {
+  options_.half_close_time = 0ms;  // whoever ends their side has left
   start();
   int expected = 0;
   for (const char* path : {"/wait", "/stream"}) {
@@ -346,6 +360,18 @@ TEST_F(HttpServerTest, AClientThatGoesEndsTheHandler) {
   }
   EXPECT_TRUE(eventually([&] { return connection_count() == 0; }));
   for (const std::string& response : responses()) EXPECT_TRUE(has(response, " 499")) << response;
+}
+
+// One that leaves right after its request is found out by asking.
+TEST_F(HttpServerTest, AClientThatGoesAtOnceIsFoundOut) {
+  options_.half_close_time = 1h;
+  start();
+  std::optional<Client> client(std::in_place, port());
+  client->send("GET /wait HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(eventually([&] { return witness_.started == 1; }));
+  client.reset();
+  EXPECT_TRUE(eventually([&] { return witness_.ended == 1; }));
+  EXPECT_TRUE(eventually([&] { return connection_count() == 0; }));
 }
 
 TEST_F(HttpServerTest, ErrorsOfHandlers) {
@@ -399,6 +425,13 @@ TEST_F(HttpServerTest, AClientThatAsksBeforeItSends) {
   EXPECT_TRUE(client.ask("ab").ends_with("ab"));
   EXPECT_TRUE(client.ask("POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9999999\r\n\r\n")
                   .starts_with("HTTP/1.1 413 "));
+  // Nobody is asked for a body that would not be read.
+  EXPECT_TRUE(Client(port())
+                  .ask("POST /nothing HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+                  .starts_with("HTTP/1.1 404 "));
+  EXPECT_TRUE(Client(port())
+                  .ask("PUT /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+                  .starts_with("HTTP/1.1 405 "));
 }
 
 TEST_F(HttpServerTest, Keys) {
@@ -422,6 +455,7 @@ TEST_F(HttpServerTest, Keys) {
 
 TEST_F(HttpServerTest, PagesInBrowsers) {
   options_.api_keys = {"key"};
+  options_.allowed_origins = {"*"};
   start();
   Client client(port());
   const std::string asked = client.ask(
@@ -438,9 +472,104 @@ TEST_F(HttpServerTest, PagesInBrowsers) {
 TEST_F(HttpServerTest, OnlyAllowedOrigins) {
   options_.allowed_origins = {"http://good"};
   start();
+  const auto ask = [&](std::string_view host, std::string_view origin) {
+    return Client(port()).ask_as_it_is("GET /echo HTTP/1.1\r\nHost: " + std::string(host) +
+                                       "\r\nOrigin: " + std::string(origin) + "\r\n\r\n");
+  };
+  for (const char* origin : {"http://good", "http://localhost:3000", "https://127.0.0.1", "http://[::1]:5",
+                             "http://app.localhost", "http://box:8080"}) {
+    EXPECT_TRUE(has(ask("box:8080", origin), "allow-origin: " + std::string(origin) + "\r\n")) << origin;
+  }
+  for (const char* origin :
+       {"http://bad", "https://good.example", "null", "http://localhost.bad.example", "http://box:9090"}) {
+    const std::string answer = ask("box:8080", origin);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 403 ") && !has(answer, "allow-origin")) << answer;
+  }
+  // A program that shows pages of its own, and no browser at all.
+  EXPECT_TRUE(ask("box:8080", "app://obsidian.md").starts_with("HTTP/1.1 200 "));
+  EXPECT_TRUE(Client(port()).ask(kGet).starts_with("HTTP/1.1 200 "));
+}
+
+// A page that leads its own name here would otherwise be of the server's own origin.
+TEST_F(HttpServerTest, OnlyNamesThatItCanHave) {
+  options_.allowed_hosts = {"models.example"};
+  start();
+  const auto status = [&](std::string_view host) {
+    return Client(port()).ask_as_it_is("GET /echo HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n").substr(9, 3);
+  };
+  for (const char* host : {"localhost", "LOCALHOST:80", "127.0.0.1:8080", "192.168.1.5", "[fe80::1]:80", "gpu-box:8080",
+                           "printer.local", "models.example:443", ""}) {
+    EXPECT_EQ(status(host), "200") << host;
+  }
+  for (const char* host : {"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example."}) {
+    EXPECT_EQ(status(host), "403") << host;
+  }
+}
+
+TEST_F(HttpServerTest, AKeyOpensEveryDoor) {
+  options_.api_keys = {"key"};
+  start();
   Client client(port());
-  EXPECT_TRUE(has(client.ask("GET /echo HTTP/1.1\r\nOrigin: http://good\r\n\r\n"), "allow-origin: http://good\r\n"));
-  EXPECT_FALSE(has(client.ask("GET /echo HTTP/1.1\r\nOrigin: http://bad\r\n\r\n"), "allow-origin"));
+  EXPECT_TRUE(
+      client.ask_as_it_is("GET /echo HTTP/1.1\r\nHost: any.example\r\nOrigin: http://bad\r\nx-api-key: key\r\n\r\n")
+          .starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpServerTest, OneHostAndOneWayToReadTheBody) {
+  start();
+  const auto status = [&](std::string_view request) { return Client(port()).ask_as_it_is(request).substr(9, 3); };
+  EXPECT_EQ(status("GET /echo HTTP/1.1\r\n\r\n"), "400");
+  EXPECT_EQ(status("GET /echo HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), "400");
+  EXPECT_EQ(status("GET /echo HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"), "400");
+  EXPECT_EQ(status("GET /echo HTTP/1.0\r\n\r\n"), "200");
+  for (const char* coding : {"gzip", "gzip, chunked", "chunked, gzip", "identity", "xchunked"}) {
+    EXPECT_EQ(
+        status("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: " + std::string(coding) + "\r\n\r\n0\r\n\r\n"),
+        "501")
+        << coding;
+  }
+}
+
+// Bodies together have one limit.
+TEST_F(HttpServerTest, TooManyLargeBodies) {
+  options_.bodies_bytes_max = 1'500'000;
+  start();
+  Client first(port()), second(port()), third(port());
+  const std::string head = "POST /echo HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n";
+  const std::string question = "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n";
+  first.send(head);
+  first.send(std::string(999'000, 'x'));
+  std::string refused;
+  ASSERT_TRUE(eventually([&] {
+    Client other(port());
+    refused = other.ask(question);
+    return refused.starts_with("HTTP/1.1 503 ");
+  }));
+  EXPECT_TRUE(has(refused, "retry-after: 1\r\n")) << refused;
+  // One that does not tell its size beforehand, and one that is small enough.
+  second.send("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nF4240\r\n" + std::string(700'000, 'x'));
+  EXPECT_TRUE(second.answer().starts_with("HTTP/1.1 503 "));
+  EXPECT_TRUE(third.ask("POST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\none").ends_with("one"));
+  // What the first one held is free again when it was answered.
+  first.send(std::string(1000, 'x'));
+  EXPECT_TRUE(first.answer().starts_with("HTTP/1.1 200 "));
+  EXPECT_TRUE(third.ask(head + std::string(1'000'000, 'y')).starts_with("HTTP/1.1 200 "));
+}
+
+// Scripts end their side of the connection with their request.
+TEST_F(HttpServerTest, AClientThatHasSaidAllGetsItsAnswer) {
+  start();
+  for (const char* request : {"POST /little HTTP/1.1\r\nContent-Length: 3\r\n\r\nend", "GET /slow HTTP/1.1\r\n\r\n",
+                              "GET /echo HTTP/1.0\r\n\r\n", "GET /fail/told HTTP/1.1\r\n\r\n"}) {
+    Client client(port());
+    client.send(request);
+    client.half_close();
+    const std::string answer = client.read_all();
+    EXPECT_TRUE(answer.ends_with("end") || answer.ends_with("0\r\n\r\n") || answer.ends_with("GET /echo  ") ||
+                answer.ends_with("error: later"))
+        << answer;
+  }
+  EXPECT_TRUE(eventually([&] { return connection_count() == 0; }));
 }
 
 TEST_F(HttpServerTest, ASlowReaderIsDropped) {

@@ -30,6 +30,8 @@ constexpr std::size_t kReadBytesMin = 4 << 10, kReadBytesMax = 64 << 10;
 // How long a client that was refused may go on sending before its connection is closed: closing at once could destroy
 // the answer on its way.
 constexpr std::chrono::seconds kDiscardTime{2};
+// How often a client that has ended its side is asked whether it is still there.
+constexpr std::chrono::milliseconds kProbeInterval{500};
 constexpr unsigned kStatusClientGone = 499;  // never sent: for the metrics
 
 Router::Failure failure_of(unsigned status, std::string message) {
@@ -67,9 +69,24 @@ Router::Failure no_route(const HttpRequest& request, const Router::Match& match)
   return failure;
 }
 
-bool may_enter(const HttpRequest& request, const HttpServerOptions& options) {
-  if (options.api_keys.empty() || is_preflight(request) || has_api_key(request, options.api_keys)) return true;
-  return std::find(options.open_paths.begin(), options.open_paths.end(), request.path) != options.open_paths.end();
+// What keeps the request out; status 0: nothing.
+Router::Failure refusal_of(const HttpRequest& request, const HttpServerOptions& options) {
+  const bool is_open =
+      std::find(options.open_paths.begin(), options.open_paths.end(), request.path) != options.open_paths.end();
+  if (!options.api_keys.empty()) {
+    const bool may_enter = is_open || is_preflight(request) || has_api_key(request, options.api_keys);
+    return may_enter ? failure_of(0, {}) : wrong_key();
+  }
+  if (!is_known_host(request, options.allowed_hosts, options.host)) {
+    return failure_of(403, fmt::format("this server is not called '{}': start it with --allowed-host, or with a key",
+                                       repair_utf8(request.header("host"))));
+  }
+  if (is_foreign_page(request, options.allowed_origins)) {
+    return failure_of(403,
+                      fmt::format("pages of {} may not use this server: start it with --cors-origins, or with a key",
+                                  repair_utf8(request.header("origin"))));
+  }
+  return failure_of(0, {});
 }
 
 [[noreturn]] void throw_gone() {
@@ -130,7 +147,37 @@ void HttpSession::end_input() {
   input_has_ended_ = true;
   input_timer_.cancel();
   room_timer_.cancel();
+  if (!waits_for_answer()) return give_client_up();
+  asio::co_spawn(
+      executor_, [self = shared_from_this()] { return self->probe(); }, asio::detached);
+}
+
+// Scripts end their side with their request; whoever leaves, leaves later. Nothing tells the two apart but that.
+bool HttpSession::waits_for_answer() const {
+  const bool has_asked = !is_idle_ || !input_.empty();
+  return has_asked && !is_closed_ && transport_->can_be_half_closed() &&
+         Clock::now() - last_input_ < host_->options().half_close_time;
+}
+
+void HttpSession::give_client_up() {
+  client_is_gone_ = true;
   if (handler_is_running_) cancel_handler_.emit(asio::cancellation_type::terminal);
+}
+
+// Whoever has left answers the first of these with a reset, and the next one fails. Once an answer has begun, its own
+// pieces do that.
+asio::awaitable<void> HttpSession::probe() {
+  try {
+    while (!is_closed_ && !client_is_gone_) {
+      asio::steady_timer timer(executor_, kProbeInterval);
+      co_await timer.async_wait(asio::use_awaitable);
+      if (!may_probe_ || is_closed_) continue;
+      std::string still_there = "HTTP/1.1 100 Continue\r\n\r\n";
+      co_await send(std::move(still_there));
+    }
+  } catch (const std::exception&) {
+    give_client_up();
+  }
 }
 
 asio::awaitable<void> HttpSession::run() {
@@ -169,6 +216,7 @@ asio::awaitable<void> HttpSession::read_input() {
     bytes = std::clamp(2 * count, kReadBytesMin, kReadBytesMax);
     if (discards_input_) continue;
     input_.append(buffer, 0, count);
+    last_input_ = Clock::now();
     input_timer_.cancel();
   }
   end_input();
@@ -203,8 +251,12 @@ asio::awaitable<HttpSession::Reading> HttpSession::read_request(RequestParser& p
       co_return Reading::kRefused;
     }
     if (parser.headers_are_done() && !std::exchange(may_go_on, true)) {
-      if (!may_enter(parser.request(), options)) {
-        refusal = wrong_key();
+      refusal = refusal_of(parser.request(), options);
+      if (refusal.status != 0) co_return Reading::kRefused;
+      // No body is asked for that would not be read.
+      const Router::Match match = host_->router().match(parser.request().method, parser.request().path);
+      if (!parser.is_done() && match.handler == nullptr && parser.request().method != "OPTIONS") {
+        refusal = no_route(parser.request(), match);
         co_return Reading::kRefused;
       }
       if (!parser.is_done() && parser.expects_continue()) {
@@ -227,7 +279,7 @@ asio::awaitable<HttpSession::Reading> HttpSession::read_request(RequestParser& p
 }
 
 asio::awaitable<bool> HttpSession::serve_one() {
-  RequestParser parser(host_->options().body_bytes_max);
+  RequestParser parser(host_->options().body_bytes_max, &host_->body_budget());
   Router::Failure failure;
   failure.status = 0;
   is_idle_ = true;
@@ -236,7 +288,8 @@ asio::awaitable<bool> HttpSession::serve_one() {
   is_idle_ = false;
   const bool is_whole = reading == Reading::kComplete;
   const bool keep_alive = is_whole && parser.keep_alive();
-  SessionExchange exchange(*this, std::move(parser.request()), host_->next_id(), parser.is_http_1_0(), keep_alive);
+  SessionExchange exchange(*this, std::move(parser.request()), parser.take_share(), host_->next_id(),
+                           parser.is_http_1_0(), keep_alive);
   const HttpRequest& request = exchange.request();
   Router::Match match = host_->router().match(request.method, request.path);
   exchange.set_path_arguments(std::move(match.path_arguments));
@@ -246,11 +299,13 @@ asio::awaitable<bool> HttpSession::serve_one() {
   } else if (is_whole && match.handler == nullptr) {
     failure = no_route(request, match);
   } else if (is_whole) {
+    may_probe_ = !parser.is_http_1_0();
     co_await run_handler(exchange, *match.handler, failure);
+    may_probe_ = false;
   }
   const bool is_told = co_await tell_failure(exchange, *match.error_body, failure);
   const std::string_view route = match.pattern.empty() ? std::string_view("other") : match.pattern;
-  host_->on_response(route, input_has_ended_ && !exchange.is_complete() ? kStatusClientGone : exchange.status());
+  host_->on_response(route, client_is_gone_ && !exchange.is_complete() ? kStatusClientGone : exchange.status());
   if (!is_told) co_return false;
   if (exchange.keeps_alive() && !host_->draining()) co_return true;
   transport_->end_writing();
@@ -262,7 +317,7 @@ asio::awaitable<bool> HttpSession::tell_failure(SessionExchange& exchange, const
                                                 const Router::Failure& failure) {
   if (exchange.is_complete()) co_return true;
   // In the midst of an answer a broken connection is what tells; and to a client that is gone, nothing does.
-  if (exchange.has_begun() || input_has_ended_) co_return false;
+  if (exchange.has_begun() || client_is_gone_) co_return false;
   const Router::Failure told = failure.status != 0 ? failure : failure_of(500, "the server did not answer");
   std::string body = error_body(told);
   HttpHeaders headers = told.headers;
@@ -272,7 +327,7 @@ asio::awaitable<bool> HttpSession::tell_failure(SessionExchange& exchange, const
 }
 
 asio::awaitable<void> HttpSession::run_handler(Exchange& exchange, const Handler& handler, Router::Failure& failure) {
-  if (input_has_ended_) co_return;
+  if (client_is_gone_) co_return;
   std::exception_ptr error;
   handler_is_running_ = true;
   try {

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/http/body_budget.h"
 #include "server/http/exchange.h"
 #include "server/http/http_server.h"
 #include "server/http/request_parser.h"
@@ -23,6 +24,7 @@ class SessionExchange;
 // What all sessions of a server share.
 struct SessionHost {
   virtual ~SessionHost() = default;
+  virtual BodyBudget& body_budget() = 0;
   virtual const Router& router() const = 0;
   virtual const HttpServerOptions& options() const = 0;
   virtual std::string next_id() = 0;
@@ -66,12 +68,20 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   boost::asio::awaitable<void> discard_input();
   void consume_input(std::size_t count);
   void end_input();
+  bool waits_for_answer() const;
+  void give_client_up();
+  // Finds out whether a client that has ended its side is still there.
+  boost::asio::awaitable<void> probe();
 
   boost::asio::any_io_executor executor_;
   std::shared_ptr<SessionHost> host_;
   std::unique_ptr<Transport> transport_;
-  std::string input_;  // read and not parsed
-  bool input_has_ended_ = false, discards_input_ = false, is_idle_ = true, is_closed_ = false;
+  std::string input_;             // read and not parsed
+  bool input_has_ended_ = false;  // no more will come
+  bool client_is_gone_ = false;   // nor is there anybody to answer
+  bool discards_input_ = false, is_idle_ = true, is_closed_ = false;
+  Clock::time_point last_input_{};
+  bool may_probe_ = false;  // an interim answer may be sent now
   boost::asio::steady_timer input_timer_, room_timer_, deadline_timer_;
   std::uint64_t deadline_count_ = 0;
   boost::asio::cancellation_signal cancel_handler_;

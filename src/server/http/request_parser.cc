@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
 #include <charconv>
+#include <utility>
 
 namespace hearth {
 namespace {
@@ -47,7 +49,7 @@ Router::Failure failure_for(const ErrorCode& error, std::int64_t body_bytes_max)
 
 class RequestParser::Impl final : public http::basic_parser<true> {
  public:
-  explicit Impl(std::int64_t body_max) : body_bytes_max(body_max) {
+  Impl(std::int64_t body_max, BodyBudget* budget) : body_bytes_max(body_max), share(budget), budget_(budget) {
     header_limit(static_cast<std::uint32_t>(kHeaderBytesMax));
     body_limit(static_cast<std::uint64_t>(body_max));
   }
@@ -67,6 +69,7 @@ class RequestParser::Impl final : public http::basic_parser<true> {
   std::string target;
   int http_version = 11;
   std::optional<Router::Failure> failure;
+  BodyBudget::Share share;
 
  private:
   void on_request_impl(http::verb, BeastView method, BeastView sent_target, int version, ErrorCode&) override {
@@ -85,18 +88,55 @@ class RequestParser::Impl final : public http::basic_parser<true> {
     if (is_header_done()) return;  // a trailer
     request.headers.emplace_back(lower_case(name), std::string(value));
   }
-  void on_header_impl(ErrorCode&) override {
-    if (!request.header("transfer-encoding").empty() && !chunked()) {
+  // A request that two servers on its way could read in two ways is none.
+  void check_framing() {
+    const std::int64_t hosts = count("host");
+    if (hosts > 1 || (hosts == 0 && http_version >= 11)) fail(400, "a request must have one Host header");
+    const std::string coding = lower_case(BeastView(request.header("transfer-encoding")));
+    if (count("transfer-encoding") > 1 || (!coding.empty() && coding != "chunked")) {
       fail(501, "the only transfer encoding that this server knows is 'chunked'");
+    } else if (!coding.empty() && http_version < 11) {
+      fail(400, "HTTP/1.0 has no transfer encodings");
+    }
+  }
+  std::int64_t count(std::string_view name) const {
+    return std::count_if(request.headers.begin(), request.headers.end(),
+                         [&](const auto& header) { return header.first == name; });
+  }
+  void fail_for_budget() {
+    Router::Failure what;
+    what.status = 503;
+    what.message = "too many large requests are under way: try again later";
+    what.headers = {{"retry-after", "1"}};
+    fail(std::move(what));
+  }
+  void on_header_impl(ErrorCode&) override {
+    check_framing();
+    const auto announced = content_length();
+    if (announced && budget_ != nullptr && static_cast<std::int64_t>(*announced) <= body_bytes_max &&
+        static_cast<std::int64_t>(*announced) > budget_->bytes_left()) {
+      fail_for_budget();
     } else if (const std::string_view encoding = request.header("content-encoding");
                !encoding.empty() && encoding != "identity") {
       fail(415, "this server takes no compressed requests; send them without Content-Encoding");
     }
   }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
-  // Nothing is reserved beforehand: a client may announce much and send nothing.
+  // A body that has begun has room to its end, where its length was told: of many that do not fit together some are
+  // read, and not all of them up to where the room ends.
+  bool take_share_for(std::size_t bytes) {
+    const auto announced = content_length();
+    if (!announced) return share.take(static_cast<std::int64_t>(bytes));
+    return std::exchange(has_share_, true) || share.take(static_cast<std::int64_t>(*announced));
+  }
+  // No memory is reserved beforehand: a client may announce much and send nothing.
   std::size_t on_body_impl(BeastView body, ErrorCode& error) override {
     if (request.body.size() + body.size() > static_cast<std::size_t>(body_bytes_max)) {
+      error = http::error::body_limit;
+      return 0;
+    }
+    if (!take_share_for(body.size())) {
+      fail_for_budget();
       error = http::error::body_limit;
       return 0;
     }
@@ -108,9 +148,13 @@ class RequestParser::Impl final : public http::basic_parser<true> {
     return on_body_impl(body, error);
   }
   void on_finish_impl(ErrorCode&) override {}
+
+  BodyBudget* budget_;
+  bool has_share_ = false;
 };
 
-RequestParser::RequestParser(std::int64_t body_bytes_max) : impl_(std::make_unique<Impl>(body_bytes_max)) {}
+RequestParser::RequestParser(std::int64_t body_bytes_max, BodyBudget* budget)
+    : impl_(std::make_unique<Impl>(body_bytes_max, budget)) {}
 RequestParser::~RequestParser() = default;
 
 std::size_t RequestParser::parse(std::string_view bytes) {
@@ -138,6 +182,9 @@ const std::optional<Router::Failure>& RequestParser::failure() const {
 }
 HttpRequest& RequestParser::request() {
   return impl_->request;
+}
+BodyBudget::Share RequestParser::take_share() {
+  return std::move(impl_->share);
 }
 std::string_view RequestParser::target() const {
   return impl_->target;

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/http/body_budget.h"
 #include "server/http/exchange.h"
 
 namespace hearth {
@@ -19,7 +20,8 @@ class RequestParser {
   // Bytes of the request line and the headers together, at most; a caller needs to keep at least so many unparsed.
   static constexpr std::size_t kHeaderBytesMax = 64 << 10;
 
-  explicit RequestParser(std::int64_t body_bytes_max);
+  // `budget` (null: none) outlives the parser and its share.
+  explicit RequestParser(std::int64_t body_bytes_max, BodyBudget* budget = nullptr);
   ~RequestParser();
 
   // Takes bytes from the front and returns how many; those left over are to be offered again, followed by more. Stops
@@ -31,7 +33,8 @@ class RequestParser {
   // What is wrong with the request, as an answer: its connection is of no use any more.
   const std::optional<Router::Failure>& failure() const;
 
-  HttpRequest& request();  // as far as it is known
+  HttpRequest& request();          // as far as it is known
+  BodyBudget::Share take_share();  // of the budget, that the body holds
   std::string_view target() const;
   bool is_http_1_0() const;
   bool keep_alive() const;

@@ -11,6 +11,7 @@ namespace asio = boost::asio;
 std::string SessionExchange::head(unsigned status, const std::string& content_type, HttpHeaders own,
                                   const HttpHeaders& handlers) {
   CHECK(stage_ == Stage::kSilent);
+  session_.may_probe_ = false;
   status_ = status;
   stage_ = Stage::kBegun;
   if (session_.host_->draining()) keep_alive_ = false;

@@ -10,15 +10,21 @@ namespace hearth {
 class SessionExchange final : public Exchange {
  public:
   // `keep_alive`: whether the connection may go on after the answer.
-  SessionExchange(HttpSession& session, HttpRequest request, std::string id, bool http_1_0, bool keep_alive)
+  SessionExchange(HttpSession& session, HttpRequest request, BodyBudget::Share share, std::string id, bool http_1_0,
+                  bool keep_alive)
       : session_(session),
         request_(std::move(request)),
+        share_(std::move(share)),
         id_(std::move(id)),
         http_1_0_(http_1_0),
         keep_alive_(keep_alive) {}
 
   const HttpRequest& request() const override { return request_; }
   const std::string& id() const override { return id_; }
+  void release_body() override {
+    request_.body = std::string();
+    share_.reset();
+  }
   boost::asio::awaitable<void> reply(unsigned status, std::string body, std::string content_type,
                                      HttpHeaders headers) override;
   boost::asio::awaitable<void> begin_stream(std::string content_type, HttpHeaders headers) override;
@@ -40,6 +46,7 @@ class SessionExchange final : public Exchange {
 
   HttpSession& session_;
   HttpRequest request_;
+  BodyBudget::Share share_;
   const std::string id_;
   const bool http_1_0_;
   bool keep_alive_;

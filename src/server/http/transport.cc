@@ -51,6 +51,7 @@ class PlainTransport final : public Transport {
     if (error && error != asio::error::would_block) throw boost::system::system_error(error);
     return count;
   }
+  bool can_be_half_closed() const override { return true; }
   void end_writing() override {
     ErrorCode ignored;
     socket_.shutdown(tcp::socket::shutdown_send, ignored);
@@ -74,6 +75,7 @@ class TlsTransport final : public Transport {
   }
   asio::awaitable<void> write(std::string_view bytes) override { return write_to(stream_, bytes); }
   std::size_t write_now(std::string_view) override { return 0; }
+  bool can_be_half_closed() const override { return false; }  // the goodbye of TLS is for both ways
   // The socket never blocks, so this sends TLS's own goodbye and does not wait for the peer's.
   void end_writing() override {
     ErrorCode ignored;

@@ -22,6 +22,8 @@ class Transport {
   virtual boost::asio::awaitable<void> write(std::string_view bytes) = 0;
   // As much as needs no waiting, as write() would; throws the same.
   virtual std::size_t write_now(std::string_view bytes) = 0;
+  // Whether a peer that has ended its side may go on reading.
+  virtual bool can_be_half_closed() const = 0;
   // Tells the peer that no more is coming.
   virtual void end_writing() = 0;
   // Whatever is under way ends with an error.

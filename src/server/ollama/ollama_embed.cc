@@ -1,11 +1,13 @@
 // POST /api/embed and its older form /api/embeddings.
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 #include <chrono>
+#include <functional>
 #include <limits>
 #include <utility>
 
 #include "server/embeddings.h"
-#include "server/fields.h"
+#include "server/from_body.h"
 #include "server/http/json_reply.h"
 #include "server/ollama/ollama_answer.h"
 #include "server/ollama/ollama_handlers.h"
@@ -25,6 +27,7 @@ std::vector<std::string> read_texts(const Fields& fields) {
   if (input == nullptr) throw bad_request("'input' is missing", "input");
   if (input->is_string()) return {std::string(input->get_string())};
   if (fields.required_array("input").empty()) throw bad_request("'input' is empty", "input");
+  check_embedding_count(fields.required_array("input").size(), "input");
   for (const json::value& text : fields.required_array("input")) {
     if (!text.is_string()) throw bad_request("'input' must be a text or an array of texts", "input");
     texts.emplace_back(text.get_string());
@@ -43,34 +46,59 @@ void refuse_truncation(const Fields& fields) {
   }
 }
 
+// Written where it keeps nobody waiting: many vectors are millions of digits.
+asio::awaitable<void> reply_in_pool(Exchange& exchange, ModelService& service, std::function<json::object()> make) {
+  std::string text;
+  std::function<void()> write = [&] { text = json::serialize(make()); };
+  co_await service.run_in_pool(std::move(write));
+  HttpHeaders headers;
+  std::string type(kOllamaContentType);
+  co_await exchange.reply(200, std::move(text), std::move(type), std::move(headers));
+}
+
 }  // namespace
 
 asio::awaitable<void> ollama_embed(Exchange& exchange, ModelService& service) {
   const auto start = Clock::now();
-  const json::object body = parse_body(exchange.request());
-  const std::string model = parse_ollama_model(body, service.model());
-  const Fields fields(body);
-  refuse_truncation(fields);
-  std::vector<std::vector<TokenId>> prompts;
-  for (const std::string& text : read_texts(fields)) prompts.push_back(service.encode_prompt(text));
-  const auto dimensions = fields.integer("dimensions", 1, std::numeric_limits<std::int32_t>::max());
-  const Embeddings embeddings = co_await embed_prompts(service, std::move(prompts), dimensions, "/api/embed");
-  json::object answer{{"model", model}};
-  json::array& vectors = answer["embeddings"].emplace_array();
-  for (const std::vector<float>& vector : embeddings.vectors) vectors.push_back(numbers(vector));
-  answer["total_duration"] = std::chrono::nanoseconds(Clock::now() - start).count();
-  answer["load_duration"] = 0;
-  answer["prompt_eval_count"] = embeddings.prompt_tokens;
-  co_await reply_json(exchange, std::move(answer), 200, kOllamaContentType);
+  service.model();
+  struct Made {
+    std::string model;
+    EmbeddingPrompts prompts;
+  };
+  auto make = [&](const json::object& body) {
+    const Fields fields(body);
+    std::string model = parse_ollama_model(body, service.model());
+    refuse_truncation(fields);
+    std::vector<std::vector<TokenId>> prompts;
+    for (const std::string& text : read_texts(fields)) prompts.push_back(service.encode_prompt(text));
+    const auto dimensions = fields.integer("dimensions", 1, std::numeric_limits<std::int32_t>::max());
+    return Made{std::move(model), prepare_embeddings(service, std::move(prompts), dimensions, "/api/embed")};
+  };
+  Made made = co_await from_body(exchange, service, make);
+  const Embeddings embeddings = co_await embed_prompts(service, std::move(made.prompts), "/api/embed");
+  std::function<json::object()> answer = [&] {
+    json::object object{{"model", made.model}};
+    json::array& vectors = object["embeddings"].emplace_array();
+    for (const std::vector<float>& vector : embeddings.vectors) vectors.push_back(numbers(vector));
+    object["total_duration"] = std::chrono::nanoseconds(Clock::now() - start).count();
+    object["load_duration"] = 0;
+    object["prompt_eval_count"] = embeddings.prompt_tokens;
+    return object;
+  };
+  co_await reply_in_pool(exchange, service, std::move(answer));
 }
 
 asio::awaitable<void> ollama_embeddings(Exchange& exchange, ModelService& service) {
-  const json::object body = parse_body(exchange.request());
-  parse_ollama_model(body, service.model());
-  const Fields fields(body);
-  refuse_truncation(fields);
-  std::vector<std::vector<TokenId>> prompts{service.encode_prompt(fields.required_string("prompt"))};
-  const Embeddings embeddings = co_await embed_prompts(service, std::move(prompts), std::nullopt, "/api/embeddings");
+  service.model();
+  auto make = [&](const json::object& body) {
+    parse_ollama_model(body, service.model());
+    const Fields fields(body);
+    refuse_truncation(fields);
+    std::vector<std::vector<TokenId>> prompts{service.encode_prompt(fields.required_string("prompt"))};
+    return prepare_embeddings(service, std::move(prompts), std::nullopt, "/api/embeddings");
+  };
+  EmbeddingPrompts prompts = co_await from_body(exchange, service, make);
+  const Embeddings embeddings = co_await embed_prompts(service, std::move(prompts), "/api/embeddings");
   json::object answer{{"embedding", numbers(embeddings.vectors.front())}};
   co_await reply_json(exchange, std::move(answer), 200, kOllamaContentType);
 }

@@ -35,19 +35,17 @@ json::object details(const ServedModel& model) {
   return details;
 }
 
-json::object entry(const ServedModel& model) {
+json::object entry(const ServedModel& model, const std::string& name) {
   json::object entry;
-  entry["name"] = tagged(model.name);
-  entry["model"] = tagged(model.name);
+  entry["name"] = tagged(name);
+  entry["model"] = tagged(name);
   entry["size"] = model.file_bytes;
   entry["digest"] = model.hash;
   entry["details"] = details(model);
   return entry;
 }
 
-json::object list_of(json::object entry) {
-  json::array models;
-  models.push_back(std::move(entry));
+json::object list_of(json::array models) {
   json::object list;
   list["models"] = std::move(models);
   return list;
@@ -64,18 +62,22 @@ std::string ollama_count(std::int64_t count) {
 }
 
 json::object ollama_tags(const ServedModel& model) {
-  json::object tag = entry(model);
-  tag["modified_at"] = time_of(model.created);
-  return list_of(std::move(tag));
+  json::array tags;
+  for (const std::string& name : model.names()) {
+    json::object tag = entry(model, name);
+    tag["modified_at"] = time_of(model.created);
+    tags.push_back(std::move(tag));
+  }
+  return list_of(std::move(tags));
 }
 
 json::object ollama_ps(const ServedModel& model) {
   constexpr std::int64_t kCenturySeconds = std::int64_t{100} * 365 * 24 * 3600;  // it stays
-  json::object running = entry(model);
+  json::object running = entry(model, model.name);
   running["expires_at"] = time_of(model.created + kCenturySeconds);
   running["size_vram"] = model.device.starts_with("cpu") ? 0 : model.file_bytes;
   running["context_length"] = model.context;
-  return list_of(std::move(running));
+  return list_of({std::move(running)});
 }
 
 json::object ollama_show(const ServedModel& model) {

@@ -10,6 +10,7 @@
 
 #include "server/fields.h"
 #include "server/generation_request.h"
+#include "server/template_messages.h"
 
 namespace hearth {
 namespace {
@@ -31,7 +32,10 @@ bool asks(const Fields& fields, std::string_view name) {
   if (value == nullptr) return false;
   if (value->is_bool()) return value->get_bool();
   if (value->is_string()) return !value->get_string().empty();
-  if (value->is_array()) return !value->get_array().empty();
+  if (value->is_array()) {  // some clients always write a list, with an empty text where there is nothing
+    const auto& items = value->get_array();
+    return std::any_of(items.begin(), items.end(), [](const auto& item) { return item != "" && !item.is_null(); });
+  }
   if (value->is_object()) return !value->get_object().empty();
   return value->to_number<double>() != 0;
 }
@@ -43,32 +47,24 @@ void refuse(const Fields& fields, std::string_view name, std::string_view why) {
 }
 
 std::string check_model(std::string_view name, const ServedModel& model) {
-  if (name == model.name || name == model.name + ":latest") return std::string(name);
+  constexpr std::string_view kTag = ":latest";
+  const std::string_view untagged = name.ends_with(kTag) ? name.substr(0, name.size() - kTag.size()) : name;
+  if (model.is_called(name) || model.is_called(untagged)) return std::string(name);
   Router::Failure failure;
   failure.status = 404;
   failure.message = fmt::format("model '{}' not found; this server has '{}'", name, model.name);
   throw HttpError(std::move(failure));
 }
 
-void read_context_size(const Fields& options, const ServedModel& model) {
-  const auto context = options.integer("num_ctx", 0, std::numeric_limits<std::int64_t>::max());
-  if (!context || *context <= model.context) return;
-  throw bad_request(fmt::format("'options.num_ctx' is {}; this server was started with a context of {} tokens",
-                                *context, model.context),
-                    "options.num_ctx");
-}
-
-void read_options(const Fields& options, const ServedModel& model, Request& generation) {
+void read_options(const Fields& options, Request& generation) {
   refuse_unknown_fields(options, {kOptions, kOptionsWithoutEffect});
   refuse(options, "mirostat", "mirostat sampling is not available on this server; 0 is");
   if (const auto tail = options.number("tfs_z", 0, 1); tail && *tail != 1) {
     throw bad_request("'options.tfs_z': tail-free sampling is not available on this server; 1 is", "options.tfs_z");
   }
-  read_context_size(options, model);
-  const std::uint64_t fresh_seed = generation.sampling.seed;
+  // A standing setting of many clients. A conversation that does not fit what is served is refused for its length.
+  options.integer("num_ctx", 0, std::numeric_limits<std::int64_t>::max());
   read_sampling(options, generation.sampling);
-  const boost::json::value* seed = options.find("seed");
-  if (seed != nullptr && seed->is_int64() && seed->get_int64() == -1) generation.sampling.seed = fresh_seed;
   read_scheduling(options, generation);
   generation.stop = read_stop(options, "stop");
   // -1, "without end", and -2, "until the context is full", are the same where a full context ends the answer.
@@ -85,15 +81,15 @@ void read_logprobs(const Fields& body, Request& generation) {
   }
 }
 
-// Whether "think" says that the model shall not. Where it says nothing, the template decides.
-bool thinking_is_off(const Fields& body, const std::string& model) {
+// How much the model shall think, for templates that know these names; where it is not said, the template decides.
+void read_think(const Fields& body, boost::json::object& conversation) {
   const boost::json::value* think = body.find("think");
-  if (think == nullptr) return false;
-  if (think->is_bool() && !think->get_bool()) return true;
+  if (think == nullptr) return;
   if (!think->is_bool() && !think->is_string()) {
     throw bad_request("'think' must be true, false, or \"low\", \"medium\" or \"high\"", "think");
   }
-  throw bad_request(fmt::format("\"{}\" does not support thinking on this server", model), "think");
+  conversation["enable_thinking"] = !think->is_bool() || think->get_bool();
+  if (think->is_string()) conversation["reasoning_effort"] = *think;
 }
 
 void read_common(const Fields& body, const ServedModel& model, SamplerOptions defaults, OllamaRequest& request) {
@@ -104,7 +100,7 @@ void read_common(const Fields& body, const ServedModel& model, SamplerOptions de
          "a conversation that is too long is never shortened; the answer is an error with its length");
   refuse(body, "shift", "a full context ends the answer; it is not shifted");
   request.generation.sampling = std::move(defaults);
-  if (const auto options = body.object("options")) read_options(*options, model, request.generation);
+  if (const auto options = body.object("options")) read_options(*options, request.generation);
   read_logprobs(body, request.generation);
 }
 
@@ -118,30 +114,48 @@ void refuse_unload(const Fields& body) {
   if (is_zero) throw bad_request("'keep_alive': this server keeps its model until it is stopped", "keep_alive");
 }
 
-boost::json::object conversation_of(boost::json::array messages, bool no_thinking) {
+boost::json::object conversation_of(boost::json::array messages, const Fields& body) {
   boost::json::object conversation;
   conversation["messages"] = std::move(messages);
-  if (no_thinking) conversation["enable_thinking"] = false;
+  read_think(body, conversation);
   return conversation;
 }
 
-boost::json::value read_message(const Fields& message, const std::string& model) {
-  static constexpr std::string_view kRoles[] = {"system", "user", "assistant"};
-  const std::string_view role = message.required_string("role");
-  if (role == "tool" || asks(message, "tool_calls")) {
-    throw bad_request(fmt::format("\"{}\" does not support tools on this server", model), message.path_of("role"));
+void add_calls(const Fields& message, TemplateMessages& messages) {
+  const boost::json::array* calls = message.array("tool_calls");
+  for (std::size_t i = 0; calls != nullptr && i < calls->size(); ++i) {
+    const Fields call = object_at(*calls, i, message.path_of("tool_calls"));
+    const auto function = call.object("function");
+    if (!function)
+      throw bad_request(fmt::format("'{}' is missing", call.path_of("function")), call.path_of("function"));
+    const boost::json::value* arguments = function->find("arguments");
+    messages.add_call(call.string("id").value_or(""), function->required_string("name"),
+                      arguments == nullptr ? boost::json::object() : *arguments);
   }
+}
+
+void add_message(const Fields& message, TemplateMessages& messages) {
+  static constexpr std::string_view kRoles[] = {"system", "user", "assistant", "tool"};
+  const std::string_view role = message.required_string("role");
   if (std::find(std::begin(kRoles), std::end(kRoles), role) == std::end(kRoles)) {
-    throw bad_request(
-        fmt::format("'{}' must be \"system\", \"user\" or \"assistant\"; it is \"{}\"", message.path_of("role"), role),
-        message.path_of("role"));
+    throw bad_request(fmt::format("'{}' must be \"system\", \"user\", \"assistant\" or \"tool\"; it is \"{}\"",
+                                  message.path_of("role"), role),
+                      message.path_of("role"));
   }
   refuse(message, "images", "this model does not take images");
-  return {{"role", role}, {"content", message.string("content").value_or("")}};
+  boost::json::object rendered{{"role", role}, {"content", message.string("content").value_or("")}};
+  if (role == "tool") {
+    if (const auto id = message.string("tool_call_id")) rendered["tool_call_id"] = *id;
+    if (const auto name = message.string("tool_name")) rendered["name"] = *name;
+  }
+  if (role == "assistant") messages.add_thought(message.string("thinking").value_or(""));
+  messages.add(std::move(rendered));
+  if (role == "assistant") add_calls(message, messages);
 }
 
 std::string take_prefill(boost::json::array& messages) {
-  if (messages.empty() || messages.back().at("role").as_string() != "assistant") return {};
+  if (messages.empty() || messages.back().at("role") != "assistant") return {};
+  if (messages.back().get_object().contains("tool_calls")) return {};
   std::string prefill(messages.back().at("content").as_string());
   messages.pop_back();
   return prefill;
@@ -185,11 +199,10 @@ OllamaGenerateRequest parse_ollama_generate(const boost::json::object& body, con
   request.raw = fields.boolean("raw").value_or(false);
   request.context = read_context(fields);
   check_prompt(fields, request, model);
-  const bool no_thinking = thinking_is_off(fields, request.model);
   boost::json::array messages;
   if (!request.system.empty()) messages.push_back({{"role", "system"}, {"content", request.system}});
   messages.push_back({{"role", "user"}, {"content", request.prompt}});
-  request.conversation = conversation_of(std::move(messages), no_thinking);
+  request.conversation = conversation_of(std::move(messages), fields);
   request.load_only = request.prompt.empty();
   if (request.load_only) refuse_unload(fields);
   return request;
@@ -203,18 +216,16 @@ OllamaChatRequest parse_ollama_chat(const boost::json::object& body, const Serve
   if (asks(fields, "tools")) {
     throw bad_request(fmt::format("\"{}\" does not support tools on this server", request.model), "tools");
   }
-  const bool no_thinking = thinking_is_off(fields, request.model);
-  boost::json::array messages;
+  TemplateMessages turns;
   if (const boost::json::array* given = fields.array("messages")) {
-    for (std::size_t i = 0; i < given->size(); ++i) {
-      messages.push_back(read_message(object_at(*given, i, "messages"), request.model));
-    }
+    for (std::size_t i = 0; i < given->size(); ++i) add_message(object_at(*given, i, "messages"), turns);
   }
+  boost::json::array messages = turns.take();
   request.load_only = messages.empty();
   if (request.load_only) refuse_unload(fields);
   request.prefill = take_prefill(messages);
   if (messages.empty() && !request.load_only) throw bad_request("'messages' has no message to answer", "messages");
-  request.conversation = conversation_of(std::move(messages), no_thinking);
+  request.conversation = conversation_of(std::move(messages), fields);
   return request;
 }
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "server/fields.h"
+#include "server/from_body.h"
 #include "server/generation_failure.h"
 #include "server/http/json_reply.h"
 #include "server/ollama/ollama_answer.h"
@@ -21,8 +21,16 @@ namespace {
 
 namespace asio = boost::asio;
 
+// The version of Ollama's API that is spoken here: clients look at it to know what they may ask for, and some refuse
+// those that are older.
+constexpr std::string_view kOllamaVersion = "0.15.0";
+
 asio::awaitable<void> reply(Exchange& exchange, boost::json::object answer) {
   return reply_json(exchange, std::move(answer), 200, kOllamaContentType);
+}
+
+std::string_view api_of(OllamaEndpoint endpoint) {
+  return endpoint == OllamaEndpoint::kChat ? "/api/chat" : "/api/generate";
 }
 
 // An answer as it grows: from a generation's events to what the endpoint's lines are made of.
@@ -89,10 +97,17 @@ asio::awaitable<void> answer_whole(Exchange& exchange, GenerationStream& stream,
   co_await reply(exchange, std::move(object));
 }
 
-asio::awaitable<void> answer_streaming(Exchange& exchange, GenerationStream& stream, Answer answer) {
+asio::awaitable<void> answer_streaming(Exchange& exchange, GenerationStream& stream, Answer answer,
+                                       std::chrono::milliseconds keepalive) {
   HttpHeaders headers;
   co_await exchange.begin_stream("application/x-ndjson", std::move(headers));
   while (!answer.ended()) {
+    const bool is_something_there = co_await stream.wait_for(keepalive);
+    if (!is_something_there) {
+      std::string empty_line("\n");
+      co_await exchange.write(std::move(empty_line));
+      continue;
+    }
     do {
       GenerationStream::Event event = co_await stream.next();
       answer.add(std::move(event));
@@ -108,20 +123,20 @@ asio::awaitable<void> answer_streaming(Exchange& exchange, GenerationStream& str
   co_await exchange.end_stream();
 }
 
-asio::awaitable<void> answer_request(Exchange& exchange, ModelService& service, OllamaEndpoint endpoint,
-                                     OllamaRequest request) {
-  std::optional<std::vector<TokenId>> context;
-  if (endpoint == OllamaEndpoint::kGenerate) context = request.generation.prompt;
-  Answer answer(endpoint, request.model, service.tokenizer(), std::move(context));
-  const bool is_chat = endpoint == OllamaEndpoint::kChat;
-  request.generation.id = fmt::format("ollama-{}", exchange.id());
-  const std::unique_ptr<GenerationStream> stream =
-      service.start(std::move(request.generation), is_chat ? "/api/chat" : "/api/generate");
-  if (request.stream) {
-    co_await answer_streaming(exchange, *stream, std::move(answer));
-  } else {
-    co_await answer_whole(exchange, *stream, std::move(answer));
-  }
+// A request as it was read, ready to run unless there is nothing to generate.
+struct Made {
+  OllamaRequest request;
+  std::optional<std::vector<TokenId>> context;  // the prompt's tokens, where the answer gives them back
+  std::optional<PreparedRequest> generation;
+};
+
+Made made_of(OllamaRequest request, const ModelService& service, const Exchange& exchange, OllamaEndpoint endpoint) {
+  Made made{std::move(request), std::nullopt, std::nullopt};
+  if (made.request.load_only) return made;
+  if (endpoint == OllamaEndpoint::kGenerate) made.context = made.request.generation.prompt;
+  made.request.generation.id = fmt::format("ollama-{}", exchange.id());
+  made.generation = service.prepare(std::move(made.request.generation), api_of(endpoint));
+  return made;
 }
 
 asio::awaitable<void> answer_loaded(Exchange& exchange, OllamaEndpoint endpoint, std::string model) {
@@ -142,30 +157,44 @@ std::vector<TokenId> encode(const ModelService& service, const OllamaGenerateReq
   return ids;
 }
 
-asio::awaitable<void> generate(Exchange& exchange, ModelService& service) {
-  const ServedModel& model = service.model();
-  const boost::json::object body = parse_body(exchange.request());
-  OllamaGenerateRequest request = parse_ollama_generate(body, model, service.sampling_defaults());
-  if (request.load_only) {
-    co_await answer_loaded(exchange, OllamaEndpoint::kGenerate, std::move(request.model));
+asio::awaitable<void> answer_made(Exchange& exchange, ModelService& service, OllamaEndpoint endpoint, Made made) {
+  if (!made.generation) {
+    co_await answer_loaded(exchange, endpoint, std::move(made.request.model));
     co_return;
   }
-  request.generation.prompt = encode(service, request);
-  OllamaRequest common = std::move(request);
-  co_await answer_request(exchange, service, OllamaEndpoint::kGenerate, std::move(common));
+  Answer answer(endpoint, made.request.model, service.tokenizer(), std::move(made.context));
+  const std::unique_ptr<GenerationStream> stream = service.start(std::move(*made.generation), api_of(endpoint));
+  if (made.request.stream) {
+    co_await answer_streaming(exchange, *stream, std::move(answer), service.keepalive());
+  } else {
+    co_await answer_whole(exchange, *stream, std::move(answer));
+  }
+}
+
+asio::awaitable<void> generate(Exchange& exchange, ModelService& service) {
+  const ServedModel& model = service.model();
+  auto make = [&](const boost::json::object& body) {
+    OllamaGenerateRequest request = parse_ollama_generate(body, model, service.sampling_defaults());
+    if (!request.load_only) request.generation.prompt = encode(service, request);
+    OllamaRequest common = std::move(request);
+    return made_of(std::move(common), service, exchange, OllamaEndpoint::kGenerate);
+  };
+  Made made = co_await from_body(exchange, service, make);
+  co_await answer_made(exchange, service, OllamaEndpoint::kGenerate, std::move(made));
 }
 
 asio::awaitable<void> chat(Exchange& exchange, ModelService& service) {
   const ServedModel& model = service.model();
-  const boost::json::object body = parse_body(exchange.request());
-  OllamaChatRequest request = parse_ollama_chat(body, model, service.sampling_defaults());
-  if (request.load_only) {
-    co_await answer_loaded(exchange, OllamaEndpoint::kChat, std::move(request.model));
-    co_return;
-  }
-  request.generation.prompt = encode_prefilled_chat(service, std::move(request.conversation), request.prefill);
-  OllamaRequest common = std::move(request);
-  co_await answer_request(exchange, service, OllamaEndpoint::kChat, std::move(common));
+  auto make = [&](const boost::json::object& body) {
+    OllamaChatRequest request = parse_ollama_chat(body, model, service.sampling_defaults());
+    if (!request.load_only) {
+      request.generation.prompt = encode_prefilled_chat(service, std::move(request.conversation), request.prefill);
+    }
+    OllamaRequest common = std::move(request);
+    return made_of(std::move(common), service, exchange, OllamaEndpoint::kChat);
+  };
+  Made made = co_await from_body(exchange, service, make);
+  co_await answer_made(exchange, service, OllamaEndpoint::kChat, std::move(made));
 }
 
 asio::awaitable<void> tags(Exchange& exchange, ModelService& service) {
@@ -177,14 +206,17 @@ asio::awaitable<void> ps(Exchange& exchange, ModelService& service) {
 }
 
 asio::awaitable<void> show(Exchange& exchange, ModelService& service) {
-  const boost::json::object body = parse_body(exchange.request());
-  parse_ollama_model(body, service.model());
-  return reply(exchange, ollama_show(service.model()));
+  const ServedModel& model = service.model();
+  auto make = [&](const boost::json::object& body) { return parse_ollama_model(body, model); };
+  const std::string name = co_await from_body(exchange, service, make);
+  boost::json::object answer = ollama_show(model);
+  co_await reply(exchange, std::move(answer));
 }
 
 asio::awaitable<void> version(Exchange& exchange) {
   boost::json::object answer;
-  answer["version"] = HEARTH_VERSION;
+  answer["version"] = kOllamaVersion;
+  answer["hearth"] = HEARTH_VERSION;
   return reply(exchange, std::move(answer));
 }
 

@@ -128,10 +128,12 @@ TEST(OllamaRequest, GoesOnUntilTheContextIsFull) {
   EXPECT_NE(error_of([] { generate(R"("options": {"num_predict": -3})"); }), "");
 }
 
-TEST(OllamaRequest, RefusesAContextThatIsNotServedWithBothNumbers) {
-  EXPECT_EQ(generate(R"("options": {"num_ctx": 2048})").prompt, "Hello");
-  EXPECT_EQ(error_of([] { generate(R"("options": {"num_ctx": 8192})"); }),
-            "'options.num_ctx' is 8192; this server was started with a context of 4096 tokens");
+// A client's standing setting: the conversation's length is what counts.
+TEST(OllamaRequest, TakesAWishForMoreContextThanIsServed) {
+  for (const char* context : {"0", "2048", "8192", "1000000"}) {
+    EXPECT_EQ(generate(R"("options": {"num_ctx": )" + std::string(context) + "}").prompt, "Hello");
+  }
+  EXPECT_NE(error_of([] { generate(R"("options": {"num_ctx": "large"})"); }), "");
 }
 
 TEST(OllamaRequest, RefusesOptionsThatWouldBeMissed) {
@@ -144,6 +146,10 @@ TEST(OllamaRequest, RefusesOptionsThatWouldBeMissed) {
 TEST(OllamaRequest, KnowsItsModelByTwoNames) {
   EXPECT_EQ(generate(R"("model": "m:latest")").model, "m:latest");
   EXPECT_EQ(parse_ollama_model(parse(R"({"name": "m"})"), served_model()), "m");
+  ServedModel other = served_model();
+  other.aliases = {"n"};
+  EXPECT_EQ(parse_ollama_model(parse(R"({"name": "n:latest"})"), other), "n:latest");
+  EXPECT_EQ(ollama_tags(other).at("models").as_array().size(), 2u);
   EXPECT_EQ(error_of([] { generate(R"("model": "llama3")"); }, 404), "model 'llama3' not found; this server has 'm'");
   EXPECT_EQ(error_of([] { chat(R"("model": "m:8b")"); }, 404), "model 'm:8b' not found; this server has 'm'");
   EXPECT_EQ(error_of([] { generate(R"("model": null)"); }), "'model' is missing");
@@ -178,12 +184,12 @@ TEST(OllamaRequest, NeedsATemplateForASystemText) {
 TEST(OllamaRequest, RefusesWhatIsNotAvailable) {
   for (const char* member :
        {R"("format": "json")", R"("format": {"type": "object"})", R"("images": ["AA=="])", R"("suffix": "end")",
-        R"("template": "{{ .Prompt }}")", R"("think": true)", R"("think": "high")", R"("truncate": true)"}) {
+        R"("template": "{{ .Prompt }}")", R"("think": 3)", R"("images": ["", "AA=="])", R"("truncate": true)"}) {
     EXPECT_NE(error_of([&] { generate(member); }), "") << member;
   }
-  for (const char* member :
-       {R"("format": "")", R"("images": [])", R"("suffix": "")", R"("template": "")", R"("think": null)",
-        R"("truncate": false)", R"("keep_alive": "10m")", R"("nobody_knows": 1)"}) {
+  for (const char* member : {R"("format": "")", R"("images": [])", R"("images": [""])", R"("images": ["", null])",
+                             R"("suffix": "")", R"("template": "")", R"("think": null)", R"("truncate": false)",
+                             R"("keep_alive": "10m")", R"("nobody_knows": 1)"}) {
     EXPECT_EQ(error_of([&] { generate(member); }), "") << member;
   }
 }
@@ -198,10 +204,28 @@ TEST(OllamaRequest, TakesAConversation) {
   EXPECT_EQ(request.prefill, "B");
 }
 
+TEST(OllamaRequest, TakesCallsAndTheirResults) {
+  const OllamaChatRequest request = chat(R"("think": "high", "messages": [
+      {"role": "user", "content": "A"},
+      {"role": "assistant", "content": "", "thinking": "?", "tool_calls": [
+        {"id": "1", "function": {"name": "f", "arguments": {"x": 1}}}, {"function": {"name": "g", "arguments": {}}}]},
+      {"role": "tool", "tool_call_id": "1", "tool_name": "f", "content": "one"},
+      {"role": "tool", "content": "two"}])");
+  EXPECT_EQ(request.conversation, json::parse(R"({"messages": [
+      {"role": "user", "content": "A"},
+      {"role": "assistant", "content": "", "reasoning_content": "?", "tool_calls": [
+        {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"x": 1}}},
+        {"type": "function", "function": {"name": "g", "arguments": {}}}]},
+      {"role": "tool", "content": "one", "tool_call_id": "1", "name": "f"}, {"role": "tool", "content": "two"}],
+      "enable_thinking": true, "reasoning_effort": "high"})"));
+  EXPECT_EQ(request.prefill, "");
+  EXPECT_EQ(chat(R"("think": true)").conversation.at("enable_thinking"), true);
+  EXPECT_FALSE(chat("").conversation.contains("enable_thinking"));
+}
+
 TEST(OllamaRequest, RefusesMessagesThatItCannotTake) {
   const std::pair<const char*, const char*> cases[] = {
-      {R"("messages": [{"role": "tool", "content": "4"}])", "does not support tools"},
-      {R"("messages": [{"role": "assistant", "tool_calls": [{}]}])", "does not support tools"},
+      {R"("messages": [{"role": "assistant", "tool_calls": [{}]}])", "'messages[0].tool_calls[0].function' is missing"},
       {R"("tools": [{"type": "function"}])", "does not support tools"},
       {R"("messages": [{"role": "robot", "content": "A"}])", "'messages[0].role'"},
       {R"("messages": [{"content": "A"}])", "'messages[0].role' is missing"},

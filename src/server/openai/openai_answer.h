@@ -8,6 +8,7 @@
 #include <boost/json/value.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,7 +30,7 @@ struct AnswerHead {
 // One answer to one prompt, whole.
 struct FinishedChoice {
   std::string text;
-  std::vector<GeneratedToken> tokens;  // where log-probabilities were asked for
+  std::vector<GeneratedToken> prompt = {}, tokens = {};  // where log-probabilities were asked for
   GenerationEnd end;
 };
 
@@ -49,6 +50,8 @@ std::string_view openai_finish_reason(FinishReason reason);  // "stop" or "lengt
 // An event of server-sent events (WHATWG HTML, section 9.2).
 std::string sse_data(const boost::json::value& data);
 inline constexpr std::string_view kSseDone = "data: [DONE]\n\n";
+// A comment, which clients skip: says that the server is still there.
+inline constexpr std::string_view kSseKeepalive = ": keepalive\n\n";
 inline constexpr std::string_view kSseContentType = "text/event-stream; charset=utf-8";
 
 // How one of the two endpoints spells what was generated. `index`: the choice's.
@@ -58,9 +61,19 @@ class ChoiceFormat {
   virtual boost::json::object whole(std::span<const FinishedChoice> choices) const = 0;
   // The pieces, as events; empty: nothing is to be said. `tokens`: empty where no log-probabilities were asked for.
   virtual std::string opening(int index) = 0;
+  // After it, where the prompt's log-probabilities were asked for: its tokens with them.
+  virtual std::string scored_prompt(int, std::span<const GeneratedToken>) { return {}; }
   virtual std::string piece(int index, std::string_view text, std::span<const GeneratedToken> tokens) = 0;
   virtual std::string closing(int index, const GenerationEnd& end) = 0;
   virtual std::string usage(const UsageTotal& total) = 0;
+  // What pieces tell as usage from here on; before, they tell none.
+  void set_usage_so_far(const UsageTotal& total) { usage_so_far_ = total; }
+
+ protected:
+  const std::optional<UsageTotal>& usage_so_far() const { return usage_so_far_; }
+
+ private:
+  std::optional<UsageTotal> usage_so_far_;
 };
 
 struct ChoiceFormatOptions {
@@ -69,7 +82,8 @@ struct ChoiceFormatOptions {
   bool logprobs = false;
   bool include_usage = false;             // in a streamed answer
   int choice_count = 1;                   // of each prompt
-  std::vector<std::string> prompts = {};  // that plain completions begin with (`echo`)
+  std::vector<std::string> prompts = {};  // of plain completions, where they are needed: for `echo` and offsets
+  bool echo = false;                      // the answer begins with its prompt
 };
 std::unique_ptr<ChoiceFormat> chat_format(ChoiceFormatOptions options);
 std::unique_ptr<ChoiceFormat> completion_format(ChoiceFormatOptions options);

@@ -3,8 +3,9 @@
 
 #include <utility>
 
-#include "server/fields.h"
+#include "server/from_body.h"
 #include "server/openai/openai_handlers.h"
+#include "server/prefill.h"
 #include "text/unicode/utf8.h"
 
 namespace hearth {
@@ -12,13 +13,16 @@ namespace {
 
 namespace asio = boost::asio;
 
+constexpr std::string_view kChatApi = "/v1/chat/completions", kCompletionApi = "/v1/completions";
+
 ChoiceFormatOptions format_options(const AnswerHead& head, const ModelService& service, const OpenAiRequest& request) {
   return {.head = head,
           .spelling = token_spelling(service),
           .logprobs = request.generation.logprob_count.has_value(),
           .include_usage = request.include_usage,
           .choice_count = request.choice_count,
-          .prompts = {}};
+          .prompts = {},
+          .echo = false};
 }
 
 std::vector<std::string> prompt_texts(const CompletionRequest& request, const ModelService& service) {
@@ -35,29 +39,54 @@ std::vector<std::string> prompt_texts(const CompletionRequest& request, const Mo
 
 asio::awaitable<void> answer_chat_completion(Exchange& exchange, ModelService& service) {
   service.model();  // before the body is looked at: nobody is told of mistakes by a server that is not ready
-  const boost::json::object body = parse_body(exchange.request());
-  ChatRequest request = parse_chat_request(body, service.sampling_defaults());
-  const AnswerHead head = answer_head(exchange, service, "chatcmpl-", request);
-  std::vector<std::vector<TokenId>> prompts;
-  prompts.push_back(service.encode_chat(std::move(request.context)));
+  struct Made {
+    ChatRequest request;
+    AnswerHead head;
+    std::vector<PreparedRequest> choices;
+  };
+  auto make = [&](const boost::json::object& body) {
+    Made made{parse_chat_request(body, service.sampling_defaults()), {}, {}};
+    made.head = answer_head(exchange, service, "chatcmpl-", made.request);
+    std::vector<std::vector<TokenId>> prompts;
+    boost::json::object context = std::move(made.request.context);
+    prompts.push_back(made.request.continues_final_message ? encode_continued_chat(service, std::move(context))
+                                                           : service.encode_chat(std::move(context)));
+    made.choices = prepare_choices(service, made.request, std::move(prompts), made.head, kChatApi);
+    return made;
+  };
+  Made made = co_await from_body(exchange, service, make);
   GenerationGroup group;
-  start_choices(group, service, request, std::move(prompts), head, exchange.request().path);
-  const std::unique_ptr<ChoiceFormat> format = chat_format(format_options(head, service, request));
-  co_await send_choices(exchange, group, *format, service, request);
+  start_choices(group, service, std::move(made.choices), kChatApi);
+  const std::unique_ptr<ChoiceFormat> format = chat_format(format_options(made.head, service, made.request));
+  co_await send_choices(exchange, group, *format, service, made.request);
 }
 
 asio::awaitable<void> answer_completion(Exchange& exchange, ModelService& service) {
   service.model();
-  const boost::json::object body = parse_body(exchange.request());
-  const CompletionRequest request = parse_completion_request(body, service.sampling_defaults());
-  const AnswerHead head = answer_head(exchange, service, "cmpl-", request);
+  struct Made {
+    CompletionRequest request;
+    AnswerHead head;
+    std::vector<PreparedRequest> choices;
+    std::vector<std::string> prompts;  // as texts, where the answer needs them
+  };
+  auto make = [&](const boost::json::object& body) {
+    Made made{parse_completion_request(body, service.sampling_defaults()), {}, {}, {}};
+    CompletionRequest& request = made.request;
+    made.head = answer_head(exchange, service, "cmpl-", request);
+    made.choices = prepare_choices(service, request, encode_prompts(service, request.prompts, "prompt"), made.head,
+                                   kCompletionApi);
+    if (request.echo || request.generation.logprob_count) made.prompts = prompt_texts(request, service);
+    request.prompts.clear();
+    return made;
+  };
+  Made made = co_await from_body(exchange, service, make);
   GenerationGroup group;
-  start_choices(group, service, request, encode_prompts(service, request.prompts, "prompt"), head,
-                exchange.request().path);
-  ChoiceFormatOptions options = format_options(head, service, request);
-  if (request.echo) options.prompts = prompt_texts(request, service);
+  start_choices(group, service, std::move(made.choices), kCompletionApi);
+  ChoiceFormatOptions options = format_options(made.head, service, made.request);
+  options.echo = made.request.echo;
+  options.prompts = std::move(made.prompts);
   const std::unique_ptr<ChoiceFormat> format = completion_format(std::move(options));
-  co_await send_choices(exchange, group, *format, service, request);
+  co_await send_choices(exchange, group, *format, service, made.request);
 }
 
 }  // namespace hearth

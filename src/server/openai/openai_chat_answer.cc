@@ -79,6 +79,7 @@ class ChatFormat final : public ChoiceFormat {
                        {"logprobs", std::move(logprobs_of_delta)},
                        {"finish_reason", std::move(finish_reason)}});
     if (options_.include_usage) answer["usage"] = nullptr;
+    if (usage_so_far()) answer["usage"] = usage_so_far()->json();
     return sse_data(answer);
   }
 

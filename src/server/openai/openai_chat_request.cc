@@ -2,15 +2,13 @@
 #include <fmt/format.h>
 
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
-#include <iterator>
-#include <limits>
 #include <optional>
 #include <utility>
 
 #include "server/generation_request.h"
 #include "server/openai/openai_request.h"
 #include "server/openai/openai_request_fields.h"
+#include "server/template_messages.h"
 
 namespace hearth {
 namespace {
@@ -37,15 +35,17 @@ constexpr std::string_view kFields[] = {"model",
                                         "web_search_options",
                                         "prediction",
                                         "reasoning_effort",
+                                        "verbosity",
+                                        "add_generation_prompt",
+                                        "continue_final_message",
                                         "chat_template_kwargs"};
-constexpr std::string_view kMessageFields[] = {"role",          "content", "name",  "tool_calls",        "tool_call_id",
-                                               "function_call", "refusal", "audio", "reasoning_content", "annotations"};
 constexpr std::string_view kTextParts[] = {"text", "refusal"};
 
 // Roles as templates know them: "developer" is what OpenAI calls the system's author since 2024.
 std::string_view template_role(const Fields& message) {
   const std::string_view role = message.required_string("role");
   if (role == "developer") return "system";
+  if (role == "function") return "tool";  // of 2023
   if (role == "system" || role == "user" || role == "assistant" || role == "tool") return role;
   throw bad_request(
       fmt::format("'{}' must be one of system, developer, user, assistant and tool", message.path_of("role")),
@@ -59,38 +59,49 @@ json::value content_of(const Fields& message, std::string_view role) {
   throw bad_request(fmt::format("'{}' is missing", message.path_of("content")), message.path_of("content"));
 }
 
-// Calls that the assistant made earlier. OpenAI writes their arguments as JSON in a string, templates expect an object.
-json::array template_tool_calls(const Fields& message) {
-  const json::array& calls = message.required_array("tool_calls");
+json::object called_function(const Fields& function) {
+  return template_call({}, function.required_string("name"), call_arguments(function.string("arguments").value_or("")));
+}
+
+// Calls that the assistant made earlier.
+json::array template_tool_calls(const Fields& message, const json::array& calls) {
   json::array rendered;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     const Fields call = object_at(calls, i, message.path_of("tool_calls"));
+    const std::string_view id = call.string("id").value_or("");
+    if (const auto custom = call.object("custom")) {  // its input is a text of any form
+      rendered.push_back(
+          template_call(id, custom->required_string("name"), json::value(custom->string("input").value_or(""))));
+      continue;
+    }
     const std::optional<Fields> function = call.object("function");
-    if (!function)
+    if (!function) {
       throw bad_request(fmt::format("'{}' is missing", call.path_of("function")), call.path_of("function"));
-    json::object as_template = {{"name", function->required_string("name")}};
-    const std::string_view arguments = function->string("arguments").value_or("");
-    boost::system::error_code error;
-    json::value parsed = json::parse(arguments, error);
-    as_template["arguments"] = !error && parsed.is_object() ? std::move(parsed) : json::value(arguments);
-    rendered.push_back(
-        {{"id", call.string("id").value_or("")}, {"type", "function"}, {"function", std::move(as_template)}});
+    }
+    rendered.push_back(template_call(id, function->required_string("name"),
+                                     call_arguments(function->string("arguments").value_or(""))));
   }
   return rendered;
 }
 
+// What else stands in a message is data that clients keep of other servers' answers: it says nothing to this model.
 json::object template_message(const Fields& message) {
-  refuse_unknown_fields(message, {kMessageFields}, false);
-  for (const std::string_view name : {"function_call", "audio"}) {
-    if (message.find(name) == nullptr) continue;
-    throw bad_request(fmt::format("'{}' is not supported", message.path_of(name)), message.path_of(name));
+  if (message.find("audio") != nullptr) {
+    throw bad_request(fmt::format("'{}' is not supported", message.path_of("audio")), message.path_of("audio"));
   }
   const std::string_view role = template_role(message);
   json::object rendered = {{"role", role}, {"content", content_of(message, role)}};
-  for (const std::string_view name : {"name", "tool_call_id", "reasoning_content"}) {
+  for (const std::string_view name : {"name", "tool_call_id"}) {
     if (const auto text = message.string(name)) rendered[name] = *text;
   }
-  if (message.find("tool_calls") != nullptr) rendered["tool_calls"] = template_tool_calls(message);
+  // Servers do not agree on the name of what was thought.
+  for (const std::string_view name : {"reasoning", "reasoning_content"}) {
+    const json::value* thought = message.find(name);
+    if (thought != nullptr && thought->is_string()) rendered["reasoning_content"] = *thought;
+  }
+  const json::array* calls = message.array("tool_calls");
+  if (calls != nullptr && !calls->empty()) rendered["tool_calls"] = template_tool_calls(message, *calls);
+  if (const auto call = message.object("function_call")) rendered["tool_calls"] = json::array{called_function(*call)};
   return rendered;
 }
 
@@ -104,16 +115,15 @@ json::array template_messages(const Fields& fields) {
   return rendered;
 }
 
-void read_token_limit(const Fields& fields, Request& generation) {
-  constexpr std::int64_t kAny = std::numeric_limits<std::int32_t>::max();
-  const auto old_name = fields.integer("max_tokens", 1, kAny);
-  const auto limit = fields.integer("max_completion_tokens", 1, kAny);
-  if (old_name && limit && *old_name != *limit) {
+void read_token_limits(const Fields& fields, Request& generation) {
+  const std::int64_t old_name = read_token_limit(fields, "max_tokens");
+  const std::int64_t limit = read_token_limit(fields, "max_completion_tokens");
+  if (old_name > 0 && limit > 0 && old_name != limit) {
     throw bad_request(
-        fmt::format("'max_tokens' is {} and 'max_completion_tokens' is {}: give one of them", *old_name, *limit),
+        fmt::format("'max_tokens' is {} and 'max_completion_tokens' is {}: give one of them", old_name, limit),
         "max_tokens");
   }
-  generation.token_count_max = limit ? *limit : old_name.value_or(-1);
+  generation.token_count_max = limit > 0 ? limit : old_name;
 }
 
 void read_logprobs(const Fields& fields, Request& generation) {
@@ -126,7 +136,7 @@ void read_logprobs(const Fields& fields, Request& generation) {
 void refuse_what_is_not_text(const Fields& fields) {
   require_text_format(fields, "response_format");
   refuse_tools(fields);
-  for (const std::string_view name : {"audio", "web_search_options", "prediction"}) {
+  for (const std::string_view name : {"audio", "web_search_options"}) {
     if (fields.find(name) == nullptr) continue;
     throw bad_request(fmt::format("'{}' is not supported", name), std::string(name), "unsupported_parameter");
   }
@@ -134,6 +144,17 @@ void refuse_what_is_not_text(const Fields& fields) {
   if (modalities != nullptr && *modalities != json::array{"text"}) {
     throw bad_request("'modalities' must be [\"text\"]: the model answers with text alone", "modalities");
   }
+}
+
+// Where the template stops, and the answer begins.
+void read_ending(const Fields& fields, ChatRequest& request) {
+  const auto adds_prompt = fields.boolean("add_generation_prompt");
+  request.continues_final_message = fields.boolean("continue_final_message").value_or(false);
+  if (request.continues_final_message && adds_prompt.value_or(false)) {
+    throw bad_request("'continue_final_message' and 'add_generation_prompt' exclude each other",
+                      "add_generation_prompt");
+  }
+  if (adds_prompt) request.context["add_generation_prompt"] = *adds_prompt;
 }
 
 }  // namespace
@@ -154,11 +175,13 @@ ChatRequest parse_chat_request(const json::object& body, SamplerOptions defaults
   read_common(fields, request, std::move(defaults));
   read_choice_count(fields, request);
   read_stream_options(fields, request);
-  read_token_limit(fields, request.generation);
+  read_token_limits(fields, request.generation);
   read_logprobs(fields, request.generation);
   request.generation.stop = read_stop(fields, "stop");
   refuse_what_is_not_text(fields);
   request.context = parse_chat_context(fields);
+  fields.string("verbosity");  // without effect
+  read_ending(fields, request);
   return request;
 }
 

@@ -1,6 +1,7 @@
 // Answers of /v1/completions: the old format, with arrays side by side where the new one has an object for each token.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <memory>
 #include <utility>
@@ -21,7 +22,7 @@ std::string old_spelling(const std::string& bytes) {
   return spelt;
 }
 
-std::int64_t characters_in(std::string_view bytes) {
+std::int64_t count_characters(std::string_view bytes) {
   std::int64_t count = 0;
   for (const char byte : bytes) count += (static_cast<unsigned char>(byte) & 0xC0) != 0x80 ? 1 : 0;
   return count;
@@ -38,8 +39,10 @@ class CompletionFormat final : public ChoiceFormat {
       const FinishedChoice& choice = choices[i];
       const int index = static_cast<int>(i);
       total.add(choice.end.usage, index % options_.choice_count == 0);
-      std::int64_t offset = 0;
-      all.push_back(described(index, echoed(index) + choice.text, logprobs(choice.tokens, offset),
+      std::int64_t offset = count_characters(prompt_of(index)) - characters_in(choice.prompt);
+      std::vector<GeneratedToken> tokens = choice.prompt;
+      tokens.insert(tokens.end(), choice.tokens.begin(), choice.tokens.end());
+      all.push_back(described(index, echoed(index) + choice.text, logprobs(tokens, offset),
                               json::string(openai_finish_reason(choice.end.reason))));
     }
     json::object answer = head();
@@ -49,12 +52,19 @@ class CompletionFormat final : public ChoiceFormat {
   }
 
   std::string opening(int index) override {
-    const std::string prompt = echoed(index);
+    const std::string prompt = options_.logprobs ? std::string() : echoed(index);
     return prompt.empty() ? std::string() : chunk(described(index, prompt, nullptr, nullptr));
   }
 
+  std::string scored_prompt(int index, std::span<const GeneratedToken> tokens) override {
+    std::int64_t offset = count_characters(prompt_of(index)) - characters_in(tokens);
+    return chunk(described(index, echoed(index), logprobs(tokens, offset), nullptr));
+  }
+
   std::string piece(int index, std::string_view text, std::span<const GeneratedToken> tokens) override {
-    if (offsets_.size() <= static_cast<std::size_t>(index)) offsets_.resize(static_cast<std::size_t>(index) + 1);
+    while (std::ssize(offsets_) <= index) {
+      offsets_.push_back(count_characters(prompt_of(static_cast<int>(offsets_.size()))));
+    }
     json::value described_tokens;
     if (!tokens.empty()) described_tokens = logprobs(tokens, offsets_[static_cast<std::size_t>(index)]);
     return chunk(described(index, text, std::move(described_tokens), nullptr));
@@ -82,10 +92,19 @@ class CompletionFormat final : public ChoiceFormat {
             {"seed", known.seed}};
   }
 
-  std::string echoed(int index) const {
+  // More than in the text that they stand for where a beginning token or a space was put before it.
+  std::int64_t characters_in(std::span<const GeneratedToken> tokens) const {
+    std::int64_t count = 0;
+    for (const GeneratedToken& token : tokens) count += count_characters(options_.spelling(token.id));
+    return count;
+  }
+
+  std::string_view prompt_of(int index) const {
     if (options_.prompts.empty()) return {};
     return options_.prompts.at(static_cast<std::size_t>(index / options_.choice_count));
   }
+
+  std::string echoed(int index) const { return options_.echo ? std::string(prompt_of(index)) : std::string(); }
 
   static json::object described(int index, std::string_view text, json::value logprobs_of_text,
                                 json::value finish_reason) {
@@ -99,10 +118,12 @@ class CompletionFormat final : public ChoiceFormat {
     json::object answer = head();
     answer["choices"].emplace_array().push_back(std::move(choice));
     if (options_.include_usage) answer["usage"] = nullptr;
+    if (usage_so_far()) answer["usage"] = usage_so_far()->json();
     return sse_data(answer);
   }
 
-  // `offset`: of the first token's text in the answer's, in characters; moved behind the last one.
+  // `offset`: of the first token's text in the prompt and the answer put together, in characters; moved behind the
+  // last one.
   json::value logprobs(std::span<const GeneratedToken> tokens, std::int64_t& offset) const {
     if (!options_.logprobs) return nullptr;
     json::array texts, values, likeliest, offsets;
@@ -110,17 +131,22 @@ class CompletionFormat final : public ChoiceFormat {
     for (const GeneratedToken& token : tokens) {
       const std::string bytes = options_.spelling(token.id);
       texts.push_back(json::string(old_spelling(bytes)));
-      values.push_back(finite_logprob(token.logprob.value_or(0)));
+      offsets.push_back(std::max<std::int64_t>(0, offset));
+      offset += count_characters(bytes);
+      if (!token.logprob) {  // nothing comes before the prompt's first token that could make it likely
+        values.push_back(nullptr);
+        likeliest.push_back(nullptr);
+        continue;
+      }
+      values.push_back(finite_logprob(*token.logprob));
       json::object by_text;
       for (const TokenLogprob& top : token.top_logprobs) {
         by_text.emplace(old_spelling(options_.spelling(top.id)), finite_logprob(top.logprob));
       }
       has_likeliest = has_likeliest || !token.top_logprobs.empty();
       // The chosen one stands there in any case.
-      by_text.emplace(old_spelling(bytes), finite_logprob(token.logprob.value_or(0)));
+      by_text.emplace(old_spelling(bytes), finite_logprob(*token.logprob));
       likeliest.push_back(std::move(by_text));
-      offsets.push_back(offset);
-      offset += characters_in(bytes);
     }
     return json::object{{"tokens", std::move(texts)},
                         {"token_logprobs", std::move(values)},

@@ -52,16 +52,15 @@ CompletionRequest parse_completion_request(const json::object& body, SamplerOpti
     throw bad_request("'suffix' is not supported: the model continues a prompt and fills no gaps", "suffix",
                       "unsupported_parameter");
   }
-  constexpr std::int64_t kAny = std::numeric_limits<std::int32_t>::max();
-  request.generation.token_count_max = fields.integer("max_tokens", 1, kAny).value_or(kDefaultTokenCount);
+  // 0: the prompt alone is wanted, with its log-probabilities.
+  request.generation.token_count_max = read_token_limit(fields, "max_tokens", 0);
+  const json::value* limit = fields.find("max_tokens");
+  if (limit == nullptr) request.generation.token_count_max = kDefaultTokenCount;
   request.generation.stop = read_stop(fields, "stop");
   request.echo = fields.boolean("echo").value_or(false);
   if (const auto count = fields.integer("logprobs", 0, kLogprobsMax)) {
-    if (request.echo) {
-      throw bad_request("'logprobs' together with 'echo' is not supported: the prompt's tokens have none", "logprobs",
-                        "unsupported_parameter");
-    }
     request.generation.logprob_count = static_cast<int>(*count);
+    request.generation.logprobs_of_prompt = request.echo;
   }
   return request;
 }

@@ -1,10 +1,13 @@
 // /v1/embeddings.
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <functional>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "server/embeddings.h"
-#include "server/fields.h"
+#include "server/from_body.h"
 #include "server/generation_request.h"
 #include "server/http/json_reply.h"
 #include "server/openai/openai_handlers.h"
@@ -17,6 +20,8 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
+constexpr std::string_view kApi = "/v1/embeddings";
+
 constexpr std::string_view kFields[] = {"model", "input", "encoding_format", "dimensions"};
 constexpr std::string_view kWithoutEffect[] = {"user"};
 
@@ -28,9 +33,10 @@ struct EmbeddingRequest {
 
 EmbeddingRequest parse_embedding_request(const json::object& body) {
   const Fields fields(body);
-  refuse_unknown_fields(fields, {kFields, kWithoutEffect});
+  refuse_unknown_fields(fields, {kFields, kWithoutEffect}, false);
   EmbeddingRequest request;
   request.inputs = read_prompts(fields, "input");
+  check_embedding_count(request.inputs.size(), "input");
   request.dimensions = fields.integer("dimensions", 1, std::numeric_limits<std::int32_t>::max());
   const std::string_view format = fields.string("encoding_format").value_or("float");
   if (format != "float" && format != "base64") {
@@ -50,22 +56,33 @@ json::value encoded(const std::vector<float>& vector, bool as_base64) {
 }  // namespace
 
 asio::awaitable<void> answer_embeddings(Exchange& exchange, ModelService& service) {
-  const std::string name = service.model().name;
-  const EmbeddingRequest request = parse_embedding_request(parse_body(exchange.request()));
-  std::vector<std::vector<TokenId>> prompts = encode_prompts(service, request.inputs, "input");
-  const Embeddings embeddings =
-      co_await embed_prompts(service, std::move(prompts), request.dimensions, "/v1/embeddings");
-  json::array data;
-  for (const std::vector<float>& vector : embeddings.vectors) {
-    data.push_back(
-        {{"object", "embedding"}, {"index", data.size()}, {"embedding", encoded(vector, request.as_base64)}});
-  }
-  json::value answer(json::object{
-      {"object", "list"},
-      {"data", std::move(data)},
-      {"model", name},
-      {"usage", {{"prompt_tokens", embeddings.prompt_tokens}, {"total_tokens", embeddings.prompt_tokens}}}});
-  co_await reply_json(exchange, std::move(answer));
+  service.model();
+  struct Made {
+    bool as_base64;
+    EmbeddingPrompts prompts;
+  };
+  auto make = [&](const json::object& body) {
+    const EmbeddingRequest request = parse_embedding_request(body);
+    return Made{request.as_base64, prepare_embeddings(service, encode_prompts(service, request.inputs, "input"),
+                                                      request.dimensions, kApi)};
+  };
+  Made made = co_await from_body(exchange, service, make);
+  const Embeddings embeddings = co_await embed_prompts(service, std::move(made.prompts), kApi);
+  std::string text;
+  std::function<void()> write = [&] {
+    json::array data;
+    for (const std::vector<float>& vector : embeddings.vectors) {
+      data.push_back({{"object", "embedding"}, {"index", data.size()}, {"embedding", encoded(vector, made.as_base64)}});
+    }
+    text = json::serialize(json::object{
+        {"object", "list"},
+        {"data", std::move(data)},
+        {"model", service.model().name},
+        {"usage", {{"prompt_tokens", embeddings.prompt_tokens}, {"total_tokens", embeddings.prompt_tokens}}}});
+  };
+  co_await service.run_in_pool(std::move(write));
+  HttpHeaders headers;
+  co_await exchange.reply(200, std::move(text), std::string(kJsonContentType), std::move(headers));
 }
 
 }  // namespace hearth

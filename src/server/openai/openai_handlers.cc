@@ -23,9 +23,9 @@ class PieceWriter {
   PieceWriter(ChoiceFormat& format, std::size_t choice_count, bool logprobs)
       : format_(format), logprobs_(logprobs), waiting_(choice_count) {}
 
-  void token(std::size_t index, const GeneratedToken& token, bool shown) {
+  void token(std::size_t index, const GeneratedToken& token) {
     if (logprobs_) {
-      if (shown) written_ += format_.piece(static_cast<int>(index), token.text, {&token, 1});
+      written_ += format_.piece(static_cast<int>(index), token.text, {&token, 1});
     } else {
       waiting_[index] += token.text;
     }
@@ -58,8 +58,7 @@ class PieceWriter {
   std::string written_;
 };
 
-asio::awaitable<void> send_whole(Exchange& exchange, GenerationGroup& group, ChoiceFormat& format,
-                                 ModelService& service, const OpenAiRequest& request) {
+asio::awaitable<void> send_whole(Exchange& exchange, GenerationGroup& group, ChoiceFormat& format) {
   std::vector<FinishedChoice> choices(group.size());
   while (group.running()) {
     std::vector<GenerationGroup::Item> items = co_await group.next();
@@ -67,11 +66,13 @@ asio::awaitable<void> send_whole(Exchange& exchange, GenerationGroup& group, Cho
       FinishedChoice& choice = choices[item.index];
       if (auto* token = std::get_if<GeneratedToken>(&item.event)) {
         choice.text += token->text;
-        if (token->logprob && is_shown(*token, service, request)) choice.tokens.push_back(std::move(*token));
+        if (!token->prompt.empty()) choice.prompt = std::exchange(token->prompt, {});
+        if (token->logprob) choice.tokens.push_back(std::move(*token));
         continue;
       }
       choice.end = std::move(std::get<GenerationEnd>(item.event));
       choice.text += choice.end.text;
+      if (!choice.end.prompt.empty()) choice.prompt = std::move(choice.end.prompt);
       if (const auto failure = choice_failure(choice.end)) throw HttpError(*failure);
     }
   }
@@ -79,46 +80,98 @@ asio::awaitable<void> send_whole(Exchange& exchange, GenerationGroup& group, Cho
   co_await reply_json(exchange, std::move(answer));
 }
 
-// False: a choice failed, which is written.
-bool write_item(PieceWriter& writer, UsageTotal& total, const GenerationGroup::Item& item, const ModelService& service,
-                const OpenAiRequest& request) {
-  if (const auto* token = std::get_if<GeneratedToken>(&item.event)) {
-    writer.token(item.index, *token, is_shown(*token, service, request));
+// Streams the choices of one answer.
+class PieceSender {
+ public:
+  PieceSender(GenerationGroup& group, ChoiceFormat& format, const OpenAiRequest& request)
+      : writer_(format, group.size(), request.generation.logprob_count.has_value()),
+        format_(format),
+        request_(request),
+        generated_(group.size()) {
+    for (std::size_t i = 0; i < group.size(); ++i) writer_.write(format.opening(static_cast<int>(i)));
+  }
+
+  std::string take() { return writer_.take(); }
+
+  // False: a choice failed, which is written.
+  bool add(const GenerationGroup::Item& item) {
+    if (const auto* token = std::get_if<GeneratedToken>(&item.event)) {
+      ++generated_[item.index];
+      if (request_.continuous_usage) tell_usage();
+      add_prompt(item.index, token->prompt);
+      writer_.token(item.index, *token);
+      return true;
+    }
+    const auto& end = std::get<GenerationEnd>(item.event);
+    if (const auto failure = choice_failure(end)) {
+      std::string pieces = writer_.take();
+      writer_.write(pieces);
+      writer_.write("data: " + openai_error_body(*failure) + "\n\n");
+      return false;
+    }
+    total_.add(end.usage, is_first_of_prompt(item.index));
+    add_prompt(item.index, end.prompt);
+    writer_.end(item.index, end);
     return true;
   }
-  const auto& end = std::get<GenerationEnd>(item.event);
-  if (const auto failure = choice_failure(end)) {
-    std::string pieces = writer.take();
-    writer.write(pieces);
-    writer.write("data: " + openai_error_body(*failure) + "\n\n");
-    return false;
+
+  void finish() {
+    if (request_.include_usage) writer_.write(format_.usage(total_));
+    writer_.write(kSseDone);
   }
-  total.add(end.usage, item.index % static_cast<std::size_t>(request.choice_count) == 0);
-  writer.end(item.index, end);
-  return true;
-}
+
+  // `prompt_tokens`: of each prompt.
+  void expect(std::vector<std::int64_t> prompt_tokens) { prompt_tokens_ = std::move(prompt_tokens); }
+
+ private:
+  bool is_first_of_prompt(std::size_t index) const {
+    return index % static_cast<std::size_t>(request_.choice_count) == 0;
+  }
+
+  void add_prompt(std::size_t index, std::span<const GeneratedToken> prompt) {
+    if (!prompt.empty()) writer_.write(format_.scored_prompt(static_cast<int>(index), prompt));
+  }
+
+  void tell_usage() {
+    UsageTotal total;
+    for (std::size_t i = 0; i < generated_.size(); ++i) {
+      const auto prompt = i / static_cast<std::size_t>(request_.choice_count);
+      total.add({.prompt_tokens = prompt_tokens_.at(prompt), .cached_tokens = 0, .generated_tokens = generated_[i]},
+                is_first_of_prompt(i));
+    }
+    format_.set_usage_so_far(total);
+  }
+
+  PieceWriter writer_;
+  ChoiceFormat& format_;
+  const OpenAiRequest& request_;
+  std::vector<std::int64_t> generated_, prompt_tokens_;
+  UsageTotal total_;
+};
 
 asio::awaitable<void> send_pieces(Exchange& exchange, GenerationGroup& group, ChoiceFormat& format,
                                   ModelService& service, const OpenAiRequest& request) {
-  PieceWriter writer(format, group.size(), request.generation.logprob_count.has_value());
-  UsageTotal total;
+  PieceSender sender(group, format, request);
+  sender.expect(group.prompt_tokens(static_cast<std::size_t>(request.choice_count)));
   std::string type(kSseContentType);
   HttpHeaders headers;
   co_await exchange.begin_stream(std::move(type), std::move(headers));
-  for (std::size_t i = 0; i < group.size(); ++i) writer.write(format.opening(static_cast<int>(i)));
   bool good = true;
   while (good && group.running()) {
-    std::string opening = writer.take();
-    if (!opening.empty()) co_await exchange.write(std::move(opening));
-    std::vector<GenerationGroup::Item> items = co_await group.next();
+    std::string pieces = sender.take();
+    if (!pieces.empty()) co_await exchange.write(std::move(pieces));
+    std::vector<GenerationGroup::Item> items = co_await group.next_for(service.keepalive());
+    if (items.empty()) {
+      std::string comment(kSseKeepalive);
+      co_await exchange.write(std::move(comment));
+    }
     for (const GenerationGroup::Item& item : items) {
-      good = write_item(writer, total, item, service, request);
+      good = sender.add(item);
       if (!good) break;
     }
   }
-  if (good && request.include_usage) writer.write(format.usage(total));
-  if (good) writer.write(kSseDone);
-  std::string last = writer.take();
+  if (good) sender.finish();
+  std::string last = sender.take();
   co_await exchange.write(std::move(last));
   co_await exchange.end_stream();
 }
@@ -140,17 +193,25 @@ TokenSpelling token_spelling(const ModelService& service) {
   return [&tokenizer = service.tokenizer()](TokenId id) { return spelling_of(tokenizer, id); };
 }
 
-void start_choices(GenerationGroup& group, ModelService& service, const OpenAiRequest& request,
-                   std::vector<std::vector<TokenId>> prompts, const AnswerHead& head, std::string_view api) {
+std::vector<PreparedRequest> prepare_choices(const ModelService& service, const OpenAiRequest& request,
+                                             std::vector<std::vector<TokenId>> prompts, const AnswerHead& head,
+                                             std::string_view api) {
+  std::vector<PreparedRequest> prepared;
   for (const std::vector<TokenId>& prompt : prompts) {
     for (int i = 0; i < request.choice_count; ++i) {
       Request one = request.generation;
-      one.id = group.size() == 0 ? head.id : fmt::format("{}-{}", head.id, group.size());
+      one.id = prepared.empty() ? head.id : fmt::format("{}-{}", head.id, prepared.size());
       one.prompt = prompt;
       one.choice_index = static_cast<std::uint32_t>(i);
-      group.add(service.start(std::move(one), api));
+      prepared.push_back(service.prepare(std::move(one), api));
     }
   }
+  return prepared;
+}
+
+void start_choices(GenerationGroup& group, ModelService& service, std::vector<PreparedRequest> choices,
+                   std::string_view api) {
+  for (PreparedRequest& choice : choices) group.add(service.start(std::move(choice), api));
 }
 
 std::optional<Router::Failure> choice_failure(const GenerationEnd& end) {
@@ -163,16 +224,9 @@ std::optional<Router::Failure> choice_failure(const GenerationEnd& end) {
   return failure;
 }
 
-bool is_shown(const GeneratedToken& token, const ModelService& service, const OpenAiRequest& request) {
-  const Tokenizer& tokenizer = service.tokenizer();
-  if (request.generation.ignore_end || token.id >= tokenizer.vocab_size()) return true;
-  return !tokenizer.is_end_of_generation(token.id);
-}
-
 asio::awaitable<void> send_choices(Exchange& exchange, GenerationGroup& group, ChoiceFormat& format,
                                    ModelService& service, const OpenAiRequest& request) {
-  return request.stream ? send_pieces(exchange, group, format, service, request)
-                        : send_whole(exchange, group, format, service, request);
+  return request.stream ? send_pieces(exchange, group, format, service, request) : send_whole(exchange, group, format);
 }
 
 }  // namespace hearth

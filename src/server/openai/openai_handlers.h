@@ -20,7 +20,7 @@ namespace hearth {
 boost::asio::awaitable<void> answer_chat_completion(Exchange& exchange, ModelService& service);
 boost::asio::awaitable<void> answer_completion(Exchange& exchange, ModelService& service);
 boost::asio::awaitable<void> answer_response(Exchange& exchange, ModelService& service);
-
+boost::asio::awaitable<void> count_response_input(Exchange& exchange, ModelService& service);
 boost::asio::awaitable<void> answer_embeddings(Exchange& exchange, ModelService& service);
 
 // The prompts' tokens; those that came as numbers are checked. `path`: the field, for errors.
@@ -30,14 +30,15 @@ std::vector<std::vector<TokenId>> encode_prompts(const ModelService& service, co
 AnswerHead answer_head(const Exchange& exchange, const ModelService& service, const char* prefix,
                        const OpenAiRequest& request);
 TokenSpelling token_spelling(const ModelService& service);
-// Starts every choice of every prompt, or throws and has started none. The choices' requests are called as the answer,
-// with "-1", "-2", … at the end of all but the first.
-void start_choices(GenerationGroup& group, ModelService& service, const OpenAiRequest& request,
-                   std::vector<std::vector<TokenId>> prompts, const AnswerHead& head, std::string_view api);
+// Every choice of every prompt. Their requests are called as the answer, with "-1", "-2", … at the end of all but the
+// first.
+std::vector<PreparedRequest> prepare_choices(const ModelService& service, const OpenAiRequest& request,
+                                             std::vector<std::vector<TokenId>> prompts, const AnswerHead& head,
+                                             std::string_view api);
+void start_choices(GenerationGroup& group, ModelService& service, std::vector<PreparedRequest> choices,
+                   std::string_view api);
 // The failure that an end is, with what keeps OpenAI's clients from sending the same again where that is of no use.
 std::optional<Router::Failure> choice_failure(const GenerationEnd& end);
-// The model's end token, which belongs to no text: clients expect no log-probability for it.
-bool is_shown(const GeneratedToken& token, const ModelService& service, const OpenAiRequest& request);
 
 // Sends the whole answer, or the pieces as they come.
 boost::asio::awaitable<void> send_choices(Exchange& exchange, GenerationGroup& group, ChoiceFormat& format,

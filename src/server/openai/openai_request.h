@@ -22,12 +22,14 @@ struct OpenAiRequest {
   Request generation;  // without id, prompt and choice index
   int choice_count = 1;
   bool stream = false;
-  bool include_usage = false;
+  bool include_usage = false;     // in a streamed answer, at its end
+  bool continuous_usage = false;  // and in every piece of it
 };
 
 // /v1/chat/completions.
 struct ChatRequest : OpenAiRequest {
-  boost::json::object context;  // for the model's template
+  boost::json::object context;           // for the model's template
+  bool continues_final_message = false;  // the answer goes on from the last message's text
 };
 ChatRequest parse_chat_request(const boost::json::object& body, SamplerOptions defaults);
 // Of such a request, what its template sees: the messages, and the variables that it sets.

@@ -18,7 +18,9 @@ constexpr std::string_view kWithoutEffect[] = {"user",
                                                "parallel_tool_calls",
                                                "safety_identifier",
                                                "prompt_cache_key",
-                                               "prompt_cache_retention"};
+                                               "prompt_cache_retention",
+                                               "prediction",
+                                               "client_metadata"};
 constexpr int kChoicesMax = 128;
 
 boost::json::array text_parts(const boost::json::array& parts, const std::string& path,
@@ -50,7 +52,7 @@ void check_fields_without_effect(const Fields& fields) {
     fields.string(name);
   }
   for (const std::string_view name : {"store", "parallel_tool_calls"}) fields.boolean(name);
-  fields.object("metadata");
+  for (const std::string_view name : {"metadata", "client_metadata", "prediction"}) fields.object(name);
 }
 
 void read_common(const Fields& fields, OpenAiRequest& request, SamplerOptions defaults) {
@@ -60,6 +62,7 @@ void read_common(const Fields& fields, OpenAiRequest& request, SamplerOptions de
   // back.
   constexpr std::uint64_t kExactInDouble = (std::uint64_t{1} << 53) - 1;
   defaults.seed &= kExactInDouble;
+  defaults.counts_answer_alone = true;
   read_sampling(fields, defaults);
   request.generation.sampling = std::move(defaults);
   read_scheduling(fields, request.generation);
@@ -71,7 +74,7 @@ void read_choice_count(const Fields& fields, OpenAiRequest& request) {
 }
 
 void read_stream_options(const Fields& fields, OpenAiRequest& request) {
-  constexpr std::string_view kKnown[] = {"include_usage", "include_obfuscation"};
+  constexpr std::string_view kKnown[] = {"include_usage", "include_obfuscation", "continuous_usage_stats"};
   const std::optional<Fields> options = fields.object("stream_options");
   if (!options) return;
   if (!request.stream) {
@@ -79,6 +82,7 @@ void read_stream_options(const Fields& fields, OpenAiRequest& request) {
   }
   refuse_unknown_fields(*options, {kKnown}, false);
   request.include_usage = options->boolean("include_usage").value_or(false);
+  request.continuous_usage = options->boolean("continuous_usage_stats").value_or(false);
   options->boolean("include_obfuscation");
 }
 
@@ -133,16 +137,30 @@ void require_text_format(const Fields& fields, std::string_view name) {
                     path, "unsupported_parameter");
 }
 
-std::optional<boost::json::value> template_content(const Fields& message, std::span<const std::string_view> types) {
-  const boost::json::value* content = message.find("content");
+std::optional<boost::json::value> template_content(const Fields& message, std::span<const std::string_view> types,
+                                                   std::string_view name) {
+  const boost::json::value* content = message.find(name);
   if (content == nullptr) return std::nullopt;
   if (content->is_string()) return *content;
-  const std::string path = message.path_of("content");
+  const std::string path = message.path_of(name);
   if (content->is_array()) {
     boost::json::array parts = text_parts(content->get_array(), path, types);
     return parts.size() == 1 ? parts.front().at("text") : boost::json::value(std::move(parts));
   }
   throw bad_request(fmt::format("'{}' must be a string or an array of content parts", path), path);
+}
+
+std::optional<std::string> text_of_parts(const Fields& message, std::string_view name,
+                                         std::span<const std::string_view> types) {
+  const std::optional<boost::json::value> content = template_content(message, types, name);
+  if (!content) return std::nullopt;
+  if (content->is_string()) return std::string(content->get_string());
+  std::string joined;
+  for (const boost::json::value& part : content->get_array()) {
+    if (!joined.empty()) joined += '\n';
+    joined += std::string_view(part.at("text").as_string());
+  }
+  return joined;
 }
 
 }  // namespace hearth

@@ -33,9 +33,13 @@ void refuse_tools(const Fields& fields);
 // Refuses every format of the answer but plain text.
 void require_text_format(const Fields& fields, std::string_view name);
 
-// A message's `content`, a string or an array of parts, as templates have it: a string, or a list of text parts;
-// nullopt: there is none. `types`: the parts that hold text.
-std::optional<boost::json::value> template_content(const Fields& message, std::span<const std::string_view> types);
+// A message's `content`, or what else is called so, a string or an array of parts, as templates have it: a string, or a
+// list of text parts; nullopt: there is none. `types`: the parts that hold text.
+std::optional<boost::json::value> template_content(const Fields& message, std::span<const std::string_view> types,
+                                                   std::string_view name = "content");
+// The same as one text, the parts on lines of their own.
+std::optional<std::string> text_of_parts(const Fields& message, std::string_view name,
+                                         std::span<const std::string_view> types);
 
 inline constexpr int kTopLogprobsMax = 20;
 

@@ -76,6 +76,10 @@ std::string ResponseFormat::failure(const Router::Failure& failure) {
   return event("response.failed", {{"response", std::move(failed)}});
 }
 
+std::string ResponseFormat::keepalive() {
+  return event("keepalive", {});
+}
+
 json::object ResponseFormat::whole(const GenerationEnd& end) const {
   json::object answer = response(status_of(end));
   if (end.reason == FinishReason::kStop) {

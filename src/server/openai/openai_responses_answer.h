@@ -26,6 +26,7 @@ class ResponseFormat {
   std::string token_piece(const GeneratedToken& token);  // with its log-probabilities
   std::string closing(const GenerationEnd& end);         // completed or incomplete
   std::string failure(const Router::Failure& failure);
+  std::string keepalive();  // an event that says nothing: some clients count events alone as signs of life
 
   // Or: what piece() or token_piece() were told, as one object; their events are not used.
   boost::json::object whole(const GenerationEnd& end) const;

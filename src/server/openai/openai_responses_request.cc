@@ -1,4 +1,4 @@
-// Reads requests to /v1/responses: a text or a list of messages, and nothing that the server would have to remember.
+// Reads requests to /v1/responses: a text or a list of items, and nothing that the server would have to remember.
 #include <fmt/format.h>
 
 #include <boost/json/array.hpp>
@@ -11,6 +11,7 @@
 #include "server/http/json_reply.h"
 #include "server/openai/openai_request.h"
 #include "server/openai/openai_request_fields.h"
+#include "server/template_messages.h"
 
 namespace hearth {
 namespace {
@@ -36,7 +37,6 @@ constexpr std::string_view kFields[] = {"model",
                                         "reasoning",
                                         "top_logprobs",
                                         "chat_template_kwargs"};
-constexpr std::string_view kItemFields[] = {"type", "role", "content", "id", "status", "phase"};
 constexpr std::string_view kTextParts[] = {"input_text", "output_text", "text", "refusal"};
 
 HttpError not_supported(const std::string& path, std::string_view why) {
@@ -51,34 +51,80 @@ std::string_view template_role(const Fields& item) {
                     item.path_of("role"));
 }
 
-json::object template_message(const Fields& item) {
-  if (item.string("type").value_or("message") != "message") {
-    throw not_supported(item.path_of("type"), "the input's items must be messages");
+std::string required_text(const Fields& item, std::string_view name) {
+  if (std::optional<std::string> text = text_of_parts(item, name, kTextParts)) return std::move(*text);
+  throw bad_request(fmt::format("'{}' is missing", item.path_of(name)), item.path_of(name));
+}
+
+// What was thought, where the item says so in clear: encrypted thoughts are for the server that wrote them.
+std::string thought_of(const Fields& item) {
+  constexpr std::string_view kThoughts[] = {"reasoning_text", "summary_text", "text"};
+  std::string thought = text_of_parts(item, "content", kThoughts).value_or("");
+  return thought.empty() ? text_of_parts(item, "summary", kThoughts).value_or("") : thought;
+}
+
+// A call of whatever kind: a function's has `arguments`, a tool of any form `input`, a built-in one says what to do.
+void add_call(const Fields& item, std::string_view type, TemplateMessages& messages) {
+  const std::string_view id = item.string("call_id").value_or("");
+  if (const auto arguments = item.string("arguments")) {
+    messages.add_call(id, item.required_string("name"), call_arguments(*arguments));
+  } else if (const auto input = item.string("input")) {
+    messages.add_call(id, item.required_string("name"), json::value(*input));
+  } else {
+    type.remove_suffix(std::string_view("_call").size());
+    const json::value* action = item.find("action");
+    if (action == nullptr) action = item.find("operation");
+    messages.add_call(id, item.string("name").value_or(type), action == nullptr ? json::object() : *action);
   }
-  refuse_unknown_fields(item, {kItemFields}, false);
-  const std::string_view role = template_role(item);
-  const std::optional<json::value> content = template_content(item, kTextParts);
-  if (!content) throw bad_request(fmt::format("'{}' is missing", item.path_of("content")), item.path_of("content"));
-  return {{"role", role}, {"content", *content}};
+}
+
+// Tools that a conversation brings along instead of the request: refused like those of the request.
+void refuse_additional_tools(const Fields& item, const Fields& request) {
+  const json::value* choice = request.find("tool_choice");
+  const json::array* tools = item.array("tools");
+  if (tools == nullptr || tools->empty() || (choice != nullptr && *choice == "none")) return;
+  throw not_supported(item.path_of("tools"), "with \"tool_choice\": \"none\" the request is answered without them");
+}
+
+void add_item(const Fields& item, const Fields& request, TemplateMessages& messages) {
+  const std::string_view type = item.string("type").value_or("message");
+  if (type == "message") {
+    const std::string_view role = template_role(item);
+    const std::optional<json::value> content = template_content(item, kTextParts);
+    if (!content) throw bad_request(fmt::format("'{}' is missing", item.path_of("content")), item.path_of("content"));
+    messages.add({{"role", role}, {"content", *content}});
+  } else if (type == "reasoning") {
+    messages.add_thought(thought_of(item));
+  } else if (type.ends_with("_call_output")) {
+    messages.add_result(item.required_string("call_id"), required_text(item, "output"));
+  } else if (type.ends_with("_call") && (item.find("call_id") != nullptr || item.find("arguments") != nullptr)) {
+    add_call(item, type, messages);
+  } else if (type.ends_with("_call")) {
+    // A tool of the server that answered: what it found is in that answer.
+  } else if (type == "additional_tools") {
+    refuse_additional_tools(item, request);
+  } else {
+    throw not_supported(item.path_of("type"), "the input's items must be messages, thoughts, calls and their results");
+  }
 }
 
 json::array template_messages(const Fields& fields) {
-  json::array messages;
+  TemplateMessages messages;
   if (const auto instructions = fields.string("instructions")) {
-    messages.push_back({{"role", "system"}, {"content", *instructions}});
+    messages.add({{"role", "system"}, {"content", *instructions}});
   }
   const json::value* input = fields.find("input");
   if (input == nullptr) throw bad_request("'input' is missing", "input");
   if (input->is_string()) {
-    messages.push_back({{"role", "user"}, {"content", input->get_string()}});
-    return messages;
+    messages.add({{"role", "user"}, {"content", input->get_string()}});
+    return messages.take();
   }
   if (!input->is_array()) throw bad_request("'input' must be a string or an array of messages", "input");
   if (input->get_array().empty()) throw bad_request("'input' is empty: there must be at least one message", "input");
   for (std::size_t i = 0; i < input->get_array().size(); ++i) {
-    messages.push_back(template_message(object_at(input->get_array(), i, "input")));
+    add_item(object_at(input->get_array(), i, "input"), fields, messages);
   }
-  return messages;
+  return messages.take();
 }
 
 void refuse_what_needs_memory(const Fields& fields) {
@@ -90,22 +136,21 @@ void refuse_what_needs_memory(const Fields& fields) {
   if (fields.boolean("background").value_or(false)) {
     throw not_supported("background", "this server keeps no responses that could be asked for later");
   }
+  // Nothing is ever dropped from a conversation: one that does not fit is refused either way.
   const auto truncation = fields.string("truncation");
-  if (truncation && *truncation != "disabled") {
-    throw not_supported("truncation", "nothing is dropped from a conversation; \"disabled\" is the only value");
+  if (truncation && *truncation != "disabled" && *truncation != "auto") {
+    throw bad_request("'truncation' must be \"disabled\" or \"auto\"", "truncation");
   }
 }
 
 // `text` and `reasoning`: how the answer looks, and how much is thought before it.
 void read_style(const Fields& fields, ResponsesRequest& request) {
   constexpr std::string_view kTextFields[] = {"format", "verbosity"};
-  constexpr std::string_view kReasoningFields[] = {"effort", "summary", "generate_summary"};
+  constexpr std::string_view kReasoningFields[] = {"effort", "summary", "generate_summary", "context"};
   if (const auto text = fields.object("text")) {
     refuse_unknown_fields(*text, {kTextFields}, false);
     require_text_format(*text, "format");
-    if (text->string("verbosity").value_or("medium") != "medium") {
-      throw not_supported("text.verbosity", "the model knows no degrees of it");
-    }
+    text->string("verbosity");  // without effect
   }
   if (const auto reasoning = fields.object("reasoning")) {
     refuse_unknown_fields(*reasoning, {kReasoningFields}, false);
@@ -143,6 +188,7 @@ json::object echoed(const Fields& fields, const Request& generation) {
           {"prompt_cache_key", as_sent("prompt_cache_key")},
           {"temperature", as_written(generation.sampling.temperature)},
           {"top_p", as_written(generation.sampling.top_p)},
+          {"truncation", fields.string("truncation").value_or("disabled")},
           {"top_logprobs", generation.logprob_count.value_or(0)},
           {"user", as_sent("user")}};
 }
@@ -159,7 +205,7 @@ ResponsesRequest parse_responses_request(const json::object& body, SamplerOption
   refuse_tools(fields);
   constexpr std::int64_t kAny = std::numeric_limits<std::int32_t>::max();
   fields.integer("max_tool_calls", 1, kAny);
-  request.generation.token_count_max = fields.integer("max_output_tokens", 1, kAny).value_or(-1);
+  request.generation.token_count_max = read_token_limit(fields, "max_output_tokens");
   read_logprobs(fields, request);
   read_style(fields, request);
   read_template_variables(fields, request.context);

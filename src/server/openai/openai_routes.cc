@@ -16,8 +16,8 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
-json::object model_object(const ServedModel& model) {
-  return {{"id", model.name},
+json::object model_object(const ServedModel& model, std::string_view name) {
+  return {{"id", name},
           {"object", "model"},
           {"created", model.created},
           {"owned_by", "hearth"},
@@ -37,14 +37,15 @@ json::object model_object(const ServedModel& model) {
 
 asio::awaitable<void> list_models(Exchange& exchange, ModelService& service) {
   json::object list = {{"object", "list"}};
-  list["data"].emplace_array().push_back(model_object(service.model()));
+  json::array& models = list["data"].emplace_array();
+  for (const std::string& name : service.model().names()) models.push_back(model_object(service.model(), name));
   return reply_json(exchange, std::move(list));
 }
 
 asio::awaitable<void> show_model(Exchange& exchange, ModelService& service) {
   const ServedModel& model = service.model();
   const std::string& name = exchange.request().path_arguments.at(0);
-  if (name != model.name) {
+  if (!model.is_called(name)) {
     throw HttpError({.status = 404,
                      .message = fmt::format("the model '{}' does not exist; this server has '{}'", name, model.name),
                      .type = "invalid_request_error",
@@ -52,7 +53,7 @@ asio::awaitable<void> show_model(Exchange& exchange, ModelService& service) {
                      .param = "model",
                      .headers = {}});
   }
-  return reply_json(exchange, model_object(model));
+  return reply_json(exchange, model_object(model, name));
 }
 
 asio::awaitable<void> refuse_stored_response(Exchange& exchange, ModelService&) {
@@ -114,15 +115,20 @@ void add_openai_routes(Router& router, ModelService& service) {
       {"POST", "/v1/chat/completions", answer_chat_completion},
       {"POST", "/v1/completions", answer_completion},
       {"POST", "/v1/responses", answer_response},
+      {"POST", "/v1/responses/input_tokens", count_response_input},
       {"GET", "/v1/responses/{id}", refuse_stored_response},
       {"DELETE", "/v1/responses/{id}", refuse_stored_response},
       {"POST", "/v1/embeddings", answer_embeddings},
       {"GET", "/v1/models", list_models},
       {"GET", "/v1/models/{id*}", show_model},
   };
+  // Base URLs are given with and without the version.
+  constexpr std::string_view kVersion = "/v1";
   for (const Route& route : kRoutes) {
-    router.add(route.method, route.pattern, openai_error_body,
-               [&service, answer = route.answer](Exchange& exchange) { return answer(exchange, service); });
+    for (const std::string_view pattern : {route.pattern, route.pattern.substr(kVersion.size())}) {
+      router.add(route.method, pattern, openai_error_body,
+                 [&service, answer = route.answer](Exchange& exchange) { return answer(exchange, service); });
+    }
   }
 }
 

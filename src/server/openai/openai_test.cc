@@ -58,7 +58,7 @@ ResponsesRequest responses(std::string_view fields) {
 
 TEST(ParseBody, RefusesWhatIsNoObject) {
   EXPECT_EQ(parse_body(request_with(R"({"a": 1})")).at("a"), 1);
-  for (const char* body : {"", "{", "[]", "3", "{\"a\": \"\xff\"}", "{\"a\": \"\\ud800\"}", "{\"a\": NaN}", "{} {}"}) {
+  for (const char* body : {"", "{", "[]", "3", "{\"a\": \"\xff\"}", "{\"a\": NaN}", "{} {}"}) {
     const Router::Failure failure = failure_of([&] { parse_body(request_with(body)); });
     EXPECT_EQ(failure.status, 400U) << body;
     EXPECT_EQ(failure.type, "invalid_request_error");
@@ -66,6 +66,31 @@ TEST(ParseBody, RefusesWhatIsNoObject) {
   const std::string deep = std::string(100000, '[') + std::string(100000, ']');
   const Router::Failure failure = failure_of([&] { parse_body(request_with("{\"a\":" + deep + "}")); });
   EXPECT_NE(failure.message.find("deep"), std::string::npos) << failure.message;
+}
+
+TEST(ParseBody, SkipsAByteOrderMark) {
+  EXPECT_EQ(parse_body(request_with("\xEF\xBB\xBF{\"a\": 1}")).at("a"), 1);
+  EXPECT_THROW(parse_body(request_with("\xEF\xBB\xBF")), HttpError);
+}
+
+// Clients cut texts in the midst of a character, and send them again with every later turn.
+TEST(ParseBody, RepairsHalvesOfCharacters) {
+  const auto text = [](const std::string& escaped) {
+    return std::string(parse_body(request_with("{\"a\": \"" + escaped + "\"}")).at("a").as_string());
+  };
+  EXPECT_EQ(text(R"(x \ud83d y)"), "x \uFFFD y");
+  EXPECT_EQ(text(R"(x \uD83D)"), "x \uFFFD");
+  EXPECT_EQ(text(R"(\udd25x)"), "\uFFFDx");
+  EXPECT_EQ(text(R"(\ud83d\ud83d\udd25)"), "\uFFFD\xF0\x9F\x94\xA5");
+  EXPECT_EQ(text(R"(\ud83d\u0041)"), "\uFFFDA");
+  EXPECT_EQ(text(R"(\\ud83d \ud83d)"), "\\ud83d \uFFFD");  // an escaped backslash escapes nothing
+  EXPECT_EQ(text(R"(\ud83d\udd25)"), "\xF0\x9F\x94\xA5");
+}
+
+TEST(ParseBody, SaysWhereItIsWrong) {
+  const std::string message = failure_of([] { parse_body(request_with(R"({"a": nonsense})")); }).message;
+  EXPECT_NE(message.find("at byte "), std::string::npos) << message;
+  EXPECT_EQ(message.find("at byte 0"), std::string::npos) << message;
 }
 
 TEST(Fields, HaveTypesAndRanges) {
@@ -103,22 +128,26 @@ TEST(Fields, HaveTypesAndRanges) {
 TEST(GenerationRequest, ReadsEveryOption) {
   SamplerOptions options;
   const json::object object = object_of(
-      R"({"temperature": 0.5, "top_k": 7, "typical_p": 0.9, "xtc_threshold": 0.25, "seed": -1,
+      R"({"temperature": 0.5, "top_k": 7, "typical_p": 0.9, "xtc_threshold": 0.25, "seed": -2,
           "logit_bias": {"5": -100, "6": 2.5}, "samplers": ["top_k", "temperature"], "dry_sequence_breakers": ["a"]})");
   read_sampling(Fields(object), options);
   EXPECT_EQ(options.temperature, 0.5F);
   EXPECT_EQ(options.top_k, 7);
   EXPECT_EQ(options.typical_p, 0.9F);
   EXPECT_EQ(options.xtc_threshold, 0.25F);
-  EXPECT_EQ(options.seed, ~std::uint64_t{0});
+  EXPECT_EQ(options.seed, ~std::uint64_t{0} - 1);
   EXPECT_EQ(options.logit_bias, (std::map<std::int32_t, float>{{5, -100.0F}, {6, 2.5F}}));
   EXPECT_EQ(options.stages, (std::vector{SamplerStage::kTopK, SamplerStage::kTemperature}));
   EXPECT_EQ(options.dry_sequence_breakers, std::vector<std::string>{"a"});
   // Every option of the table is one.
   for (const SamplerOption& option : sampler_option_table()) EXPECT_TRUE(is_generation_field(option.name));
-  const json::object large = object_of(R"({"seed": 18446744073709551614})");
+  const json::object large = object_of(R"({"seed": 18446744073709551615})");
   read_sampling(Fields(large), options);
-  EXPECT_EQ(options.seed, ~std::uint64_t{0} - 1);
+  EXPECT_EQ(options.seed, ~std::uint64_t{0});
+  options.seed = 9;  // drawn
+  const json::object any = object_of(R"({"seed": -1})");
+  read_sampling(Fields(any), options);
+  EXPECT_EQ(options.seed, 9U);
 }
 
 TEST(GenerationRequest, NamesWhatIsWrong) {
@@ -144,6 +173,36 @@ TEST(GenerationRequest, NamesWhatIsWrong) {
     EXPECT_EQ(failure.status, 400U) << text;
     EXPECT_EQ(failure.param, param) << text;
   }
+}
+
+// What a request may cost is bounded, whatever it is spent on.
+TEST(GenerationRequest, HasLimits) {
+  const auto array_of = [](std::size_t count, std::size_t bytes) {
+    return json::array(count, json::value(std::string(bytes, 'a')));
+  };
+  const auto sampling = [](const json::object& body) {
+    SamplerOptions options;
+    read_sampling(Fields(body), options);
+  };
+  EXPECT_NO_THROW(sampling({{"dry_sequence_breakers", array_of(1024, 8)}}));
+  EXPECT_EQ(failure_of([&] {
+              sampling({{"dry_sequence_breakers", array_of(1025, 1)}});
+            }).param,
+            "dry_sequence_breakers");
+  EXPECT_EQ(failure_of([&] {
+              sampling({{"dry_sequence_breakers", array_of(1, 8193)}});
+            }).param,
+            "dry_sequence_breakers");
+  json::object bias;
+  for (int token = 0; token < 1025; ++token) bias[std::to_string(token)] = 1;
+  EXPECT_EQ(failure_of([&] { sampling({{"logit_bias", bias}}); }).param, "logit_bias");
+  bias.erase("0");
+  EXPECT_NO_THROW(sampling({{"logit_bias", bias}}));
+  const auto stop = [](const json::object& body) { return read_stop(Fields(body), "stop"); };
+  EXPECT_EQ(stop({{"stop", array_of(2, 4096)}}).size(), 2U);
+  EXPECT_EQ(failure_of([&] { stop({{"stop", array_of(3, 4000)}}); }).param, "stop");
+  EXPECT_EQ(chat(R"(, "priority": 16)").generation.priority, 16);
+  EXPECT_EQ(failure_of([] { chat(R"(, "priority": 17)"); }).param, "priority");
 }
 
 TEST(GenerationRequest, ReadsStopTexts) {
@@ -216,7 +275,7 @@ TEST(ChatRequest, NamesWhatIsWrong) {
       {R"("messages": [{"role": "king", "content": "Hello"}])", "messages[0].role"},
       {R"("messages": [{"role": "user"}])", "messages[0].content"},
       {R"("messages": [{"role": "user", "content": 3}])", "messages[0].content"},
-      {R"("messages": [{"role": "user", "content": "x", "colour": "y"}])", "messages[0].colour"},
+      {R"("messages": [{"role": "user", "content": "x", "name": 3}])", "messages[0].name"},
       {R"("messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}])",
        "messages[0].content[0].type"},
       {R"("messages": [{"role": "user", "content": [{"type": "text"}]}])", "messages[0].content[0].text"},
@@ -241,6 +300,10 @@ TEST(ChatRequest, NamesWhatIsWrong) {
       {R"("functions": [{"name": "f"}])", "functions"},
       {R"("modalities": ["text", "audio"])", "modalities"},
       {R"("audio": {})", "audio"},
+      {R"("verbosity": 3)", "verbosity"},
+      {R"("prediction": "x")", "prediction"},
+      {R"("client_metadata": "x")", "client_metadata"},
+      {R"("continue_final_message": true, "add_generation_prompt": true)", "add_generation_prompt"},
       {R"("metadata": 3)", "metadata"},
       {R"("user": 3)", "user"},
       {R"("timeout": -1)", "timeout"},
@@ -255,6 +318,39 @@ TEST(ChatRequest, NamesWhatIsWrong) {
     EXPECT_EQ(failure.param, param) << text << ": " << failure.message;
   }
   EXPECT_EQ(failure_of([] { parse_chat_request({}, {}); }).param, "messages");
+}
+
+TEST(ChatRequest, TakesWhatClientsSend) {
+  const ChatRequest request = chat(
+      R"(, "verbosity": "low", "client_metadata": {"a": 1}, "prediction": {"type": "content", "content": "x"},
+          "max_tokens": -1, "max_completion_tokens": null, "stream": true,
+          "stream_options": {"include_usage": true, "continuous_usage_stats": true})");
+  EXPECT_EQ(request.generation.token_count_max, -1);
+  EXPECT_TRUE(request.continuous_usage);
+  EXPECT_TRUE(request.generation.sampling.counts_answer_alone);
+  EXPECT_EQ(chat(R"(, "max_tokens": 5, "max_completion_tokens": -1)").generation.token_count_max, 5);
+  EXPECT_EQ(chat(R"(, "max_tokens": 128000)").generation.token_count_max, 128000);
+  EXPECT_EQ(chat(R"(, "add_generation_prompt": false)").context.at("add_generation_prompt"), false);
+  EXPECT_FALSE(chat("").context.contains("add_generation_prompt"));
+  EXPECT_TRUE(chat(R"(, "continue_final_message": true)").continues_final_message);
+}
+
+// Fields of messages are data that clients keep: what other servers answered comes back.
+TEST(ChatRequest, TakesMessagesOfOtherServers) {
+  const json::object body = object_of(R"({"messages": [
+      {"role": "user", "content": "a", "id": 7, "colour": "red"},
+      {"role": "assistant", "content": "b", "reasoning": "r", "reasoning_details": [{}], "tool_calls": []},
+      {"role": "assistant", "content": null, "reasoning_content": "s", "tool_calls": null,
+       "function_call": {"name": "f", "arguments": "{}"}},
+      {"role": "function", "name": "f", "content": "1"},
+      {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "type": "custom",
+                                                           "custom": {"name": "g", "input": "any"}}]}]})");
+  EXPECT_EQ(json::serialize(parse_chat_request(body, {}).context.at("messages")),
+            R"([{"role":"user","content":"a"},{"role":"assistant","content":"b","reasoning_content":"r"},)"
+            R"({"role":"assistant","content":"","reasoning_content":"s",)"
+            R"("tool_calls":[{"type":"function","function":{"name":"f","arguments":{}}}]},)"
+            R"({"role":"tool","content":"1","name":"f"},{"role":"assistant","content":"",)"
+            R"("tool_calls":[{"id":"1","type":"function","function":{"name":"g","arguments":"any"}}]}])");
 }
 
 TEST(ChatRequest, ToolsMayBeThereIfNoneIsCalled) {
@@ -290,6 +386,15 @@ TEST(CompletionRequest, TakesEveryKindOfPrompt) {
   EXPECT_EQ(request.generation.token_count_max, 16);
 }
 
+TEST(CompletionRequest, CanAskForThePromptAlone) {
+  const CompletionRequest request = completion(R"({"prompt": "a", "max_tokens": 0, "echo": true, "logprobs": 1})");
+  EXPECT_EQ(request.generation.token_count_max, 0);
+  EXPECT_TRUE(request.generation.logprobs_of_prompt);
+  EXPECT_EQ(completion(R"({"prompt": "a", "max_tokens": -1})").generation.token_count_max, -1);
+  EXPECT_EQ(completion(R"({"prompt": "a", "max_tokens": null})").generation.token_count_max, 16);
+  EXPECT_FALSE(completion(R"({"prompt": "a", "logprobs": 1})").generation.logprobs_of_prompt);
+}
+
 TEST(CompletionRequest, NamesWhatIsWrong) {
   const std::map<std::string_view, std::string_view> wrong = {
       {R"({})", "prompt"},
@@ -303,8 +408,7 @@ TEST(CompletionRequest, NamesWhatIsWrong) {
       {R"({"prompt": "a", "best_of": 3})", "best_of"},
       {R"({"prompt": "a", "logprobs": 6})", "logprobs"},
       {R"({"prompt": "a", "logprobs": true})", "logprobs"},
-      {R"({"prompt": "a", "logprobs": 1, "echo": true})", "logprobs"},
-      {R"({"prompt": "a", "max_tokens": -1})", "max_tokens"},
+      {R"({"prompt": "a", "max_tokens": -2})", "max_tokens"},
       {R"({"prompt": "a", "messages": []})", "messages"},
   };
   for (const auto& [text, param] : wrong) {
@@ -332,16 +436,55 @@ TEST(ResponsesRequest, MakesMessagesForTemplates) {
   EXPECT_EQ(json::serialize(responses(R"({"input": "a"})").context), R"({"messages":[{"role":"user","content":"a"}]})");
 }
 
+// What an agent keeps of its turns: thoughts, calls, results.
+TEST(ResponsesRequest, MakesMessagesOfItems) {
+  const ResponsesRequest request = responses(R"({"client_metadata": {"a": "b"}, "truncation": "auto",
+      "text": {"verbosity": "low"}, "reasoning": {"effort": "low", "context": "all_turns"}, "tool_choice": "none",
+      "input": [
+        {"type": "additional_tools", "role": "developer", "tools": [{"type": "function", "name": "f"}]},
+        {"role": "user", "content": "a"},
+        {"type": "reasoning", "id": "r", "summary": [], "content": [{"type": "reasoning_text", "text": "t"}]},
+        {"type": "function_call", "call_id": "1", "name": "f", "arguments": "{\"x\": 1}", "status": "completed"},
+        {"type": "custom_tool_call", "call_id": "2", "name": "g", "input": "any"},
+        {"type": "function_call_output", "call_id": "1", "output": "one"},
+        {"type": "custom_tool_call_output", "call_id": "2", "output": [{"type": "input_text", "text": "two"}]},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "u"}], "encrypted_content": "x"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "b"}]},
+        {"type": "local_shell_call", "call_id": "3", "action": {"command": ["ls"]}},
+        {"type": "local_shell_call_output", "call_id": "3", "output": "three"},
+        {"type": "web_search_call", "id": "w", "status": "completed"},
+        {"type": "reasoning", "summary": [], "content": null},
+        {"role": "user", "content": "c"}]})");
+  EXPECT_EQ(request.context.at("reasoning_effort"), "low");
+  EXPECT_EQ(request.echoed.at("truncation"), "auto");
+  EXPECT_EQ(request.context.at("messages"), json::parse(R"([
+      {"role": "user", "content": "a"},
+      {"role": "assistant", "content": "", "reasoning_content": "t", "tool_calls": [
+        {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"x": 1}}},
+        {"id": "2", "type": "function", "function": {"name": "g", "arguments": "any"}}]},
+      {"role": "tool", "content": "one", "tool_call_id": "1", "name": "f"},
+      {"role": "tool", "content": "two", "tool_call_id": "2", "name": "g"},
+      {"role": "assistant", "content": "b", "reasoning_content": "u", "tool_calls": [
+        {"id": "3", "type": "function", "function": {"name": "local_shell", "arguments": {"command": ["ls"]}}}]},
+      {"role": "tool", "content": "three", "tool_call_id": "3", "name": "local_shell"},
+      {"role": "user", "content": "c"}])"));
+}
+
 TEST(ResponsesRequest, NamesWhatIsWrong) {
   const std::map<std::string_view, std::string_view> wrong = {
       {R"({})", "input"},
       {R"({"input": []})", "input"},
       {R"({"input": 3})", "input"},
-      {R"({"input": [{"type": "function_call_output", "call_id": "1", "output": "x"}]})", "input[0].type"},
+      {R"({"input": [{"type": "function_call_output", "output": "x"}]})", "input[0].call_id"},
+      {R"({"input": [{"type": "function_call", "call_id": "1", "arguments": "{}"}]})", "input[0].name"},
+      {R"({"input": [{"type": "item_reference", "id": "x"}]})", "input[0].type"},
+      {R"({"input": [{"type": "additional_tools", "tools": [{"type": "function"}]}]})", "input[0].tools"},
+      {R"({"input": [{"type": "function_call_output", "call_id": "1", "output": [{"type": "input_image"}]}]})",
+       "input[0].output[0].type"},
       {R"({"input": [{"role": "user", "content": [{"type": "input_image"}]}]})", "input[0].content[0].type"},
       {R"({"input": "a", "previous_response_id": "resp_1"})", "previous_response_id"},
       {R"({"input": "a", "background": true})", "background"},
-      {R"({"input": "a", "truncation": "auto"})", "truncation"},
+      {R"({"input": "a", "truncation": "sideways"})", "truncation"},
       {R"({"input": "a", "tools": [{"type": "web_search"}]})", "tools"},
       {R"({"input": "a", "text": {"format": {"type": "json_object"}}})", "text.format.type"},
       {R"({"input": "a", "top_logprobs": 3})", "top_logprobs"},
@@ -487,6 +630,7 @@ TEST(CompletionAnswer, HasTheOldLogprobs) {
 TEST(CompletionAnswer, BeginsWithThePromptIfAsked) {
   ChoiceFormatOptions options = options_with(false, 2);
   options.prompts = {"first ", "second "};
+  options.echo = true;
   const auto format = completion_format(std::move(options));
   EXPECT_EQ(data_of(format->opening(2)).at("choices").at(0).at("text"), "second ");
   EXPECT_EQ(format->whole(two_choices()).at("choices").at(1).at("text"), "first b");
@@ -499,6 +643,52 @@ TEST(CompletionAnswer, CountsOffsetsOverPieces) {
   format->piece(0, one.text, {&one, 1});
   const json::object second = data_of(format->piece(0, one.text, {&one, 1}));
   EXPECT_EQ(second.at("choices").at(0).at("logprobs").at("text_offset"), json::parse("[3]"));
+}
+
+// Prompt and answer put together are what offsets count in, whether the prompt comes back or not.
+TEST(CompletionAnswer, CountsOffsetsFromThePromptsStart) {
+  ChoiceFormatOptions options = options_with(true);
+  options.prompts = {"hé!", ""};
+  const auto format = completion_format(options);
+  EXPECT_EQ(format->whole(two_choices()).at("choices").at(0).at("logprobs").at("text_offset"), json::parse("[3, 4]"));
+  const GeneratedToken one = token(3, "b");
+  EXPECT_EQ(data_of(format->piece(0, "b", {&one, 1})).at("choices").at(0).at("logprobs").at("text_offset"),
+            json::parse("[3]"));
+}
+
+// The first token of a prompt has no log-probability, and a beginning token that nobody wrote takes no room.
+TEST(CompletionAnswer, HasThePromptsLogprobs) {
+  ChoiceFormatOptions options = options_with(true);
+  options.prompts = {"<8><7>"};
+  options.echo = true;
+  GeneratedToken beginning = token(6, ""), second = token(8, ""), third = token(7, "");
+  beginning.logprob.reset();
+  beginning.top_logprobs.clear();
+  FinishedChoice choice{.text = "b",
+                        .prompt = {beginning, second, third},
+                        .tokens = {token(3, "b")},
+                        .end = end_of(FinishReason::kLength)};
+  const auto format = completion_format(options);
+  const json::object whole = format->whole({&choice, 1}).at("choices").at(0).as_object();
+  EXPECT_EQ(whole.at("text"), "<8><7>b");
+  const json::value& logprobs = whole.at("logprobs");
+  EXPECT_EQ(logprobs.at("tokens"), json::parse(R"(["<6>", "<8>", "<7>", "<3>"])"));
+  EXPECT_EQ(logprobs.at("token_logprobs"), json::parse("[null, -0.5, -0.5, -0.5]"));
+  EXPECT_TRUE(logprobs.at("top_logprobs").at(0).is_null());
+  EXPECT_EQ(logprobs.at("text_offset"), json::parse("[0, 0, 3, 6]"));
+  // Streamed, it comes before the first token.
+  EXPECT_EQ(format->opening(0), "");
+  const json::object first = data_of(format->scored_prompt(0, choice.prompt)).at("choices").at(0).as_object();
+  EXPECT_EQ(first.at("text"), "<8><7>");
+  EXPECT_EQ(first.at("logprobs").at("text_offset"), json::parse("[0, 0, 3]"));
+}
+
+TEST(ChatAnswer, TellsUsageInEveryPieceIfAsked) {
+  const auto format = chat_format(options_with(false));
+  UsageTotal total;
+  total.add({.prompt_tokens = 10, .cached_tokens = 0, .generated_tokens = 3}, true);
+  format->set_usage_so_far(total);
+  EXPECT_EQ(data_of(format->piece(0, "x", {})).at("usage").at("total_tokens"), 13);
 }
 
 // The events of a text: their types and their data, which must agree.
@@ -521,14 +711,16 @@ TEST(ResponsesAnswer, StreamsEveryEvent) {
   std::string text = format.opening();
   text += format.piece("Hel");
   text += format.piece("");
+  text += format.keepalive();
   text += format.token_piece(token(7, "lo"));
   text += format.closing(end_of(FinishReason::kStop));
   const std::vector<json::object> events = events_of(text);
   const std::vector<std::string> types = {"response.created",           "response.in_progress",
                                           "response.output_item.added", "response.content_part.added",
-                                          "response.output_text.delta", "response.output_text.delta",
-                                          "response.output_text.done",  "response.content_part.done",
-                                          "response.output_item.done",  "response.completed"};
+                                          "response.output_text.delta", "keepalive",
+                                          "response.output_text.delta", "response.output_text.done",
+                                          "response.content_part.done", "response.output_item.done",
+                                          "response.completed"};
   ASSERT_EQ(events.size(), types.size());
   for (std::size_t i = 0; i < types.size(); ++i) {
     EXPECT_EQ(events[i].at("type").as_string(), types[i]);
@@ -536,8 +728,8 @@ TEST(ResponsesAnswer, StreamsEveryEvent) {
   }
   EXPECT_EQ(events[2].at("item").at("content"), json::array());
   EXPECT_EQ(events[4].at("delta"), "Hel");
-  EXPECT_EQ(events[5].at("logprobs").at(0).at("token"), "<7>");
-  EXPECT_EQ(events[6].at("text"), "Hello");
+  EXPECT_EQ(events[6].at("logprobs").at(0).at("token"), "<7>");
+  EXPECT_EQ(events[7].at("text"), "Hello");
   const json::value& response = events.back().at("response");
   EXPECT_EQ(response.at("status"), "completed");
   EXPECT_EQ(response.at("instructions"), "Be brief.");

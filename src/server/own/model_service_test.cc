@@ -10,11 +10,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/system/system_error.hpp>
 #include <exception>
+#include <functional>
+#include <future>
 #include <thread>
 
 #include "device/cpu/cpu_device.h"
 #include "engine/testing/engine_run.h"
 #include "server/event_mailbox.h"
+#include "server/fields.h"
 #include "server/openai/openai_routes.h"
 #include "server/own/load_progress.h"
 #include "server/own/own_api.h"
@@ -172,7 +175,7 @@ TEST_F(ModelServiceTest, WhoeverWaitsCanBeCancelled) {
 TEST_F(ModelServiceTest, AReaderThatStaysBehindIsGivenUp) {
   const auto mailbox = std::make_shared<EventMailbox>(io_.get_executor());
   const auto shared = std::make_shared<GenerationStream::Shared>(mailbox, run_.engine(), metrics_, log_, "a");
-  GenerationStream stream(shared, run_.engine(), "a");
+  GenerationStream stream(shared, run_.engine(), "a", 0);
   for (std::size_t i = 0; i < GenerationStream::Shared::kUnreadMax; ++i) shared->on_token({});
   io_.run_for(std::chrono::milliseconds(1));
   ASSERT_TRUE(eventually([&] { return shared->unread.size() == GenerationStream::Shared::kUnreadMax; }));
@@ -248,6 +251,40 @@ TEST_F(ModelServiceTest, OwnEndpointsWhileTheModelIsLoading) {
   EXPECT_TRUE(ask("/props").starts_with("200 {\"model\":\"tiny\""));
   service_.set_draining();
   EXPECT_EQ(ask("/ready"), "503 {\"status\":\"draining\"}");
+}
+
+asio::awaitable<void> work_and_note(ModelService& service, std::function<void()> work, std::string& outcome) {
+  try {
+    co_await service.run_in_pool(std::move(work));
+    outcome = "done";
+  } catch (const HttpError& error) {
+    outcome = error.failure().message;
+  } catch (const boost::system::system_error&) {
+    outcome = "cancelled";
+  }
+}
+
+// Handlers wait for it; the I/O thread does not.
+TEST_F(ModelServiceTest, LongWorkKeepsNobodyWaiting) {
+  std::promise<void> finish;
+  std::string outcome, failed;
+  std::thread::id worked_on{};
+  std::function<void()> work = [&] {
+    finish.get_future().wait();
+    worked_on = std::this_thread::get_id();
+  };
+  asio::co_spawn(io_, work_and_note(service_, std::move(work), outcome), asio::detached);
+  asio::co_spawn(io_,
+                 work_and_note(
+                     service_, [] { throw bad_request("no"); }, failed),
+                 asio::detached);
+  EXPECT_TRUE(eventually([&] { return !failed.empty(); }));
+  EXPECT_EQ(failed, "no");
+  EXPECT_EQ(outcome, "");
+  finish.set_value();
+  EXPECT_TRUE(eventually([&] { return !outcome.empty(); }));
+  EXPECT_EQ(outcome, "done");
+  EXPECT_NE(worked_on, std::this_thread::get_id());
 }
 
 }  // namespace

@@ -6,8 +6,9 @@
 #include <boost/json/serialize.hpp>
 #include <charconv>
 #include <cmath>
+#include <functional>
 
-#include "server/fields.h"
+#include "server/from_body.h"
 #include "server/http/json_reply.h"
 #include "server/openai/openai_request.h"
 #include "server/openai/openai_routes.h"
@@ -89,7 +90,6 @@ object props_json(const ModelService& service) {
   object sampling = sampling_json(service.sampling_defaults());
   object generation{{"n_ctx", model.context}, {"params", sampling}};
   return {{"model", model.name},
-          {"model_path", model.path},
           {"architecture", model.architecture},
           {"format", model.format},
           {"parameter_count", model.parameter_count},
@@ -175,10 +175,8 @@ value piece_of(const Tokenizer& tokenizer, TokenId id) {
   return numbers;
 }
 
-asio::awaitable<void> tokenize(Exchange& exchange, const ModelService& service) {
-  const object body = parse_body(exchange.request());
+object tokens_json(const object& body, const Tokenizer& tokenizer) {
   const Fields fields(body);
-  const Tokenizer& tokenizer = service.tokenizer();
   EncodeOptions options;
   options.add_special = fields.boolean("add_special").value_or(false);
   options.parse_special = fields.boolean("parse_special").value_or(true);
@@ -191,14 +189,11 @@ asio::awaitable<void> tokenize(Exchange& exchange, const ModelService& service) 
       tokens.emplace_back(id);
     }
   }
-  value answer(object{{"tokens", std::move(tokens)}});
-  co_await reply_json(exchange, std::move(answer));
+  return {{"tokens", std::move(tokens)}};
 }
 
-asio::awaitable<void> detokenize(Exchange& exchange, const ModelService& service) {
-  const object body = parse_body(exchange.request());
+object text_json(const object& body, const Tokenizer& tokenizer) {
   const Fields fields(body);
-  const Tokenizer& tokenizer = service.tokenizer();
   std::vector<TokenId> ids;
   for (const value& token : fields.required_array("tokens")) {
     const std::int64_t* id = token.if_int64();
@@ -210,17 +205,38 @@ asio::awaitable<void> detokenize(Exchange& exchange, const ModelService& service
     ids.push_back(static_cast<TokenId>(*id));
   }
   // The ids may be part of a text, and end within a character; JSON takes whole ones.
-  value answer(object{{"content", repair_utf8(tokenizer.decode(ids, {.show_special = true}))}});
-  co_await reply_json(exchange, std::move(answer));
+  return {{"content", repair_utf8(tokenizer.decode(ids, {.show_special = true}))}};
 }
 
-asio::awaitable<void> apply_template(Exchange& exchange, const ModelService& service) {
-  object context = parse_body(exchange.request());
+object prompt_json(object context, const ModelService& service) {
   // What chat would send; other fields of the request are variables of the template.
   for (auto& [name, variable] : parse_chat_context(Fields(context))) context[name] = variable;
   context.erase("chat_template_kwargs");
-  value answer(object{{"prompt", service.render_chat(std::move(context))}});
-  co_await reply_json(exchange, std::move(answer));
+  return {{"prompt", service.render_chat(std::move(context))}};
+}
+
+// An answer that is made of the body alone, written where it keeps nobody waiting.
+asio::awaitable<void> answer_from_body(Exchange& exchange, ModelService& service,
+                                       std::function<object(const object&)> make) {
+  service.model();
+  auto write = [&](const object& body) { return boost::json::serialize(make(body)); };
+  std::string text = co_await from_body(exchange, service, write);
+  std::string type(kJsonContentType);
+  co_await reply_text(exchange, std::move(text), std::move(type));
+}
+
+asio::awaitable<void> tokenize(Exchange& exchange, ModelService& service) {
+  return answer_from_body(exchange, service,
+                          [&service](const object& body) { return tokens_json(body, service.tokenizer()); });
+}
+
+asio::awaitable<void> detokenize(Exchange& exchange, ModelService& service) {
+  return answer_from_body(exchange, service,
+                          [&service](const object& body) { return text_json(body, service.tokenizer()); });
+}
+
+asio::awaitable<void> apply_template(Exchange& exchange, ModelService& service) {
+  return answer_from_body(exchange, service, [&service](const object& body) { return prompt_json(body, service); });
 }
 
 asio::awaitable<void> health(Exchange& exchange) {
@@ -240,8 +256,7 @@ void add_own_routes(Router& router, ModelService& service, const LoadProgress& p
   const auto add = [&](std::string_view method, std::string_view pattern, Handler handler) {
     router.add(method, pattern, openai_error_body, std::move(handler));
   };
-  const auto add_for_model = [&](std::string_view method, std::string_view pattern,
-                                 asio::awaitable<void> (*handle)(Exchange&, const ModelService&)) {
+  const auto add_for_model = [&](std::string_view method, std::string_view pattern, auto handle) {
     add(method, pattern, [&service, handle](Exchange& exchange) { return handle(exchange, service); });
   };
   add("GET", "/", welcome);

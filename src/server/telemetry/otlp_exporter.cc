@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "server/http/http_url.h"
+#include "server/telemetry/name_lookup.h"
 
 namespace hearth {
 namespace {
@@ -132,10 +133,9 @@ class SpanWriter {
 };
 
 // The answer's status; throws boost::system::system_error where there is none.
-asio::awaitable<unsigned> post(HttpUrl target, std::string body, std::chrono::milliseconds timeout) {
+asio::awaitable<unsigned> post(NameLookup::Addresses addresses, HttpUrl target, std::string body,
+                               std::chrono::milliseconds timeout) {
   const auto executor = co_await asio::this_coro::executor;
-  asio::ip::tcp::resolver resolver(executor);
-  const auto addresses = co_await resolver.async_resolve(target.host, target.port, asio::use_awaitable);
   beast::tcp_stream stream(executor);
   stream.expires_after(timeout);
   co_await stream.async_connect(addresses, asio::use_awaitable);
@@ -225,13 +225,15 @@ class OtlpExporter::Impl {
   bool send(std::string body) {
     std::string error;
     try {
+      const NameLookup::Addresses addresses = lookup.find(target, options.timeout);
       asio::io_context context(1);
       unsigned status = 0;
       std::exception_ptr failure;
-      asio::co_spawn(context, post(target, std::move(body), options.timeout), [&](std::exception_ptr e, unsigned s) {
-        failure = e;
-        status = s;
-      });
+      asio::co_spawn(context, post(addresses, target, std::move(body), options.timeout),
+                     [&](std::exception_ptr e, unsigned s) {
+                       failure = e;
+                       status = s;
+                     });
       context.run();
       if (failure) std::rethrow_exception(failure);
       if (status / 100 != 2) error = fmt::format("it answered {}", status);
@@ -257,6 +259,7 @@ class OtlpExporter::Impl {
 
  private:
   bool failing = false;  // of the exporter's thread
+  NameLookup lookup;     // likewise
   std::thread thread;    // last: it uses all of the above
 };
 

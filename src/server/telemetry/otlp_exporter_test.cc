@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -10,10 +11,14 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/system/system_error.hpp>
+#include <future>
+#include <memory>
 #include <set>
 #include <thread>
 
 #include "base/error.h"
+#include "server/telemetry/name_lookup.h"
 
 namespace hearth {
 namespace {
@@ -175,6 +180,27 @@ TEST(Otlp, ASilentCollectorHoldsNobodyUp) {
     EXPECT_GE(exporter.dropped_count(), 10'000 - 100 - 20);
   }
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
+}
+
+// A name server that is away must not keep the program from ending.
+TEST(NameLookup, HasATime) {
+  using namespace std::chrono_literals;
+  std::promise<void> answer;
+  const std::shared_future<void> answered = answer.get_future().share();
+  auto calls = std::make_shared<std::atomic<int>>(0);
+  NameLookup lookup([answered, calls](const HttpUrl& target) {
+    ++*calls;
+    answered.wait();
+    return NameLookup::resolve_now(target);
+  });
+  const HttpUrl target = parse_http_url("http://127.0.0.1:4318", "the endpoint", "4318");
+  EXPECT_THROW(lookup.find(target, 20ms), boost::system::system_error);
+  EXPECT_THROW(lookup.find(target, 20ms), boost::system::system_error);
+  EXPECT_EQ(*calls, 1);  // the one that is under way is waited for
+  answer.set_value();
+  EXPECT_FALSE(lookup.find(target, 60s).empty());
+  EXPECT_FALSE(lookup.find(target, 60s).empty());
+  EXPECT_EQ(*calls, 2);
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ boost::json::object sampling_json(const SamplerOptions& sampling) {
   json["logit_bias"] = std::move(biases);
   json["stages"] = fmt::format("{}", fmt::join(stages, ";"));
   json["seed"] = sampling.seed;
+  if (sampling.counts_answer_alone) json["counts_answer_alone"] = true;
   return json;
 }
 
@@ -97,6 +98,7 @@ SamplerOptions parse_sampling(const boost::json::object& json) {
   }
   sampling.stages = parse_sampler_stages(field<std::string>(json, "stages"));
   sampling.seed = field<std::uint64_t>(json, "seed");
+  if (json.contains("counts_answer_alone")) sampling.counts_answer_alone = field<bool>(json, "counts_answer_alone");
   return sampling;
 }
 

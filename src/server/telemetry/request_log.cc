@@ -1,6 +1,8 @@
 #include "server/telemetry/request_log.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
@@ -171,7 +173,11 @@ class ReplayFile {
  public:
   explicit ReplayFile(const std::filesystem::path& path) : path_(path) {
     if (path.empty()) return;
-    file_ = std::fopen(path.c_str(), "ae");
+    // It has what users wrote: it is nobody else's to read, also where it was made with other rights.
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    struct stat status {};
+    if (descriptor >= 0 && ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) ::fchmod(descriptor, 0600);
+    file_ = descriptor < 0 ? nullptr : ::fdopen(descriptor, "a");
     if (file_ == nullptr) {
       throw DeviceError(fmt::format("{}: the replay file cannot be written: {}", path.string(), std::strerror(errno)));
     }

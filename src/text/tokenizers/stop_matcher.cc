@@ -4,47 +4,45 @@
 #include <utility>
 
 namespace hearth {
-namespace {
 
-// Whether a longer text may have `stop` at `at`, where `text` ends within it.
-bool may_begin(std::string_view text, std::size_t at, std::string_view stop) {
-  return text.size() - at < stop.size() && stop.starts_with(text.substr(at));
+// Of the stops that end at `end` of what is held, and the one before, the first.
+void StopMatcher::note_matches(std::size_t end) {
+  for (auto state = state_; patterns_.ending(state) != BytePatterns::kNone; state = patterns_.shorter(state)) {
+    const std::int32_t stop = patterns_.ending(state);
+    const Match match{end - stops_[static_cast<std::size_t>(stop)].size(), stop};
+    match_ = match_ ? std::min(*match_, match) : match;
+  }
 }
 
-}  // namespace
+// Whether a stop that is not complete yet would come before the one that is.
+bool StopMatcher::may_be_preceded(std::size_t end) const {
+  return Match{end - patterns_.depth(state_), patterns_.first_beginning(state_)} < *match_;
+}
+
+std::string StopMatcher::end_at_match() {
+  found_ = stops_[static_cast<std::size_t>(match_->stop)];
+  return std::exchange(held_, {}).substr(0, match_->begin);
+}
 
 std::string StopMatcher::push(std::string_view piece) {
   if (stops_.empty()) return std::string(piece);
+  const std::size_t known = held_.size();
   held_ += piece;
-  // From left to right, so that a stop that is complete waits for an earlier one that may become so.
-  for (std::size_t at = 0; at < held_.size(); ++at) {
-    const std::string_view rest = std::string_view(held_).substr(at);
-    for (const std::string& stop : stops_) {
-      if (may_begin(held_, at, stop)) {
-        std::string certain = held_.substr(0, at);
-        held_.erase(0, at);
-        return certain;
-      }
-      if (!rest.starts_with(stop)) continue;
-      found_ = stop;
-      std::string certain = held_.substr(0, at);
-      held_.clear();
-      return certain;
-    }
+  for (std::size_t end = known + 1; end <= held_.size(); ++end) {
+    state_ = patterns_.next(state_, held_[end - 1]);
+    note_matches(end);
+    if (match_ && !may_be_preceded(end)) return end_at_match();
   }
-  return std::exchange(held_, {});
+  const std::size_t certain = held_.size() - patterns_.depth(state_);
+  std::string text = held_.substr(0, certain);
+  held_.erase(0, certain);
+  if (match_) match_->begin -= certain;  // what may precede it begins no later
+  return text;
 }
 
 std::string StopMatcher::finish() {
   // What waited for an earlier stop may hold a complete one.
-  std::size_t first = std::string::npos;
-  for (const std::string& stop : stops_) {
-    const std::size_t at = held_.find(stop);
-    if (at >= first) continue;  // npos is the largest
-    first = at;
-    found_ = stop;
-  }
-  return std::exchange(held_, {}).substr(0, first);
+  return match_ ? end_at_match() : std::exchange(held_, {});
 }
 
 }  // namespace hearth

@@ -2,18 +2,22 @@
 // be the beginning of one is held back until it is certain.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/byte_patterns.h"
+
 namespace hearth {
 
 class StopMatcher {
  public:
   StopMatcher() = default;
-  explicit StopMatcher(std::vector<std::string> stops) : stops_(std::move(stops)) {}  // none is empty
+  explicit StopMatcher(std::vector<std::string> stops)
+      : stops_(std::move(stops)), patterns_(stops_) {}  // none is empty
 
   // The text that is certain to stand before any stop. Once one is found, what stands before it was returned, found()
   // says which it was, and nothing more is to be pushed.
@@ -25,8 +29,21 @@ class StopMatcher {
   const std::optional<std::string>& found() const { return found_; }
 
  private:
+  // A complete stop, which counts unless one that is not complete yet comes before it.
+  struct Match {
+    std::size_t begin;  // in held_
+    std::int32_t stop;
+    auto operator<=>(const Match&) const = default;
+  };
+  void note_matches(std::size_t end);
+  bool may_be_preceded(std::size_t end) const;
+  std::string end_at_match();
+
   std::vector<std::string> stops_;
+  BytePatterns patterns_;
+  BytePatterns::State state_ = BytePatterns::kStart;
   std::string held_;
+  std::optional<Match> match_;
   std::optional<std::string> found_;
 };
 

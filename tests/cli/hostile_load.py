@@ -1,0 +1,196 @@
+"""What streams and /health suffer while others send the most that the server's limits allow.
+
+Used by test_limits.py, mildly, and by tests/soak/limits.py, with strict numbers.
+"""
+import contextlib
+import http.client
+import json
+import pathlib
+import random
+import selectors
+import socket
+import threading
+import time
+
+
+def quantile(values, share):
+    """The value that so many of them do not exceed; 0 without any."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def post(path, body):
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
+
+
+def expensive_request(words):
+    """Every field at its limit. `words`: how long the prompt is."""
+    draw = random.Random(1)
+    breakers = ["a" * 4000 + "b"] + ["a" * (i % 4 + 1) + chr(33 + i % 60) for i in range(1000)]
+    while sum(map(len, breakers)) > 8192:
+        breakers.pop()
+    text = " ".join(draw.choice(("a", "aa", "the", "bird")) for _ in range(words))
+    stops = ["a" * 4000 + "x"] + ["a" * 60 + chr(33 + i) for i in range(63)]
+    return {"messages": [{"role": "user", "content": text}], "max_tokens": 4, "ignore_eos": True,
+            "logprobs": True, "top_logprobs": 20,
+            "dry_multiplier": 1, "dry_allowed_length": 1, "dry_sequence_breakers": breakers,
+            "repeat_penalty": 1.1, "repeat_last_n": -1, "presence_penalty": 1, "frequency_penalty": 1,
+            "logit_bias": {str(i): -1 for i in range(300)}, "stop": stops, "priority": 16, "cache_prompt": False}
+
+
+def large_body(size):
+    """JSON that costs most to take apart: many small values."""
+    return b'{"prompt": [' + b"1," * ((size - 16) // 2) + b"1]}"
+
+
+class Load:
+    """Streams, a prober of /health, and, while attack() lasts, those who send too much."""
+
+    def __init__(self, port, streams, stream_tokens):
+        self.port, self.stream_count, self.stream_tokens = port, streams, stream_tokens
+        self.gaps, self.health = [], []  # seconds
+        self.statuses = {}  # of large requests: how often each
+        self.errors = []
+        self.stopping = threading.Event()
+        self.attacking = threading.Event()
+        self.threads = []
+
+    def start(self, *functions):
+        for function in functions:
+            thread = threading.Thread(target=self.guarded, args=(function,), daemon=True)
+            thread.start()
+            self.threads.append(thread)
+
+    def guarded(self, function):
+        try:
+            function()
+        except Exception as error:  # told at the end
+            self.errors.append(f"{function.__name__}: {error!r}")
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    def measure(self, seconds):
+        """(gaps between pieces of a stream, times of /health) of so long."""
+        self.gaps, self.health = [], []
+        time.sleep(seconds)
+        return list(self.gaps), list(self.health)
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), 60)
+
+    def stream(self):
+        """Keeps so many streams going, and notes the time between their pieces."""
+        selector = selectors.DefaultSelector()
+        seeds = iter(range(1 << 30))
+
+        def open_one():
+            connection = self.connect()
+            body = {"prompt": "Once upon a time", "stream": True, "ignore_eos": True, "seed": next(seeds),
+                    "max_tokens": self.stream_tokens}
+            connection.sendall(post("/v1/completions", body))
+            selector.register(connection, selectors.EVENT_READ, [None])
+
+        for _ in range(self.stream_count):
+            open_one()
+        while not self.stopping.is_set():  # what is open then is closed with the process
+            for key, _ in selector.select(0.1):
+                now, data = time.monotonic(), key.fileobj.recv(65536)
+                if key.data[0] is not None:
+                    self.gaps.append(now - key.data[0])
+                key.data[0] = now
+                if not data or data.endswith(b"0\r\n\r\n"):
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
+                    open_one()
+
+    def probe(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        while not self.stopping.is_set():
+            start = time.monotonic()
+            connection.request("GET", "/health")
+            connection.getresponse().read()
+            self.health.append(time.monotonic() - start)
+            time.sleep(0.01)
+
+    def send_expensive(self, words):
+        data = post("/v1/chat/completions", expensive_request(words))
+
+        def send():
+            while not self.stopping.is_set():
+                if not self.attacking.wait(0.1):
+                    continue
+                with self.connect() as connection:
+                    connection.sendall(data)
+                    status = connection.recv(65536)[9:12].decode()
+                    self.statuses["expensive " + status] = self.statuses.get("expensive " + status, 0) + 1
+        return send
+
+    def send_large(self, connections, size):
+        """So many connections, each with one large body after another."""
+        data = memoryview(post("/v1/completions", large_body(size)))
+
+        def send():
+            selector = selectors.DefaultSelector()
+            while not self.stopping.is_set():
+                if not self.attacking.wait(0.1):
+                    continue
+                while len(selector.get_map()) < connections:
+                    connection = self.connect()
+                    connection.setblocking(False)
+                    selector.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE, [0])
+                for key, events in selector.select(0.1):
+                    if not self.advance(key, events, data):
+                        selector.unregister(key.fileobj)
+                        key.fileobj.close()
+        return send
+
+    def advance(self, key, events, data):
+        """Sends some, or reads the answer; whether the connection goes on."""
+        with contextlib.suppress(BlockingIOError):
+            try:
+                if events & selectors.EVENT_READ:
+                    status = key.fileobj.recv(65536)[9:12].decode() or "closed"
+                    self.statuses[status] = self.statuses.get(status, 0) + 1
+                    time.sleep(0.005)  # so that those who may send get to their end
+                    return False
+                if key.data[0] < len(data):
+                    key.data[0] += key.fileobj.send(data[key.data[0]:key.data[0] + (1 << 18)])
+                else:
+                    time.sleep(0.001)
+            except (ConnectionResetError, BrokenPipeError):
+                self.statuses["reset"] = self.statuses.get("reset", 0) + 1
+                return False
+        return True
+
+
+def peak_bytes(process):
+    """The most memory that the process ever had."""
+    for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) << 10
+    raise AssertionError("no VmHWM")
+
+
+def run(server, streams, stream_tokens, words, connections, size, seconds):
+    """The numbers, as a dictionary."""
+    load = Load(server.port, streams, stream_tokens)
+    load.start(load.stream, load.probe, load.send_expensive(words), load.send_large(connections, size))
+    time.sleep(seconds / 4)  # until all run
+    quiet_gaps, quiet_health = load.measure(seconds)
+    quiet_peak = peak_bytes(server.process)
+    load.attacking.set()
+    time.sleep(seconds / 4)
+    gaps, health = load.measure(seconds)
+    deadline = time.monotonic() + 100
+    while "400" not in load.statuses and time.monotonic() < deadline:  # a large body was taken apart, and refused
+        time.sleep(0.1)
+    load.stop()
+    return {"errors": load.errors, "statuses": load.statuses, "pieces": len(gaps), "probes": len(health),
+            "gap_p99_quiet_ms": 1e3 * quantile(quiet_gaps, 0.99), "gap_p99_ms": 1e3 * quantile(gaps, 0.99),
+            "gap_max_ms": 1e3 * max(gaps, default=0), "health_p99_quiet_ms": 1e3 * quantile(quiet_health, 0.99),
+            "health_p99_ms": 1e3 * quantile(health, 0.99),
+            "peak_growth_mib": (peak_bytes(server.process) - quiet_peak) / 2**20}
