@@ -38,9 +38,12 @@ std::string whole_number(std::string& text) {
   return {};
 }
 
-// Digits with a point, and an exponent; neither hexadecimal nor infinite.
+// Digits with a point, and an exponent; not hexadecimal. What is not finite passes: an option's own range refuses it.
 std::string number(std::string& text) {
   std::size_t at = text.starts_with('+') || text.starts_with('-') ? 1 : 0;
+  for (const char* word : {"inf", "infinity", "nan"}) {
+    if (CLI::detail::to_lower(text.substr(at)) == word) return {};
+  }
   const std::size_t whole = digits(text, at);
   at += whole;
   std::size_t fraction = 0;
