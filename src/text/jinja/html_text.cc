@@ -85,7 +85,9 @@ std::string without(std::string_view text, std::string_view open, std::string_vi
 
 bool matches(const Regex& regex, std::string_view text) {
   try {
-    return RegexMatcher(regex).find(text, 0).has_value();
+    bool found = false;
+    RegexMatcher(regex).for_each(text, [&](const Span&) { found = true; });
+    return found;
   } catch (const Unsupported&) {
     fail_limit("urlize was given too long a word");
   }
