@@ -13,11 +13,10 @@ constexpr std::int64_t kKeyBoundMin = 2048;
 
 std::vector<std::int64_t> RecordedSteps::sequence_counts(std::int64_t sequences_max) {
   std::vector<std::int64_t> counts;
-  // Closely spaced where a step's time grows with its sequences: at most half as many rows again, then a third.
+  // Multiples of 8, closely spaced where a step's time grows with its sequences.
   for (std::int64_t count = 1; count < sequences_max;) {
     counts.push_back(count);
-    const bool is_power = (count & (count - 1)) == 0;
-    count += count < 16 ? count : is_power ? count / 2 : count / 3;
+    count += count < 8 ? count : std::max<std::int64_t>(8, count / 64 * 8);
   }
   if (sequences_max > 0) counts.push_back(sequences_max);
   return counts;

@@ -14,7 +14,9 @@ TEST(RecordedSteps, EveryNumberOfSequencesHasACloseOne) {
     for (std::size_t i = 1; i < counts.size(); ++i) {
       EXPECT_GT(counts[i], counts[i - 1]);
       EXPECT_LE(counts[i], 2 * counts[i - 1]);
-      if (counts[i - 1] >= 16) EXPECT_LE(2 * counts[i], 3 * counts[i - 1]);
+      if (counts[i - 1] >= 64) {
+        EXPECT_LE(8 * counts[i], 9 * counts[i - 1]);
+      }
     }
   }
   EXPECT_TRUE(RecordedSteps::sequence_counts(0).empty());

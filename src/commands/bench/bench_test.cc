@@ -56,8 +56,12 @@ ModelSpec llama_8b() {
   spec.vocabulary = 128256;
   spec.width = 4096;
   LayerSpec layer;
-  layer.mixer = AttentionSpec{.head_count = 32, .kv_head_count = 8, .head_dim = 128};
-  layer.feed_forward = MlpSpec{.width = 14336};
+  AttentionSpec attention;
+  attention.head_count = 32;
+  attention.kv_head_count = 8;
+  attention.head_dim = 128;
+  layer.mixer = attention;
+  layer.mlp().width = 14336;
   spec.layers.assign(32, layer);
   return spec;
 }
