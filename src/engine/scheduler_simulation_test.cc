@@ -193,7 +193,7 @@ SchedulerLimits with_chunks(SchedulerLimits limits, std::int64_t step_tokens, st
 INSTANTIATE_TEST_SUITE_P(Pools, SchedulerSimulation,
                          testing::Values(Case{"one_context", tight_limits(0), 24},
                                          Case{"a_few_blocks_more", tight_limits(5), 16},
-                                         Case{"overloaded", tight_limits(9), 6},
+                                         Case{"overloaded", tight_limits(6), 6},
                                          Case{"small_chunks", with_chunks(tight_limits(9), 64, 7), 12},
                                          Case{"steps_full_of_decoding", with_chunks(tight_limits(4), 8, 0), 30},
                                          Case{"enough_blocks", tight_limits(8 * 7), 12, false}),

@@ -235,6 +235,7 @@ class Keepalive(Requests):
         with self.serving(self.tiny, "--alias", "m", "--parallel", 1, "--keepalive", 0.05) as server:
             endless = self.open(server, "/v1/completions", {"prompt": "a", "max_tokens": 2000, "ignore_eos": True,
                                                             "stream": True, "logprobs": 5, "n": 8})
+            self.assertTrue(endless.recv(1))  # it runs, and the others come after it
             waiting = {path: self.open(server, path, body) for path, (body, _) in asked.items()}
             for path, (_, expected) in asked.items():
                 text, deadline = b"", time.monotonic() + READY_S
