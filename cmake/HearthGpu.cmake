@@ -99,6 +99,9 @@ ${entries}  };
 }  // namespace hearth
 ")
   set_source_files_properties("${assembly}" PROPERTIES OBJECT_DEPENDS "${objects}")
+  set(amd_objects "${objects}")
+  list(FILTER amd_objects INCLUDE REGEX "\\.hsaco$")
+  add_custom_target(hearth_amd_objects DEPENDS ${amd_objects})
   add_library(${name} STATIC "${assembly}" "${table}" gpu/gpu_kernel_names.cc)
   target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
 endfunction()

@@ -1,5 +1,8 @@
 # The two kinds of targets that the tree consists of: a library per folder, and a test program beside it.
 find_package(Threads REQUIRED)
+# Debian's Python has the numpy that tools/setup installs; another one in PATH may not have it.
+find_program(HEARTH_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+find_program(HEARTH_PYTHON python3 REQUIRED)
 
 # Debian's shared libraries stand beside the static archives; name the archives, so that the binary needs neither.
 function(hearth_archive target archive)
@@ -36,11 +39,12 @@ function(hearth_library name)
   target_link_libraries(hearth_${name} PUBLIC ${ARG_DEPENDS} Threads::Threads)
 endfunction()
 
-# hearth_test(name [GPU] SOURCES … DEPENDS …): one GoogleTest program; ctest runs each of its cases. The sources of
-# those with GPU are part of hearth_gpu_tests as well (tests/gpu).
+# hearth_test(name [GPU] [SHARDS count] SOURCES … DEPENDS …): one GoogleTest program, whose cases
+# tests/run_cases.py runs in one process, or in `count` of them: starting a process for each would take longer than the
+# cases do. The sources of those with GPU are part of hearth_gpu_tests as well (tests/gpu).
 # Files under ../shared and the repository's own data are found through these two definitions.
 function(hearth_test name)
-  cmake_parse_arguments(ARG "GPU" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "GPU" "SHARDS" "SOURCES;DEPENDS" ${ARGN})
   if(ARG_GPU)
     list(TRANSFORM ARG_SOURCES PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/" OUTPUT_VARIABLE paths)
     set_property(GLOBAL APPEND PROPERTY HEARTH_GPU_TEST_SOURCES ${paths})
@@ -54,8 +58,20 @@ function(hearth_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE HEARTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                              HEARTH_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
-  include(GoogleTest)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+  if(NOT ARG_SHARDS)
+    set(ARG_SHARDS 1)
+  endif()
+  math(EXPR last "${ARG_SHARDS} - 1")
+  foreach(shard RANGE ${last})
+    set(test ${name})
+    if(ARG_SHARDS GREATER 1)
+      set(test ${name}.${shard})
+    endif()
+    add_test(NAME ${test} COMMAND "${HEARTH_PYTHON}" -B "${PROJECT_SOURCE_DIR}/tests/run_cases.py"
+                                  $<TARGET_FILE:${name}> "${CMAKE_BINARY_DIR}/cases/${test}.txt" ${shard} ${ARG_SHARDS})
+    # Those in shards take longest and begin first.
+    set_tests_properties(${test} PROPERTIES TIMEOUT 3600 COST ${ARG_SHARDS})
+  endforeach()
 endfunction()
 
 # hearth_benchmark(name SOURCES … DEPENDS …): a Google Benchmark program, built by the `bench` preset only.

@@ -1,6 +1,5 @@
 // The GPUs of the ordinary tests: those that the executor of tests/simt imitates, with the kernels compiled for the
-// host, and those that run AMD's code objects (tests/amd). ThreadSanitizer does not know the executor's fibers: under
-// it there are none.
+// host, and those that run AMD's code objects (tests/amd).
 #include <map>
 #include <memory>
 
@@ -14,10 +13,8 @@ namespace hearth::kernel_testing {
 
 std::vector<std::string> test_gpu_names() {
   std::vector<std::string> names;
-#if !defined(__SANITIZE_THREAD__)
   for (const simt::ImitatedGpu& gpu : simt::imitated_gpus()) names.push_back(std::string("simt_") + gpu.name);
   for (const std::string_view target : amd::kTargets) names.push_back("code_" + std::string(target));
-#endif
   return names;
 }
 

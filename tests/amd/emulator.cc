@@ -81,6 +81,7 @@ void start(Wave& wave, const Kernel& kernel, const unsigned (&block)[3], int fir
   wave.scalar.fill(~0u);
   wave.scalar[kNull] = 0;
   wave.next = 0;
+  wave.left = kInstructionsMax;
   wave.scc = false;
   wave.state = Wave::State::kRunning;
   int next = 0;
@@ -126,6 +127,7 @@ void run_to_barrier(Wave& wave, Counts& counts) {
   while (wave.state == Wave::State::kRunning) {
     CHECK(wave.next >= 0 && static_cast<std::size_t>(wave.next) < instructions.size());
     const Instruction& instruction = instructions[static_cast<std::size_t>(wave.next++)];
+    if (--wave.left < 0) fail(wave, instruction, "the wave does not end");
     ++counts[static_cast<std::size_t>(instruction.unit)];
     if (instruction.second == nullptr) {
       instruction.operation(wave, instruction);

@@ -3,11 +3,12 @@
 //
 // Registers and shared memory start as NaN. Waves run in ascending order in one block and in descending order in the
 // next, so that one of the two reads what a missing barrier leaves unwritten. Memory that is not the device's, shared
-// memory beyond the block's, and a shuffle from a lane that is not active end the program. Not imitated: the time that
-// anything takes, and what happens where the compiler forgets to wait for a load.
+// memory beyond the block's, a shuffle from a lane that is not active, and a wave that goes on for ever end the
+// program. Not imitated: the time that anything takes, and what happens where the compiler forgets to wait for a load.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "amd/code_object.h"
@@ -19,6 +20,9 @@ inline constexpr std::string_view kTargets[] = {"gfx90a", "gfx942", "gfx1100", "
 
 // Shared memory that a block may have.
 inline constexpr std::size_t kSharedBytesMax = 64 << 10;
+
+// Instructions that a wave may run. The longest of the tests run a hundredth of it, in seconds.
+inline constexpr std::int64_t kInstructionsMax = 100'000'000;
 
 // `params`: kernel.params_bytes of them. `memory`: what the kernel may touch beside its arguments.
 Counts run_grid(const Kernel& kernel, const unsigned (&grid)[3], std::size_t dynamic_shared_bytes, const void* params,

@@ -136,5 +136,21 @@ TEST(AmdEmulatorDeathTest, WhatAKernelMustNotDoEndsTheProgram) {
   EXPECT_DEATH(machine.run("v_wmma_f32_16x16x16_bf16 v[16:23], v[8:15], v[8:15], 0"), "halves of the wave differ");
 }
 
+// A kernel of these instructions, whose branches go back to the first.
+Kernel endless_kernel(std::initializer_list<const char*> texts) {
+  Kernel kernel;
+  kernel.program.kernel = "endless";
+  kernel.threads = 32;
+  for (const char* text : texts) kernel.program.instructions.push_back(parse_instruction(text));
+  return kernel;
+}
+
+TEST(AmdEmulatorDeathTest, AWaveThatDoesNotEndEndsTheProgram) {
+  const NoMemory memory;
+  for (const Kernel& kernel : {endless_kernel({"s_branch"}), endless_kernel({"s_barrier", "s_branch"})}) {
+    EXPECT_DEATH(run_grid(kernel, {1, 1, 1}, 0, nullptr, memory), "endless, instruction .*the wave does not end");
+  }
+}
+
 }  // namespace
 }  // namespace hearth::amd

@@ -90,6 +90,7 @@ struct Wave {
   std::array<std::uint32_t, kScalarRegisters> scalar;
   bool scc = false;
   int next = 0;  // index of the next instruction
+  std::int64_t left = 0;  // instructions that it may still run
   State state = State::kRunning;
   std::uint32_t vector[kVectorRegisters][kLanesMax];
 
