@@ -118,6 +118,8 @@ function(hearth_simt_objects name)
     target_compile_options(${name}_${imitated} PRIVATE -x c++ -O2 -fno-ipa-icf)
     target_compile_definitions(${name}_${imitated} PRIVATE HEARTH_SIMT_${macro})
     target_include_directories(${name}_${imitated} PRIVATE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
+    # Each kernel file is a program of its own, and so are its names.
+    set_target_properties(${name}_${imitated} PROPERTIES UNITY_BUILD OFF)
     target_sources(${name} INTERFACE $<TARGET_OBJECTS:${name}_${imitated}>)
   endforeach()
 endfunction()

@@ -30,6 +30,12 @@ target_link_libraries(archive_edit INTERFACE archive_tinfo archive_bsd archive_m
 target_compile_definitions(archive_pcre2 INTERFACE PCRE2_CODE_UNIT_WIDTH=8 PCRE2_STATIC)
 target_compile_definitions(archive_utf8proc INTERFACE UTF8PROC_STATIC)
 
+# hearth_alone(sources…): compiled alone where a build joins sources (CMAKE_UNITY_BUILD, as the presets with sanitizers
+# do): each has a name in its anonymous namespace, or a using declaration, that another file of its folder has as well.
+function(hearth_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 # hearth_library(name SOURCES … [DEPENDS …]): the library of one folder of src/.
 function(hearth_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
@@ -37,14 +43,16 @@ function(hearth_library name)
   target_include_directories(hearth_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
   list(TRANSFORM ARG_DEPENDS REPLACE "^([a-z]+)$" "hearth_\\1")
   target_link_libraries(hearth_${name} PUBLIC ${ARG_DEPENDS} Threads::Threads)
+  hearth_precompile(hearth_${name} common)
 endfunction()
 
-# hearth_test(name [GPU] [SHARDS count] SOURCES … DEPENDS …): one GoogleTest program, whose cases
+# hearth_test(name [GPU] [OWN_FLAGS] [SHARDS count] SOURCES … DEPENDS …): one GoogleTest program, whose cases
 # tests/run_cases.py runs in one process, or in `count` of them: starting a process for each would take longer than the
-# cases do. The sources of those with GPU are part of hearth_gpu_tests as well (tests/gpu).
+# cases do. The sources of those with GPU are part of hearth_gpu_tests as well (tests/gpu). With OWN_FLAGS, the caller
+# sets options of the compiler with which no precompiled headers fit.
 # Files under ../shared and the repository's own data are found through these two definitions.
 function(hearth_test name)
-  cmake_parse_arguments(ARG "GPU" "SHARDS" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "GPU;OWN_FLAGS" "SHARDS" "SOURCES;DEPENDS" ${ARGN})
   if(ARG_GPU)
     list(TRANSFORM ARG_SOURCES PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/" OUTPUT_VARIABLE paths)
     set_property(GLOBAL APPEND PROPERTY HEARTH_GPU_TEST_SOURCES ${paths})
@@ -56,6 +64,9 @@ function(hearth_test name)
   add_executable(${name} ${ARG_SOURCES})
   list(TRANSFORM ARG_DEPENDS REPLACE "^([a-z]+)$" "hearth_\\1")
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
+  if(NOT ARG_OWN_FLAGS)
+    hearth_precompile(${name} test)
+  endif()
   target_compile_definitions(${name} PRIVATE HEARTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                              HEARTH_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
   if(NOT ARG_SHARDS)

@@ -1,0 +1,1 @@
+// Nothing: a target that precompiles headers must have a file (cmake/HearthHeaders.cmake).
