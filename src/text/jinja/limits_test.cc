@@ -178,7 +178,7 @@ std::string mutated(std::mt19937_64& random) {
 }
 
 TEST(JinjaLimits, BrokenTemplatesFailCleanly) {
-  constexpr std::string_view kContext =
+  constexpr std::string_view kConversation =
       R"({"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "ü"}], "n": null})";
   std::mt19937_64 random(20260722);
   std::size_t rendered = 0;
@@ -188,7 +188,7 @@ TEST(JinjaLimits, BrokenTemplatesFailCleanly) {
     if (!is_utf8(source)) continue;
     SCOPED_TRACE(source);
     try {
-      EXPECT_TRUE(is_utf8(render(source, kContext)));
+      EXPECT_TRUE(is_utf8(render(source, kConversation)));
       ++rendered;
     } catch (const TemplateError&) {
       ++failed;
