@@ -46,13 +46,14 @@ function(hearth_library name)
   hearth_precompile(hearth_${name} common)
 endfunction()
 
-# hearth_test(name [GPU] [OWN_FLAGS] [SHARDS count] SOURCES … DEPENDS …): one GoogleTest program, whose cases
+# hearth_test(name [GPU] [COMPUTES] [OWN_FLAGS] [SHARDS count] SOURCES … DEPENDS …): one GoogleTest program, whose cases
 # tests/run_cases.py runs in one process, or in `count` of them: starting a process for each would take longer than the
-# cases do. The sources of those with GPU are part of hearth_gpu_tests as well (tests/gpu). With OWN_FLAGS, the caller
-# sets options of the compiler with which no precompiled headers fit.
+# cases do. The sources of those with GPU are part of hearth_gpu_tests as well (tests/gpu). COMPUTES: the sources of the
+# test themselves compute for long, and are optimized under the sanitizers too. With OWN_FLAGS, the caller sets options
+# of the compiler with which no precompiled headers fit.
 # Files under ../shared and the repository's own data are found through these two definitions.
 function(hearth_test name)
-  cmake_parse_arguments(ARG "GPU;OWN_FLAGS" "SHARDS" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "GPU;COMPUTES;OWN_FLAGS" "SHARDS" "SOURCES;DEPENDS" ${ARGN})
   if(ARG_GPU)
     list(TRANSFORM ARG_SOURCES PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/" OUTPUT_VARIABLE paths)
     set_property(GLOBAL APPEND PROPERTY HEARTH_GPU_TEST_SOURCES ${paths})
@@ -64,8 +65,10 @@ function(hearth_test name)
   add_executable(${name} ${ARG_SOURCES})
   list(TRANSFORM ARG_DEPENDS REPLACE "^([a-z]+)$" "hearth_\\1")
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
-  if(NOT ARG_OWN_FLAGS)
+  if(ARG_GPU OR ARG_COMPUTES)
     hearth_precompile(${name} test)
+  elseif(NOT ARG_OWN_FLAGS)
+    hearth_precompile(${name} plain_test)
   endif()
   target_compile_definitions(${name} PRIVATE HEARTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                              HEARTH_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")

@@ -343,11 +343,17 @@ asio::awaitable<void> HttpSession::run_handler(Exchange& exchange, const Handler
 
 asio::awaitable<void> HttpSession::send(std::string bytes) {
   if (is_closed_) throw_gone();
-  std::string_view rest = bytes;
-  rest.remove_prefix(transport_->write_now(rest));
-  if (rest.empty()) co_return;
-  const Deadline deadline(*this, host_->options().write_timeout, true);
-  co_await transport_->write(rest);
+  try {
+    std::string_view rest = bytes;
+    rest.remove_prefix(transport_->write_now(rest));
+    if (rest.empty()) co_return;
+    const Deadline deadline(*this, host_->options().write_timeout, true);
+    co_await transport_->write(rest);
+  } catch (const boost::system::system_error&) {
+    // A write may be the first to see that the client has left.
+    if (!is_closed_) client_is_gone_ = true;
+    throw;
+  }
 }
 
 asio::awaitable<void> HttpSession::discard_input() {

@@ -13,8 +13,8 @@
 namespace hearth {
 namespace {
 
-constexpr std::size_t kTextBytes = 250'000;
-constexpr double kSecondsMax = 30;
+constexpr std::size_t kTextBytes = 100'000;
+constexpr double kSecondsMax = 5;
 
 std::vector<std::string> texts() {
   std::string prose;
