@@ -41,7 +41,7 @@ void write_logits(const LogitsOptions& options) {
 
   std::ofstream file(options.out, std::ios::binary | std::ios::trunc);
   file << npy_header(options.tokens.size(), session.pass().spec().vocabulary);
-  runner.feed(options.tokens, Batch::Logits::kAll, [&](std::span<const float> logits) {
+  runner.feed(options.tokens, [&](std::span<const float> logits) {
     file.write(reinterpret_cast<const char*>(logits.data()), static_cast<std::streamsize>(logits.size_bytes()));
   });
   file.close();

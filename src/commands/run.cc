@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <chrono>
 #include <cstdio>
+#include <memory>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "commands/interrupt.h"
-#include "engine/step_sampler.h"
+#include "engine/engine.h"
 #include "text/templates/chat_prompt.h"
 
 namespace hearth {
@@ -19,12 +21,6 @@ namespace {
 // The context where nothing says how long the answer may be, and the least room for one.
 constexpr std::int64_t kContextDefault = 8192;
 constexpr std::int64_t kAnswerRoom = 2048;
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 std::optional<ChatTemplate> chat_template_for(const ModelSource& source, const RunOptions& options) {
   if (options.raw) return std::nullopt;
@@ -66,93 +62,70 @@ std::int64_t context_for(const RunOptions& options, std::int64_t prompt_count, s
   return std::min(context_max, std::max(kContextDefault, prompt_count + kAnswerRoom));
 }
 
-// Feeds tokens and chooses the next one where its logits are.
-class TokenChooser {
- public:
-  TokenChooser(ModelSession& session, const Tokenizer& tokenizer, const SamplerOptions& options)
-      : stream_(session.stream()), sampler_(session.pass(), tokenizer), state_(sampler_.open(options, 0)) {}
-
-  void accept(TokenId id) { StepSampler::accept(state_, id); }
-
-  // False if `keep_going` said no. Throws Error if no token is possible.
-  bool feed(SequenceRunner& runner, std::span<const TokenId> tokens, const std::function<bool()>& keep_going = {}) {
-    const auto take = [&](const float* logits, std::int64_t) {
-      const StepSampler::Row row{&state_, runner.position(), 0, std::nullopt};
-      const StepSampler::Choice choice = std::move(sampler_.run(stream_, logits, {&row, 1}).front());
-      if (choice.id < 0) throw Error(choice.error);
-      next_ = choice.id;
-    };
-    return runner.feed_on_device(tokens, Batch::Logits::kLast, take, keep_going);
-  }
-
-  TokenId next() const { return next_; }
-
- private:
-  Stream& stream_;
-  StepSampler sampler_;
-  StepSampler::State state_;
-  TokenId next_ = 0;
-};
-
 struct Outcome {
   std::string text;
   std::vector<TokenId> ids;
-  std::string finish;  // "stop", "length", "context", "interrupted"
+  std::string_view finish;  // "stop", "length", "context", "interrupted"
   double prompt_seconds = 0, decode_seconds = 0;
 };
 
-// Streams to standard output unless JSON was asked for.
-class Generation {
+// The answer on its way from the engine: streams to standard output unless JSON was asked for.
+class Answer : public EventSink {
  public:
-  Generation(const RunOptions& options, const Tokenizer& tokenizer, TokenChooser& chooser, SequenceRunner& runner)
-      : options_(options), tokenizer_(tokenizer), chooser_(chooser), runner_(runner), decoder_(tokenizer) {}
+  explicit Answer(bool streams) : streams_(streams) {}
 
-  Outcome run(std::span<const TokenId> prompt) {
-    for (const TokenId id : prompt) chooser_.accept(id);
-    const auto keep_going = [&] { return !interrupt_.interrupted(); };
-    const auto prompt_start = Clock::now();
-    const bool read = chooser_.feed(runner_, prompt, keep_going);
-    outcome_.prompt_seconds = seconds_since(prompt_start);
-    const auto decode_start = Clock::now();
-    outcome_.finish = read ? decode(keep_going) : "interrupted";
-    outcome_.decode_seconds = seconds_since(decode_start);
-    emit(decoder_.finish());
+  void on_token(GeneratedToken token) override {
+    outcome_.ids.push_back(token.id);
+    emit(token.text);
+  }
+
+  void on_end(GenerationEnd end) override {
+    emit(end.text);
+    error_ = std::move(end.error);
+    outcome_.finish = end.reason == FinishReason::kCancelled ? "interrupted" : finish_reason_name(end.reason);
+    const Timeline& time = end.timeline;
+    const EngineClock::time_point answer = reached(time.first_token) ? time.first_token : time.finished;
+    if (reached(time.admitted)) outcome_.prompt_seconds = seconds_between(time.admitted, answer);
+    outcome_.decode_seconds = seconds_between(answer, time.finished);
+  }
+
+  // Nobody reads it any more.
+  bool is_broken() const { return is_broken_; }
+
+  // Once the engine has ended. Throws what went wrong.
+  Outcome take() {
+    if (is_broken_) throw DeviceError("standard output: write failed");
+    if (!error_.empty()) throw Error(error_);
     return std::move(outcome_);
   }
 
  private:
-  std::string decode(const std::function<bool()>& keep_going) {
-    for (;;) {
-      if (!keep_going()) return "interrupted";
-      if (static_cast<std::int64_t>(outcome_.ids.size()) == options_.token_count) return "length";
-      const TokenId next = chooser_.next();
-      const bool known = next < tokenizer_.vocab_size();
-      outcome_.ids.push_back(next);
-      chooser_.accept(next);
-      if (known && tokenizer_.is_end_of_generation(next) && !options_.ignore_end) return "stop";
-      if (known) emit(decoder_.push(next));
-      if (runner_.position() == runner_.context()) return "context";
-      if (static_cast<std::int64_t>(outcome_.ids.size()) == options_.token_count) return "length";
-      chooser_.feed(runner_, {&next, 1});
-    }
-  }
-
   void emit(const std::string& piece) {
     if (piece.empty()) return;
     outcome_.text += piece;
-    if (options_.json) return;
-    std::fwrite(piece.data(), 1, piece.size(), stdout);
-    if (std::fflush(stdout) != 0) throw DeviceError("standard output: write failed");
+    if (!streams_ || is_broken_) return;
+    is_broken_ = std::fwrite(piece.data(), 1, piece.size(), stdout) != piece.size() || std::fflush(stdout) != 0;
   }
 
-  const RunOptions& options_;
-  const Tokenizer& tokenizer_;
-  TokenChooser& chooser_;
-  SequenceRunner& runner_;
-  StreamDecoder decoder_;
-  InterruptGuard interrupt_;
+  bool streams_;
+  bool is_broken_ = false;
+  std::string error_;
   Outcome outcome_;
 };
+
+// Serves the one request, on this thread, until it ends or Ctrl-C ends it.
+Outcome answer(ModelSession& session, const Tokenizer& tokenizer, Request request, bool streams) {
+  Engine engine(session.pass(), session.stream(), tokenizer, {});
+  const InterruptGuard interrupt;
+  const auto sink = std::make_shared<Answer>(streams);
+  engine.on_step([&](const StepRecord&) {
+    if (interrupt.interrupted() || sink->is_broken()) engine.stop();
+  });
+  engine.submit(std::move(request), sink);
+  engine.drain();
+  engine.run();
+  return sink->take();
+}
 
 double rate(std::size_t count, double seconds) {
   return seconds > 0 ? static_cast<double>(count) / seconds : 0;
@@ -213,9 +186,15 @@ int run(const RunOptions& options) {
   print_notes(session.pass().notes());
   const SamplerOptions sampling = sampling_options(session.source(), options.sampling);
   validate(sampling, static_cast<std::int32_t>(session.pass().spec().vocabulary));  // before the time it takes to load
-  SequenceRunner& runner = session.load();
-  TokenChooser chooser(session, *tokenizer, sampling);
-  const Outcome outcome = Generation(options, *tokenizer, chooser, runner).run(prompt);
+  session.load_pass();
+  Request request;
+  request.id = "run";
+  request.prompt = prompt;
+  request.sampling = sampling;
+  request.token_count_max = options.token_count;
+  request.ignore_end = options.ignore_end;
+  request.use_prefix_cache = false;  // nobody comes after it
+  const Outcome outcome = answer(session, *tokenizer, std::move(request), !options.json);
   if (options.json) {
     print_json(outcome, prompt, sampling.seed);
   } else {

@@ -52,7 +52,7 @@ Trace trace(const ModelOptions& options, std::span<const std::int32_t> tokens) {
     }
     result.layers.push_back(std::move(values));
   });
-  runner.feed(tokens, Batch::Logits::kAll, [&](std::span<const float> logits) {
+  runner.feed(tokens, [&](std::span<const float> logits) {
     result.logits.insert(result.logits.end(), logits.begin(), logits.end());
   });
   return result;

@@ -18,23 +18,16 @@ SequenceRunner::SequenceRunner(ForwardPass& pass, Stream& stream)
   pass.record_decode_steps(stream, cache_);
 }
 
-bool SequenceRunner::feed(std::span<const std::int32_t> tokens, Batch::Logits logits, const OnLogits& on_logits,
-                          const std::function<bool()>& keep_going) {
-  const auto on_host = [&](const float* values, std::int64_t row_count) {
-    const auto count = static_cast<std::size_t>(row_count * pass_.spec().vocabulary);
-    if (!stream_.device().is_cpu()) {
-      host_logits_.resize(count);
-      stream_.download(host_logits_.data(), reinterpret_cast<const std::byte*>(values), std::ssize(host_logits_) * 4);
-      stream_.synchronize();
-      values = host_logits_.data();
-    }
-    on_logits({values, count});
-  };
-  return feed_on_device(tokens, logits, on_logits ? OnDeviceLogits(on_host) : OnDeviceLogits(), keep_going);
+std::span<const float> SequenceRunner::on_host(const float* logits, std::int64_t row_count) {
+  const auto count = static_cast<std::size_t>(row_count * pass_.spec().vocabulary);
+  if (stream_.device().is_cpu()) return {logits, count};
+  host_logits_.resize(count);
+  stream_.download(host_logits_.data(), reinterpret_cast<const std::byte*>(logits), std::ssize(host_logits_) * 4);
+  stream_.synchronize();
+  return host_logits_;
 }
 
-bool SequenceRunner::feed_on_device(std::span<const std::int32_t> tokens, Batch::Logits logits,
-                                    const OnDeviceLogits& on_logits, const std::function<bool()>& keep_going) {
+void SequenceRunner::feed(std::span<const std::int32_t> tokens, const OnLogits& on_logits) {
   const std::int64_t end = position_ + static_cast<std::int64_t>(tokens.size());
   if (end > context()) {
     throw InvalidInput(fmt::format("{} tokens do not fit the context of {}", end, context()));
@@ -45,20 +38,15 @@ bool SequenceRunner::feed_on_device(std::span<const std::int32_t> tokens, Batch:
     }
   }
   while (!tokens.empty()) {
-    if (keep_going && !keep_going()) return false;
     const auto count = std::min(tokens.size(), static_cast<std::size_t>(pass_.options().step_tokens_max));
-    const bool last = count == tokens.size();
     CHECK(table_.reserve(position_ + static_cast<std::int64_t>(count)));
     batch_.clear();
-    batch_.add(tokens.first(count), position_, table_.blocks(), 0,
-               logits == Batch::Logits::kLast && !last ? Batch::Logits::kNone : logits);
+    batch_.add(tokens.first(count), position_, table_.blocks(), 0, Batch::Logits::kAll);
     const float* values = pass_.run(stream_, batch_, cache_);
     position_ += static_cast<std::int64_t>(count);
     tokens = tokens.subspan(count);
-    const std::int64_t rows = std::ssize(batch_.logit_rows());
-    if (on_logits && rows > 0) on_logits(values, rows);
+    on_logits(on_host(values, static_cast<std::int64_t>(count)));
   }
-  return true;
 }
 
 }  // namespace hearth

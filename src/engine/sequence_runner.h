@@ -1,5 +1,5 @@
-// One sequence on a loaded model: feeds tokens through the forward pass in steps of a bounded size, and keeps its place
-// in the cache. What the command line needs until many sequences are scheduled together.
+// One sequence on a loaded model, fed with tokens that are known: whoever wants the logits of all their positions, to
+// write or to compare them, needs no engine, which chooses tokens and returns nothing else.
 #pragma once
 
 #include <cstdint>
@@ -18,23 +18,17 @@ class SequenceRunner {
   // runner.
   SequenceRunner(ForwardPass& pass, Stream& stream);
 
-  // Appends tokens to the sequence, in steps of at most `step_tokens_max`. `on_logits` (may be empty) hears of the
-  // logits [rows, vocabulary] that were asked for, in order, step by step; the memory is reused by the next step.
-  // Throws InvalidInput, with both numbers, when the context has no room for them. Returns false if `keep_going` said
-  // no before a step.
+  // Appends tokens to the sequence, in steps of at most `step_tokens_max`. `on_logits` hears of all their logits,
+  // [tokens, vocabulary], in order, step by step; the memory is reused by the next step. Throws InvalidInput, with both
+  // numbers, when the context has no room for them.
   using OnLogits = std::function<void(std::span<const float>)>;
-  bool feed(std::span<const std::int32_t> tokens, Batch::Logits logits, const OnLogits& on_logits,
-            const std::function<bool()>& keep_going = {});
+  void feed(std::span<const std::int32_t> tokens, const OnLogits& on_logits);
 
-  // The same, where the logits stay in the device's memory: [rows, vocabulary].
-  using OnDeviceLogits = std::function<void(const float* logits, std::int64_t row_count)>;
-  bool feed_on_device(std::span<const std::int32_t> tokens, Batch::Logits logits, const OnDeviceLogits& on_logits,
-                      const std::function<bool()>& keep_going = {});
-
-  std::int64_t position() const { return position_; }  // tokens so far
   std::int64_t context() const { return pass_.options().context; }
 
  private:
+  std::span<const float> on_host(const float* logits, std::int64_t row_count);
+
   ForwardPass& pass_;
   Stream& stream_;
   PagedKvCache cache_;
