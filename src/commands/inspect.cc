@@ -42,7 +42,7 @@ boost::json::object describe_model(const ModelSource& source) {
   try {
     const Settings settings(source);
     result["architecture"] = settings.architecture();
-    const ModelSpec spec = architecture_of(settings).read_spec(settings);
+    const ModelSpec spec = read_model_spec(settings);
     result["layers"] = spec.layer_count();
     result["width"] = spec.width;
     result["heads"] = by_layer(spec, [](const LayerSpec& layer) { return layer.attention().head_count; });

@@ -52,7 +52,7 @@ ModelSession::ModelSession(const ModelOptions& options)
 
 std::int64_t ModelSession::context_max() const {
   const Settings settings(*source_);
-  return architecture_of(settings).read_spec(settings).context_max;
+  return read_model_spec(settings).context_max;
 }
 
 void ModelSession::bind(ForwardPassOptions options) {

@@ -1,11 +1,9 @@
 #include "engine/sampling_defaults.h"
 
-#include <fmt/format.h>
-
 #include <boost/json/object.hpp>
 #include <string_view>
 
-#include "base/error.h"
+#include "weights/json_fields.h"
 
 namespace hearth {
 namespace {
@@ -28,15 +26,7 @@ constexpr Name kNames[] = {
     {"xtc_threshold", "", "xtc_threshold"},
 };
 
-// Null if absent or null.
-const boost::json::value* find(const boost::json::object& config, std::string_view name) {
-  const boost::json::value* value = config.if_contains(name);
-  return value == nullptr || value->is_null() ? nullptr : value;
-}
-
-[[noreturn]] void refuse(std::string_view name, std::string_view kind) {
-  throw InvalidInput(fmt::format("generation_config.json: '{}' is not {}", name, kind));
-}
+constexpr std::string_view kFile = "generation_config.json";
 
 }  // namespace
 
@@ -52,15 +42,10 @@ SamplerOptions sampling_defaults(const ModelSource& source) {
   }
   const boost::json::object& config = source.generation_config();
   for (const Name& name : kNames) {
-    const boost::json::value* value = name.config.empty() ? nullptr : find(config, name.config);
-    if (value == nullptr) continue;
-    if (!value->is_number()) refuse(name.config, "a number");
-    set_sampler_option(options, name.option, value->to_number<double>());
+    const boost::json::value* value = name.config.empty() ? nullptr : find_field(config, name.config);
+    if (value != nullptr) set_sampler_option(options, name.option, as_number(*value, name.config, kFile));
   }
-  if (const boost::json::value* do_sample = find(config, "do_sample")) {
-    if (!do_sample->is_bool()) refuse("do_sample", "true or false");
-    if (!do_sample->get_bool()) options.temperature = 0;
-  }
+  if (!bool_field(config, "do_sample", kFile).value_or(true)) options.temperature = 0;
   return options;
 }
 

@@ -1,5 +1,8 @@
 #include "kv/block_cache.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
 
 #include "base/check.h"
@@ -9,15 +12,9 @@ namespace hearth {
 
 BlockCache::BlockCache(std::int64_t block_count) : pool_(block_count), blocks_(static_cast<std::size_t>(block_count)) {}
 
-// FNV-1a over whole words, and a last mixing: what it misses, Equal finds.
+// Where two differ and their hashes do not, Equal tells them apart.
 std::size_t BlockCache::Hash::operator()(const KeyView& key) const {
-  constexpr std::uint64_t kOffset = 0xcbf29ce484222325, kPrime = 0x100000001b3;
-  std::uint64_t hash = (kOffset ^ key.before) * kPrime;
-  for (const std::int32_t token : key.tokens) {
-    hash = (hash ^ static_cast<std::uint32_t>(token)) * kPrime;
-    hash ^= hash >> 32;
-  }
-  return hash;
+  return XXH3_64bits_withSeed(key.tokens.data(), key.tokens.size_bytes(), key.before);
 }
 
 BlockCache::Block& BlockCache::at(std::int32_t block) {

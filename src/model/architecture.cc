@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "model/architectures/families.h"
+#include "model/unread_settings.h"
 
 namespace hearth {
 
@@ -31,6 +32,12 @@ const Architecture& architecture_of(const Settings& settings) {
   }
   throw Unsupported(fmt::format("{}: architecture '{}' is not supported; known are {}", settings.file_name(),
                                 settings.architecture(), fmt::join(known, ", ")));
+}
+
+ModelSpec read_model_spec(const Settings& settings) {
+  ModelSpec spec = architecture_of(settings).read_spec(settings);
+  refuse_unread(settings, spec);
+  return spec;
 }
 
 }  // namespace hearth

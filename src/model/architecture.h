@@ -25,4 +25,8 @@ const std::vector<Architecture>& architectures();
 // Throws Unsupported, listing what is known.
 const Architecture& architecture_of(const Settings& settings);
 
+// What the settings say, read as their architecture's. Throws InvalidInput, or Unsupported with the names of settings
+// that would change results and that nothing has read (unread_settings.h).
+ModelSpec read_model_spec(const Settings& settings);
+
 }  // namespace hearth

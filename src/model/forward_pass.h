@@ -90,6 +90,8 @@ class ForwardPass {
   void record_decode_steps(Stream& stream, const PagedKvCache& cache);
 
  private:
+  ForwardPass(const Settings& settings, const Backend& backend, const ForwardPassOptions& options);
+
   // A table of rows, and where it is.
   struct Table {
     Tensor tensor;
@@ -112,7 +114,6 @@ class ForwardPass {
   // How many sequences the recorded step has that takes the place of this one; 0: there is none.
   std::int64_t recorded_count(const Batch& batch, const PagedKvCache& cache) const;
 
-  const Architecture& architecture_;
   ModelSpec spec_;
   ForwardPassOptions options_;
   Backend backend_;

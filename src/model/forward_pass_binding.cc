@@ -12,10 +12,10 @@ namespace hearth {
 namespace {
 
 // The options with what the model and other options say of them.
-ForwardPassOptions within_limits(ForwardPassOptions options, const ModelSource& source, const ModelSpec& spec) {
+ForwardPassOptions within_limits(ForwardPassOptions options, const Settings& settings, const ModelSpec& spec) {
   if (options.context <= 0) options.context = spec.context_max;
   if (options.context > spec.context_max) {
-    throw InvalidInput(fmt::format("{}: a context of {} positions; the model was made for {}", source.path().string(),
+    throw InvalidInput(fmt::format("{}: a context of {} positions; the model was made for {}", settings.file_name(),
                                    options.context, spec.context_max));
   }
   options.step_tokens_max = std::min(options.step_tokens_max, options.context * options.sequences_max);
@@ -23,9 +23,9 @@ ForwardPassOptions within_limits(ForwardPassOptions options, const ModelSource& 
   return options;
 }
 
-TensorNames tensor_names(const ModelSource& source, const Architecture& architecture) {
-  const bool is_gguf = source.kind() == ModelSource::Kind::kGguf;
-  return {is_gguf ? NameScheme::kGguf : architecture.config_names, architecture.own_names};
+TensorNames tensor_names(const Settings& settings) {
+  const Architecture& architecture = architecture_of(settings);
+  return {settings.is_gguf() ? NameScheme::kGguf : architecture.config_names, architecture.own_names};
 }
 
 StepLimits step_limits(const ForwardPassOptions& options) {
@@ -35,15 +35,17 @@ StepLimits step_limits(const ForwardPassOptions& options) {
 }  // namespace
 
 ForwardPass::ForwardPass(const ModelSource& source, const Backend& backend, const ForwardPassOptions& options)
-    : architecture_(architecture_of(Settings(source))),
-      spec_(architecture_.read_spec(Settings(source))),
-      options_(within_limits(options, source, spec_)),
+    : ForwardPass(Settings(source), backend, options) {}
+
+ForwardPass::ForwardPass(const Settings& settings, const Backend& backend, const ForwardPassOptions& options)
+    : spec_(read_model_spec(settings)),
+      options_(within_limits(options, settings, spec_)),
       backend_(backend),
-      binder_(source, tensor_names(source, architecture_), backend, options.compute, step_limits(options_)) {
+      binder_(settings.source(), tensor_names(settings), backend, options.compute, step_limits(options_)) {
   bind_embeddings();
   plan_rope_tables();
   bind_layers();
-  bind_output(Settings(source));
+  bind_output(settings);
   bind_sampling();
   batch_ = backend_.device.is_cpu() ? Planned<std::byte>()
                                     : binder_.work_space().area<std::byte>("batch", DeviceBatch::bytes(batch_limits()));

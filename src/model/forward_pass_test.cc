@@ -307,7 +307,7 @@ TEST(TiedEmbeddings, WhatIsSaidIsComparedWithWhatIsStored) {
   EXPECT_NE(ChangedCopy("qwen3")
                 .replace(kConfig, kUntied, "\"tie_word_embeddings\": \"no\"")
                 .binding()
-                .find("setting 'tie_word_embeddings' is not true or false"),
+                .find("'tie_word_embeddings' is not true or false"),
             std::string::npos);
 }
 

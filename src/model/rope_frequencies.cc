@@ -9,11 +9,6 @@
 namespace hearth {
 namespace {
 
-// YaRN, equation 22: 1 for no stretching.
-double yarn_scale(double factor, double multiplier) {
-  return factor <= 1 ? 1 : 0.1 * multiplier * std::log(factor) + 1;
-}
-
 double yarn_attention_factor(const RopeScaling& s) {
   if (s.attention_factor) return *s.attention_factor;
   if (s.mscale != 0 && s.mscale_all_dim != 0) {
@@ -74,6 +69,10 @@ double dynamic_ntk_base(const RopeSpec& rope, std::int64_t context) {
 }
 
 }  // namespace
+
+double yarn_scale(double factor, double multiplier) {
+  return factor <= 1 ? 1 : 0.1 * multiplier * std::log(factor) + 1;
+}
 
 RopeFrequencies rope_frequencies(const RopeSpec& rope, std::int64_t context) {
   const RopeScaling& s = rope.scaling;

@@ -40,6 +40,10 @@ struct RopeFrequencies {
   double scale = 1;             // of cosine and sine
 };
 
+// YaRN's factor of cosines and sines for a stretch by `factor` (its equation 22), whose logarithm counts `multiplier`
+// times; 1 for no stretching.
+double yarn_scale(double factor, double multiplier);
+
 // `context` is the size asked for at load: what depends on a length (dynamic NTK, LongRoPE) is chosen here, once, so
 // that a prompt's bits do not depend on how far it has been read (law 2).
 RopeFrequencies rope_frequencies(const RopeSpec& rope, std::int64_t context);

@@ -4,58 +4,56 @@
 
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "kernels/attention/paged_kv.h"
+#include "weights/json_fields.h"
 
 namespace hearth {
 namespace {
 
-// The values of one object of rope settings, `rope_parameters` or the older `rope_scaling`.
+// An object of rope settings, and how messages name it; null: there is none.
+struct RopeObject {
+  const boost::json::object* object = nullptr;
+  std::string path;
+};
+
+// The values of one.
 class RopeParameters {
  public:
-  RopeParameters(const Settings& settings, const boost::json::object* object) : settings_(settings), object_(object) {}
+  RopeParameters(const Settings& settings, RopeObject rope)
+      : settings_(settings), object_(rope.object), path_(std::move(rope.path)) {}
 
-  const boost::json::value* find(std::string_view key) const {
-    const boost::json::value* value = object_ == nullptr ? nullptr : object_->if_contains(key);
-    return value == nullptr || value->is_null() ? nullptr : value;
-  }
-  std::optional<double> number(std::string_view key) const {
-    const boost::json::value* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    return json_number(*value, settings_.file_name(), key);
-  }
-  std::optional<std::int64_t> integer(std::string_view key) const {
-    const boost::json::value* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    return json_integer(*value, settings_.file_name(), key);
-  }
-  std::string text(std::string_view key) const {
-    const boost::json::value* value = find(key);
-    if (value == nullptr) return "";
-    if (!value->is_string()) throw InvalidInput(fmt::format("{}: '{}' is not a string", settings_.file_name(), key));
-    return std::string(value->get_string());
-  }
-  std::optional<bool> boolean(std::string_view key) const {
-    const boost::json::value* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    if (!value->is_bool()) throw InvalidInput(fmt::format("{}: '{}' is not true or false", settings_.file_name(), key));
-    return value->get_bool();
-  }
+  std::optional<double> number(std::string_view key) const { return converted(key, as_number); }
+  std::optional<std::int64_t> integer(std::string_view key) const { return converted(key, as_integer); }
+  std::optional<bool> boolean(std::string_view key) const { return converted(key, as_bool); }
+  std::string text(std::string_view key) const { return std::string(converted(key, as_string).value_or("")); }
   std::vector<double> numbers(std::string_view key) const {
     std::vector<double> result;
     const boost::json::value* value = find(key);
     if (value == nullptr) return result;
-    if (!value->is_array()) throw InvalidInput(fmt::format("{}: '{}' is not a list", settings_.file_name(), key));
-    for (const boost::json::value& item : value->get_array()) {
-      result.push_back(json_number(item, settings_.file_name(), key));
+    for (const boost::json::value& item : as_array(*value, key, settings_.file_name())) {
+      result.push_back(as_number(item, key, settings_.file_name()));
     }
     return result;
   }
 
  private:
+  const boost::json::value* find(std::string_view key) const {
+    settings_.note_asked(fmt::format("{}.{}", path_, key));
+    return object_ == nullptr ? nullptr : find_field(*object_, key);
+  }
+  template <typename T>
+  std::optional<T> converted(std::string_view key,
+                             T (*as)(const boost::json::value&, std::string_view, std::string_view)) const {
+    const boost::json::value* value = find(key);
+    return value == nullptr ? std::nullopt : std::optional(as(*value, key, settings_.file_name()));
+  }
+
   const Settings& settings_;
   const boost::json::object* object_;
+  std::string path_;
 };
 
 struct ScalingName {
@@ -79,32 +77,30 @@ RopeScalingKind scaling_kind(const Settings& settings, const std::string& name) 
                   settings.file_name(), name));
 }
 
-// The object that holds the rope's settings, or that has one for each type of layer; null: none.
-const boost::json::object* rope_object(const Settings& settings) {
-  for (const std::string_view key : {"rope_parameters", "rope_scaling"}) {
-    if (const boost::json::object* object = settings.config_object(key)) return object;
-  }
-  return nullptr;
+// `rope_parameters`, or the older `rope_scaling`: the rope's settings, or an object of them for each type of layer.
+RopeObject rope_object(const Settings& settings) {
+  const boost::json::object* parameters = settings.config_object("rope_parameters");
+  const boost::json::object* scaling = settings.config_object("rope_scaling");
+  if (parameters != nullptr) return {parameters, "rope_parameters"};
+  return {scaling, "rope_scaling"};
 }
 
 // The object for layers of one type, where each type has its own.
-const boost::json::object* object_of_type(const Settings& settings, std::string_view layer_type) {
-  const boost::json::object* object = rope_object(settings);
-  const boost::json::value* own = object == nullptr ? nullptr : object->if_contains(layer_type);
-  return own != nullptr && own->is_object() ? &own->get_object() : nullptr;
+RopeObject object_of_type(const Settings& settings, std::string_view layer_type) {
+  const RopeObject all = rope_object(settings);
+  const boost::json::value* own = all.object == nullptr ? nullptr : all.object->if_contains(layer_type);
+  if (own == nullptr || !own->is_object()) return {};
+  return {&own->get_object(), fmt::format("{}.{}", all.path, layer_type)};
 }
 
 RopeScaling scaling_from_config(const Settings& settings, const RopeParameters& p, std::int64_t context_max) {
   RopeScaling s;
+  const std::string former_name = p.text("type");
   std::string name = p.text("rope_type");
-  if (name.empty()) name = p.text("type");
+  if (name.empty()) name = former_name;
   s.kind = name.empty() ? RopeScalingKind::kNone : scaling_kind(settings, name);
-  s.original_context = context_max;
-  if (const auto original = p.integer("original_max_position_embeddings")) {
-    s.original_context = *original;
-  } else if (const boost::json::value* value = settings.config("original_max_position_embeddings")) {
-    s.original_context = json_integer(*value, settings.file_name(), "original_max_position_embeddings");
-  }
+  const auto model_original = settings.integer({"", {"original_max_position_embeddings"}});
+  s.original_context = p.integer("original_max_position_embeddings").value_or(model_original.value_or(context_max));
   // Dynamic NTK stretches from the model's own context.
   if (s.kind == RopeScalingKind::kDynamicNtk) s.original_context = context_max;
   const double stretch =
@@ -140,19 +136,18 @@ RopeScaling scaling_from_gguf(const Settings& settings, std::int64_t context_max
   RopeScaling s;
   const std::string name = settings.text({"rope.scaling.type"}).value_or("none");
   s.kind = name.empty() ? RopeScalingKind::kNone : scaling_kind(settings, name);
-  s.factor = settings.positive_number({"rope.scaling.factor"})
-                 .value_or(settings.positive_number({"rope.scale_linear"}).value_or(1));
+  const double former_factor = settings.positive_number({"rope.scale_linear"}).value_or(1);
+  s.factor = settings.positive_number({"rope.scaling.factor"}).value_or(former_factor);
   // A factor without a type means linear.
   if (name == "none" && !settings.text({"rope.scaling.type"}) && s.factor > 1) s.kind = RopeScalingKind::kLinear;
   s.original_context = settings.positive({"rope.scaling.original_context_length"}).value_or(context_max);
   s.beta_fast = settings.positive_number({"rope.scaling.yarn_beta_fast"}).value_or(s.beta_fast);
   s.beta_slow = settings.positive_number({"rope.scaling.yarn_beta_slow"}).value_or(s.beta_slow);
   const double attention_factor = settings.positive_number({"rope.scaling.attn_factor"}).value_or(1);
+  const double log_multiplier = settings.positive_number({"rope.scaling.yarn_log_multiplier"}).value_or(0);
   if (s.kind == RopeScalingKind::kYarn) {
     // The file's factor multiplies YaRN's own, which the logarithm's multiplier divides.
-    const auto own = [&](double multiplier) { return s.factor <= 1 ? 1 : 0.1 * multiplier * std::log(s.factor) + 1; };
-    const double multiplier = settings.positive_number({"rope.scaling.yarn_log_multiplier"}).value_or(0);
-    s.attention_factor = attention_factor * own(1) / own(multiplier);
+    s.attention_factor = attention_factor * yarn_scale(s.factor, 1) / yarn_scale(s.factor, log_multiplier);
   } else if (s.kind == RopeScalingKind::kLongRope) {
     s.attention_factor = attention_factor;
   }
@@ -196,7 +191,7 @@ void check_rope(const Settings& settings, const RopeSpec& rope, std::int64_t hea
 }  // namespace
 
 bool has_rope_of(const Settings& settings, std::string_view layer_type) {
-  return object_of_type(settings, layer_type) != nullptr;
+  return object_of_type(settings, layer_type).object != nullptr;
 }
 
 RopeSpec read_rope_spec(const Settings& settings, RopePairs pairs, std::int64_t head_dim, std::int64_t context_max,
@@ -209,12 +204,14 @@ RopeSpec read_rope_spec(const Settings& settings, RopePairs pairs, std::int64_t 
     rope.scaling = scaling_from_gguf(settings, context_max);
     rope.frequency_divisors = divisors(settings, "rope_freqs.weight");
   } else {
-    const boost::json::object* object = object_of_type(settings, layer_type.empty() ? "full_attention" : layer_type);
-    const RopeParameters parameters(settings, object != nullptr ? object : rope_object(settings));
-    const double partial =
-        parameters.number("partial_rotary_factor").value_or(settings.number(settings::kPartialRotary).value_or(1));
+    const RopeObject own = object_of_type(settings, layer_type.empty() ? "full_attention" : layer_type);
+    const RopeParameters parameters(settings, own.object != nullptr ? own : rope_object(settings));
+    // The model's own values are asked for even where the object's go before them.
+    const double model_partial = settings.number(settings::kPartialRotary).value_or(1);
+    const double model_base = settings.number(settings::kRopeBase).value_or(10000);
+    const double partial = parameters.number("partial_rotary_factor").value_or(model_partial);
     rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial);
-    rope.base = parameters.number("rope_theta").value_or(settings.number(settings::kRopeBase).value_or(10000));
+    rope.base = parameters.number("rope_theta").value_or(model_base);
     rope.scaling = scaling_from_config(settings, parameters, context_max);
   }
   check_rope(settings, rope, head_dim);

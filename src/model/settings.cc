@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <iterator>
 #include <span>
 #include <type_traits>
 #include <utility>
 
 #include "base/error.h"
+#include "weights/json_fields.h"
 
 namespace hearth {
 namespace {
@@ -41,28 +41,7 @@ std::optional<std::int64_t> layer_of_tensor(std::string_view name, bool is_gguf)
   return std::nullopt;
 }
 
-[[noreturn]] void wrong_kind(std::string_view file, std::string_view key, std::string_view wanted) {
-  throw InvalidInput(fmt::format("{}: setting '{}' is not {}", file, key, wanted));
-}
-
 }  // namespace
-
-std::int64_t json_integer(const boost::json::value& value, std::string_view file, std::string_view key) {
-  if (value.is_int64()) return value.get_int64();
-  // 9007199254740992 is the last double from which every smaller integer is exact.
-  if (value.is_double() && std::floor(value.get_double()) == value.get_double() &&
-      std::fabs(value.get_double()) <= 9007199254740992.0) {
-    return static_cast<std::int64_t>(value.get_double());
-  }
-  wrong_kind(file, key, "a whole number");
-}
-
-double json_number(const boost::json::value& value, std::string_view file, std::string_view key) {
-  if (value.is_int64()) return static_cast<double>(value.get_int64());
-  if (value.is_uint64()) return static_cast<double>(value.get_uint64());
-  if (value.is_double()) return value.get_double();
-  wrong_kind(file, key, "a number");
-}
 
 Settings::Settings(const ModelSource& source) : source_(source) {
   if (is_gguf()) {
@@ -81,20 +60,23 @@ Settings::Settings(const ModelSource& source) : source_(source) {
 }
 
 const boost::json::value* Settings::config(std::string_view key) const {
-  const boost::json::value* value = source_.config().if_contains(key);
-  return value == nullptr || value->is_null() ? nullptr : value;
+  note_asked(std::string(key));
+  return find_field(source_.config(), key);
 }
 
 Settings::Found Settings::find_config(const Setting& setting) const {
+  Found found;
   for (const std::string_view key : setting.config) {
-    if (key.empty()) continue;
-    if (const boost::json::value* value = config(key)) return {key, value};
+    const boost::json::value* value = key.empty() ? nullptr : config(key);
+    if (found.value == nullptr && value != nullptr) found = {key, value};
   }
-  return {};
+  return found;
 }
 
 std::string Settings::gguf_key(const Setting& setting) const {
-  return fmt::format("{}.{}", architecture_, setting.gguf);
+  std::string key = fmt::format("{}.{}", architecture_, setting.gguf);
+  note_asked(key);
+  return key;
 }
 
 std::string Settings::name_of(const Setting& setting) const {
@@ -127,9 +109,9 @@ std::optional<Settings::Listed<T>> Settings::listed(const Setting& setting) cons
   Listed<T> result{{}, value->is_array()};
   const auto add = [&, key = key](const boost::json::value& item) {
     if constexpr (kIntegers)
-      result.values.push_back(json_integer(item, file_name(), key));
+      result.values.push_back(as_integer(item, key, file_name()));
     else
-      result.values.push_back(json_number(item, file_name(), key));
+      result.values.push_back(as_number(item, key, file_name()));
   };
   if (!result.is_list) {
     add(*value);
@@ -185,9 +167,7 @@ std::optional<double> Settings::number(const Setting& setting) const {
 std::optional<bool> Settings::boolean(const Setting& setting) const {
   if (is_gguf()) return setting.gguf.empty() ? std::nullopt : source_.metadata().boolean(gguf_key(setting));
   const auto [key, value] = find_config(setting);
-  if (value == nullptr) return std::nullopt;
-  if (!value->is_bool()) wrong_kind(file_name(), key, "true or false");
-  return value->get_bool();
+  return value == nullptr ? std::nullopt : std::optional(as_bool(*value, key, file_name()));
 }
 
 std::optional<std::string> Settings::text(const Setting& setting) const {
@@ -196,26 +176,22 @@ std::optional<std::string> Settings::text(const Setting& setting) const {
     return value ? std::optional<std::string>(*value) : std::nullopt;
   }
   const auto [key, value] = find_config(setting);
-  if (value == nullptr) return std::nullopt;
-  if (!value->is_string()) wrong_kind(file_name(), key, "a string");
-  return std::string(value->get_string());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(as_string(*value, key, file_name()));
 }
 
 std::optional<std::vector<std::int64_t>> Settings::list(const Setting& setting) const {
-  if (!is_gguf() || !source_.metadata().is_array(gguf_key(setting))) return std::nullopt;
-  return source_.metadata().integers(gguf_key(setting));
+  auto list = listed<std::int64_t>(setting);
+  return list && list->is_list ? std::optional(std::move(list->values)) : std::nullopt;
 }
 
 const boost::json::object* Settings::config_object(std::string_view key) const {
   const boost::json::value* value = config(key);
-  if (value != nullptr && !value->is_object()) wrong_kind(file_name(), key, "an object");
-  return value == nullptr ? nullptr : &value->get_object();
+  return value == nullptr ? nullptr : &as_object(*value, key, file_name());
 }
 
 const boost::json::array* Settings::config_list(std::string_view key) const {
   const boost::json::value* value = config(key);
-  if (value != nullptr && !value->is_array()) wrong_kind(file_name(), key, "a list");
-  return value == nullptr ? nullptr : &value->get_array();
+  return value == nullptr ? nullptr : &as_array(*value, key, file_name());
 }
 
 std::optional<std::int64_t> Settings::positive(const Setting& setting) const {
@@ -232,7 +208,9 @@ std::int64_t Settings::required(const Setting& setting, std::int64_t max) const 
   // The number of layers is what the length of lists is measured by.
   const bool is_layer_count = setting.gguf == settings::kLayers.gguf;
   const auto found = is_layer_count ? listed<std::int64_t>(setting) : std::nullopt;
-  if (found && found->is_list) wrong_kind(file_name(), name_of(setting), "a whole number");
+  if (found && found->is_list) {
+    throw InvalidInput(fmt::format("{}: setting '{}' is not a whole number", file_name(), name_of(setting)));
+  }
   const auto value = !is_layer_count ? integer(setting) : found ? std::optional(found->values[0]) : std::nullopt;
   if (!value) throw InvalidInput(fmt::format("{}: setting '{}' is missing", file_name(), name_of(setting)));
   if (*value <= 0 || *value > max) {

@@ -7,6 +7,7 @@
 #include <boost/json/value.hpp>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,14 +38,16 @@ inline constexpr Setting kLayerNormEpsilon{"attention.layer_norm_epsilon",
                                            {"layer_norm_epsilon", "layer_norm_eps", "norm_epsilon"}};
 inline constexpr Setting kActivation{"", {"hidden_act", "activation_function", "hidden_activation"}};
 inline constexpr Setting kRotaryDim{"rope.dimension_count", {}};
-inline constexpr Setting kRopeBase{"rope.freq_base", {"rope_theta"}};
-inline constexpr Setting kPartialRotary{"", {"partial_rotary_factor"}};
+inline constexpr Setting kRopeBase{"rope.freq_base", {"rope_theta", "rotary_emb_base"}};
+inline constexpr Setting kPartialRotary{"", {"partial_rotary_factor", "rotary_pct"}};
 inline constexpr Setting kTiedEmbeddings{"", {"tie_word_embeddings"}};
 inline constexpr Setting kSlidingWindow{"attention.sliding_window", {"sliding_window"}};
+inline constexpr Setting kUsesWindow{"", {"use_sliding_window"}};
 inline constexpr Setting kSlidingPattern{"attention.sliding_window_pattern",
                                          {"sliding_window_pattern", "_sliding_window_pattern"}};
 }  // namespace settings
 
+// It remembers what it was asked for: what a family has left unread can change results (unread_settings.h).
 class Settings {
  public:
   // Throws InvalidInput when the source names no architecture.
@@ -63,7 +66,7 @@ class Settings {
   std::optional<bool> boolean(const Setting& setting) const;
   std::optional<std::string> text(const Setting& setting) const;
 
-  // A GGUF file's list of whole numbers or truth values; nullopt where there is none, or one value.
+  // A list of whole numbers or truth values; nullopt where there is none, or one value.
   std::optional<std::vector<std::int64_t>> list(const Setting& setting) const;
 
   // As integer() and number(), but zero and below count as absent: GGUF writers put 0 for "unset".
@@ -83,6 +86,11 @@ class Settings {
   const boost::json::object* config_object(std::string_view key) const;
   const boost::json::array* config_list(std::string_view key) const;
 
+  // Whether a key, as the file spells it, has been asked for. One inside of an object of config.json is
+  // "object.key"; whoever reads such an object says so with note_asked().
+  bool was_asked(std::string_view key) const { return asked_.contains(key); }
+  void note_asked(std::string key) const { asked_.insert(std::move(key)); }
+
  private:
   struct Found {
     std::string_view key;
@@ -96,7 +104,7 @@ class Settings {
 
   std::string name_of(const Setting& setting) const;  // as this file spells it
   Found find_config(const Setting& setting) const;
-  std::string gguf_key(const Setting& setting) const;
+  std::string gguf_key(const Setting& setting) const;  // which is asked for
   template <typename T>
   std::optional<Listed<T>> listed(const Setting& setting) const;
   template <typename T>
@@ -106,10 +114,7 @@ class Settings {
 
   const ModelSource& source_;
   std::string architecture_;
+  mutable std::set<std::string, std::less<>> asked_;
 };
-
-// Conversions of one JSON value, which throw InvalidInput naming `file` and `key`.
-std::int64_t json_integer(const boost::json::value& value, std::string_view file, std::string_view key);
-double json_number(const boost::json::value& value, std::string_view file, std::string_view key);
 
 }  // namespace hearth

@@ -97,7 +97,7 @@ ModelSpec spec_of(const std::string& config) {
   folder.write("config.json", config);
   const std::unique_ptr<ModelSource> source = ModelSource::open(folder.path());
   const Settings settings(*source);
-  return architecture_of(settings).read_spec(settings);
+  return read_model_spec(settings);
 }
 
 TEST(Settings, ValuesOfTheWrongKindAreRefusedByTheKeyThatTheFileHas) {
@@ -105,16 +105,16 @@ TEST(Settings, ValuesOfTheWrongKindAreRefusedByTheKeyThatTheFileHas) {
     std::string_view changes, sentence;
   };
   for (const auto& [changes, sentence] : {
-           Case{R"("n_inner":"4")", "setting 'n_inner' is not a whole number"},
-           Case{R"("intermediate_size":2.5)", "setting 'intermediate_size' is not a whole number"},
-           Case{R"("num_key_value_heads":true)", "setting 'num_key_value_heads' is not a whole number"},
-           Case{R"("num_key_value_heads":[1,"1"])", "setting 'num_key_value_heads' is not a whole number"},
-           Case{R"("rms_norm_eps":"1e-5")", "setting 'rms_norm_eps' is not a number"},
-           Case{R"("rope_theta":{})", "setting 'rope_theta' is not a number"},
-           Case{R"("rope_scaling":"yarn")", "setting 'rope_scaling' is not an object"},
+           Case{R"("n_inner":"4")", "'n_inner' is not a whole number"},
+           Case{R"("intermediate_size":2.5)", "'intermediate_size' is not a whole number"},
+           Case{R"("num_key_value_heads":true)", "'num_key_value_heads' is not a whole number"},
+           Case{R"("num_key_value_heads":[1,"1"])", "'num_key_value_heads' is not a whole number"},
+           Case{R"("rms_norm_eps":"1e-5")", "'rms_norm_eps' is not a number"},
+           Case{R"("rope_theta":{})", "'rope_theta' is not a number"},
+           Case{R"("rope_scaling":"yarn")", "'rope_scaling' is not an object"},
            Case{R"("rope_scaling":{"rope_type":3})", "'rope_type' is not a string"},
            Case{R"("rope_scaling":{"rope_type":"yarn","factor":2,"truncate":"no"})", "'truncate' is not true or false"},
-           Case{R"("hidden_activation":1)", "setting 'hidden_activation' is not a string"},
+           Case{R"("hidden_activation":1)", "'hidden_activation' is not a string"},
        }) {
     try {
       spec_of(config_with(changes));
@@ -140,6 +140,12 @@ TEST(Settings, LayerTypesAreKnownWords) {
 TEST(Settings, ListsOfConfigJsonAreReadAsGgufs) {
   EXPECT_EQ(spec_of(config_with(R"("intermediate_size":[96,96])")).layers[0].mlp().width, 96);
   EXPECT_THROW(spec_of(config_with(R"("intermediate_size":[96,64])")), Unsupported);
+}
+
+TEST(Settings, TheRopeOfGptNeoxIsReadInItsOlderSpelling) {
+  const ModelSpec spec = spec_of(config_with(R"("rotary_pct":0.25,"rotary_emb_base":50000)", "gpt_neox"));
+  EXPECT_EQ(spec.ropes[0].rotary_dim, 8);
+  EXPECT_EQ(spec.ropes[0].base, 50000);
 }
 
 TEST(Settings, AHeadSizeThatIsNotSaidIsTheFamilys) {

@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "base/error.h"
-#include "text/unicode/utf8.h"
+#include "base/utf8.h"
 
 namespace hearth {
 namespace {

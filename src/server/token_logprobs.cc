@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "text/unicode/utf8.h"
+#include "base/utf8.h"
 
 namespace hearth {
 

@@ -106,7 +106,7 @@ TEST(SyntheticModel, ReadsAsTheArchitectureItIs) {
     const ModelShape& shape = model_shape(name);
     const SyntheticModel model(shape, "q4_0");
     const Settings settings(model.source());
-    const ModelSpec spec = architecture_of(settings).read_spec(settings);
+    const ModelSpec spec = read_model_spec(settings);
     EXPECT_EQ(spec.architecture, shape.architecture);
     EXPECT_EQ(spec.layer_count(), shape.layers);
     EXPECT_EQ(spec.width, shape.width);

@@ -11,13 +11,13 @@
 
 #include "base/error.h"
 #include "base/escape.h"
+#include "base/utf8.h"
 #include "commands/chat/chat_commands.h"
 #include "commands/chat/chat_engine.h"
 #include "commands/chat/input_history.h"
 #include "commands/chat/line_editor.h"
 #include "commands/interrupt.h"
 #include "text/templates/chat_prompt.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "commands/chat/input_history.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

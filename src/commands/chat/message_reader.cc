@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "text/unicode/utf8.h"
+#include "base/utf8.h"
 
 namespace hearth {
 namespace {

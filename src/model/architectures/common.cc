@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "base/error.h"
+#include "kernels/attention/paged_kv.h"
 #include "model/rope_settings.h"
 
 namespace hearth {
@@ -13,7 +15,6 @@ namespace {
 
 // Past any model there is, and small enough that products of two never overflow.
 constexpr std::int64_t kSizeMax = std::int64_t{1} << 28;
-constexpr std::int64_t kHeadDimMax = 256;
 
 void check_heads(const Settings& settings, const AttentionSpec& spec) {
   if (spec.head_count % spec.kv_head_count != 0) {
@@ -70,13 +71,14 @@ void read_rope(const Settings& settings, RopePairs gguf_pairs, ModelSpec& spec, 
 
 void add_sliding_rope(const Settings& settings, const Setting& base, double base_default, ModelSpec& spec) {
   RopeSpec rope = spec.ropes.front();
+  const auto stated_base = settings.positive_number(base);
   if (has_rope_of(settings, "sliding_attention")) {
     rope = read_rope_spec(settings, rope.pairs, spec.layers.front().attention().head_dim, spec.context_max,
                           "sliding_attention");
   } else {
     rope.scaling = {};
     rope.frequency_divisors.clear();
-    rope.base = settings.positive_number(base).value_or(base_default);
+    rope.base = stated_base.value_or(base_default);
   }
   spec.ropes.push_back(std::move(rope));
   for (LayerSpec& layer : spec.layers) {
@@ -84,7 +86,7 @@ void add_sliding_rope(const Settings& settings, const Setting& base, double base
   }
 }
 
-Activation read_activation(const Settings& settings, Activation fallback) {
+void read_activation(const Settings& settings, Activation fallback, ModelSpec& spec) {
   struct Name {
     std::string_view name;
     Activation activation;
@@ -102,21 +104,22 @@ Activation read_activation(const Settings& settings, Activation fallback) {
       Name{"relu", Activation::kRelu},
       Name{"relu2", Activation::kReluSquared},
   };
-  const auto name = settings.text(settings::kActivation);
-  if (!name) return fallback;
-  for (const Name& candidate : kNames) {
-    if (candidate.name == *name) return candidate.activation;
+  Activation activation = fallback;
+  if (const auto name = settings.text(settings::kActivation)) {
+    const auto known = std::ranges::find(kNames, *name, &Name::name);
+    if (known == kNames.end()) {
+      throw Unsupported(fmt::format("{}: activation '{}' is not supported", settings.file_name(), *name));
+    }
+    activation = known->activation;
   }
-  throw Unsupported(fmt::format("{}: activation '{}' is not supported", settings.file_name(), *name));
+  for (LayerSpec& layer : spec.layers) layer.mlp().activation = activation;
 }
 
-ModelSpec read_gated_decoder(const Settings& settings, RopePairs gguf_pairs, Activation activation,
-                             std::optional<std::int64_t> config_head_dim) {
-  ModelSpec spec = read_sizes(settings, config_head_dim);
-  spec.norm.epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(1e-6));
-  activation = read_activation(settings, activation);
-  for (LayerSpec& layer : spec.layers) layer.mlp().activation = activation;
-  read_rope(settings, gguf_pairs, spec);
+ModelSpec read_gated_decoder(const Settings& settings, const GatedDecoder& family) {
+  ModelSpec spec = read_sizes(settings, family.config_head_dim);
+  spec.norm.epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(family.epsilon));
+  read_activation(settings, family.activation, spec);
+  read_rope(settings, family.gguf_pairs, spec, family.config_pairs);
   return spec;
 }
 
@@ -180,8 +183,7 @@ void read_sliding_window(const Settings& settings, std::int64_t first_layer, Mod
 ModelSpec read_layer_norm_decoder(const Settings& settings, RopePairs pairs, Activation activation) {
   ModelSpec spec = read_sizes(settings);
   spec.norm = {NormKind::kLayer, static_cast<float>(settings.number(settings::kLayerNormEpsilon).value_or(1e-5))};
-  activation = read_activation(settings, activation);
-  for (LayerSpec& layer : spec.layers) layer.mlp().activation = activation;
+  read_activation(settings, activation, spec);
   read_rope(settings, pairs, spec, pairs);
   return spec;
 }
@@ -194,11 +196,8 @@ void refuse_if(const Settings& settings, const Setting& setting, std::string_vie
 ModelSpec read_gpt_sizes(const Settings& settings) {
   ModelSpec spec = read_sizes(settings);
   spec.norm = {NormKind::kLayer, static_cast<float>(settings.number(settings::kLayerNormEpsilon).value_or(1e-5))};
-  const Activation activation = read_activation(settings, Activation::kGeluTanh);
-  for (LayerSpec& layer : spec.layers) {
-    layer.mlp().activation = activation;
-    layer.mlp().gated = false;
-  }
+  read_activation(settings, Activation::kGeluTanh, spec);
+  for (LayerSpec& layer : spec.layers) layer.mlp().gated = false;
   spec.learned_positions = true;
   if (!settings.boolean({"", {"scale_attn_weights"}}).value_or(true)) {
     for (LayerSpec& layer : spec.layers) layer.attention().scale = 1;

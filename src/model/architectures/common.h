@@ -22,12 +22,18 @@ void read_rope(const Settings& settings, RopePairs gguf_pairs, ModelSpec& spec,
 // scaling and with the base that `base` sets.
 void add_sliding_rope(const Settings& settings, const Setting& base, double base_default, ModelSpec& spec);
 
-// Llama's shape: RMS norm, a gated feed-forward part with SiLU unless the settings say otherwise, one rope.
-ModelSpec read_gated_decoder(const Settings& settings, RopePairs gguf_pairs, Activation activation,
-                             std::optional<std::int64_t> config_head_dim = std::nullopt);
+// Llama's shape: RMS norm, a gated feed-forward part, one rope. What files of the family mean where they do not say it:
+struct GatedDecoder {
+  RopePairs gguf_pairs;
+  RopePairs config_pairs = RopePairs::kHalfSplit;
+  Activation activation = Activation::kSilu;
+  double epsilon = 1e-6;
+  std::optional<std::int64_t> config_head_dim = std::nullopt;  // as of read_sizes()
+};
+ModelSpec read_gated_decoder(const Settings& settings, const GatedDecoder& family);
 
-// The activation that config.json names, or `fallback`.
-Activation read_activation(const Settings& settings, Activation fallback);
+// Gives every layer the activation that config.json names, or `fallback`.
+void read_activation(const Settings& settings, Activation fallback, ModelSpec& spec);
 
 // Which layers have a sliding window: as `layer_types` of config.json lists them, or else all but every `pattern`-th.
 std::vector<bool> sliding_layers(const Settings& settings, const ModelSpec& spec, std::int64_t pattern);

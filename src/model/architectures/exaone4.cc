@@ -7,7 +7,7 @@ namespace hearth {
 namespace {
 
 ModelSpec read_exaone4(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, RopePairs::kHalfSplit, Activation::kSilu);
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit});
   const auto window = settings.positive(settings::kSlidingWindow);
   const std::vector<bool> slides = window ? sliding_layers(settings, spec, 4) : std::vector<bool>(spec.layers.size());
   if (window) slide(slides, *window, spec);

@@ -20,7 +20,8 @@ float score_scale(const Settings& settings, const ModelSpec& spec, std::size_t l
 }
 
 ModelSpec read_gemma(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, RopePairs::kHalfSplit, Activation::kGeluTanh);
+  ModelSpec spec =
+      read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit, .activation = Activation::kGeluTanh});
   // Early configurations say "gelu" and mean its approximation.
   for (LayerSpec& layer : spec.layers) layer.mlp().activation = Activation::kGeluTanh;
   spec.norm.weight_offset = settings.is_gguf() ? 0 : 1;

@@ -9,15 +9,12 @@ namespace hearth {
 namespace {
 
 ModelSpec read_glm(const Settings& settings) {
-  ModelSpec spec = read_sizes(settings);
-  spec.norm.epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(1e-5));
-  const Activation activation = read_activation(settings, Activation::kSilu);
-  for (LayerSpec& layer : spec.layers) layer.mlp().activation = activation;
   // GGUF files with positions in three parts, which are one for text, have half-split pairs.
   const auto sections = settings.list({"rope.dimension_sections"});
   const bool in_sections = sections && std::any_of(sections->begin(), sections->end(), [](auto n) { return n != 0; });
-  read_rope(settings, in_sections ? RopePairs::kHalfSplit : RopePairs::kAdjacent, spec, RopePairs::kAdjacent);
-  return spec;
+  return read_gated_decoder(settings, {.gguf_pairs = in_sections ? RopePairs::kHalfSplit : RopePairs::kAdjacent,
+                                       .config_pairs = RopePairs::kAdjacent,
+                                       .epsilon = 1e-5});
 }
 
 ModelSpec read_glm4(const Settings& settings) {

@@ -6,7 +6,7 @@ namespace hearth {
 namespace {
 
 ModelSpec read_granite(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, RopePairs::kAdjacent, Activation::kSilu);
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent});
   spec.ff_scales = true;
   const auto factor = [&](const Setting& setting, double fallback) {
     return static_cast<float>(settings.positive_number(setting).value_or(fallback));

@@ -8,7 +8,7 @@ namespace hearth {
 namespace {
 
 ModelSpec read_llama(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, RopePairs::kAdjacent, Activation::kSilu);
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent});
   spec.ff_scales = true;
   return spec;
 }

@@ -7,21 +7,19 @@ namespace hearth {
 namespace {
 
 ModelSpec read_seed_oss(const Settings& settings) {
-  return read_gated_decoder(settings, RopePairs::kHalfSplit, Activation::kSilu);
+  return read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit});
 }
 
 ModelSpec read_ernie(const Settings& settings) {
-  ModelSpec spec = read_sizes(settings);
-  spec.norm.epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(1e-5));
-  const Activation activation = read_activation(settings, Activation::kSilu);
-  for (LayerSpec& layer : spec.layers) layer.mlp().activation = activation;
-  read_rope(settings, RopePairs::kAdjacent, spec, RopePairs::kAdjacent);
+  ModelSpec spec = read_gated_decoder(
+      settings, {.gguf_pairs = RopePairs::kAdjacent, .config_pairs = RopePairs::kAdjacent, .epsilon = 1e-5});
   spec.ff_scales = true;
   return spec;
 }
 
 ModelSpec read_arcee(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, RopePairs::kAdjacent, Activation::kReluSquared);
+  ModelSpec spec =
+      read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent, .activation = Activation::kReluSquared});
   for (LayerSpec& layer : spec.layers) layer.mlp().gated = false;
   return spec;
 }

@@ -7,7 +7,7 @@ namespace hearth {
 namespace {
 
 ModelSpec read_olmo2(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, RopePairs::kHalfSplit, Activation::kSilu);
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit});
   for (LayerSpec& layer : spec.layers) {
     layer.norm_before = false;
     layer.norm_after = true;

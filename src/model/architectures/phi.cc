@@ -17,7 +17,7 @@ ModelSpec read_phi(const Settings& settings) {
 }
 
 ModelSpec read_phi3(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, RopePairs::kHalfSplit, Activation::kSilu);
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit});
   read_sliding_window(settings, 0, spec);
   return spec;
 }

@@ -7,10 +7,10 @@ namespace hearth {
 namespace {
 
 ModelSpec read_qwen(const Settings& settings, std::optional<std::int64_t> config_head_dim) {
-  ModelSpec spec = read_gated_decoder(settings, RopePairs::kHalfSplit, Activation::kSilu, config_head_dim);
-  if (settings.boolean({"", {"use_sliding_window"}}).value_or(false)) {
-    read_sliding_window(settings, settings.integer({"", {"max_window_layers"}}).value_or(0), spec);
-  }
+  ModelSpec spec =
+      read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit, .config_head_dim = config_head_dim});
+  const std::int64_t first_layer = settings.integer({"", {"max_window_layers"}}).value_or(0);
+  if (settings.boolean(settings::kUsesWindow).value_or(false)) read_sliding_window(settings, first_layer, spec);
   return spec;
 }
 

@@ -13,9 +13,9 @@
 #include <exception>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "server/http/http_access.h"
 #include "server/http/session_exchange.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

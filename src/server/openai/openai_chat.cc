@@ -3,10 +3,10 @@
 
 #include <utility>
 
+#include "base/utf8.h"
 #include "server/from_body.h"
 #include "server/openai/openai_handlers.h"
 #include "server/prefill.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

@@ -6,8 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/utf8.h"
 #include "server/openai/openai_answer.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <functional>
 
+#include "base/utf8.h"
 #include "server/from_body.h"
 #include "server/http/json_reply.h"
 #include "server/openai/openai_request.h"
@@ -15,7 +16,6 @@
 #include "server/own/load_progress.h"
 #include "server/own/own_api.h"
 #include "server/token_logprobs.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

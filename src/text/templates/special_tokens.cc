@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "text/unicode/utf8.h"
+#include "base/utf8.h"
 #include "weights/model_source.h"
 
 namespace hearth {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/utf8.h"
 #include "text/unicode/unicode.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "text/tokenizers/byte_alphabet.h"
 #include "text/tokenizers/hugging_face_steps.h"
-#include "text/tokenizers/json_fields.h"
 #include "text/tokenizers/normalizer.h"
+#include "weights/json_fields.h"
 
 namespace hearth {
 namespace {

@@ -12,9 +12,9 @@
 
 #include "base/error.h"
 #include "text/tokenizers/bpe_model.h"
-#include "text/tokenizers/json_fields.h"
 #include "text/tokenizers/unigram_model.h"
 #include "text/tokenizers/wordpiece_model.h"
+#include "weights/json_fields.h"
 
 namespace hearth {
 namespace {

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/tokenizers/byte_alphabet.h"
-#include "text/tokenizers/json_fields.h"
 #include "text/unicode/base64.h"
-#include "text/unicode/utf8.h"
+#include "weights/json_fields.h"
 
 namespace hearth {
 namespace {

@@ -11,9 +11,9 @@
 #include "text/tokenizers/hugging_face_decoder.h"
 #include "text/tokenizers/hugging_face_models.h"
 #include "text/tokenizers/hugging_face_steps.h"
-#include "text/tokenizers/json_fields.h"
 #include "text/tokenizers/tokenizer.h"
 #include "weights/json.h"
+#include "weights/json_fields.h"
 
 namespace hearth {
 namespace {

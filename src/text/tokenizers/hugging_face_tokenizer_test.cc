@@ -243,16 +243,16 @@ TEST(HuggingFaceTokenizer, ValuesOfTheWrongKindAreRefusedWithTheirFileAndKey) {
     const char *tokenizer_config, *generation_config, *config, *sentence;
   };
   for (const Case& c : {
-           Case{"{}", "{}", R"({"vocab_size":"9"})", R"(config.json: "vocab_size" is not an integer.)"},
-           Case{"{}", "{}", R"({"eos_token_id":"2"})", R"(config.json: "eos_token_id" is not an integer.)"},
+           Case{"{}", "{}", R"({"vocab_size":"9"})", R"(config.json: 'vocab_size' is not a whole number)"},
+           Case{"{}", "{}", R"({"eos_token_id":"2"})", R"(config.json: 'eos_token_id' is not a whole number)"},
            Case{"{}", R"({"eos_token_id":[0,"2"]})", "{}",
-                R"(generation_config.json: "eos_token_id" is not an integer.)"},
-           Case{"{}", "{}", R"({"bos_token_id":1.5})", R"(config.json: "bos_token_id" is not an integer.)"},
+                R"(generation_config.json: 'eos_token_id' is not a whole number)"},
+           Case{"{}", "{}", R"({"bos_token_id":1.5})", R"(config.json: 'bos_token_id' is not a whole number)"},
            Case{R"({"add_bos_token":"no"})", "{}", "{}",
-                R"(tokenizer_config.json: "add_bos_token" is not true or false.)"},
-           Case{R"({"eos_token":7})", "{}", "{}", R"(tokenizer_config.json: "eos_token" is not a string.)"},
+                R"(tokenizer_config.json: 'add_bos_token' is not true or false)"},
+           Case{R"({"eos_token":7})", "{}", "{}", R"(tokenizer_config.json: 'eos_token' is not a string)"},
            Case{R"({"added_tokens_decoder":[]})", "{}", "{}",
-                R"(tokenizer_config.json: "added_tokens_decoder" is not an object.)"},
+                R"(tokenizer_config.json: 'added_tokens_decoder' is not an object)"},
        }) {
     try {
       open(json, c.tokenizer_config, c.generation_config, c.config);

@@ -1,7 +1,7 @@
 // The normalizers that are more than one function of another file.
 #include "text/tokenizers/normalizer.h"
 
-#include "text/unicode/utf8.h"
+#include "base/utf8.h"
 
 namespace hearth {
 

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "text/tokenizers/byte_alphabet.h"
 #include "text/unicode/unicode.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

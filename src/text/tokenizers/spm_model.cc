@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "base/check.h"
-#include "text/unicode/utf8.h"
+#include "base/utf8.h"
 
 namespace hearth {
 

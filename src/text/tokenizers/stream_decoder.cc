@@ -1,8 +1,8 @@
 // The unfinished tail is at most three bytes long.
 #include "text/tokenizers/stream_decoder.h"
 
+#include "base/utf8.h"
 #include "text/tokenizers/tokenizer.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 

@@ -6,9 +6,9 @@
 #include <random>
 #include <string>
 
+#include "base/utf8.h"
 #include "text/tokenizers/gguf_metadata_builder.h"
 #include "text/tokenizers/tokenizer.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

@@ -23,7 +23,6 @@ class TokenTable {
   void append_bytes(std::string_view bytes);
   void set_special(TokenId id) { special_[static_cast<std::size_t>(id)] = true; }
   void set_end_of_generation(TokenId id) { ends_[static_cast<std::size_t>(id)] = true; }
-  void clear_end_of_generation(TokenId id) { ends_[static_cast<std::size_t>(id)] = false; }
 
   // Stays where it is when the table moves.
   const Vocabulary& vocabulary() const { return *vocabulary_; }

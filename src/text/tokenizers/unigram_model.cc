@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "text/unicode/utf8.h"
+#include "base/utf8.h"
 
 namespace hearth {
 

@@ -1,5 +1,5 @@
 // UTF-8 well and ill-formed, the byte alphabet, and Unicode's properties.
-#include "text/unicode/utf8.h"
+#include "base/utf8.h"
 
 #include <gtest/gtest.h>
 

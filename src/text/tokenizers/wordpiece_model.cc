@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "text/unicode/utf8.h"
+#include "base/utf8.h"
 
 namespace hearth {
 namespace {

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.h"
 #include "text/unicode/code_point_set.h"
 #include "text/unicode/regex.h"
 #include "text/unicode/testing/oniguruma.h"
 #include "text/unicode/unicode.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

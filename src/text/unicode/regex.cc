@@ -12,8 +12,8 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/unicode/regex_syntax.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/unicode/regex_class.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/unicode/code_point_set.h"
 #include "text/unicode/unicode_data.h"
-#include "text/unicode/utf8.h"
 
 namespace hearth {
 namespace {

@@ -25,6 +25,9 @@ struct SizedKernel {
   int shared_bytes = 0;
 };
 
+// The CPU's sums and the GPU's are cut at the same places.
+static_assert(kGpuMatmulSegment == kMatmulSegment);
+
 struct LayoutKernels {
   GpuKernel stream[std::size(kStreamTokens)];
   SizedKernel tile[std::size(kTileTokens)];

@@ -3,7 +3,7 @@
 #include <oniguruma.h>
 
 #include "base/error.h"
-#include "text/unicode/utf8.h"
+#include "base/utf8.h"
 
 namespace hearth {
 namespace {

@@ -1,5 +1,5 @@
 // The well-formedness table of the Unicode Standard (table 3-7): only a lead byte's second byte has a range of its own.
-#include "text/unicode/utf8.h"
+#include "base/utf8.h"
 
 #include <cstdint>
 #include <cstring>

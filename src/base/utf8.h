@@ -1,4 +1,4 @@
-// UTF-8 as the tokenizers need it: text may come from anywhere, so every function takes ill-formed input. An ill-formed
+// UTF-8: text may come from anywhere, so every function takes ill-formed input. An ill-formed
 // sequence counts as one character per maximal subpart (the Unicode Standard, section 3.9, practice for U+FFFD).
 #pragma once
 

@@ -37,8 +37,10 @@ const boost::json::array& required_array(const boost::json::object& object, std:
 // An element of an array or a map; `what` names it in the error.
 std::string_view as_string(const boost::json::value& value, std::string_view what,
                            std::string_view file = kTokenizerJson);
+// 3.0 is a whole number as well.
 std::int64_t as_integer(const boost::json::value& value, std::string_view what, std::string_view file = kTokenizerJson);
-double as_number(const boost::json::value& value, std::string_view what);
+double as_number(const boost::json::value& value, std::string_view what, std::string_view file = kTokenizerJson);
+bool as_bool(const boost::json::value& value, std::string_view what, std::string_view file = kTokenizerJson);
 const boost::json::object& as_object(const boost::json::value& value, std::string_view what,
                                      std::string_view file = kTokenizerJson);
 const boost::json::array& as_array(const boost::json::value& value, std::string_view what,

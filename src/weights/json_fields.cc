@@ -1,9 +1,10 @@
 // Each kind once, in a form for elements; fields add their name.
-#include "text/tokenizers/json_fields.h"
+#include "weights/json_fields.h"
 
 #include <fmt/format.h>
 
 #include <boost/json/string.hpp>
+#include <cmath>
 
 #include "base/error.h"
 
@@ -12,12 +13,12 @@ namespace {
 
 namespace json = boost::json;
 
-[[noreturn]] void refuse(std::string_view what, std::string_view kind, std::string_view file = kTokenizerJson) {
-  throw InvalidInput(fmt::format("{}: \"{}\" is not {}.", file, what, kind));
+[[noreturn]] void refuse(std::string_view what, std::string_view kind, std::string_view file) {
+  throw InvalidInput(fmt::format("{}: '{}' is not {}", file, what, kind));
 }
 
 [[noreturn]] void missing(std::string_view name) {
-  throw InvalidInput(fmt::format("tokenizer.json: the field \"{}\" is missing.", name));
+  throw InvalidInput(fmt::format("{}: '{}' is missing", kTokenizerJson, name));
 }
 
 }  // namespace
@@ -28,13 +29,21 @@ std::string_view as_string(const json::value& value, std::string_view what, std:
 }
 
 std::int64_t as_integer(const json::value& value, std::string_view what, std::string_view file) {
-  if (!value.is_int64()) refuse(what, "an integer", file);
-  return value.get_int64();
+  if (value.is_int64()) return value.get_int64();
+  constexpr double kExact = 9007199254740992;  // 2^53: from there on a double has no fractions to lose
+  const double number = value.is_double() ? value.get_double() : 0.5;
+  if (std::floor(number) != number || std::fabs(number) > kExact) refuse(what, "a whole number", file);
+  return static_cast<std::int64_t>(number);
 }
 
-double as_number(const json::value& value, std::string_view what) {
-  if (value.is_double()) return value.get_double();
-  return static_cast<double>(as_integer(value, what));
+double as_number(const json::value& value, std::string_view what, std::string_view file) {
+  if (!value.is_number()) refuse(what, "a number", file);
+  return value.to_number<double>();
+}
+
+bool as_bool(const json::value& value, std::string_view what, std::string_view file) {
+  if (!value.is_bool()) refuse(what, "true or false", file);
+  return value.get_bool();
 }
 
 const json::object& as_object(const json::value& value, std::string_view what, std::string_view file) {
@@ -43,7 +52,7 @@ const json::object& as_object(const json::value& value, std::string_view what, s
 }
 
 const json::array& as_array(const json::value& value, std::string_view what, std::string_view file) {
-  if (!value.is_array()) refuse(what, "an array", file);
+  if (!value.is_array()) refuse(what, "a list", file);
   return value.get_array();
 }
 
@@ -59,9 +68,7 @@ std::optional<std::string_view> string_field(const json::object& object, std::st
 
 std::optional<bool> bool_field(const json::object& object, std::string_view name, std::string_view file) {
   const json::value* value = find_field(object, name);
-  if (value == nullptr) return std::nullopt;
-  if (!value->is_bool()) refuse(name, "true or false", file);
-  return value->get_bool();
+  return value == nullptr ? std::nullopt : std::optional(as_bool(*value, name, file));
 }
 
 std::optional<std::int64_t> integer_field(const json::object& object, std::string_view name, std::string_view file) {
