@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 
@@ -77,6 +78,8 @@ std::string escape_text(std::string_view text) {
 }
 
 std::string printable_json(std::string_view serialized) {
+  const auto passes = [](char c) { return static_cast<std::uint8_t>(c) < 0x7f; };
+  if (std::all_of(serialized.begin(), serialized.end(), passes)) return std::string(serialized);
   return rewrite(serialized, [](std::string_view sequence, const Utf8Char& c, std::string& out) {
     if (c.code_point < 0x20) {
       out += sequence;  // between values; a serializer escapes them within strings

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <cstdio>
 #include <map>
 
 #include "base/error.h"
 #include "base/escape.h"
+#include "base/json_value.h"
 #include "commands/bundled_model.h"
 #include "model/architecture.h"
 #include "text/templates/chat_template.h"
@@ -114,7 +114,7 @@ boost::json::object describe_unreadable(const ModelSource& source) {
 void print_section(std::string_view title, const boost::json::object& values) {
   fmt::print("{}\n", title);
   for (const auto& [key, value] : values) {
-    const std::string text = value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value);
+    const std::string text = value.is_string() ? std::string(value.get_string()) : serialized_json(value);
     fmt::print("  {}: {}\n", printable_text(std::string_view(key)), printable_text(text));
   }
 }
@@ -143,7 +143,7 @@ void inspect(const InspectOptions& options) {
     result["tensors"] = std::move(tensors);
   }
   if (options.json) {
-    std::puts(printable_json(boost::json::serialize(result)).c_str());
+    std::puts(serialized_json(result).c_str());
     return;
   }
   fmt::print("{} ({})\n", source->path().string(), std::string_view(result["kind"].get_string()));

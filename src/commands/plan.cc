@@ -4,8 +4,9 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <cstdio>
+
+#include "base/json_value.h"
 
 namespace hearth {
 namespace {
@@ -33,7 +34,7 @@ void print_json(ModelSession& session) {
         {"sampling_bytes", memory.sampling_bytes},
         {"total_bytes", memory.total_bytes()}}},
   };
-  std::puts(boost::json::serialize(result).c_str());
+  std::puts(serialized_json(result).c_str());
 }
 
 }  // namespace

@@ -31,9 +31,11 @@ ChatTemplate open_template(const std::filesystem::path& path) {
 }
 
 boost::json::object read_context(const std::filesystem::path& path) {
-  if (path != "-") return parse_json_object(MappedFile(path).text(), path.string());
+  if (path != "-") {
+    return parse_json_object(MappedFile(path).text(), path.string(), JsonDialect::kPython, 0, BigIntegers::kKeepDigits);
+  }
   const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-  return parse_json_object(text, "standard input");
+  return parse_json_object(text, "standard input", JsonDialect::kPython, 0, BigIntegers::kKeepDigits);
 }
 
 std::tm parse_time(const std::string& text) {

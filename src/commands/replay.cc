@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <condition_variable>
 #include <cstdio>
 #include <exception>
@@ -17,6 +16,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/json_value.h"
 #include "base/read_file.h"
 #include "commands/fingerprint.h"
 #include "engine/engine.h"
@@ -239,7 +239,7 @@ void print_summary(const ReplayOptions& options, const Summary& summary) {
                                    {"different", std::move(different)},
                                    {"failed_when_logged", summary.failed_when_logged},
                                    {"other_fingerprint", summary.other_fingerprint}};
-    fmt::print("{}\n", boost::json::serialize(json));
+    fmt::print("{}\n", serialized_json(json));
     return;
   }
   fmt::print("{} requests with {} tokens are the same to the bit, {} differ", summary.same, summary.same_tokens,

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <cstdio>
 #include <memory>
 #include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "base/json_value.h"
 #include "commands/interrupt.h"
 #include "engine/engine.h"
 #include "text/templates/chat_prompt.h"
@@ -149,7 +149,7 @@ void print_json(const Outcome& outcome, std::span<const TokenId> prompt, std::ui
       {"prompt_tokens_per_second", rate(prompt.size(), outcome.prompt_seconds)},
       {"decode_tokens_per_second", rate(decode_steps(outcome), outcome.decode_seconds)},
   };
-  std::puts(boost::json::serialize(result).c_str());
+  std::puts(serialized_json(result).c_str());
 }
 
 void print_summary(const Outcome& outcome, std::span<const TokenId> prompt, std::int64_t context, std::uint64_t seed) {

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <cmath>
 #include <cstdio>
 #include <random>
 
 #include "base/error.h"
+#include "base/json_value.h"
 
 namespace hearth {
 namespace {
@@ -143,7 +143,7 @@ int verify(const VerifyOptions& options) {
     const boost::json::object result{{"device", actual.device},    {"stages", std::move(stages)},
                                      {"tolerance", tolerance},     {"agrees", agrees},
                                      {"same_greedy_tokens", same}, {"tokens", tokens.size()}};
-    std::puts(boost::json::serialize(result).c_str());
+    std::puts(serialized_json(result).c_str());
   } else {
     fmt::print("the likeliest token is the same at {} of {} positions; the logits {} to within {} %\n", same,
                tokens.size(), agrees ? "agree" : "do NOT agree", 100 * tolerance);

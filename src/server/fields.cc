@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <boost/json/parser.hpp>
+#include <boost/json/error.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <optional>
 #include <utility>
+
+#include "base/json_value.h"
 
 namespace hearth {
 namespace {
@@ -63,21 +66,12 @@ std::string without_lone_surrogates(std::string_view text) {
   return repaired;
 }
 
-struct Parsed {
-  boost::json::value value;
-  boost::system::error_code error;
-  std::size_t at = 0;  // of the error, in bytes
-};
-
-Parsed parse_json(std::string_view text) {
-  boost::json::parse_options options;
-  options.max_depth = kDepthMax;
-  boost::json::parser parser({}, options);
-  Parsed parsed;
-  parsed.at = parser.write_some(text.data(), text.size(), parsed.error);
-  if (!parsed.error && parsed.at < text.size()) parsed.error = boost::json::error::extra_data;
-  if (!parsed.error) parsed.value = parser.release();
-  return parsed;
+// The number of any size, as a double; nullopt for what is none.
+std::optional<double> number_of(const boost::json::value& value) {
+  if (value.is_number()) return value.to_number<double>();
+  const auto digits = big_integer_digits(value);
+  if (!digits) return std::nullopt;
+  return std::strtod(std::string(*digits).c_str(), nullptr);
 }
 
 }  // namespace
@@ -95,11 +89,11 @@ boost::json::object parse_body(const HttpRequest& request) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   std::string_view text = request.body;
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  Parsed parsed = parse_json(text);
+  ParsedJson parsed = parse_json(text, kDepthMax, BigIntegers::kKeepDigits);
   if (parsed.error && parsed.error != boost::json::error::too_deep) {
     // Only then: repairing walks the whole text.
     const std::string repaired = without_lone_surrogates(text);
-    if (repaired != text) parsed = parse_json(repaired);
+    if (repaired != text) parsed = parse_json(repaired, kDepthMax, BigIntegers::kKeepDigits);
   }
   if (parsed.error == boost::json::error::too_deep) {
     throw bad_request(fmt::format("the body is nested more than {} levels deep", kDepthMax));
@@ -133,23 +127,24 @@ std::optional<bool> Fields::boolean(std::string_view name) const {
 std::optional<double> Fields::number(std::string_view name, double lowest, double highest) const {
   const boost::json::value* value = find(name);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_number()) throw wrong_type(path_of(name), "a number");
-  const auto number = value->to_number<double>();
-  if (!(number >= lowest && number <= highest)) throw out_of_range(path_of(name), number, lowest, highest);
+  const std::optional<double> number = number_of(*value);
+  if (!number) throw wrong_type(path_of(name), "a number");
+  if (!(*number >= lowest && *number <= highest)) throw out_of_range(path_of(name), *number, lowest, highest);
   return number;
 }
 
 std::optional<std::int64_t> Fields::integer(std::string_view name, std::int64_t lowest, std::int64_t highest) const {
   const boost::json::value* value = find(name);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_number()) throw wrong_type(path_of(name), "an integer");
+  const std::optional<double> found = number_of(*value);
+  if (!found) throw wrong_type(path_of(name), "an integer");
   if (const std::int64_t* integer = value->if_int64()) {
     if (*integer >= lowest && *integer <= highest) return *integer;
     throw out_of_range(path_of(name), static_cast<double>(*integer), static_cast<double>(lowest),
                        static_cast<double>(highest));
   }
   constexpr double kExact = 9007199254740992;  // 2^53: from there on a double has no fractions to lose
-  const auto number = value->to_number<double>();
+  const double number = *found;
   if (number != std::floor(number)) throw wrong_type(path_of(name), "an integer");
   if (!(number >= static_cast<double>(lowest) && number <= static_cast<double>(highest) &&
         std::abs(number) <= kExact)) {

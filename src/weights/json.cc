@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/parser.hpp>
 #include <boost/json/value.hpp>
 #include <optional>
 #include <unordered_set>
@@ -133,20 +132,6 @@ void refuse_duplicate_keys(std::string_view text, const std::string& file_name, 
   }
 }
 
-// `position` receives the number of characters that were consumed.
-json::value parse(std::string_view text, json::error_code& error, std::size_t& position) {
-  json::parser parser({}, parse_options());
-  position = parser.write_some(text.data(), text.size(), error);
-  if (error) return nullptr;
-  json::value value = parser.release();
-  const std::size_t after = text.find_first_not_of(" \t\r\n", position);
-  if (after != std::string_view::npos) {
-    position = after;
-    error = json::error::extra_data;
-  }
-  return value;
-}
-
 }  // namespace
 
 std::string_view without_byte_order_mark(std::string_view text) {
@@ -155,7 +140,7 @@ std::string_view without_byte_order_mark(std::string_view text) {
 }
 
 json::object parse_json_object(std::string_view text, const std::string& file_name, JsonDialect dialect,
-                               std::size_t start) {
+                               std::size_t start, BigIntegers big_integers) {
   if (dialect == JsonDialect::kPython) {
     const std::size_t bytes = text.size();
     text = without_byte_order_mark(text);
@@ -167,19 +152,17 @@ json::object parse_json_object(std::string_view text, const std::string& file_na
   if (const std::size_t invalid = find_invalid_utf8(text); invalid != text.npos) {
     fail(file_name, start + invalid, "the bytes are not valid UTF-8");
   }
-  json::error_code error;
-  std::size_t position = 0;
-  json::value value = parse(text, error, position);
-  if (error && dialect == JsonDialect::kPython &&
+  ParsedJson parsed = parse_json(text, kDepthMax, big_integers);
+  if (parsed.error && dialect == JsonDialect::kPython &&
       (text.find("NaN") != text.npos || text.find("Infinity") != text.npos)) {
     const StandardText standard = rewrite_literals(text);
-    value = parse(standard.text, error, position);
-    position = standard.original_position(position);
+    parsed = parse_json(standard.text, kDepthMax, big_integers);
+    parsed.at = standard.original_position(parsed.at);
   }
-  if (error) fail(file_name, start + position, error.message());
-  if (!value.is_object()) fail(file_name, start, "the document is not an object");
+  if (parsed.error) fail(file_name, start + parsed.at, parsed.error.message());
+  if (!parsed.value.is_object()) fail(file_name, start, "the document is not an object");
   if (dialect == JsonDialect::kStrict) refuse_duplicate_keys(text, file_name, start);
-  return std::move(value.as_object());
+  return std::move(parsed.value.as_object());
 }
 
 }  // namespace hearth

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_value.h"
+
 namespace hearth {
 
 // kPython accepts what Python's json module does: the last of two equal keys counts, and NaN (read as null) and the
@@ -19,6 +21,7 @@ std::string_view without_byte_order_mark(std::string_view text);
 // Parses a whole document, which must be an object. Throws InvalidInput with one sentence that names the file and the
 // byte, counted from `start`, where `text` stands in its file.
 boost::json::object parse_json_object(std::string_view text, const std::string& file_name,
-                                      JsonDialect dialect = JsonDialect::kPython, std::size_t start = 0);
+                                      JsonDialect dialect = JsonDialect::kPython, std::size_t start = 0,
+                                      BigIntegers big_integers = BigIntegers::kAsDouble);
 
 }  // namespace hearth

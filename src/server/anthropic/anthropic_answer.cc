@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "base/json_value.h"
 #include "server/anthropic/anthropic_routes.h"
 
 namespace hearth {
@@ -14,7 +14,7 @@ namespace {
 namespace json = boost::json;
 
 std::string event(const json::object& data) {
-  return fmt::format("event: {}\ndata: {}\n\n", std::string_view(data.at("type").as_string()), json::serialize(data));
+  return fmt::format("event: {}\ndata: {}\n\n", std::string_view(data.at("type").as_string()), serialized_json(data));
 }
 
 json::value stop_sequence(const GenerationEnd& end) {
@@ -64,7 +64,7 @@ std::string anthropic_message(std::string_view id, std::string_view model, std::
   answer["stop_reason"] = anthropic_stop_reason(end);
   answer["stop_sequence"] = stop_sequence(end);
   answer["usage"] = anthropic_usage(end.usage);
-  return json::serialize(answer);
+  return serialized_json(answer);
 }
 
 std::string anthropic_start_events(std::string_view id, std::string_view model, std::int64_t prompt_tokens) {
@@ -124,7 +124,7 @@ std::string anthropic_error_body(const Router::Failure& failure) {
   for (const auto& [name, value] : failure.headers) {
     if (name == "request-id") body["request_id"] = value;
   }
-  return json::serialize(body);
+  return serialized_json(body);
 }
 
 }  // namespace hearth

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "base/json_value.h"
 #include "server/ollama/ollama_routes.h"
 #include "server/telemetry/time_text.h"
 #include "server/token_logprobs.h"
@@ -68,13 +68,13 @@ json::object ollama_logprob(const GeneratedToken& token, const Tokenizer& tokeni
 }
 
 std::string ollama_line(const json::object& object) {
-  return json::serialize(object) + "\n";
+  return serialized_json(object) + "\n";
 }
 
 std::string ollama_error_body(const Router::Failure& failure) {
   json::object body;
   body["error"] = failure.message;
-  return json::serialize(body);
+  return serialized_json(body);
 }
 
 }  // namespace hearth

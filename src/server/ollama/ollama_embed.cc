@@ -1,11 +1,11 @@
 // POST /api/embed and its older form /api/embeddings.
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <functional>
 #include <limits>
 #include <utility>
 
+#include "base/json_value.h"
 #include "server/embeddings.h"
 #include "server/from_body.h"
 #include "server/http/json_reply.h"
@@ -49,7 +49,7 @@ void refuse_truncation(const Fields& fields) {
 // Written where it keeps nobody waiting: many vectors are millions of digits.
 asio::awaitable<void> reply_in_pool(Exchange& exchange, ModelService& service, std::function<json::object()> make) {
   std::string text;
-  std::function<void()> write = [&] { text = json::serialize(make()); };
+  std::function<void()> write = [&] { text = serialized_json(make()); };
   co_await service.run_in_pool(std::move(write));
   HttpHeaders headers;
   std::string type(kOllamaContentType);

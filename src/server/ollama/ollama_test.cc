@@ -263,6 +263,7 @@ TEST(OllamaAnswer, ComesInPieces) {
                                   "prompt_eval_count": 10, "prompt_eval_duration": 2000000, "eval_count": 3,
                                   "eval_duration": 7000000})"));
   EXPECT_EQ(ollama_line(last).find('\n'), ollama_line(last).size() - 1);
+  EXPECT_EQ(ollama_line({{"response", "a\u0085b\u2029"}}), "{\"response\":\"a\\u0085b\\u2029\"}\n");
 }
 
 TEST(OllamaAnswer, SaysWhyItEnded) {

@@ -2,8 +2,9 @@
 #include "server/openai/openai_answer.h"
 
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <utility>
+
+#include "base/json_value.h"
 
 namespace hearth {
 
@@ -41,7 +42,7 @@ std::string_view openai_finish_reason(FinishReason reason) {
 }
 
 std::string sse_data(const json::value& data) {
-  return "data: " + json::serialize(data) + "\n\n";
+  return "data: " + serialized_json(data) + "\n\n";
 }
 
 }  // namespace hearth

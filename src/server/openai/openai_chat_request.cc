@@ -129,7 +129,8 @@ void read_token_limits(const Fields& fields, Request& generation) {
 void read_logprobs(const Fields& fields, Request& generation) {
   const bool wanted = fields.boolean("logprobs").value_or(false);
   const auto count = fields.integer("top_logprobs", 0, kTopLogprobsMax);
-  if (count && !wanted) throw bad_request("'top_logprobs' is only allowed when 'logprobs' is true", "top_logprobs");
+  if (count.value_or(0) > 0 && !wanted)
+    throw bad_request("'top_logprobs' is only allowed when 'logprobs' is true", "top_logprobs");
   if (wanted) generation.logprob_count = static_cast<int>(count.value_or(0));
 }
 

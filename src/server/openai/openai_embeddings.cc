@@ -1,11 +1,11 @@
 // /v1/embeddings.
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <functional>
 #include <limits>
 #include <string>
 #include <utility>
 
+#include "base/json_value.h"
 #include "server/embeddings.h"
 #include "server/from_body.h"
 #include "server/generation_request.h"
@@ -74,7 +74,7 @@ asio::awaitable<void> answer_embeddings(Exchange& exchange, ModelService& servic
     for (const std::vector<float>& vector : embeddings.vectors) {
       data.push_back({{"object", "embedding"}, {"index", data.size()}, {"embedding", encoded(vector, made.as_base64)}});
     }
-    text = json::serialize(json::object{
+    text = serialized_json(json::object{
         {"object", "list"},
         {"data", std::move(data)},
         {"model", service.model().name},

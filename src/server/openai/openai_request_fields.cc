@@ -76,7 +76,7 @@ void read_choice_count(const Fields& fields, OpenAiRequest& request) {
 void read_stream_options(const Fields& fields, OpenAiRequest& request) {
   constexpr std::string_view kKnown[] = {"include_usage", "include_obfuscation", "continuous_usage_stats"};
   const std::optional<Fields> options = fields.object("stream_options");
-  if (!options) return;
+  if (!options || options->json().empty()) return;
   if (!request.stream) {
     throw bad_request("'stream_options' is only allowed when 'stream' is true", fields.path_of("stream_options"));
   }

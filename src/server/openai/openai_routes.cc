@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "base/json_value.h"
 #include "server/fields.h"
 #include "server/http/json_reply.h"
 #include "server/openai/openai_handlers.h"
@@ -99,7 +99,7 @@ std::string openai_error_body(const Router::Failure& failure) {
   const Told told = told_by_status(failure.status);
   const std::string_view type = failure.type.empty() ? told.type : failure.type;
   const std::string_view code = failure.code.empty() ? told.code : failure.code;
-  return json::serialize(json::object{{"error",
+  return serialized_json(json::object{{"error",
                                        {{"message", failure.message},
                                         {"type", type},
                                         {"param", text_or_null(failure.param)},

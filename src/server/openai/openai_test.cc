@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_value.h"
 #include "server/fields.h"
 #include "server/generation_request.h"
 #include "server/openai/openai_answer.h"
@@ -91,6 +92,16 @@ TEST(ParseBody, SaysWhereItIsWrong) {
   const std::string message = failure_of([] { parse_body(request_with(R"({"a": nonsense})")); }).message;
   EXPECT_NE(message.find("at byte "), std::string::npos) << message;
   EXPECT_EQ(message.find("at byte 0"), std::string::npos) << message;
+}
+
+TEST(ParseBody, KeepsNumbers) {
+  const json::object body = parse_body(request_with(R"({"d": 36.60254037844386, "i": 99999999999999999999999})"));
+  EXPECT_EQ(body.at("d").as_double(), 36.60254037844386);
+  EXPECT_EQ(serialized_json(body.at("i")), "99999999999999999999999");
+  const Fields fields(body);
+  EXPECT_EQ(fields.number("i", 0, 1e30), 1e23);
+  EXPECT_NE(failure_of([&] { fields.integer("i", 0, 9); }).message.find("between 0 and 9"), std::string::npos);
+  EXPECT_EQ(failure_of([&] { fields.string("i"); }).param, "i");
 }
 
 TEST(Fields, HaveTypesAndRanges) {
@@ -329,6 +340,7 @@ TEST(ChatRequest, TakesWhatClientsSend) {
   EXPECT_TRUE(request.continuous_usage);
   EXPECT_TRUE(request.generation.sampling.counts_answer_alone);
   EXPECT_EQ(chat(R"(, "max_tokens": 5, "max_completion_tokens": -1)").generation.token_count_max, 5);
+  EXPECT_FALSE(chat(R"(, "top_logprobs": 0, "logprobs": false, "stream_options": {})").generation.logprob_count);
   EXPECT_EQ(chat(R"(, "max_tokens": 128000)").generation.token_count_max, 128000);
   EXPECT_EQ(chat(R"(, "add_generation_prompt": false)").context.at("add_generation_prompt"), false);
   EXPECT_FALSE(chat("").context.contains("add_generation_prompt"));
@@ -609,6 +621,13 @@ TEST(ChatAnswer, ComesInChunks) {
   const json::object usage = data_of(format->usage(total));
   EXPECT_EQ(usage.at("choices"), json::array());
   EXPECT_EQ(usage.at("usage").at("total_tokens"), 12);
+}
+
+// Some clients split a stream wherever Unicode sees the end of a line.
+TEST(ChatAnswer, IsOneLineForEveryReader) {
+  const std::string text = chat_format(options_with(true))->piece(0, "a\u0085b\u2028c\u2029d", {});
+  EXPECT_NE(text.find(R"(a\u0085b\u2028c\u2029d)"), std::string::npos) << text;
+  EXPECT_EQ(data_of(text).at("choices").at(0).at("delta").at("content"), "a\u0085b\u2028c\u2029d");
 }
 
 TEST(ChatAnswer, SaysNothingOfUsageUnasked) {

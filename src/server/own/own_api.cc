@@ -3,11 +3,11 @@
 // /tokenize, /detokenize and /apply-template take and answer what llama.cpp's server does.
 #include <fmt/format.h>
 
-#include <boost/json/serialize.hpp>
 #include <charconv>
 #include <cmath>
 #include <functional>
 
+#include "base/json_value.h"
 #include "base/utf8.h"
 #include "server/from_body.h"
 #include "server/http/json_reply.h"
@@ -219,7 +219,7 @@ object prompt_json(object context, const ModelService& service) {
 asio::awaitable<void> answer_from_body(Exchange& exchange, ModelService& service,
                                        std::function<object(const object&)> make) {
   service.model();
-  auto write = [&](const object& body) { return boost::json::serialize(make(body)); };
+  auto write = [&](const object& body) { return serialized_json(make(body)); };
   std::string text = co_await from_body(exchange, service, write);
   std::string type(kJsonContentType);
   co_await reply_text(exchange, std::move(text), std::move(type));

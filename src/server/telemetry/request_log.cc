@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -16,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/escape.h"
+#include "base/json_value.h"
 #include "server/telemetry/otlp_exporter.h"
 #include "server/telemetry/replay_record.h"
 #include "server/telemetry/time_text.h"
@@ -148,18 +148,18 @@ boost::json::object line_fields(const std::string& id, const Entry& entry) {
 std::string json_line(std::string_view level, std::string_view message, const boost::json::object& fields) {
   boost::json::object json{{"time", time_text(WallClock::now(), kTimeDigits)}, {"level", level}, {"message", message}};
   for (const auto& [name, value] : fields) json[name] = value;
-  return boost::json::serialize(json);
+  return serialized_json(json);
 }
 
 // Control characters would let a client's text look like lines of ours.
 std::string text_value(const boost::json::value& value) {
   if (value.is_double()) return fmt::format("{}", value.get_double());
-  if (!value.is_string()) return boost::json::serialize(value);
+  if (!value.is_string()) return serialized_json(value);
   const std::string_view text = value.get_string();
   const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return c > ' ' && c != '"' && c != '=' && c != '\x7f';
   });
-  return plain ? std::string(text) : boost::json::serialize(value);
+  return plain ? std::string(text) : serialized_json(value);
 }
 
 std::string text_line(std::string_view level, std::string_view message, const boost::json::object& fields) {
@@ -238,7 +238,7 @@ class RequestLog::Impl {
                               .finish_reason = std::string(finish_reason_name(end.reason)),
                               .stop_text = end.stop_text,
                               .error = end.error};
-    if (const auto error = replay.append(boost::json::serialize(replay_json(record)))) write_line("error", *error, {});
+    if (const auto error = replay.append(serialized_json(replay_json(record)))) write_line("error", *error, {});
   }
 
   void export_trace(const std::string& id, const Entry& entry) {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "text/jinja/arguments.h"
+#include "text/jinja/big_integer.h"
 #include "text/jinja/error.h"
 #include "text/jinja/objects.h"
 #include "text/jinja/operators.h"
@@ -40,7 +41,7 @@ std::optional<std::string> without_underscores(const std::string& text) {
 }
 
 // int(text, base); nullopt if it is no integer, or `base` no base.
-std::optional<std::int64_t> parse_integer(std::string_view text, std::int64_t base) {
+std::optional<Value> parse_integer(std::string_view text, std::int64_t base) {
   if (base != 0 && (base < 2 || base > 36)) return std::nullopt;
   std::string digits = number_text(text);
   const bool negative = !digits.empty() && digits[0] == '-';
@@ -59,9 +60,13 @@ std::optional<std::int64_t> parse_integer(std::string_view text, std::int64_t ba
   const auto [end, error] = std::from_chars(signed_digits.data(), signed_digits.data() + signed_digits.size(), integer,
                                             base == 0 ? 10 : static_cast<int>(base));
   if (end != signed_digits.data() + signed_digits.size() || plain->front() == '-') return std::nullopt;
-  if (error == std::errc::result_out_of_range) fail("an integer does not fit 64 bits");
+  if (error == std::errc::result_out_of_range) {
+    if (base != 0 && base != 10) fail("an integer in another base than ten does not fit 64 bits");
+    return Value::integer(signed_digits.substr(0, negative ? 1 : 0) +
+                          plain->substr(std::min(plain->find_first_not_of('0'), plain->size())));
+  }
   if (error != std::errc{}) return std::nullopt;
-  return integer;
+  return Value(integer);
 }
 
 // float(text); nullopt if it is no number.
@@ -89,12 +94,13 @@ Value filter_int(Interpreter& interpreter, const Value& subject, const Arguments
   interpreter.charge(subject.weight() * kScanCost);
   if (subject.is_undefined()) fail(subject.hint());
   if (const auto integer = subject.as_integer()) return Value(*integer);
-  if (subject.kind() == Value::Kind::kFloat && !std::isnan(subject.number())) return Value(truncated(subject.number()));
+  if (!subject.big_integer().empty()) return subject;
+  if (subject.kind() == Value::Kind::kFloat && !std::isnan(subject.number())) return whole_part(subject.number());
   if (subject.is_string()) {
     const std::int64_t base = bound[1] != nullptr ? bound[1]->as_integer().value_or(-1) : 10;
-    if (const auto integer = parse_integer(subject.bytes(), base)) return Value(*integer);
+    if (const auto integer = parse_integer(subject.bytes(), base)) return *integer;
     const auto number = parse_float(subject.bytes());
-    if (number && std::isfinite(*number)) return Value(truncated(*number));
+    if (number && std::isfinite(*number)) return whole_part(*number);
   }
   return bound.value_or(0, Value(std::int64_t{0}));
 }
@@ -104,6 +110,7 @@ Value filter_float(Interpreter& interpreter, const Value& subject, const Argumen
   interpreter.charge(subject.weight() * kScanCost);
   if (subject.is_undefined()) fail(subject.hint());
   if (const auto number = subject.as_number()) return Value(*number);
+  if (!subject.big_integer().empty()) return Value(parse_float(subject.big_integer()).value_or(0));
   if (subject.is_string()) {
     if (const auto number = parse_float(subject.bytes())) return Value(*number);
   }
@@ -114,6 +121,7 @@ Value filter_abs(Interpreter&, const Value& subject, const Arguments& arguments)
   expect_no_arguments("abs", arguments);
   if (const auto integer = subject.as_integer()) return *integer < 0 ? negated(Value(*integer)) : Value(*integer);
   if (const auto number = subject.as_number()) return Value(std::fabs(*number));
+  if (!subject.big_integer().empty()) return subject.big_integer()[0] == '-' ? negated(subject) : subject;
   if (subject.is_undefined()) fail(subject.hint());
   fail(fmt::format("bad operand type for abs(): '{}'", subject.type_name()));
 }

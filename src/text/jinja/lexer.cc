@@ -12,6 +12,7 @@
 
 #include "text/jinja/error.h"
 #include "text/jinja/unicode.h"
+#include "text/jinja/value.h"
 
 namespace hearth::jinja {
 namespace {
@@ -309,7 +310,10 @@ class Lexer {
     const std::string digits = without_underscores(source_.substr(begin, end - begin));
     Token& token = push(TokenKind::kInteger, digits);
     const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), token.integer, base);
-    if (result.ec != std::errc{}) fail_here(fmt::format("the integer {} does not fit 64 bits", digits));
+    token.is_big = result.ec != std::errc{};
+    if (token.is_big && (base != 10 || digits.size() > kIntegerDigitsMax)) {
+      fail_here(fmt::format("the integer {} is too large", digits));
+    }
     advance(end - position_);
   }
 

@@ -26,8 +26,9 @@ enum class TokenKind : std::uint8_t {
 
 struct Token {
   TokenKind kind = TokenKind::kEnd;
-  std::string text{};  // a name, an operator's spelling, or the text that data or a string literal stands for
+  std::string text{};  // a name, an operator's spelling, a number's digits, or what data or a string literal stands for
   std::int64_t integer = 0;
+  bool is_big = false;  // an integer that does not fit, and stands in `text` alone
   double number = 0;
   int line = 1;
 

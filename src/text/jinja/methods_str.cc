@@ -463,7 +463,13 @@ Value str_istitle(Interpreter&, const Value& self, const Arguments& arguments) {
   return Value(any);
 }
 
+// Bytes are no value here; text is what templates make.
+Value str_encode(Interpreter&, const Value&, const Arguments&) {
+  fail("bytes are not available in templates: encode() is not supported");
+}
+
 constexpr Method kStringMethods[] = {
+    {"encode", str_encode},
     {"capitalize", str_capitalize},
     {"casefold", str_casefold},
     {"center", str_center},

@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <optional>
 
+#include "text/jinja/big_integer.h"
 #include "text/jinja/error.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/str_format.h"
@@ -35,18 +38,10 @@ std::string_view spelling(BinaryOperator op) {
                    right.type_name()));
 }
 
-Integer checked(bool overflow, Integer result) {
-  if (overflow) fail("an integer does not fit 64 bits");
-  return result;
-}
-
-Integer floor_divide(Integer a, Integer b) {
+// What does not fit 64 bits is nullopt, here and below.
+std::optional<Integer> floor_divide(Integer a, Integer b) {
   if (b == 0) fail("integer division or modulo by zero");
-  if (b == -1) {
-    Integer result = 0;
-    const bool overflow = __builtin_sub_overflow(Integer{0}, a, &result);
-    return checked(overflow, result);
-  }
+  if (b == -1) return a == std::numeric_limits<Integer>::min() ? std::nullopt : std::optional(-a);
   const Integer quotient = a / b;
   return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient;
 }
@@ -58,52 +53,63 @@ Integer floor_modulo(Integer a, Integer b) {
   return remainder != 0 && (remainder < 0) != (b < 0) ? remainder + b : remainder;
 }
 
-Value integer_power(Integer base, Integer exponent) {
-  if (exponent < 0) {
-    if (base == 0) fail("0.0 cannot be raised to a negative power");
-    return Value(std::pow(static_cast<double>(base), static_cast<double>(exponent)));
-  }
+std::optional<Integer> integer_power(Integer base, Integer exponent) {
   Integer result = 1;
   while (exponent > 0) {
-    if ((exponent & 1) != 0) {
-      const bool overflow = __builtin_mul_overflow(result, base, &result);
-      checked(overflow, result);
-    }
+    if ((exponent & 1) != 0 && __builtin_mul_overflow(result, base, &result)) return std::nullopt;
     exponent >>= 1;
-    if (exponent > 0) {
-      const bool overflow = __builtin_mul_overflow(base, base, &base);
-      checked(overflow, base);
-    }
+    if (exponent > 0 && __builtin_mul_overflow(base, base, &base)) return std::nullopt;
   }
-  return Value(result);
+  return result;
 }
 
-Value integer_arithmetic(BinaryOperator op, Integer a, Integer b) {
+// Of any operation but division.
+std::optional<Integer> small_arithmetic(BinaryOperator op, Integer a, Integer b) {
   Integer result = 0;
   switch (op) {
-    case BinaryOperator::kAdd: {
-      const bool overflow = __builtin_add_overflow(a, b, &result);
-      return Value(checked(overflow, result));
-    }
-    case BinaryOperator::kSubtract: {
-      const bool overflow = __builtin_sub_overflow(a, b, &result);
-      return Value(checked(overflow, result));
-    }
-    case BinaryOperator::kMultiply: {
-      const bool overflow = __builtin_mul_overflow(a, b, &result);
-      return Value(checked(overflow, result));
-    }
-    case BinaryOperator::kDivide:
-      if (b == 0) fail("division by zero");
-      return Value(static_cast<double>(a) / static_cast<double>(b));
+    case BinaryOperator::kAdd:
+      return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+    case BinaryOperator::kSubtract:
+      return __builtin_sub_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+    case BinaryOperator::kMultiply:
+      return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional(result);
     case BinaryOperator::kFloorDivide:
-      return Value(floor_divide(a, b));
+      return floor_divide(a, b);
     case BinaryOperator::kModulo:
-      return Value(floor_modulo(a, b));
-    case BinaryOperator::kPower:
-      break;
+      return floor_modulo(a, b);
+    default:
+      return integer_power(a, b);
   }
-  return integer_power(a, b);
+}
+
+bool is_integer(const Value& value) {
+  return value.as_integer() || !value.big_integer().empty();
+}
+
+std::string integer_digits(const Value& value) {
+  return value.as_integer() ? fmt::format("{}", *value.as_integer()) : std::string(value.big_integer());
+}
+
+// A number as a double; nullopt for what is none.
+std::optional<double> nearest_double(const Value& value) {
+  if (value.big_integer().empty()) return value.as_number();
+  return std::strtod(std::string(value.big_integer()).c_str(), nullptr);
+}
+
+Value integer_arithmetic(BinaryOperator op, const Value& left, const Value& right) {
+  const auto a = left.as_integer(), b = right.as_integer();
+  if (a && b && op == BinaryOperator::kDivide) {
+    if (*b == 0) fail("division by zero");
+    return Value(static_cast<double>(*a) / static_cast<double>(*b));
+  }
+  if (a && b && op == BinaryOperator::kPower && *b < 0) {
+    if (*a == 0) fail("0.0 cannot be raised to a negative power");
+    return Value(std::pow(static_cast<double>(*a), static_cast<double>(*b)));
+  }
+  if (a && b) {
+    if (const auto result = small_arithmetic(op, *a, *b)) return Value(*result);
+  }
+  return big_arithmetic(op, integer_digits(left), integer_digits(right));
 }
 
 double float_modulo(double a, double b) {
@@ -198,10 +204,25 @@ bool less_or_equal_items(const std::vector<Value>& left, const std::vector<Value
   fail(fmt::format("'{}' not supported between instances of '{}' and '{}'", sign, left.type_name(), right.type_name()));
 }
 
+// Below 0, 0 or above, as the first is less, equal or greater; nullopt unless both are integers and one is beyond 64
+// bits.
+std::optional<int> compare_big_integers(const Value& left, const Value& right) {
+  const std::string_view a = left.big_integer(), b = right.big_integer();
+  const auto sign = [](std::string_view digits) { return digits[0] == '-' ? -1 : 1; };
+  if (a.empty() && b.empty()) return std::nullopt;
+  if (a.empty()) return left.as_integer() ? std::optional(-sign(b)) : std::nullopt;
+  if (b.empty()) return right.as_integer() ? std::optional(sign(a)) : std::nullopt;
+  if (sign(a) != sign(b)) return sign(a);
+  const int larger = a.size() != b.size() ? (a.size() < b.size() ? -1 : 1) : a.compare(b);
+  return sign(a) * larger;
+}
+
 // left < right, or left <= right.
 bool ordered(const Value& left, const Value& right, bool or_equal, std::string_view sign) {
   if (const auto a = left.as_integer(), b = right.as_integer(); a && b) return or_equal ? *a <= *b : *a < *b;
   if (const auto a = left.as_number(), b = right.as_number(); a && b) return or_equal ? *a <= *b : *a < *b;
+  if (const auto order = compare_big_integers(left, right)) return or_equal ? *order <= 0 : *order < 0;
+  if (const auto a = nearest_double(left), b = nearest_double(right); a && b) return or_equal ? *a <= *b : *a < *b;
   if (left.is_string() && right.is_string()) {
     // UTF-8 sorts as its code points do.
     return or_equal ? left.bytes() <= right.bytes() : left.bytes() < right.bytes();
@@ -226,8 +247,8 @@ Integer slice_bound(const Value& bound, Integer length, Integer lowest, Integer 
 }  // namespace
 
 Value arithmetic(Interpreter& interpreter, BinaryOperator op, const Value& left, const Value& right) {
-  if (const auto a = left.as_integer(), b = right.as_integer(); a && b) return integer_arithmetic(op, *a, *b);
-  if (const auto a = left.as_number(), b = right.as_number(); a && b) return float_arithmetic(op, *a, *b);
+  if (is_integer(left) && is_integer(right)) return integer_arithmetic(op, left, right);
+  if (const auto a = nearest_double(left), b = nearest_double(right); a && b) return float_arithmetic(op, *a, *b);
   if (op == BinaryOperator::kAdd) {
     if (left.is_string() && right.is_string()) return add_text(interpreter, left, right);
     if (left.is_sequence() && left.kind() == right.kind()) return add_sequences(interpreter, left, right);
@@ -248,7 +269,7 @@ Value arithmetic(Interpreter& interpreter, BinaryOperator op, const Value& left,
 }
 
 Value negated(const Value& value) {
-  if (const auto integer = value.as_integer()) return integer_arithmetic(BinaryOperator::kSubtract, 0, *integer);
+  if (is_integer(value)) return integer_arithmetic(BinaryOperator::kSubtract, Value(std::int64_t{0}), value);
   if (const auto number = value.as_number()) return Value(-*number);
   if (value.is_undefined()) fail(value.hint());
   fail(fmt::format("bad operand type for unary -: '{}'", value.type_name()));

@@ -10,7 +10,7 @@ namespace hearth::jinja {
 
 class Interpreter;
 
-// Fail where Python raises TypeError, ZeroDivisionError or (beyond 64 bits) has a longer integer.
+// Fail where Python raises TypeError or ZeroDivisionError.
 Value arithmetic(Interpreter& interpreter, BinaryOperator op, const Value& left, const Value& right);
 Value negated(const Value& value);
 bool relate(Interpreter& interpreter, Relation relation, const Value& left, const Value& right);

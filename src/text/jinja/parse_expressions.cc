@@ -184,7 +184,7 @@ ExpressionPtr ExpressionParser::parse_primary() {
       return parse_string();
     case TokenKind::kInteger: {
       const Token token = take();
-      return std::make_unique<Constant>(token.line, Value(token.integer));
+      return std::make_unique<Constant>(token.line, token.is_big ? Value::integer(token.text) : Value(token.integer));
     }
     case TokenKind::kFloat: {
       const Token token = take();
@@ -287,7 +287,8 @@ ExpressionPtr ExpressionParser::parse_filters_and_tests(ExpressionPtr node) {
 ExpressionPtr ExpressionParser::parse_attribute(ExpressionPtr node) {
   const int line = take().line;
   if (current().kind == TokenKind::kInteger) {
-    auto key = std::make_unique<Constant>(line, Value(take().integer));
+    const Token token = take();
+    auto key = std::make_unique<Constant>(line, token.is_big ? Value::integer(token.text) : Value(token.integer));
     return std::make_unique<Subscript>(line, std::move(node), std::move(key));
   }
   return std::make_unique<Attribute>(line, std::move(node), expect_name());

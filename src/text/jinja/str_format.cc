@@ -112,6 +112,17 @@ std::string character(std::int64_t code) {
   return text;
 }
 
+// Beyond 64 bits there is the decimal form alone.
+std::string format_big_integer(std::string_view digits, const FormatSpec& spec, bool decimal) {
+  if (!decimal) fail("an integer does not fit 64 bits");
+  const bool negative = digits[0] == '-';
+  std::string magnitude(digits.substr(negative ? 1 : 0));
+  if (spec.precision && magnitude.size() < *spec.precision)
+    magnitude.insert(0, *spec.precision - magnitude.size(), '0');
+  if (spec.grouping != '\0') magnitude = grouped(magnitude, magnitude.size(), spec.grouping, 3);
+  return padded_number(sign_text(negative, spec.sign), std::move(magnitude), spec);
+}
+
 // One conversion of a % format: %[(name)][flags][width][.precision]type.
 class PercentFormatter {
  public:
@@ -261,6 +272,10 @@ class PercentFormatter {
   void append_integer(const Value& value, FormatSpec spec) {
     const bool decimal = spec.type == 'd' || spec.type == 'i' || spec.type == 'u';
     auto integer = value.as_integer();
+    if (!value.big_integer().empty()) {
+      out_ += format_big_integer(value.big_integer(), spec, decimal);
+      return;
+    }
     if (!integer && decimal && value.kind() == Value::Kind::kFloat) integer = truncated(value.number());
     if (!integer) {
       fail(fmt::format("%{} format: a{} is required, not {}", spec.type, decimal ? " real number" : "n integer",
@@ -385,6 +400,9 @@ std::string format_value(const Value& value, const FormatSpec& spec) {
     case Value::Kind::kUndefined:
       return format_text("", spec);
     default:
+      if (!value.big_integer().empty()) {
+        return format_big_integer(value.big_integer(), spec, spec.type == '\0' || spec.type == 'd' || spec.type == 'n');
+      }
       fail(fmt::format("unsupported format string passed to {}.__format__", value.type_name()));
   }
 }

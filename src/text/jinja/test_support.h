@@ -1,11 +1,12 @@
 // What the tests of the interpreter share: rendering a template over a context that is written as JSON.
 #pragma once
 
-#include <boost/json/parse.hpp>
+#include <boost/json/object.hpp>
 #include <ctime>
 #include <string>
 #include <string_view>
 
+#include "base/json_value.h"
 #include "text/jinja/error.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/parser.h"
@@ -24,7 +25,8 @@ inline std::tm fixed_time() {
 
 inline std::string render(std::string_view source, std::string_view context_json = "{}") {
   const Program program = parse(source);
-  return Interpreter(program, boost::json::parse(context_json).as_object(), fixed_time).run();
+  const ParsedJson context = parse_json(context_json, 64, BigIntegers::kKeepDigits);
+  return Interpreter(program, context.value.as_object(), fixed_time).run();
 }
 
 // The error that parsing or rendering ends in, or its absence.

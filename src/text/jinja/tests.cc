@@ -40,7 +40,12 @@ bool test_defined(Interpreter&, const Value& subject, const Arguments& arguments
 
 bool test_number(Interpreter&, const Value& subject, const Arguments& arguments) {
   expect_no_arguments("number", arguments);
-  return subject.as_number().has_value();
+  return subject.as_number() || !subject.big_integer().empty();
+}
+
+bool test_integer(Interpreter&, const Value& subject, const Arguments& arguments) {
+  expect_no_arguments("integer", arguments);
+  return subject.kind() == Value::Kind::kInteger || !subject.big_integer().empty();
 }
 
 bool test_iterable(Interpreter&, const Value& subject, const Arguments& arguments) {
@@ -127,7 +132,7 @@ constexpr TestEntry kTests[] = {
     {"undefined", test_kind<Value::Kind::kUndefined>},
     {"none", test_kind<Value::Kind::kNone>},
     {"boolean", test_kind<Value::Kind::kBoolean>},
-    {"integer", test_kind<Value::Kind::kInteger>},
+    {"integer", test_integer},
     {"float", test_kind<Value::Kind::kFloat>},
     {"string", test_kind<Value::Kind::kString>},
     {"mapping", test_kind<Value::Kind::kDict>},

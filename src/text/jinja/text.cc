@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/json_value.h"
 #include "text/jinja/error.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/unicode.h"
@@ -140,6 +141,8 @@ class JsonWriter {
         write_object(value.dict());
         break;
       default:
+        out_ += value.big_integer();
+        if (!value.big_integer().empty()) break;
         fail(fmt::format("Object of type {} is not JSON serializable", value.type_name()));
     }
     check_size(out_);
@@ -220,6 +223,7 @@ class JsonWriter {
       case Value::Kind::kFloat:
         return number(key.number());
       default:
+        if (!key.big_integer().empty()) return std::string(key.big_integer());
         fail(fmt::format("keys must be str, int, float, bool or None, not {}", key.type_name()));
     }
   }
@@ -273,7 +277,7 @@ Value from_json_at(const boost::json::value& json, std::size_t depth) {
     case boost::json::kind::int64:
       return Value(json.get_int64());
     case boost::json::kind::uint64:
-      return Value(static_cast<double>(json.get_uint64()));  // beyond the integers that templates have here
+      return Value::integer(fmt::format("{}", json.get_uint64()));
     case boost::json::kind::double_:
       return Value(json.get_double());
     case boost::json::kind::string: {
@@ -291,6 +295,7 @@ Value from_json_at(const boost::json::value& json, std::size_t depth) {
     case boost::json::kind::object:
       break;
   }
+  if (const auto digits = big_integer_digits(json)) return Value::integer(*digits);
   Dict dict;
   for (const auto& entry : json.get_object()) {
     const std::string_view key(entry.key().data(), entry.key().size());

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -39,6 +40,18 @@ bool equal_dicts(const Dict& left, const Dict& right) {
     return other != nullptr && equals(entry.second, *other);
   });
 }
+
+class BigInteger : public Object {
+ public:
+  explicit BigInteger(std::string_view digits) : digits_(digits) {}
+  std::string type_name() const override { return "int"; }
+  std::string repr() const override { return digits_; }
+  std::size_t weight() const override { return kElementWeight + digits_.size(); }
+  std::string_view big_integer() const override { return digits_; }
+
+ private:
+  std::string digits_;
+};
 
 bool is_whole(double number) {
   return number >= -kTwoTo63 && number < kTwoTo63 && number == std::floor(number);
@@ -78,6 +91,20 @@ Value Value::dict(Dict dict) {
   Value value;
   value.data_ = std::make_shared<const Dict>(std::move(dict));
   return value;
+}
+
+Value Value::integer(std::string_view digits) {
+  std::int64_t number = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (read.ec == std::errc{}) return Value(number);
+  if (digits.size() > kIntegerDigitsMax + (digits.starts_with('-') ? 1 : 0)) {
+    fail(fmt::format("an integer has more than {} digits", kIntegerDigitsMax));
+  }
+  return Value(std::make_shared<BigInteger>(digits));
+}
+
+std::string_view Value::big_integer() const {
+  return is_object() ? object()->big_integer() : std::string_view();
 }
 
 Value Value::undefined(std::string hint) {
@@ -283,6 +310,7 @@ bool equals(const Value& left, const Value& right) {
       break;
   }
   if (left.object() == right.object()) return true;
+  if (!left.big_integer().empty()) return left.big_integer() == right.big_integer();
   const auto* a = left.object()->indexed();
   const auto* b = right.object()->indexed();
   return a != nullptr && b != nullptr && equal_items(*a, *b);
@@ -311,6 +339,7 @@ std::optional<std::size_t> hash(const Value& value) {
       return result;
     }
     case Value::Kind::kObject:
+      if (!value.big_integer().empty()) return std::hash<std::string_view>{}(value.big_integer());
       return std::hash<const void*>{}(value.object().get());
     default:
       return std::nullopt;

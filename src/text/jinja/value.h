@@ -27,6 +27,7 @@ struct Arguments;
 
 inline constexpr std::size_t kValueDepthMax = 200;
 inline constexpr std::size_t kValueWeightMax = std::size_t{1} << 30;
+inline constexpr std::size_t kIntegerDigitsMax = 4300;  // what Python reads and writes
 inline constexpr std::size_t kTextBytesMax = std::size_t{64} << 20;
 // A value's share of its container's weight, and what it costs to store one.
 inline constexpr std::size_t kElementWeight = 64;
@@ -66,6 +67,9 @@ class Value {
   static Value tuple(std::vector<Value> items) { return sequence(Sequence::Kind::kTuple, std::move(items)); }
   static Value sequence(Sequence::Kind kind, std::vector<Value> items);
   static Value dict(Dict dict);
+  // An integer of any size by its decimal digits, with a sign if it is negative. Throws TemplateError where there are
+  // more than kIntegerDigitsMax.
+  static Value integer(std::string_view digits);
   // The value of a name or attribute that does not exist; using it fails with `hint`.
   static Value undefined(std::string hint);
 
@@ -98,6 +102,8 @@ class Value {
   std::optional<std::int64_t> as_integer() const;
   // A boolean, an integer or a float as a double.
   std::optional<double> as_number() const;
+  // The digits of an integer beyond 64 bits; empty for any other value.
+  std::string_view big_integer() const;
 
   std::size_t depth() const;
   std::size_t weight() const;
@@ -152,6 +158,7 @@ class Object {
   virtual std::size_t depth() const { return 1; }
   virtual std::size_t weight() const { return kElementWeight; }
   virtual bool callable() const { return false; }
+  virtual std::string_view big_integer() const { return {}; }
   virtual Value call(Interpreter& interpreter, const Arguments& arguments);
   virtual std::optional<Value> attribute(Interpreter& interpreter, std::string_view name);
   // The remaining items if it can be iterated; a generator is exhausted by it.

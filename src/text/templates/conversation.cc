@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/json_value.h"
+#include "text/jinja/text.h"
 
 namespace hearth {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kParagraph = "\n\n";
+constexpr std::size_t kArgumentsDepthMax = 32;
 
 std::string_view role_of(const json::object& message) {
   const json::value* role = message.if_contains("role");
@@ -138,11 +140,12 @@ void shape_arguments(json::object& message, bool as_object) {
     json::value* arguments =
         function != nullptr && function->is_object() ? function->get_object().if_contains("arguments") : nullptr;
     if (arguments == nullptr) continue;
-    if (!as_object && arguments->is_object()) *arguments = json::serialize(*arguments);
+    if (!as_object && arguments->is_object()) {
+      *arguments = jinja::to_json(jinja::from_json(*arguments), {});
+    }
     if (!as_object || !arguments->is_string()) continue;
-    boost::system::error_code error;
-    json::value parsed = json::parse(arguments->get_string(), error);
-    if (!error && parsed.is_object()) *arguments = std::move(parsed);
+    ParsedJson parsed = parse_json(arguments->get_string(), kArgumentsDepthMax, BigIntegers::kKeepDigits);
+    if (!parsed.error && parsed.value.is_object()) *arguments = std::move(parsed.value);
   }
 }
 

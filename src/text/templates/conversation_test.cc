@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_value.h"
+
 namespace hearth {
 namespace {
 
@@ -78,13 +80,28 @@ TEST(Conversation, ContentHasTheFormThatIsWanted) {
 
 TEST(Conversation, ArgumentsOfCallsAreObjectsOrText) {
   constexpr std::string_view kText =
-      R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{\"a\":1}"}}]}])";
+      R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{\"a\": 0.1}"}}]}])";
   constexpr std::string_view kObject =
-      R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]}])";
+      R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{"a":1E-1}}}]}])";
   EXPECT_EQ(adapted(kText), kObject);
   TemplateAbilities abilities;
   abilities.takes_argument_objects = false;
   EXPECT_EQ(adapted(kObject, abilities), kText);
+}
+
+TEST(Conversation, ArgumentsOfCallsKeepTheirNumbers) {
+  boost::json::object context{{"messages", boost::json::parse(R"([{"role": "assistant", "tool_calls": [
+      {"function": {"arguments": "{\"d\": 36.60254037844386, \"i\": 123456789012345678901}"}}]}])")}};
+  const boost::json::object adapted = adapted_conversation(context, {});
+  const boost::json::value& arguments =
+      adapted.at("messages").at(0).at("tool_calls").at(0).at("function").at("arguments");
+  EXPECT_EQ(arguments.at("d").as_double(), 36.60254037844386);
+  EXPECT_EQ(big_integer_digits(arguments.at("i")), "123456789012345678901");
+  TemplateAbilities abilities;
+  abilities.takes_argument_objects = false;
+  const boost::json::object as_text = adapted_conversation(adapted, abilities);
+  EXPECT_EQ(as_text.at("messages").at(0).at("tool_calls").at(0).at("function").at("arguments"),
+            R"({"d": 36.60254037844386, "i": 123456789012345678901})");
 }
 
 TEST(Conversation, WhatIsNoConversationIsLeftAlone) {

@@ -83,7 +83,7 @@ TEST(TemplateProbe, ArgumentsAsATemplateWritesThem) {
   constexpr std::string_view kObject =
       "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{% for k, v in "
       "c.function.arguments.items() %}{{ k }}={{ v }};{% endfor %}{% endfor %}{% endfor %}";
-  EXPECT_EQ(prompt(kText, kCalls), R"(qf({"a":1})r)");
+  EXPECT_EQ(prompt(kText, kCalls), R"(qf({"a": 1})r)");  // as json.dumps has it
   EXPECT_EQ(prompt(kObject, kCalls), "qa=1;r");
 }
 
