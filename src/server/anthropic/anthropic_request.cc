@@ -75,21 +75,50 @@ std::string_view block_text(const Fields& block) {
   return block.required_string("text");
 }
 
-std::string system_text(const Fields& body) {
+// Texts as a message's content: one is a string, several are parts, which a template that wants a string gets as lines
+// of it.
+class Content {
+ public:
+  void add(std::string_view text) {
+    if (!text.empty()) parts_.push_back({{"type", "text"}, {"text", text}});
+  }
+  void add(const boost::json::value& content) {
+    if (content.is_string()) return add(std::string_view(content.get_string()));
+    for (const boost::json::value& part : content.as_array()) parts_.push_back(part);
+  }
+
+  bool empty() const { return parts_.empty(); }
+
+  boost::json::value take() {
+    boost::json::array parts = std::exchange(parts_, {});
+    if (parts.empty()) return "";
+    return parts.size() == 1 ? parts.front().at("text") : boost::json::value(std::move(parts));
+  }
+
+  std::string take_text() {
+    std::string text;
+    for (const boost::json::value& part : std::exchange(parts_, {})) append_line(text, part.at("text").as_string());
+    return text;
+  }
+
+ private:
+  boost::json::array parts_;
+};
+
+boost::json::value system_content(const Fields& body) {
   const boost::json::value* system = body.find("system");
-  if (system == nullptr) return {};
-  if (system->is_string()) return std::string(system->get_string());
+  if (system == nullptr) return "";
+  if (system->is_string()) return *system;
   if (!system->is_array()) throw bad_request("'system' must be a string or an array of text blocks", "system");
-  std::string text;
+  Content content;
   for (std::size_t i = 0; i < system->get_array().size(); ++i) {
     const Fields block = object_at(system->get_array(), i, "system");
     if (block.required_string("type") != "text") {
       throw bad_request(fmt::format("'{}' must be \"text\"", block.path_of("type")), block.path_of("type"));
     }
-    const std::string_view piece = block_text(block);
-    append_line(text, piece);
+    content.add(block_text(block));
   }
-  return text;
+  return content.take();
 }
 
 // A tool's result: a text, or blocks of it.
@@ -119,7 +148,7 @@ class Turn {
   Turn(const Fields& message, std::string_view role, TemplateMessages& messages)
       : message_(message), role_(role), messages_(messages) {}
 
-  void add_text(std::string_view text) { append_line(text_, text); }
+  void add_text(std::string_view text) { content_.add(text); }
 
   void add_block(const Fields& block) {
     const std::string_view type = block.required_string("type");
@@ -147,7 +176,7 @@ class Turn {
 
   // `is_last`: an answer that goes on from nothing may be empty.
   void end(bool is_last) {
-    if (text_.empty() && !said_something_) {
+    if (content_.empty() && !said_something_) {
       if (role_ == "assistant" && is_last) return messages_.add({{"role", role_}, {"content", ""}});
       throw bad_request(fmt::format("'{}' is empty", message_.path_of("content")), message_.path_of("content"));
     }
@@ -156,13 +185,13 @@ class Turn {
 
  private:
   void end_text() {
-    if (!text_.empty()) messages_.add({{"role", role_}, {"content", std::exchange(text_, {})}});
+    if (!content_.empty()) messages_.add({{"role", role_}, {"content", content_.take()}});
   }
 
   const Fields& message_;
   std::string_view role_;
   TemplateMessages& messages_;
-  std::string text_;
+  Content content_;
   bool said_something_ = false;
 };
 
@@ -194,7 +223,7 @@ void add_turn(const Fields& message, bool is_last, TemplateMessages& messages) {
 }
 
 bool is_plain(const boost::json::object& message) {
-  return message.size() == 2;  // a role and a text
+  return message.size() == 2;  // a role and texts
 }
 
 // Neighbours of one role, where they are nothing but text, are one message.
@@ -207,9 +236,10 @@ boost::json::array joined(boost::json::array messages) {
       result.push_back(std::move(value));
       continue;
     }
-    std::string text(last->at("content").as_string());
-    append_line(text, message.at("content").as_string());
-    (*last)["content"] = text;
+    Content content;
+    content.add(last->at("content"));
+    content.add(message.at("content"));
+    (*last)["content"] = content.take();
   }
   return result;
 }
@@ -228,7 +258,9 @@ std::string take_prefill(boost::json::array& turns) {
   if (turns.empty() || turns.back().at("role") != "assistant" || turns.back().get_object().contains("tool_calls")) {
     return {};
   }
-  std::string prefill(turns.back().at("content").as_string());
+  Content content;
+  content.add(turns.back().at("content"));
+  std::string prefill = content.take_text();
   turns.pop_back();
   if (!prefill.empty() && std::string_view(" \t\r\n").find(prefill.back()) != std::string_view::npos) {
     throw bad_request("'messages': the final assistant message, from which the answer goes on, ends with white space",
@@ -258,7 +290,7 @@ AnthropicConversation parse_conversation(const Fields& body) {
   AnthropicConversation conversation;
   conversation.model = body.required_string("model");
   boost::json::array messages;
-  if (const std::string system = system_text(body); !system.empty()) {
+  if (const boost::json::value system = system_content(body); system != "") {
     messages.push_back({{"role", "system"}, {"content", system}});
   }
   boost::json::array turns = parse_turns(body);

@@ -66,6 +66,10 @@ GenerationEnd end_of(FinishReason reason, std::string stop_text = {}) {
   return end;
 }
 
+json::object text_block(std::string_view text) {
+  return {{"type", "text"}, {"text", text}};
+}
+
 TEST(AnthropicRequest, TakesWhatAMessageNeeds) {
   const AnthropicRequest request = read(parse(kHello));
   EXPECT_EQ(request.conversation.model, "m");
@@ -91,9 +95,12 @@ TEST(AnthropicRequest, PutsTheSystemPromptFirst) {
   const json::value expected =
       json::parse(R"([{"role": "system", "content": "A\nB"}, {"role": "user", "content": "Hello"}])");
   EXPECT_EQ(messages_of(R"("system": "A\nB")"), expected);
+  EXPECT_EQ(messages_of(R"("system": [{"type": "text", "text": "A\nB"}, {"type": "text", "text": ""}])"), expected);
   EXPECT_EQ(messages_of(R"("system": [{"type": "text", "text": "A", "cache_control": {"type": "ephemeral"}},
                                       {"type": "text", "text": "B"}])"),
-            expected);
+            json::parse(R"([{"role": "system", "content": [{"type": "text", "text": "A"},
+                                                           {"type": "text", "text": "B"}]},
+                            {"role": "user", "content": "Hello"}])"));
 }
 
 TEST(AnthropicRequest, JoinsTurnsOfOneRole) {
@@ -103,7 +110,8 @@ TEST(AnthropicRequest, JoinsTurnsOfOneRole) {
                 {"role": "assistant", "content": [{"type": "thinking", "thinking": "?"},
                                                   {"type": "text", "text": "D"}]},
                 {"role": "user", "content": "E"}])"),
-            json::parse(R"([{"role": "user", "content": "A\nB\nC"},
+            json::parse(R"([{"role": "user", "content": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"},
+                                                         {"type": "text", "text": "C"}]},
                             {"role": "assistant", "content": "D", "reasoning_content": "?"},
                             {"role": "user", "content": "E"}])"));
 }
@@ -156,6 +164,9 @@ TEST(AnthropicRequest, TakesAFinalAssistantMessageAsTheAnswersBeginning) {
   EXPECT_EQ(request.conversation.prefill, "It is");
   EXPECT_EQ(request.conversation.context.at("messages").as_array().size(), 1u);
   EXPECT_EQ(read(with_final("")).conversation.prefill, "");
+  json::object in_blocks = with_final("");
+  in_blocks["messages"].at(1).as_object()["content"] = {text_block("It"), text_block("is")};
+  EXPECT_EQ(read(in_blocks).conversation.prefill, "It\nis");
   EXPECT_NE(error_of(with_final("It is ")).find("white space"), std::string::npos);
   EXPECT_EQ(error_of(hello_with(R"("messages": [{"role": "assistant", "content": "It"}])")),
             "'messages' has no message to answer");
@@ -267,6 +278,7 @@ TEST(AnthropicAnswer, IsAStreamOfEvents) {
                                               "delta": {"type": "text_delta", "text": "Hi\n\n"}})"));
   EXPECT_EQ(events[6].second.at("delta"), json::parse(R"({"stop_reason": "max_tokens", "stop_sequence": null})"));
   EXPECT_EQ(events[6].second.at("usage").at("output_tokens"), 3);
+  EXPECT_NE(anthropic_text_event("a\u2028b").find(R"("a\u2028b")"), std::string::npos);  // no end of a line
 }
 
 TEST(AnthropicAnswer, NamesErrorsByTheirStatus) {
