@@ -137,12 +137,12 @@ TEST(MachineLimits, ControllersOfVersion1AreTreesOfTheirOwn) {
 
 TEST(MachineLimits, ADeviceIsSizedToThemAndRefusesWhatIsBeyond) {
   FakeRoot root;
-  root.version_2("/").file("sys/fs/cgroup/cpu.max", "100000 100000\n").file("sys/fs/cgroup/memory.max", "4194304\n");
+  root.version_2("/").file("sys/fs/cgroup/cpu.max", "50000 100000\n").file("sys/fs/cgroup/memory.max", "1073741824\n");
   CpuDevice device(0, InstructionSet::kPortable, root.path());
   EXPECT_EQ(device.pool().thread_count(), 1);
-  EXPECT_EQ(device.memory_available_bytes(), 4 * kMib);
+  EXPECT_EQ(device.memory_available_bytes(), 1024 * kMib);
   EXPECT_NO_THROW(Arena(device, 4 * kMib, "memory"));
-  EXPECT_THROW(Arena(device, 8 * kMib, "memory"), OutOfMemory);
+  EXPECT_THROW(Arena(device, 1025 * kMib, "memory"), OutOfMemory);
   EXPECT_EQ(CpuDevice(3, InstructionSet::kPortable, root.path()).pool().thread_count(), 3);  // asked for
 }
 

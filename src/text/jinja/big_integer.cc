@@ -5,6 +5,7 @@
 
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 
 #include "text/jinja/error.h"
@@ -31,7 +32,7 @@ Value value_of(const Integer& number) {
 }
 
 double nearest_double(const Integer& number) {
-  const double result = number.convert_to<double>();
+  const double result = std::strtod(number.str().c_str(), nullptr);  // convert_to() throws where there is none
   if (std::isinf(result)) fail("int too large to convert to float");
   return result;
 }
