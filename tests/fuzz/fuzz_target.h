@@ -31,6 +31,16 @@ void accept_refusal(Action action) {
   }
 }
 
+// Runs `action`, which may refuse its input with an error for the user; any other way out is a defect.
+template <typename Action>
+void accept_error(Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    CHECK(error.what()[0] != '\0');
+  }
+}
+
 // What a reader promises of its tensors: bytes within the file, as many as format and shape need.
 inline void check_weights(const WeightEntries& weights, std::span<const std::byte> file) {
   for (const WeightEntry& entry : weights.tensors) {

@@ -4,6 +4,7 @@
 Files that a fuzzer found are added beside these by hand, named by their hash.
 """
 import json
+import math
 import pathlib
 import struct
 
@@ -145,7 +146,127 @@ def json_files():
     yield "index_kinds", b'{"weight_map":{"a":1,"b":["x"]}}'
 
 
-for target, files in (("gguf", gguf_files()), ("safetensors", safetensors_files()), ("json_config", json_files())):
+def regex_files():
+    text = "Hello, world's  42 \t\nna\u00efve \u65e5\u672c"
+    gpt2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+    for name, pattern in (("gpt2", gpt2), ("groups", "(?i:(a)|(?<name>b))+?\\k<name>?"),
+                          ("classes", "[a-z&&[^e]]|[^\\W\\d_]"), ("anchors", "^|$|\\b|\\A\\z"),
+                          ("counts", "a{2,3}|b{,2}|\\p{N}{1,3}"), ("lookaround", "(?<=o)l|(?<!l)o(?!r)"),
+                          ("escapes", "\\x{4e00}|\\u65e5|\\h+|\\R|\\X"), ("broken", "(a[b"), ("empty", "")):
+        yield name, f"{pattern}\n{text}".encode()
+    yield "not_utf8", b"a|\xff\nabc"
+
+
+def tokenizer_files():
+    def tokenizer(model, **parts):
+        return json.dumps({"version": "1.0", "model": model, **parts}).encode()
+
+    letters = {token: i for i, token in enumerate(["<unk>", "<s>", "</s>", *"helowrdH,42", "\u0120", "he", "ll"])}
+    bpe = {"type": "BPE", "vocab": letters, "merges": ["h e", "l l"], "unk_token": "<unk>", "byte_fallback": False}
+    special = [{"id": 1, "content": "<s>", "special": True, "lstrip": True, "rstrip": False, "normalized": False,
+                "single_word": False}]
+    pair = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}},
+                                                     {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [], "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}}
+    steps = {"type": "Sequence", "normalizers": [
+        {"type": "NFC"}, {"type": "Lowercase"}, {"type": "Prepend", "prepend": "_"},
+        {"type": "Replace", "pattern": {"Regex": " +"}, "content": " "}]}
+    split = {"type": "Sequence", "pretokenizers": [
+        {"type": "Split", "pattern": {"Regex": "\\s+|\\p{N}"}, "behavior": "Isolated", "invert": False},
+        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}]}
+    yield "bpe", tokenizer(bpe, added_tokens=special, pre_tokenizer=split, decoder={"type": "ByteLevel"},
+                           post_processor=pair)
+    yield "steps", tokenizer(bpe, normalizer=steps, decoder={"type": "Fuse"})
+    scores = [[token, -float(i)] for token, i in letters.items()]
+    yield "unigram", tokenizer({"type": "Unigram", "unk_id": 0, "vocab": scores},
+                               pre_tokenizer={"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always"})
+    yield "wordpiece", tokenizer({"type": "WordPiece", "unk_token": "<unk>", "continuing_subword_prefix": "##",
+                                  "max_input_chars_per_word": 100, "vocab": letters},
+                                 normalizer={"type": "BertNormalizer"}, pre_tokenizer={"type": "BertPreTokenizer"})
+    yield "wordlevel", tokenizer({"type": "WordLevel", "unk_token": "<unk>", "vocab": letters})
+    for kind, pre in (("gpt2", "gpt-2"), ("llama", "default"), ("bert", "default")):
+        tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(4)), *"helo wrdH,42", "\u0120", "he",
+                  "\u2581h"]
+        yield f"gguf_{kind}", gguf([
+            entry("tokenizer.ggml.model", STRING, kind), entry("tokenizer.ggml.pre", STRING, pre),
+            entry("tokenizer.ggml.tokens", ARRAY, (STRING, tokens)),
+            entry("tokenizer.ggml.scores", ARRAY, (F32, [-float(i) for i in range(len(tokens))])),
+            entry("tokenizer.ggml.token_type", ARRAY, (I32, [2, 3, 3, 6, 6, 6, 6] + [1] * (len(tokens) - 7))),
+            entry("tokenizer.ggml.merges", ARRAY, (STRING, ["h e", "l l"])),
+            entry("tokenizer.ggml.bos_token_id", U32, 1), entry("tokenizer.ggml.add_bos_token", BOOL, True)])
+    yield "empty", b""
+
+
+def template_files():
+    yield "loop", (b"{{ bos_token }}{% for m in messages %}{{ loop.index }}[{{ m.role | upper }}] "
+                   b"{{ m['content'] | trim }}"
+                   b"{{ '\\n' if not loop.last else eos_token }}{% else %}none{% endfor %}")
+    yield "tools", (b"{%- macro call(c) -%}{{ c.name }}({{ c.arguments | tojson(indent=2) }}){%- endmacro -%}"
+                    b"{%- for m in messages if m.tool_calls is defined -%}{%- for t in m.tool_calls -%}"
+                    b"{{ call(t.function) }}"
+                    b"{%- endfor -%}{%- endfor -%}{{ tools | map(attribute='function.name') | join(', ') }}")
+    yield "state", (b"{% set ns = namespace(n=0, s='') %}{% for i in range(5) %}{% set ns.n = ns.n + i * 2 // 3 %}"
+                    b"{% set ns.s = ns.s ~ '%02d|' % ns.n %}{% endfor %}{{ ns.s[1:-1:2] }}{{ strftime_now('%Y') }}")
+    yield "methods", (b"{{ 'a,b'.split(',')[-1] ~ 'x y'.replace(' ', '_').title() }}"
+                      b"{{ {'a': 1, 'b': [2]}.items() | list }}"
+                      b"{{ '{} {:>4}'.format(1, 'z') }}{{ messages[0].content.startswith('Be') and 3 ** 2 in [9] }}")
+    yield "errors", (b"{% if messages[0].role == 'system' %}"
+                     b"{{ raise_exception('no system ' ~ messages | length) }}{% endif %}")
+    yield "broken", b"{% for x in %}{{ a | nothing(  }}"
+    yield "deep", b"{{ " + b"(" * 200 + b"1" + b")" * 200 + b" }}"
+    yield "empty", b""
+
+
+def http_files():
+    yield "get", b"GET /v1/models?name=a%20b&x=%zz HTTP/1.1\r\nHost: localhost:8080\r\nAccept: */*\r\n\r\n"
+    yield "post", (b"POST /v1/completions HTTP/1.1\r\nHost: h\r\n"
+                   b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}GET")
+    yield "chunked", (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+                      b"Expect: 100-continue\r\n\r\n3;a=b\r\nabc\r\n0\r\nX: y\r\n\r\n")
+    yield "old", b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+    yield "too_large", b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n"
+    yield "two_lengths", b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"
+    yield "folded", b"GET / HTTP/1.1\r\nA: b\r\n  c\r\n\r\n"
+    yield "bare_line_feeds", b"GET / HTTP/1.1\nHost: h\n\n"
+    yield "address", b"http://[::1]:8080/base/"
+    yield "empty", b""
+
+
+def model_tensors(shapes):
+    """(tensor entries, data): float32 zeros of these shapes, in order."""
+    entries, size = [], 0
+    for name, dims in shapes:
+        entries.append(tensor(name, dims, 0, size))
+        size += -(-4 * math.prod(dims) // 32) * 32
+    return entries, bytes(size)
+
+
+def binding_files():
+    width, ff, heads, vocabulary = 16, 8, 2, 4
+    sizes = {"embedding_length": width, "block_count": 1, "feed_forward_length": ff, "context_length": 32,
+             "attention.head_count": heads, "attention.head_count_kv": heads, "vocab_size": vocabulary}
+    for name in ("llama", "qwen2", "qwen3"):
+        keys = [entry("general.architecture", STRING, name)]
+        keys += [entry(f"{name}.{key}", U32, number) for key, number in sizes.items()]
+        keys += [entry(f"{name}.attention.layer_norm_rms_epsilon", F32, 1e-5),
+                 entry(f"{name}.rope.freq_base", F32, 1e4)]
+        shapes = [("token_embd.weight", [width, vocabulary]), ("output_norm.weight", [width])]
+        shapes += [(f"blk.0.{part}.weight", [width]) for part in ("attn_norm", "ffn_norm")]
+        shapes += [(f"blk.0.attn_{part}.weight", [width, width]) for part in ("q", "k", "v", "output")]
+        shapes += [(f"blk.0.ffn_{part}.weight", [width, ff]) for part in ("gate", "up")]
+        shapes += [("blk.0.ffn_down.weight", [ff, width])]
+        if name == "qwen2":
+            shapes += [(f"blk.0.attn_{part}.bias", [width]) for part in "qkv"]
+        if name == "qwen3":
+            shapes += [(f"blk.0.attn_{part}_norm.weight", [width // heads]) for part in "qk"]
+        yield name, gguf(keys, *model_tensors(shapes))
+        yield f"{name}_without_tensors", gguf(keys)
+    yield "empty", b""
+
+
+for target, files in (("gguf", gguf_files()), ("safetensors", safetensors_files()), ("json_config", json_files()),
+                      ("regex", regex_files()), ("tokenizer", tokenizer_files()), ("template", template_files()),
+                      ("http", http_files()), ("binding", binding_files())):
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files:
