@@ -13,6 +13,9 @@ import threading
 import time
 
 
+REOPENED_MAX = 20
+
+
 def quantile(values, share):
     """The value that so many of them do not exceed; 0 without any."""
     ordered = sorted(values)
@@ -138,7 +141,8 @@ class Load:
             while not self.stopping.is_set():
                 if not self.attacking.wait(0.1):
                     continue
-                while len(selector.get_map()) < connections:
+                # Those who were refused come again a few at a time, so that those who may send get to their end.
+                for _ in range(min(REOPENED_MAX, connections - len(selector.get_map()))):
                     connection = self.connect()
                     connection.setblocking(False)
                     selector.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE, [0])
@@ -146,6 +150,7 @@ class Load:
                     if not self.advance(key, events, data):
                         selector.unregister(key.fileobj)
                         key.fileobj.close()
+                time.sleep(0.002)
         return send
 
     def advance(self, key, events, data):
@@ -155,12 +160,9 @@ class Load:
                 if events & selectors.EVENT_READ:
                     status = key.fileobj.recv(65536)[9:12].decode() or "closed"
                     self.statuses[status] = self.statuses.get(status, 0) + 1
-                    time.sleep(0.005)  # so that those who may send get to their end
                     return False
                 if key.data[0] < len(data):
                     key.data[0] += key.fileobj.send(data[key.data[0]:key.data[0] + (1 << 18)])
-                else:
-                    time.sleep(0.001)
             except (ConnectionResetError, BrokenPipeError):
                 self.statuses["reset"] = self.statuses.get("reset", 0) + 1
                 return False
