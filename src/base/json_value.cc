@@ -109,18 +109,24 @@ class ValueHandler {
 
 // The digits where the values that keep them were written out as objects.
 std::string with_big_integers(std::string text) {
-  for (std::size_t at = text.find(kSerializedBigInteger); at != std::string::npos;
-       at = text.find(kSerializedBigInteger, at)) {
+  std::size_t at = text.find(kSerializedBigInteger);
+  if (at == std::string::npos) return text;
+  const std::string_view all = text;
+  std::string out;
+  std::size_t done = 0;
+  for (; at != std::string::npos; at = text.find(kSerializedBigInteger, at)) {
     const std::size_t begin = at + kSerializedBigInteger.size();
     const std::size_t end = text.find('"', begin);
-    const std::string_view digits = std::string_view(text).substr(begin, end - begin);
-    if (is_integer(digits) && std::string_view(text).substr(end, 2) == "\"}") {
-      text.replace(at, end + 2 - at, std::string(digits));
+    const std::string_view digits = all.substr(begin, end - begin);
+    if (is_integer(digits) && all.substr(end, 2) == "\"}") {
+      out += all.substr(done, at - done);
+      out += digits;
+      at = done = end + 2;
     } else {
       at = begin;
     }
   }
-  return text;
+  return out += all.substr(done);
 }
 
 }  // namespace

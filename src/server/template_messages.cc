@@ -2,22 +2,9 @@
 
 #include <utility>
 
-#include "base/json_value.h"
-
 namespace hearth {
 
 namespace json = boost::json;
-
-namespace {
-
-constexpr std::size_t kArgumentsDepthMax = 32;  // as Boost.JSON has it by default
-
-}  // namespace
-
-json::value call_arguments(std::string_view text) {
-  const ParsedJson parsed = parse_json(text, kArgumentsDepthMax, BigIntegers::kKeepDigits);
-  return !parsed.error && parsed.value.is_object() ? parsed.value : json::value(text);
-}
 
 json::object template_call(std::string_view id, std::string_view name, json::value arguments) {
   json::object call;

@@ -12,9 +12,6 @@
 
 namespace hearth {
 
-// A call's arguments. Some APIs write them as JSON in a string, templates expect an object; what is none stays a text.
-boost::json::value call_arguments(std::string_view text);
-
 // {"id", "type": "function", "function": {"name", "arguments"}}; without an id where it is empty.
 boost::json::object template_call(std::string_view id, std::string_view name, boost::json::value arguments);
 

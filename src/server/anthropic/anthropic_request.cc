@@ -82,9 +82,13 @@ class Content {
   void add(std::string_view text) {
     if (!text.empty()) parts_.push_back({{"type", "text"}, {"text", text}});
   }
-  void add(const boost::json::value& content) {
+  void add(boost::json::value content) {
     if (content.is_string()) return add(std::string_view(content.get_string()));
-    for (const boost::json::value& part : content.as_array()) parts_.push_back(part);
+    if (parts_.empty()) {
+      parts_ = std::move(content.as_array());
+      return;
+    }
+    for (boost::json::value& part : content.as_array()) parts_.push_back(std::move(part));
   }
 
   bool empty() const { return parts_.empty(); }
@@ -237,8 +241,8 @@ boost::json::array joined(boost::json::array messages) {
       continue;
     }
     Content content;
-    content.add(last->at("content"));
-    content.add(message.at("content"));
+    content.add(std::move(last->at("content")));
+    content.add(std::move(message.at("content")));
     (*last)["content"] = content.take();
   }
   return result;
@@ -259,7 +263,7 @@ std::string take_prefill(boost::json::array& turns) {
     return {};
   }
   Content content;
-  content.add(turns.back().at("content"));
+  content.add(std::move(turns.back().at("content")));
   std::string prefill = content.take_text();
   turns.pop_back();
   if (!prefill.empty() && std::string_view(" \t\r\n").find(prefill.back()) != std::string_view::npos) {

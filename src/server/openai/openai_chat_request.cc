@@ -9,6 +9,7 @@
 #include "server/openai/openai_request.h"
 #include "server/openai/openai_request_fields.h"
 #include "server/template_messages.h"
+#include "text/templates/conversation.h"
 
 namespace hearth {
 namespace {

@@ -23,6 +23,10 @@ std::optional<Relation> relation_of(const Token& token) {
   return std::nullopt;
 }
 
+Value integer_of(const Token& token) {
+  return token.is_big ? Value::integer(token.text) : Value(token.integer);
+}
+
 std::optional<Value> constant_named(std::string_view name) {
   if (name == "true" || name == "True") return Value(true);
   if (name == "false" || name == "False") return Value(false);
@@ -184,7 +188,7 @@ ExpressionPtr ExpressionParser::parse_primary() {
       return parse_string();
     case TokenKind::kInteger: {
       const Token token = take();
-      return std::make_unique<Constant>(token.line, token.is_big ? Value::integer(token.text) : Value(token.integer));
+      return std::make_unique<Constant>(token.line, integer_of(token));
     }
     case TokenKind::kFloat: {
       const Token token = take();
@@ -287,8 +291,7 @@ ExpressionPtr ExpressionParser::parse_filters_and_tests(ExpressionPtr node) {
 ExpressionPtr ExpressionParser::parse_attribute(ExpressionPtr node) {
   const int line = take().line;
   if (current().kind == TokenKind::kInteger) {
-    const Token token = take();
-    auto key = std::make_unique<Constant>(line, token.is_big ? Value::integer(token.text) : Value(token.integer));
+    auto key = std::make_unique<Constant>(line, integer_of(take()));
     return std::make_unique<Subscript>(line, std::move(node), std::move(key));
   }
   return std::make_unique<Attribute>(line, std::move(node), expect_name());

@@ -17,7 +17,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kParagraph = "\n\n";
-constexpr std::size_t kArgumentsDepthMax = 32;
+constexpr std::size_t kArgumentsDepthMax = 32;  // as Boost.JSON has it by default
 
 std::string_view role_of(const json::object& message) {
   const json::value* role = message.if_contains("role");
@@ -143,9 +143,7 @@ void shape_arguments(json::object& message, bool as_object) {
     if (!as_object && arguments->is_object()) {
       *arguments = jinja::to_json(jinja::from_json(*arguments), {});
     }
-    if (!as_object || !arguments->is_string()) continue;
-    ParsedJson parsed = parse_json(arguments->get_string(), kArgumentsDepthMax, BigIntegers::kKeepDigits);
-    if (!parsed.error && parsed.value.is_object()) *arguments = std::move(parsed.value);
+    if (as_object && arguments->is_string()) *arguments = call_arguments(arguments->get_string());
   }
 }
 
@@ -173,6 +171,11 @@ json::array adapted(const json::array& given, const TemplateAbilities& abilities
 }
 
 }  // namespace
+
+json::value call_arguments(std::string_view text) {
+  ParsedJson parsed = parse_json(text, kArgumentsDepthMax, BigIntegers::kKeepDigits);
+  return !parsed.error && parsed.value.is_object() ? std::move(parsed.value) : json::value(text);
+}
 
 json::object adapted_conversation(json::object context, const TemplateAbilities& abilities) {
   json::array* messages = list_in(context, "messages");

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <string_view>
 
 namespace hearth {
 
@@ -18,6 +20,9 @@ struct TemplateAbilities {
   bool takes_later_system = true;      // anywhere else
   bool takes_argument_objects = true;  // of tool calls; else they must be JSON in a string
 };
+
+// A call's arguments. Some APIs write them as JSON in a string, templates expect an object; what is none stays a text.
+boost::json::value call_arguments(std::string_view text);
 
 // `context` with its messages in the form that the template takes; nothing else is changed.
 // - `tool_calls` that are null or empty, and whatever else is null but `content`, are left out; "developer" is
