@@ -1,0 +1,19 @@
+// The texts of JSON Schema's `format`s, as far as they are regular.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "grammar/expressions.h"
+
+namespace hearth {
+
+enum class FormatKind { kUnknown, kRegular, kIrregular };
+
+// kUnknown: a name that JSON Schema does not define, and that says nothing; kIrregular: one that is no regular language,
+// or that needs tables which are not here.
+FormatKind format_kind(std::string_view name);
+// Of a regular format.
+Expression format_language(Expressions& expressions, std::string_view name);
+
+}  // namespace hearth
