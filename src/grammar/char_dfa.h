@@ -48,8 +48,8 @@ struct KeyClassifier {
     std::vector<bool> matches;  // [languages]
     bool operator<(const Kind& other) const { return std::tie(name, matches) < std::tie(other.name, other.matches); }
   };
-  CharDfa dfa;                           // accepts everything
-  std::vector<std::uint32_t> kind_of;    // [states]
+  CharDfa dfa;                         // accepts everything
+  std::vector<std::uint32_t> kind_of;  // [states]
   std::vector<Kind> kinds;
 };
 KeyClassifier make_classifier(Expressions& expressions, const std::vector<std::string>& names,

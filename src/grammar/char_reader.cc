@@ -7,11 +7,11 @@ namespace {
 
 // A partial character: mode << 28 | digits << 24 | value. Modes 1 to 3 are bytes that UTF-8 still needs.
 enum Mode : std::uint32_t {
-  kEscape = 4,   // after the backslash
-  kHex = 5,      // digits of \uXXXX
-  kHigh = 6,     // after a high surrogate, before its backslash
-  kHighU = 7,    // before its 'u'
-  kLowHex = 8,   // digits of the low surrogate; the value has the ten bits of the high one before them
+  kEscape = 4,  // after the backslash
+  kHex = 5,     // digits of \uXXXX
+  kHigh = 6,    // after a high surrogate, before its backslash
+  kHighU = 7,   // before its 'u'
+  kLowHex = 8,  // digits of the low surrogate; the value has the ten bits of the high one before them
 };
 
 constexpr char32_t kSurrogates = 0xD800, kLowSurrogates = 0xDC00, kAfterSurrogates = 0xE000;

@@ -17,9 +17,8 @@ std::size_t names_left(const Grammar::Object& object, const ObjectProgress& prog
 }
 
 bool has_more_keys(const Grammar::Object& object) {
-  return std::any_of(object.kinds.begin(), object.kinds.end(), [](const Grammar::Object::Kind& kind) {
-    return !kind.named && !kind.choices.empty();
-  });
+  return std::any_of(object.kinds.begin(), object.kinds.end(),
+                     [](const Grammar::Object::Kind& kind) { return !kind.named && !kind.choices.empty(); });
 }
 
 bool demands_nothing_more(const Grammar::Object& object, const ObjectProgress& progress) {

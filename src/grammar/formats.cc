@@ -65,7 +65,7 @@ std::string ipv6() {
 
 std::string hostname() {
   const std::string label(kLabel);
-  return "(?!.{254})(?!(?:[^.]*\\.)*..--)" + label + "(?:\\." + label + ")*";
+  return "(?!(?:[^.]*\\.)*..--)" + label + "(?:\\." + label + ")*";
 }
 
 std::string email() {
@@ -85,14 +85,14 @@ std::string uri(bool reference, bool wide) {
   };
   const std::string pchar = one_of(":@");
   const std::string literal_host = "\\[(?:" + ipv6() + "|[vV][0-9A-Fa-f]+\\.[" + unreserved + delimiters + ":-]+)\\]";
-  const std::string authority =
-      "(?:" + one_of(":") + "*@)?(?:" + literal_host + "|" + one_of("") + "*)(?::[0-9]*)?";
+  const std::string authority = "(?:" + one_of(":") + "*@)?(?:" + literal_host + "|" + one_of("") + "*)(?::[0-9]*)?";
   const std::string rest_of_path = "(?:/" + pchar + "*)*";
   const std::string net = "//" + authority + rest_of_path;
   const std::string absolute = "/(?:" + pchar + "+" + rest_of_path + ")?";
   const std::string rootless = pchar + "+" + rest_of_path;
   const std::string without_colon = one_of("@") + "+" + rest_of_path;
-  const std::string tail = "(?:\\?" + one_of(":@/?") + "*)?(?:#" + one_of(":@/?") + "*)?";
+  const std::string own = wide ? "\\u{E000}-\\u{F8FF}\\u{F0000}-\\u{FFFFD}\\u{100000}-\\u{10FFFD}" : "";
+  const std::string tail = "(?:\\?" + one_of(":@/?" + own) + "*)?(?:#" + one_of(":@/?") + "*)?";
   const std::string full = "[A-Za-z][A-Za-z0-9+.-]*:(?:" + net + "|" + absolute + "|" + rootless + ")?" + tail;
   if (!reference) return full;
   return "(?:" + full + "|(?:" + net + "|" + absolute + "|" + without_colon + ")?" + tail + ")";
@@ -103,7 +103,7 @@ std::string uri_template() {
   const std::string name = "(?:[A-Za-z0-9_]|%[0-9A-Fa-f]{2})";
   const std::string variable = name + "(?:\\.?" + name + ")*(?::[1-9][0-9]{0,3}|\\*)?";
   const std::string expression = "\\{[+#./;?&=,!@|]?" + variable + "(?:," + variable + ")*\\}";
-  return "(?:[^\\u{0}-\\u{20}\"'%<>\\\\^`{|}\\u{7F}]|%[0-9A-Fa-f]{2}|" + expression + ")*";
+  return "(?:[^\\u{0}-\\u{20}\"%<>\\\\^`{|}\\u{7F}]|%[0-9A-Fa-f]{2}|" + expression + ")*";
 }
 
 struct Format {
@@ -113,7 +113,10 @@ struct Format {
 
 constexpr std::array<Format, 16> kFormats{{
     {"date", [] { return std::string(kDate); }},
-    {"date-time", [] { return joined({kDate, "[tT]", kTime}); }},
+    {"date-time",
+     [] {
+       return joined({kDate, "[tT]", kTime});
+     }},
     {"duration", [] { return std::string(kDuration); }},
     {"email", email},
     {"hostname", hostname},
@@ -122,7 +125,10 @@ constexpr std::array<Format, 16> kFormats{{
     {"iri", [] { return uri(false, true); }},
     {"iri-reference", [] { return uri(true, true); }},
     {"json-pointer", [] { return std::string(kJsonPointer); }},
-    {"relative-json-pointer", [] { return joined({"(?:0|[1-9][0-9]*)(?:#|", kJsonPointer, ")"}); }},
+    {"relative-json-pointer",
+     [] {
+       return joined({"(?:0|[1-9][0-9]*)(?:#|", kJsonPointer, ")"});
+     }},
     {"time", [] { return std::string(kTime); }},
     {"uri", [] { return uri(false, false); }},
     {"uri-reference", [] { return uri(true, false); }},
@@ -140,6 +146,10 @@ FormatKind format_kind(std::string_view name) {
   }
   const bool irregular = std::find(kIrregular.begin(), kIrregular.end(), name) != kIrregular.end();
   return irregular ? FormatKind::kIrregular : FormatKind::kUnknown;
+}
+
+std::uint32_t format_length_max(std::string_view name) {
+  return name == "hostname" ? 253 : kUnbounded;
 }
 
 Expression format_language(Expressions& expressions, std::string_view name) {

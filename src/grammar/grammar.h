@@ -56,7 +56,7 @@ struct Grammar {
     KeyClassifier keys;
     std::vector<BitSet> reachable;  // [states of keys]: the kinds of the keys that go on from there
     std::vector<Kind> kinds;
-    BitSet required;      // kinds
+    BitSet required;            // kinds
     std::uint32_t demands = 0;  // bits: there must be a property that meets each
     std::uint32_t min = 0, max = kUnbounded;
     bool remembers_keys = false;  // keys of kinds without a name may not come twice
@@ -67,8 +67,8 @@ struct Grammar {
   // A place within a rule of a context-free grammar.
   struct Place {
     struct Call {
-      std::uint32_t rule;    // a place: the rule's beginning; kNone: a terminal
-      std::uint32_t target;  // where it goes on
+      std::uint32_t rule;              // a place: the rule's beginning; kNone: a terminal
+      std::uint32_t target;            // where it goes on
       std::uint32_t terminal = kNone;  // a text without quotes, indices of dfas
       std::uint32_t value = kNone;     // or a JSON value
     };

@@ -40,11 +40,12 @@ struct Comparison {
 struct Reading {
   Phase phase = Phase::kStart;
   bool negative = false;
-  bool scientific = false;      // an exponent may follow
-  std::uint8_t zeros_only = 1;  // the fraction read so far is zero
-  std::uint8_t last_zero = 0;   // the fraction ends in 0
-  std::uint8_t fraction = 0;    // digits after the point, where they are counted
-  std::uint8_t exponent = 0;    // the exponent's reading (exponent_step)
+  bool scientific = false;        // an exponent may follow
+  std::uint8_t zeros_only = 1;    // the fraction read so far is zero
+  std::uint8_t last_zero = 0;     // the fraction ends in 0
+  std::uint8_t fraction = 0;      // digits after the point, where they are counted
+  std::uint8_t exponent = 0;      // the exponent's reading (exponent_step)
+  bool below_double_max = false;  // times 10^308, the digits are a double's
   std::vector<Comparison> bounds;
   std::vector<std::uint32_t> remainders;
   std::vector<std::uint8_t> scales;
@@ -90,6 +91,7 @@ class NumberReader {
       case Phase::kMinus:
         if (!digit) return std::nullopt;
         to.phase = c == '0' ? Phase::kZero : Phase::kFirst;
+        to.below_double_max = c == '1';
         integer_digit(to, c);
         return to;
       case Phase::kZero:
@@ -137,9 +139,12 @@ class NumberReader {
     if (set_.whole == NumberSet::Whole::kOnly) {
       // A whole number's divisibility by p / 10^q is that by p without its common factors with 10^q.
       for (; scale > 0; --scale) {
-        if (modulus % 10 == 0) modulus /= 10;
-        else if (modulus % 5 == 0) modulus /= 5;
-        else if (modulus % 2 == 0) modulus /= 2;
+        if (modulus % 10 == 0)
+          modulus /= 10;
+        else if (modulus % 5 == 0)
+          modulus /= 5;
+        else if (modulus % 2 == 0)
+          modulus /= 2;
       }
     }
     if (modulus > kModulusMax || scale > 100) {
@@ -190,16 +195,18 @@ class NumberReader {
     if (c >= '0' && c <= '9') {
       if (from.phase == Phase::kZero) return std::nullopt;
       to.phase = Phase::kInteger;
+      to.below_double_max = false;
       integer_digit(to, c);
       return to;
     }
     if (c == '.') {
       to.phase = Phase::kPoint;
-      to.scientific = from.phase == Phase::kFirst || free_;
+      const bool exponents = free_ || takes_large(from.negative) || takes_small(from.negative);
+      to.scientific = from.phase == Phase::kFirst && exponents;
       end_integer(to);
       return to;
     }
-    if ((c == 'e' || c == 'E') && (free_ || from.phase == Phase::kFirst)) return begin_exponent(from);
+    if ((c == 'e' || c == 'E') && from.phase == Phase::kFirst) return begin_exponent(from);
     return std::nullopt;
   }
 
@@ -208,12 +215,14 @@ class NumberReader {
     if (c < '0' || c > '9') return std::nullopt;
     Reading to = from;
     to.phase = Phase::kFraction;
+    if (from.phase == Phase::kPoint && c > '6') to.below_double_max = false;
     if (from.zeros_only && c != '0') to.zeros_only = 0;
     to.last_zero = c == '0';
     const bool whole = set_.whole == NumberSet::Whole::kOnly;
     if (whole) {
       // ".0", or the digits of a large number with its exponent.
-      if (from.fraction >= kPlainDigitsMax || (!from.scientific && (c != '0' || from.fraction > 0))) return std::nullopt;
+      if (from.fraction >= kPlainDigitsMax || (!from.scientific && (c != '0' || from.fraction > 0)))
+        return std::nullopt;
       ++to.fraction;
     } else {
       to.fraction = static_cast<std::uint8_t>(std::min<int>(from.fraction + 1, 2));
@@ -330,6 +339,7 @@ class NumberReader {
     Reading to = start();
     to.phase = Phase::kExponent;
     to.negative = !free_ && from.negative;
+    to.below_double_max = from.below_double_max;
     return to;
   }
 
@@ -344,18 +354,20 @@ class NumberReader {
     if (c < '0' || c > '9') return std::nullopt;
     if (from.phase == Phase::kExponent && !free_ && !takes_large(from.negative)) return std::nullopt;
     to.phase = Phase::kExponentDigits;
-    to.exponent = exponent_step(from.exponent, c, from.scientific);
+    to.exponent = exponent_step(from, c);
     if (to.exponent == 0) return std::nullopt;
     return to;
   }
 
-  // Exponents up to 307, from 16 on (large) or from 5 on (small), or any (free), with a leading zero for one digit.
-  // Readings: 1: more digits are needed; 2: one more; 3: may end or take one more of any; 4: may end or take 0 to 7;
-  // 5: ends; 6: may end, or go on as after a first '1' or '2'; 7: as after a first '3'; 8: or one more digit; 9: after
-  // a '1' of a large exponent; 10: after its '2'; 11: after its '3'; 12: after another; 13: after a '0'.
-  std::uint8_t exponent_step(std::uint8_t from, char c, bool small) const {
+  // Exponents up to 307 (308 where that is a double), from 16 on (large) or from 5 on (small), or any (free), with a
+  // leading zero for one digit. Readings: 1: more digits are needed; 2: one more; 3: may end or take one more of any;
+  // 4: may end or take 0 to 7 or 8; 5: ends; 6: may end, or go on as after a first '1' or '2'; 7: as after a first '3';
+  // 8: or one more digit; 9: after a '1' of a large exponent; 10: after its '2'; 11: after its '3'; 12: after another;
+  // 13: after a '0'.
+  std::uint8_t exponent_step(const Reading& from, char c) const {
     const int digit = c - '0';
-    switch (from) {
+    const bool small = from.scientific;
+    switch (from.exponent) {
       case 0:
         if (free_) return digit == 0 ? 8 : digit <= 2 ? 6 : digit == 3 ? 7 : 8;
         if (small) return digit == 0 ? 13 : digit >= 5 ? 8 : digit <= 2 ? 10 : digit == 3 ? 11 : 12;
@@ -366,7 +378,7 @@ class NumberReader {
       case 12:
         return 5;
       case 4:
-        return digit <= 7 ? 5 : 0;
+        return digit <= 7 || (digit == 8 && from.below_double_max) ? 5 : 0;
       case 6:
       case 10:
         return 3;

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/check.h"
+#include "base/error.h"
 #include "grammar/char_reader.h"
 
 namespace hearth {
@@ -27,6 +27,7 @@ using Kind = GrammarFrame::Kind;
 enum Phase : std::uint8_t { kOpened, kComma, kAfter, kColon };
 
 constexpr std::uint32_t kDepthMax = 500;
+constexpr std::size_t kStacksMax = 20000;
 constexpr int kSettleDepthMax = 500;
 constexpr std::string_view kWords[] = {"null", "true", "false"};
 
@@ -57,7 +58,8 @@ std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
 }  // namespace
 
 std::size_t Recognizer::FrameHash::operator()(const GrammarFrame& f) const {
-  std::uint64_t hash = mixed(static_cast<std::uint64_t>(f.kind) << 32 | std::uint64_t{f.phase} << 16 | f.space, f.index);
+  std::uint64_t hash =
+      mixed(static_cast<std::uint64_t>(f.kind) << 32 | std::uint64_t{f.phase} << 16 | f.space, f.index);
   hash = mixed(hash, std::uint64_t{f.a} << 32 | f.b);
   hash = mixed(hash, std::uint64_t{f.c} << 32 | f.d);
   return mixed(hash, std::uint64_t{f.e} << 32 | f.below);
@@ -81,7 +83,7 @@ Recognizer::Recognizer(std::shared_ptr<const Grammar> grammar) : grammar_(std::m
     root.index = grammar_->root_value;
   }
   Stacks stacks;
-  settle(push(root, 0), stacks, 0);
+  settle(push(root, 0), stacks);
   start_ = intern(std::move(stacks));
 }
 
@@ -111,6 +113,7 @@ Recognizer::Stack Recognizer::push(GrammarFrame frame, Stack below) {
 GrammarState Recognizer::intern(Stacks stacks) {
   std::sort(stacks.begin(), stacks.end());
   stacks.erase(std::unique(stacks.begin(), stacks.end()), stacks.end());
+  if (stacks.size() > kStacksMax) throw Unsupported("the grammar is too ambiguous for the text");
   const auto [found, is_new] = state_index_.try_emplace(stacks, static_cast<GrammarState>(states_.size()));
   if (is_new) {
     const bool can_end = !stacks.empty() && stacks[0] == 0;
@@ -187,8 +190,12 @@ GrammarState Recognizer::changed_tops(GrammarState state, const std::function<vo
   return intern(std::move(stacks));
 }
 
-GrammarState Recognizer::alone(std::uint32_t stack) {
-  return intern({stack});
+GrammarState Recognizer::alone(const GrammarFrame& top) {
+  return intern({push(top, top.below)});
+}
+
+GrammarState Recognizer::together(std::vector<std::uint32_t> stacks) {
+  return intern(std::move(stacks));
 }
 
 std::size_t Recognizer::memory_bytes() const {
@@ -230,6 +237,11 @@ GrammarState Recognizer::keep_only(GrammarState state) {
 }
 
 // Follows what needs no byte: calls of rules, their ends, and the ends of what may be complete without a sign of it.
+void Recognizer::settle(Stack stack, Stacks& out) {
+  entered_.clear();
+  settle(stack, out, 0);
+}
+
 void Recognizer::settle(Stack stack, Stacks& out, int depth) {
   if (std::find(out.begin(), out.end(), stack) != out.end()) return;
   const GrammarFrame frame = frames_[stack];
@@ -249,6 +261,8 @@ void Recognizer::settle(Stack stack, Stacks& out, int depth) {
     out.push_back(stack);
     return;
   }
+  if (std::find(entered_.begin(), entered_.end(), stack) != entered_.end()) return;
+  entered_.push_back(stack);
   const Grammar::Place& place = grammar_->places[frame.index];
   if (place.may_end) settle(frame.below, out, depth + 1);
   for (const Grammar::Place::Call& call : place.calls) {
@@ -262,7 +276,7 @@ void Recognizer::settle(Stack stack, Stacks& out, int depth) {
       below = push(after, frame.below);
     }
     GrammarFrame next;
-    next.kind = call.rule != Grammar::kNone ? Kind::kRule
+    next.kind = call.rule != Grammar::kNone    ? Kind::kRule
                 : call.value != Grammar::kNone ? Kind::kValue
                                                : Kind::kTerminal;
     next.index = call.rule != Grammar::kNone ? call.rule : call.value != Grammar::kNone ? call.value : call.terminal;
@@ -343,7 +357,7 @@ void Recognizer::step_value(const GrammarFrame& frame, std::uint8_t byte, Stacks
 void Recognizer::step_word(const GrammarFrame& frame, std::uint8_t byte, Stacks& out) {
   const std::string_view word = kWords[frame.index];
   if (byte != static_cast<std::uint8_t>(word[frame.a])) return;
-  if (frame.a + 1 == word.size()) return settle(frame.below, out, 0);
+  if (frame.a + 1 == word.size()) return settle(frame.below, out);
   GrammarFrame next = frame;
   ++next.a;
   out.push_back(push(next, frame.below));
@@ -353,7 +367,7 @@ void Recognizer::step_number(const GrammarFrame& frame, std::uint8_t byte, Stack
   const std::uint32_t symbol = number_byte(byte);
   GrammarFrame next = frame;
   next.a = grammar_->numbers[frame.index].next[frame.a][symbol];
-  if (next.a != ByteDfa::kDead) settle(push(next, frame.below), out, 0);
+  if (next.a != ByteDfa::kDead) settle(push(next, frame.below), out);
 }
 
 void Recognizer::step_terminal(const GrammarFrame& frame, std::uint8_t byte, Stacks& out) {
@@ -368,14 +382,14 @@ void Recognizer::step_terminal(const GrammarFrame& frame, std::uint8_t byte, Sta
              !dfa.any_between(frame.a, reading.ranges[0].first, reading.ranges[0].last)) {
     return;
   }
-  settle(push(next, frame.below), out, 0);
+  settle(push(next, frame.below), out);
 }
 
 void Recognizer::step_text(const GrammarFrame& frame, std::uint8_t byte, Stacks& out) {
   const Grammar::Text& text = grammar_->texts[frame.index];
   const CharDfa& dfa = grammar_->dfas[text.dfa];
   if (byte == '"' && frame.c == 0) {
-    if (dfa.accepting[frame.a] && frame.b >= text.min) settle(frame.below, out, 0);
+    if (dfa.accepting[frame.a] && frame.b >= text.min) settle(frame.below, out);
     return;
   }
   const CharReading reading = read_json_char(frame.c, byte);
@@ -407,7 +421,7 @@ void Recognizer::step_array(const GrammarFrame& frame, std::uint8_t byte, Stacks
   const Grammar::Array::State& state = grammar_->arrays[frame.index].states[frame.a];
   const bool closes = state.may_end && frame.phase != kComma;
   if (frame.phase == kAfter) {
-    if (byte == ']' && closes) return settle(frame.below, out, 0);
+    if (byte == ']' && closes) return settle(frame.below, out);
     if (is_space(byte) && closes) step_space(frame, byte, out);
     if (byte != ',' || frame.space != 0 || state.items.empty()) return;
     GrammarFrame next = frame;
@@ -416,7 +430,7 @@ void Recognizer::step_array(const GrammarFrame& frame, std::uint8_t byte, Stacks
     return;
   }
   if (step_space(frame, byte, out)) return;
-  if (byte == ']' && closes) return settle(frame.below, out, 0);
+  if (byte == ']' && closes) return settle(frame.below, out);
   for (const Grammar::Array::Item& item : state.items) {
     GrammarFrame after = frame;
     after.phase = kAfter;
@@ -470,7 +484,7 @@ void Recognizer::step_object(const GrammarFrame& frame, std::uint8_t byte, Stack
   }
   const bool closes = frame.phase != kComma && may_end(object, progress(frame));
   if (byte == '}') {
-    if (closes) settle(frame.below, out, 0);
+    if (closes) settle(frame.below, out);
     return;
   }
   if (frame.phase == kAfter) {

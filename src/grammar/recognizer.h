@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,8 +55,9 @@ class Recognizer {
   const BitSet& bits(std::uint32_t index) const { return bits_[index]; }
   // The state that has the same stacks but for the frame on top of each, as `change` leaves it.
   GrammarState changed_tops(GrammarState state, const std::function<void(GrammarFrame&)>& change);
-  // The state of one stack alone.
-  GrammarState alone(std::uint32_t stack);
+  // The state of one stack alone, by the frame on its top; and of some stacks of a state.
+  GrammarState alone(const GrammarFrame& top);
+  GrammarState together(std::vector<std::uint32_t> stacks);
 
   std::size_t memory_bytes() const;
   // Forgets everything but what a state needs; returns its new number. All others become invalid.
@@ -82,6 +84,7 @@ class Recognizer {
   std::uint32_t with_key(std::uint32_t keys, std::uint32_t low, std::uint32_t high);
   bool has_key(std::uint32_t keys, std::uint32_t low, std::uint32_t high) const;
 
+  void settle(Stack stack, Stacks& out);
   void settle(Stack stack, Stacks& out, int depth);
   void step(Stack stack, std::uint8_t byte, Stacks& out);
   void step_value(const GrammarFrame& frame, std::uint8_t byte, Stacks& out);
@@ -109,6 +112,7 @@ class Recognizer {
   std::map<std::array<std::uint32_t, 5>, std::uint32_t> allowed_;
   std::vector<std::vector<std::uint64_t>> key_sets_;
   std::map<std::vector<std::uint64_t>, std::uint32_t> key_set_index_;
+  Stacks entered_;  // the rules' places that the settling of one stack has been at
   GrammarState start_ = 0;
 };
 

@@ -96,8 +96,8 @@ class SchemaCompiler {
       return text({expressions_.intersection({form.language, length})});
     }
     if (automaton->shortest[0] > form.max || automaton->longest[0] < form.min) return Grammar::kNone;
-    const auto [found, is_new] = texts_.try_emplace({index, form.min, form.max},
-                                                    static_cast<std::uint32_t>(grammar_->texts.size()));
+    const auto [found, is_new] =
+        texts_.try_emplace({index, form.min, form.max}, static_cast<std::uint32_t>(grammar_->texts.size()));
     if (is_new) grammar_->texts.push_back({index, form.min, form.max});
     return found->second;
   }
@@ -157,7 +157,8 @@ std::uint32_t SchemaCompiler::array(const ArrayForm& form) {
   if (form.contains.size() > kDemandsMax) throw Unsupported("the schema asks for too many kinds of items at once");
   // From `settled` on, an index does not matter beyond how it compares with the bounds.
   std::uint32_t settled = form.min;
-  for (const ArrayForm::Items& items : form.items) settled = std::max({settled, items.from, items.to + 1 ? items.to : 0});
+  for (const ArrayForm::Items& items : form.items)
+    settled = std::max({settled, items.from, items.to + 1 ? items.to : 0});
   for (const ArrayForm::Contains& each : form.contains) {
     settled = std::max({settled, each.from, each.to + 1 ? each.to : 0, each.min});
   }

@@ -19,12 +19,21 @@ constexpr std::size_t kSchemasMax = 100000;
 constexpr std::uint32_t kNone = 0xffffffff;
 
 // Keywords whose value is a schema, a list of schemas, or schemas by name.
-constexpr std::string_view kOne[] = {
-    "additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not",
-    "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"};
+constexpr std::string_view kOne[] = {"additionalItems",
+                                     "additionalProperties",
+                                     "contains",
+                                     "contentSchema",
+                                     "else",
+                                     "if",
+                                     "items",
+                                     "not",
+                                     "propertyNames",
+                                     "then",
+                                     "unevaluatedItems",
+                                     "unevaluatedProperties"};
 constexpr std::string_view kList[] = {"allOf", "anyOf", "items", "oneOf", "prefixItems"};
-constexpr std::string_view kNamed[] = {"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties",
-                                       "properties"};
+constexpr std::string_view kNamed[] = {
+    "$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"};
 
 bool among(std::string_view name, std::span<const std::string_view> names) {
   return std::find(names.begin(), names.end(), name) != names.end();

@@ -78,8 +78,8 @@ void SchemaExpander::add_types(const Here& here, std::vector<Part>& parts) {
                                                             "number", "object",  "string"};
     NormalForm types;
     const auto add = [&](const json::value& name) {
-      const bool known = name.is_string() && std::find(kTypes.begin(), kTypes.end(),
-                                                       std::string_view(name.get_string())) != kTypes.end();
+      const bool known = name.is_string() &&
+                         std::find(kTypes.begin(), kTypes.end(), std::string_view(name.get_string())) != kTypes.end();
       if (!known) document_.invalid(here.node, "type", "a name is no type");
       add_type(std::string_view(name.get_string()), types);
     };
@@ -172,13 +172,16 @@ void SchemaExpander::add_texts(const Here& here, std::vector<Part>& parts) {
   }
   if (format_kind(name) == FormatKind::kUnknown) return;
   const Expression language = format_language(expressions_, name);
-  add({language}, {{expressions_.complement(language)}});
+  const std::uint32_t max = format_length_max(name);
+  std::vector<TextForm> others{{expressions_.complement(language)}};
+  if (max != kUnbounded) others.push_back({kAnyText, max + 1, kUnbounded});
+  add({language, 0, max}, std::move(others));
 }
 
 void SchemaExpander::add_numbers(const Here& here, std::vector<Part>& parts) {
   const auto add = [&](const NumberSet& set) {
-    parts.push_back({[set](bool) { return with_numbers(set); },
-                     [set] { return numbers_only(set.outside_intervals()); }});
+    parts.push_back(
+        {[set](bool) { return with_numbers(set); }, [set] { return numbers_only(set.outside_intervals()); }});
   };
   // Draft 4 has the exclusive ones as true beside the others.
   const auto exclusive = [&](std::string_view keyword) {
@@ -213,7 +216,8 @@ void SchemaExpander::add_arrays(const Here& here, std::vector<Part>& parts) {
   };
   const json::value* items = here.object->if_contains("items");
   const bool listed_items = items && items->is_array();
-  const std::string_view first = listed_items ? "items" : "prefixItems", rest = listed_items ? "additionalItems" : "items";
+  const std::string_view first = listed_items ? "items" : "prefixItems",
+                         rest = listed_items ? "additionalItems" : "items";
   std::uint32_t count = 0;
   if (here.object->contains(first) && (listed_items || here.dialect >= SchemaDialect::kDraft2020)) {
     if (!here.object->at(first).is_array()) document_.invalid(here.node, first, "it is no list");

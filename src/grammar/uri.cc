@@ -6,8 +6,8 @@ namespace hearth {
 namespace {
 
 struct Parts {
-  std::string scheme;     // with its ':'
-  std::string authority;  // with its "//"
+  std::string scheme;      // with its ':'
+  std::string authority;   // with its "//"
   std::string path, rest;  // `rest`: query and fragment
 };
 
@@ -69,8 +69,8 @@ std::string resolve_uri(std::string_view base, std::string_view reference) {
   }
   if (to.path.starts_with('/')) return start + without_dots(to.path) + to.rest;
   const std::size_t slash = from.path.rfind('/');
-  const std::string folder = slash == std::string::npos ? (from.authority.empty() ? "" : "/")
-                                                         : from.path.substr(0, slash + 1);
+  const std::string folder =
+      slash == std::string::npos ? (from.authority.empty() ? "" : "/") : from.path.substr(0, slash + 1);
   return start + without_dots(folder + to.path) + to.rest;
 }
 

@@ -1,0 +1,185 @@
+#include "grammar/token_mask.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "grammar/char_reader.h"
+
+namespace hearth {
+namespace {
+
+constexpr std::size_t kMasksMax = 512;
+constexpr std::size_t kMemoryMax = std::size_t{64} << 20;
+
+void set_bit(TokenMask& mask, std::uint32_t token) {
+  mask[token / 32] |= 1u << token % 32;
+}
+
+void unite(TokenMask& mask, const TokenMask& other) {
+  for (std::size_t i = 0; i < mask.size(); ++i) mask[i] |= other[i];
+}
+
+}  // namespace
+
+GrammarVocabulary::GrammarVocabulary(std::vector<std::string> tokens, std::vector<std::uint32_t> end_tokens)
+    : tokens_(std::move(tokens)), end_tokens_(std::move(end_tokens)) {
+  std::vector<std::pair<std::string_view, std::uint32_t>> texts;
+  std::map<std::string, std::uint32_t> endings;
+  for (std::uint32_t token = 0; token < tokens_.size(); ++token) {
+    if (tokens_[token].empty()) continue;
+    texts.emplace_back(tokens_[token], token);
+    classify(token, endings);
+  }
+  all_ = TokenTrie(std::move(texts));
+  endings_.resize(endings.size());
+  for (const auto& [text, index] : endings) endings_[index] = text;
+  std::vector<std::pair<std::string_view, std::uint32_t>> suffixes;
+  for (std::uint32_t i = 0; i < endings_.size(); ++i) suffixes.emplace_back(endings_[i], i);
+  ending_trie_ = TokenTrie(std::move(suffixes));
+  std::stable_sort(inside_.begin(), inside_.end(),
+                   [](const Inside& a, const Inside& b) { return a.characters < b.characters; });
+  inside_masks_.assign(kShort + 1, TokenMask(mask_words()));
+  inside_mask_.resize(mask_words());
+  for (const Inside& each : inside_) {
+    set_bit(inside_mask_, each.token);
+    for (std::size_t room = each.characters; room <= kShort; ++room) set_bit(inside_masks_[room], each.token);
+  }
+}
+
+void GrammarVocabulary::classify(std::uint32_t token, std::map<std::string, std::uint32_t>& endings) {
+  const std::string& bytes = tokens_[token];
+  std::uint32_t partial = 0;
+  std::u32string characters;
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    if (bytes[at] == '"' && partial == 0) {
+      characters_max_ = std::max(characters_max_, static_cast<std::uint32_t>(characters.size()));
+      const auto index = static_cast<std::uint32_t>(endings.size());
+      const auto ending = endings.try_emplace(bytes.substr(at + 1), index).first;
+      closers_.push_back({token, ending->second, std::move(characters)});
+      return;
+    }
+    const CharReading reading = read_json_char(partial, static_cast<std::uint8_t>(bytes[at]));
+    if (reading.kind == CharReading::Kind::kInvalid) return;
+    partial = reading.partial;
+    if (reading.kind == CharReading::Kind::kCharacter) characters.push_back(reading.character);
+  }
+  const auto count = static_cast<std::uint32_t>(characters.size() + (partial != 0 ? 1 : 0));
+  characters_max_ = std::max(characters_max_, count);
+  inside_.push_back({token, count});
+}
+
+TokenMasks::TokenMasks(std::shared_ptr<const GrammarVocabulary> vocabulary, std::shared_ptr<const Grammar> grammar)
+    : vocabulary_(std::move(vocabulary)), recognizer_(std::move(grammar)) {}
+
+GrammarState TokenMasks::after(GrammarState state, std::uint32_t token) {
+  const std::string& bytes = vocabulary_->token(token);
+  return bytes.empty() ? kDeadState : recognizer_.advance(state, bytes);
+}
+
+const TokenMask& TokenMasks::mask(GrammarState state) {
+  // How many characters a string has does not matter where no token reaches its bound.
+  const std::uint32_t longest = vocabulary_->characters_max_;
+  const Grammar& grammar = recognizer_.grammar();
+  const GrammarState same = recognizer_.changed_tops(state, [&](GrammarFrame& frame) {
+    if (frame.kind != GrammarFrame::Kind::kText) return;
+    const Grammar::Text& text = grammar.texts[frame.index];
+    if (text.max == kUnbounded || frame.b <= text.min || text.max - frame.b <= longest) return;
+    const std::uint32_t shortest = grammar.dfas[text.dfa].shortest[frame.a];
+    if (text.max - frame.b > longest + shortest) frame.b = text.min;
+  });
+  if (const auto known = masks_.find(same); known != masks_.end()) return known->second;
+  if (masks_.size() >= kMasksMax) masks_.clear();
+  return masks_[same] = made(same);
+}
+
+TokenMask TokenMasks::made(GrammarState state) {
+  TokenMask mask(vocabulary_->mask_words());
+  if (recognizer_.can_end(state)) {
+    for (const std::uint32_t token : vocabulary_->end_tokens()) set_bit(mask, token);
+  }
+  const std::vector<std::uint32_t> stacks = recognizer_.stacks(state);
+  std::vector<std::uint32_t> others;
+  for (const std::uint32_t stack : stacks) {
+    const GrammarFrame frame = recognizer_.frame(stack);
+    const bool added = frame.kind == GrammarFrame::Kind::kText  ? add_string(frame, mask)
+                       : frame.kind == GrammarFrame::Kind::kKey ? add_key(frame, mask)
+                                                                : false;
+    if (!added) others.push_back(stack);
+  }
+  const GrammarState rest = others.size() == stacks.size() ? state : recognizer_.together(others);
+  if (!others.empty()) {
+    vocabulary_->all_.walk(recognizer_, rest, [&](std::uint32_t token) { set_bit(mask, token); });
+  }
+  return mask;
+}
+
+void TokenMasks::add_inside(std::uint32_t room, TokenMask& mask) const {
+  if (room <= GrammarVocabulary::kShort) return unite(mask, vocabulary_->inside_masks_[room]);
+  const auto& inside = vocabulary_->inside_;
+  if (inside.empty() || inside.back().characters <= room) return unite(mask, vocabulary_->inside_mask_);
+  unite(mask, vocabulary_->inside_masks_[GrammarVocabulary::kShort]);
+  for (auto each = inside.rbegin(); each != inside.rend() && each->characters > GrammarVocabulary::kShort; ++each) {
+    if (each->characters <= room) set_bit(mask, each->token);
+  }
+}
+
+// Which endings may follow a quote.
+std::vector<bool> TokenMasks::endings_from(GrammarState closed) {
+  std::vector<bool> possible(vocabulary_->endings_.size());
+  if (closed == kDeadState) return possible;
+  for (std::size_t i = 0; i < possible.size(); ++i) possible[i] = vocabulary_->endings_[i].empty();
+  vocabulary_->ending_trie_.walk(recognizer_, closed, [&](std::uint32_t ending) { possible[ending] = true; });
+  return possible;
+}
+
+// Within a string of any characters; false where it is not that.
+bool TokenMasks::add_string(const GrammarFrame& frame, TokenMask& mask) {
+  const Grammar::Text& text = recognizer_.grammar().texts[frame.index];
+  if (frame.c != 0 || !recognizer_.grammar().dfas[text.dfa].takes_everything(frame.a)) return false;
+  const std::uint32_t room = text.max == kUnbounded ? kUnbounded : text.max - frame.b;
+  add_inside(room, mask);
+  GrammarFrame full = frame;
+  full.b = std::max(frame.b, text.min);
+  const std::vector<bool> possible = endings_from(recognizer_.advance(recognizer_.alone(full), std::uint8_t{'"'}));
+  for (const GrammarVocabulary::Closer& closer : vocabulary_->closers_) {
+    const std::size_t count = closer.characters.size();
+    if (possible[closer.ending] && count <= room && frame.b + count >= text.min) set_bit(mask, closer.token);
+  }
+  return true;
+}
+
+// Within a key that may become one that nothing is said of.
+bool TokenMasks::add_key(const GrammarFrame& frame, TokenMask& mask) {
+  const Grammar::Object& object = recognizer_.grammar().objects[frame.index];
+  if (frame.c != 0 || object.sink == Grammar::kNone || object.remembers_keys) return false;
+  if (!recognizer_.bits(frame.b).test(object.keys.kind_of[object.sink])) return false;
+  unite(mask, vocabulary_->inside_mask_);
+  std::map<std::uint32_t, std::vector<bool>> possible;  // by the key's state
+  for (const GrammarVocabulary::Closer& closer : vocabulary_->closers_) {
+    std::uint32_t state = frame.a;
+    for (const char32_t character : closer.characters) {
+      if (state == object.sink) break;
+      state = object.keys.dfa.next(state, character);
+    }
+    auto known = possible.find(state);
+    if (known == possible.end()) {
+      GrammarFrame key = frame;
+      key.a = state;
+      const GrammarState closed = recognizer_.advance(recognizer_.alone(key), std::uint8_t{'"'});
+      known = possible.emplace(state, endings_from(closed)).first;
+    }
+    if (known->second[closer.ending]) set_bit(mask, closer.token);
+  }
+  return true;
+}
+
+GrammarState TokenMasks::tidied(GrammarState state) {
+  return recognizer_.memory_bytes() < kMemoryMax ? state : forgotten(state);
+}
+
+GrammarState TokenMasks::forgotten(GrammarState state) {
+  masks_.clear();
+  return recognizer_.keep_only(state);
+}
+
+}  // namespace hearth

@@ -1,0 +1,90 @@
+// Which tokens of a vocabulary may come next. A vocabulary is prepared once: as a tree, and, for the inside of JSON's
+// strings, by what each token is there (a part of the text, or its end and what follows), since there nearly every
+// token may come. Masks are kept by state.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "grammar/recognizer.h"
+#include "grammar/token_trie.h"
+
+namespace hearth {
+
+// Tokens as bits, 32 to a word: token t is bit t % 32 of word t / 32.
+using TokenMask = std::vector<std::uint32_t>;
+
+class GrammarVocabulary {
+ public:
+  // The bytes of every token; none for a token that no text has (control tokens). `end_tokens` may come where the
+  // grammar can end, and nowhere else.
+  GrammarVocabulary(std::vector<std::string> tokens, std::vector<std::uint32_t> end_tokens);
+
+  std::size_t size() const { return tokens_.size(); }
+  std::size_t mask_words() const { return (tokens_.size() + 31) / 32; }
+  const std::string& token(std::uint32_t index) const { return tokens_[index]; }
+  std::span<const std::uint32_t> end_tokens() const { return end_tokens_; }
+
+ private:
+  friend class TokenMasks;
+  // Tokens that close a string, all with the same bytes from the quote on.
+  struct Closer {
+    std::uint32_t token;
+    std::uint32_t ending;       // which bytes from the quote on
+    std::u32string characters;  // before the quote
+  };
+  struct Inside {
+    std::uint32_t token;
+    std::uint32_t characters;  // that it needs room for
+  };
+  static constexpr std::size_t kShort = 32;
+
+  void classify(std::uint32_t token, std::map<std::string, std::uint32_t>& endings);
+
+  std::vector<std::string> tokens_;
+  std::vector<std::uint32_t> end_tokens_;
+  TokenTrie all_;
+  // Within a string of any characters.
+  std::vector<Inside> inside_;           // by characters, ascending
+  std::vector<TokenMask> inside_masks_;  // [kShort + 1]: of those with at most so many characters
+  TokenMask inside_mask_;                // of all
+  std::vector<Closer> closers_;
+  std::vector<std::string> endings_;  // what follows the quote
+  TokenTrie ending_trie_;
+  std::uint32_t characters_max_ = 0;
+};
+
+// The masks of one recognizer's states.
+class TokenMasks {
+ public:
+  TokenMasks(std::shared_ptr<const GrammarVocabulary> vocabulary, std::shared_ptr<const Grammar> grammar);
+
+  Recognizer& recognizer() { return recognizer_; }
+  const GrammarVocabulary& vocabulary() const { return *vocabulary_; }
+  // The state after a token; kDeadState where it may not come.
+  GrammarState after(GrammarState state, std::uint32_t token);
+  // Valid until the next call.
+  const TokenMask& mask(GrammarState state);
+  // Frees memory when there is much of it, or in any case: the state's new number. All other states become invalid.
+  GrammarState tidied(GrammarState state);
+  GrammarState forgotten(GrammarState state);
+
+ private:
+  TokenMask made(GrammarState state);
+  bool add_string(const GrammarFrame& frame, TokenMask& mask);
+  bool add_key(const GrammarFrame& frame, TokenMask& mask);
+  void add_inside(std::uint32_t room, TokenMask& mask) const;
+  std::vector<bool> endings_from(GrammarState closed);
+
+  std::shared_ptr<const GrammarVocabulary> vocabulary_;
+  Recognizer recognizer_;
+  std::unordered_map<GrammarState, TokenMask> masks_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,117 @@
+#include "grammar/token_mask.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/json_value.h"
+#include "grammar/gbnf.h"
+#include "grammar/schema_compiler.h"
+
+namespace hearth {
+namespace {
+
+// Every byte, and what a tokenizer would have joined: pieces of words, of JSON, and characters cut in two.
+std::shared_ptr<const GrammarVocabulary> vocabulary() {
+  std::vector<std::string> tokens{""};
+  for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
+  for (const char* text : {"ab",
+                           "abc",
+                           "name",
+                           "na",
+                           "me\"",
+                           "\":",
+                           "\": ",
+                           "\": \"",
+                           "\",",
+                           "\", \"",
+                           "\"}",
+                           "\"},",
+                           "{\"",
+                           "{\"na",
+                           "[{",
+                           "}]",
+                           "12",
+                           "123",
+                           ".5",
+                           "e+",
+                           "true",
+                           "tru",
+                           "null,",
+                           "\\\"",
+                           "\\n",
+                           "\\u00",
+                           "\\ud83d",
+                           "\xf0\x9f",
+                           "\x98\x80",
+                           "a\xc3",
+                           "\xa9",
+                           " \"",
+                           "\n  ",
+                           "x\":1",
+                           "name\":",
+                           "b\",\"c",
+                           "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
+    tokens.emplace_back(text);
+  }
+  return std::make_shared<GrammarVocabulary>(std::move(tokens), std::vector<std::uint32_t>{0});
+}
+
+// A random way through a grammar: at each step, every token's bit is what following its bytes says.
+void expect_exact(const std::shared_ptr<const Grammar>& grammar, std::uint32_t seed) {
+  const auto tokens = vocabulary();
+  TokenMasks masks(tokens, grammar);
+  std::mt19937 random(seed);
+  GrammarState state = masks.recognizer().start();
+  std::string text;
+  for (int step = 0; step < 60; ++step) {
+    const TokenMask mask = masks.mask(state);
+    std::vector<std::uint32_t> possible;
+    for (std::uint32_t token = 0; token < tokens->size(); ++token) {
+      const bool allowed = (mask[token / 32] >> token % 32 & 1) != 0;
+      const bool expected = token == 0 ? masks.recognizer().can_end(state) : masks.after(state, token) != kDeadState;
+      ASSERT_EQ(allowed, expected) << "after " << text << ": " << tokens->token(token);
+      if (allowed) possible.push_back(token);
+    }
+    ASSERT_FALSE(possible.empty()) << "a dead end after " << text;
+    const std::uint32_t token = possible[random() % possible.size()];
+    if (token == 0) return;
+    text += tokens->token(token);
+    state = masks.after(state, token);
+    if (step % 10 == 9) state = masks.forgotten(state);
+  }
+}
+
+TEST(TokenMask, IsWhatFollowingTheBytesSays) {
+  for (const char* schema :
+       {R"(true)", R"({"type":"object"})",
+        R"({"type":"object","properties":{"name":{"type":"string","maxLength":40},"na":{"type":"integer"},"x":true},
+            "required":["name"]})",
+        R"({"type":"object","properties":{"name":{"type":"string","minLength":3,"maxLength":5}},"required":["name"],
+            "additionalProperties":false})",
+        R"({"type":"array","items":{"enum":["abc","ab","name",12,123,true]},"minItems":1})",
+        R"({"type":"object","patternProperties":{"^na":{"type":"number"}},"additionalProperties":{"type":"null"},
+            "minProperties":2})",
+        R"({"type":"array","items":{"type":"string","pattern":"^[a-c\\u00e9\"]+$"},"contains":{"minLength":4}})"}) {
+    for (std::uint32_t seed = 1; seed <= 3; ++seed) {
+      expect_exact(compile_schema(parse_json(schema, 100, BigIntegers::kKeepDigits).value), seed);
+    }
+  }
+  expect_exact(compile_gbnf("root ::= \"[\" (root | [a-c]+) (\",\" root)* \"]\""), 1);
+}
+
+// A long text of a bounded number of characters needs new states all the way; they are forgotten in time.
+TEST(TokenMask, MemoryIsBounded) {
+  TokenMasks masks(
+      vocabulary(),
+      compile_schema(parse_json(R"({"type":"string","maxLength":9000000})", 100, BigIntegers::kKeepDigits).value));
+  GrammarState state = masks.recognizer().advance(masks.recognizer().start(), std::uint8_t{'"'});
+  for (int i = 0; i < 600000; ++i) state = masks.tidied(masks.after(state, 1 + 'a'));
+  EXPECT_NE(state, kDeadState);
+  EXPECT_LT(masks.recognizer().memory_bytes(), std::size_t{70} << 20);
+}
+
+}  // namespace
+}  // namespace hearth
