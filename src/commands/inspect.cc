@@ -48,7 +48,12 @@ boost::json::object describe_model(const ModelSource& source) {
     result["heads"] = by_layer(spec, [](const LayerSpec& layer) { return layer.attention().head_count; });
     result["kv_heads"] = by_layer(spec, [](const LayerSpec& layer) { return layer.attention().kv_head_count; });
     result["head_dim"] = by_layer(spec, [](const LayerSpec& layer) { return layer.attention().head_dim; });
-    result["ff_width"] = by_layer(spec, [](const LayerSpec& layer) { return layer.mlp().width; });
+    result["ff_width"] = by_layer(
+        spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().width : layer.mlp().width; });
+    result["experts"] = by_layer(
+        spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().routing.expert_count : 0; });
+    result["experts_used"] =
+        by_layer(spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().routing.used : 0; });
     result["context"] = spec.context_max;
   } catch (const Error& error) {
     result["not_runnable"] = error.what();

@@ -7,6 +7,7 @@
 #include "kernels/attention/attention.h"
 #include "kernels/attention_steps/attention_steps.h"
 #include "kernels/embedding_gather/embedding_gather.h"
+#include "kernels/experts/experts.h"
 #include "kernels/kernel.h"
 #include "kernels/kv_write/kv_write.h"
 #include "kernels/layer_norm/layer_norm.h"
@@ -39,6 +40,7 @@ struct WeightKernel {
   constexpr explicit operator bool() const { return static_cast<bool>(run); }
 };
 using MatmulKernel = WeightKernel<MatmulArgs>;
+using ExpertMatmulKernel = WeightKernel<ExpertMatmulArgs>;  // the packing: of one expert
 
 struct KernelTable {
   PerFormat<WeightKernel<EmbeddingGatherArgs>> embedding_gather;
@@ -52,6 +54,12 @@ struct KernelTable {
   PerFormat<MatmulKernel> matmul_f32;
   PerFormat<MatmulKernel> matmul_bf16;
   PerFormat<MatmulKernel> matmul_int8;
+  PerFormat<ExpertMatmulKernel> expert_matmul_f32;
+  PerFormat<ExpertMatmulKernel> expert_matmul_bf16;
+  PerFormat<ExpertMatmulKernel> expert_matmul_int8;
+  Required<RouteArgs> route;
+  Required<GroupExpertsArgs> group_experts;
+  Required<ExpertSumArgs> expert_sum;
   Required<KvWriteArgs> kv_write;
   Required<AttentionArgs> attention;
   Required<AttentionScoresArgs> attention_scores;
@@ -72,15 +80,14 @@ struct KernelTable {
 
 // The table's matmuls of one compute mode.
 inline const PerFormat<MatmulKernel>& matmuls(const KernelTable& kernels, Compute compute) {
-  switch (compute) {
-    case Compute::kF32:
-      return kernels.matmul_f32;
-    case Compute::kBf16:
-      return kernels.matmul_bf16;
-    case Compute::kInt8:
-      break;
-  }
-  return kernels.matmul_int8;
+  return compute == Compute::kF32    ? kernels.matmul_f32
+         : compute == Compute::kBf16 ? kernels.matmul_bf16
+                                     : kernels.matmul_int8;
+}
+inline const PerFormat<ExpertMatmulKernel>& expert_matmuls(const KernelTable& kernels, Compute compute) {
+  return compute == Compute::kF32    ? kernels.expert_matmul_f32
+         : compute == Compute::kBf16 ? kernels.expert_matmul_bf16
+                                     : kernels.expert_matmul_int8;
 }
 
 // A device and its kernels: what a model is bound to.

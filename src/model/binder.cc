@@ -174,10 +174,9 @@ void Binder::finish() const {
   throw Unsupported(text);
 }
 
-void Binder::need_matmul(Compute compute, Format input, std::int64_t n, std::int64_t k) {
-  const std::int64_t tokens = limits_.tokens_max;
+void Binder::need_matmul(Compute compute, Format input, std::int64_t rows, std::int64_t n, std::int64_t k) {
   const auto floats = [&](std::string_view name, std::int64_t width) {
-    return work_space_.area<float>(name, tokens * width * std::int64_t{sizeof(float)});
+    return work_space_.area<float>(name, rows * width * std::int64_t{sizeof(float)});
   };
   if (compute == Compute::kBf16 && input == Format::kF32) {
     if (!conversions_.round_bf16) conversions_.round_bf16 = kernel(kernels().round_bf16, "round_bf16");
@@ -185,13 +184,13 @@ void Binder::need_matmul(Compute compute, Format input, std::int64_t n, std::int
   }
   if (compute == Compute::kInt8) {
     if (!conversions_.quantize_int8) conversions_.quantize_int8 = kernel(kernels().quantize_int8, "quantize_int8");
-    conversions_.q = work_space_.area<std::int8_t>("matmul input, codes", tokens * k);
+    conversions_.q = work_space_.area<std::int8_t>("matmul input, codes", rows * k);
     conversions_.q_scale = floats("matmul input, scales", k / kActivationBlock);
     conversions_.q_sum = floats("matmul input, sums of blocks", k / kActivationBlock).as<std::int32_t>();
     conversions_.q_group_sum = floats("matmul input, sums of groups", k / kActivationGroup);
   }
   if (compute == Compute::kBf16 && !backend_.device.is_cpu()) {
-    conversions_.workspace_bytes = std::max(conversions_.workspace_bytes, matmul_workspace_reserve(tokens, n, k));
+    conversions_.workspace_bytes = std::max(conversions_.workspace_bytes, matmul_workspace_reserve(rows, n, k));
     conversions_.workspace = work_space_.area<void>("matmul", conversions_.workspace_bytes);
   }
 }

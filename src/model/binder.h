@@ -69,7 +69,9 @@ class Binder {
   const StepLimits& limits() const { return limits_; }
   WorkSpace& work_space() { return work_space_; }
 
-  std::string name(Weight weight, std::int64_t layer = 0) const { return names_.of(weight, layer); }
+  std::string name(Weight weight, std::int64_t layer = 0, std::int64_t expert = 0) const {
+    return names_.of(weight, layer, expert);
+  }
   // Null if absent. Unsupported tensors count as a problem.
   const WeightEntry* find(const std::string& tensor);
   // As find, but absence is a problem, and so is another shape. Null after a problem.
@@ -98,9 +100,9 @@ class Binder {
   // all operators that read it in the same form.
   Planned<const std::byte> place_matrix(const WeightEntry& entry, const WeightPacking* packing);
 
-  // What a matmul computed in `compute` with an input [tokens, k] and an output [tokens, n] needs beside its weights.
+  // What a matmul computed in `compute` with an input [rows, k] and an output [rows, n] needs beside its weights.
   // `input` is the form in which it is given its input.
-  void need_matmul(Compute compute, Format input, std::int64_t n, std::int64_t k);
+  void need_matmul(Compute compute, Format input, std::int64_t rows, std::int64_t n, std::int64_t k);
   const MatmulConversions& conversions() const { return conversions_; }
 
   void problem(std::string sentence);

@@ -9,6 +9,7 @@
 
 #include "kernels/activation/activation.h"
 #include "kernels/attention/mask.h"
+#include "kernels/experts/experts.h"
 #include "model/rope_frequencies.h"
 
 namespace hearth {
@@ -45,11 +46,23 @@ struct MlpSpec {
   bool gated = true;
 };
 
+// The weighted sum of what a few of many experts say, each an MLP of its own; and of one that all tokens ask, where
+// `shared_width` is not 0.
+struct ExpertsSpec {
+  std::int64_t width = 0;  // of an expert
+  Activation activation = Activation::kSilu;
+  Routing routing;
+  std::int64_t shared_width = 0;
+  bool shared_gate = false;  // what the shared one says is multiplied by a sigmoid of the input
+
+  MlpSpec shared() const { return {shared_width, activation, true}; }
+};
+
 // x += scale * after(mixer(before(x))), then the same with the feed-forward part. Where `parallel`, both read x as it
 // was before the layer.
 struct LayerSpec {
   std::variant<AttentionSpec> mixer;
-  std::variant<MlpSpec> feed_forward;
+  std::variant<MlpSpec, ExpertsSpec> feed_forward;
   bool norm_before = true;  // of what each part reads
   bool norm_after = false;  // of what each part adds
   bool parallel = false;
@@ -57,6 +70,8 @@ struct LayerSpec {
 
   const AttentionSpec& attention() const { return std::get<AttentionSpec>(mixer); }
   AttentionSpec& attention() { return std::get<AttentionSpec>(mixer); }
+  bool has_experts() const { return std::holds_alternative<ExpertsSpec>(feed_forward); }
+  const ExpertsSpec& experts() const { return std::get<ExpertsSpec>(feed_forward); }
   const MlpSpec& mlp() const { return std::get<MlpSpec>(feed_forward); }
   MlpSpec& mlp() { return std::get<MlpSpec>(feed_forward); }
 };

@@ -19,7 +19,7 @@ namespace hearth {
 // A setting's names. `gguf` stands after "<architecture>."; config.json names are tried in order. Empty: not there.
 struct Setting {
   std::string_view gguf;
-  std::string_view config[3] = {};
+  std::string_view config[4] = {};
 };
 
 namespace settings {
@@ -37,7 +37,7 @@ inline constexpr Setting kRmsEpsilon{"attention.layer_norm_rms_epsilon", {"rms_n
 inline constexpr Setting kLayerNormEpsilon{"attention.layer_norm_epsilon",
                                            {"layer_norm_epsilon", "layer_norm_eps", "norm_epsilon"}};
 inline constexpr Setting kActivation{"", {"hidden_act", "activation_function", "hidden_activation"}};
-inline constexpr Setting kRotaryDim{"rope.dimension_count", {}};
+inline constexpr Setting kRotaryDim{"rope.dimension_count", {"rotary_dim"}};
 inline constexpr Setting kRopeBase{"rope.freq_base", {"rope_theta", "rotary_emb_base"}};
 inline constexpr Setting kPartialRotary{"", {"partial_rotary_factor", "rotary_pct"}};
 inline constexpr Setting kTiedEmbeddings{"", {"tie_word_embeddings"}};
@@ -45,6 +45,18 @@ inline constexpr Setting kSlidingWindow{"attention.sliding_window", {"sliding_wi
 inline constexpr Setting kUsesWindow{"", {"use_sliding_window"}};
 inline constexpr Setting kSlidingPattern{"attention.sliding_window_pattern",
                                          {"sliding_window_pattern", "_sliding_window_pattern"}};
+inline constexpr Setting kExpertCount{"expert_count",
+                                      {"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"}};
+inline constexpr Setting kExpertsUsed{"expert_used_count", {"num_experts_per_tok", "moe_k"}};
+inline constexpr Setting kExpertWidth{"expert_feed_forward_length", {"moe_intermediate_size"}};
+inline constexpr Setting kSharedExperts{"expert_shared_count", {"n_shared_experts", "moe_num_shared_experts"}};
+inline constexpr Setting kSharedWidth{"expert_shared_feed_forward_length", {"shared_expert_intermediate_size"}};
+inline constexpr Setting kDenseLayers{"leading_dense_block_count", {"first_k_dense_replace", "num_dense_layers"}};
+inline constexpr Setting kExpertGating{"expert_gating_func", {}};  // 1: softmax, 2: sigmoid, 3: of the chosen
+inline constexpr Setting kExpertNormalized{"expert_weights_norm", {"norm_topk_prob"}};
+inline constexpr Setting kExpertScale{"expert_weights_scale", {"routed_scaling_factor"}};
+inline constexpr Setting kExpertGroups{"expert_group_count", {"n_group"}};
+inline constexpr Setting kExpertGroupsUsed{"expert_group_used_count", {"topk_group"}};
 }  // namespace settings
 
 // It remembers what it was asked for: what a family has left unread can change results (unread_settings.h).

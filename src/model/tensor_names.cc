@@ -12,7 +12,7 @@ namespace {
 
 struct Row {
   Weight weight;
-  std::string_view gguf, llama, gpt2;  // "{}" is the layer
+  std::string_view gguf, llama, gpt2;  // the first "{}" is the layer, a second one the expert
 };
 
 constexpr std::array kRows{
@@ -36,11 +36,21 @@ constexpr std::array kRows{
     Row{Weight::kFfGateUp, "blk.{}.ffn_up", "model.layers.{}.mlp.gate_up_proj", ""},
     Row{Weight::kFfDown, "blk.{}.ffn_down", "model.layers.{}.mlp.down_proj", "transformer.h.{}.mlp.c_proj"},
     Row{Weight::kFfPostNorm, "blk.{}.post_ffw_norm", "model.layers.{}.post_feedforward_layernorm", ""},
+    Row{Weight::kRouter, "blk.{}.ffn_gate_inp", "model.layers.{}.mlp.gate", ""},
+    Row{Weight::kRouterBias, "blk.{}.exp_probs_b.bias", "model.layers.{}.mlp.gate.e_score_correction_bias", ""},
+    Row{Weight::kExpertGate, "blk.{}.ffn_gate_exps", "model.layers.{}.mlp.experts.{}.gate_proj", ""},
+    Row{Weight::kExpertUp, "blk.{}.ffn_up_exps", "model.layers.{}.mlp.experts.{}.up_proj", ""},
+    Row{Weight::kExpertGateUp, "blk.{}.ffn_gate_up_exps", "model.layers.{}.mlp.experts.{}.gate_up_proj", ""},
+    Row{Weight::kExpertDown, "blk.{}.ffn_down_exps", "model.layers.{}.mlp.experts.{}.down_proj", ""},
+    Row{Weight::kSharedGate, "blk.{}.ffn_gate_shexp", "model.layers.{}.mlp.shared_experts.gate_proj", ""},
+    Row{Weight::kSharedUp, "blk.{}.ffn_up_shexp", "model.layers.{}.mlp.shared_experts.up_proj", ""},
+    Row{Weight::kSharedDown, "blk.{}.ffn_down_shexp", "model.layers.{}.mlp.shared_experts.down_proj", ""},
+    Row{Weight::kSharedRouter, "blk.{}.ffn_gate_inp_shexp", "model.layers.{}.mlp.shared_expert_gate", ""},
 };
 
 }  // namespace
 
-std::string TensorNames::of(Weight weight, std::int64_t layer) const {
+std::string TensorNames::of(Weight weight, std::int64_t layer, std::int64_t expert) const {
   const Row& row = kRows[static_cast<std::size_t>(weight)];
   CHECK(row.weight == weight);
   std::string_view pattern = scheme_ == NameScheme::kGguf    ? row.gguf
@@ -49,7 +59,7 @@ std::string TensorNames::of(Weight weight, std::int64_t layer) const {
   for (const OwnName& own : own_) {
     if (own.scheme == scheme_ && own.weight == weight) pattern = own.pattern;
   }
-  return fmt::format(fmt::runtime(pattern), layer);
+  return fmt::format(fmt::runtime(pattern), layer, expert);
 }
 
 }  // namespace hearth

@@ -30,6 +30,17 @@ enum class Weight : std::uint8_t {
   kFfGateUp,  // both in one, gate first
   kFfDown,
   kFfPostNorm,
+  // Of a layer's experts; matrices are stacked, or one for each expert:
+  kRouter,
+  kRouterBias,  // the whole name of the tensor
+  kExpertGate,
+  kExpertUp,
+  kExpertGateUp,  // both in one, gate first
+  kExpertDown,
+  kSharedGate,
+  kSharedUp,
+  kSharedDown,
+  kSharedRouter,
 };
 
 enum class NameScheme : std::uint8_t {
@@ -38,7 +49,8 @@ enum class NameScheme : std::uint8_t {
   kGpt2,   // "transformer.h.0.attn.c_attn"
 };
 
-// A name that a family's files have in place of the scheme's; "{}" is the layer. Empty: there is no such weight.
+// A name that a family's files have in place of the scheme's; The first "{}" is the layer, a second one
+// the expert. Empty: there is no such weight.
 struct OwnName {
   NameScheme scheme;
   Weight weight;
@@ -52,7 +64,7 @@ class TensorNames {
 
   NameScheme scheme() const { return scheme_; }
   // The weight's name up to ".weight" or ".bias"; empty where the file has no such weight.
-  std::string of(Weight weight, std::int64_t layer = 0) const;
+  std::string of(Weight weight, std::int64_t layer = 0, std::int64_t expert = 0) const;
 
  private:
   NameScheme scheme_;

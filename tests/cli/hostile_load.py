@@ -5,6 +5,8 @@ Used by test_limits.py, mildly, and by tests/soak/limits.py, with strict numbers
 import contextlib
 import http.client
 import json
+import multiprocessing
+import os
 import pathlib
 import random
 import selectors
@@ -48,15 +50,13 @@ def large_body(size):
 
 
 class Load:
-    """Streams, a prober of /health, and, while attack() lasts, those who send too much."""
+    """Streams, and a prober of /health."""
 
     def __init__(self, port, streams, stream_tokens):
         self.port, self.stream_count, self.stream_tokens = port, streams, stream_tokens
         self.gaps, self.health = [], []  # seconds
-        self.statuses = {}  # of large requests: how often each
         self.errors = []
         self.stopping = threading.Event()
-        self.attacking = threading.Event()
         self.threads = []
 
     def start(self, *functions):
@@ -119,52 +119,84 @@ class Load:
             self.health.append(time.monotonic() - start)
             time.sleep(0.01)
 
+
+class Attack:
+    """Those who send too much, while `attacking` is set: in a process of their own with the lowest priority, since they
+    stand for other machines, which take no time from the server's, nor from those who measure."""
+
+    def __init__(self, port, words, connections, size):
+        context = multiprocessing.get_context("fork")
+        self.port, self.attacking, self.reports = port, context.Event(), context.SimpleQueue()
+        self.statuses, self.errors = {}, []  # how often each status came
+        self.process = context.Process(target=self.work, args=(words, connections, size), daemon=True)
+        self.process.start()
+        threading.Thread(target=self.collect, daemon=True).start()
+
+    def work(self, words, connections, size):
+        os.nice(19)
+        attackers = [threading.Thread(target=self.guarded, args=(function, *arguments), daemon=True)
+                     for function, *arguments in ((self.send_expensive, words), (self.send_large, connections, size))]
+        for thread in attackers:
+            thread.start()
+        for thread in attackers:
+            thread.join()
+
+    def guarded(self, function, *arguments):
+        try:
+            function(*arguments)
+        except Exception as error:  # told at the end
+            self.reports.put(("error", f"{function.__name__}: {error!r}"))
+
+    def collect(self):
+        """Reads what is reported, all the time: a full pipe would stop the attackers."""
+        while True:
+            kind, text = self.reports.get()
+            if kind == "error":
+                self.errors.append(text)
+            else:
+                self.statuses[text] = self.statuses.get(text, 0) + 1
+
+    def stop(self):
+        self.process.kill()
+        self.process.join()
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), 60)
+
     def send_expensive(self, words):
         data = post("/v1/chat/completions", expensive_request(words))
-
-        def send():
-            while not self.stopping.is_set():
-                if not self.attacking.wait(0.1):
-                    continue
-                with self.connect() as connection:
-                    connection.sendall(data)
-                    status = connection.recv(65536)[9:12].decode()
-                    self.statuses["expensive " + status] = self.statuses.get("expensive " + status, 0) + 1
-        return send
+        while self.attacking.wait():
+            with self.connect() as connection:
+                connection.sendall(data)
+                self.reports.put(("status", "expensive " + connection.recv(65536)[9:12].decode()))
 
     def send_large(self, connections, size):
         """So many connections, each with one large body after another."""
         data = memoryview(post("/v1/completions", large_body(size)))
-
-        def send():
-            selector = selectors.DefaultSelector()
-            while not self.stopping.is_set():
-                if not self.attacking.wait(0.1):
-                    continue
-                # Those who were refused come again a few at a time, so that those who may send get to their end.
-                for _ in range(min(REOPENED_MAX, connections - len(selector.get_map()))):
-                    connection = self.connect()
-                    connection.setblocking(False)
-                    selector.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE, [0])
-                for key, events in selector.select(0.1):
-                    if not self.advance(key, events, data):
-                        selector.unregister(key.fileobj)
-                        key.fileobj.close()
-                time.sleep(0.002)
-        return send
+        selector = selectors.DefaultSelector()
+        while self.attacking.wait():
+            # Those who were refused come again a few at a time, so that those who may send get to their end.
+            for _ in range(min(REOPENED_MAX, connections - len(selector.get_map()))):
+                connection = self.connect()
+                connection.setblocking(False)
+                selector.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE, [0])
+            for key, events in selector.select(0.1):
+                if not self.advance(key, events, data):
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
+            time.sleep(0.002)
 
     def advance(self, key, events, data):
         """Sends some, or reads the answer; whether the connection goes on."""
         with contextlib.suppress(BlockingIOError):
             try:
                 if events & selectors.EVENT_READ:
-                    status = key.fileobj.recv(65536)[9:12].decode() or "closed"
-                    self.statuses[status] = self.statuses.get(status, 0) + 1
+                    self.reports.put(("status", key.fileobj.recv(65536)[9:12].decode() or "closed"))
                     return False
                 if key.data[0] < len(data):
                     key.data[0] += key.fileobj.send(data[key.data[0]:key.data[0] + (1 << 18)])
             except (ConnectionResetError, BrokenPipeError):
-                self.statuses["reset"] = self.statuses.get("reset", 0) + 1
+                self.reports.put(("status", "reset"))
                 return False
         return True
 
@@ -179,19 +211,22 @@ def peak_bytes(process):
 
 def run(server, streams, stream_tokens, words, connections, size, seconds):
     """The numbers, as a dictionary."""
+    attack = Attack(server.port, words, connections, size)
     load = Load(server.port, streams, stream_tokens)
-    load.start(load.stream, load.probe, load.send_expensive(words), load.send_large(connections, size))
+    load.start(load.stream, load.probe)
     time.sleep(seconds / 4)  # until all run
     quiet_gaps, quiet_health = load.measure(seconds)
     quiet_peak = peak_bytes(server.process)
-    load.attacking.set()
+    attack.attacking.set()
     time.sleep(seconds / 4)
     gaps, health = load.measure(seconds)
     deadline = time.monotonic() + 100
-    while "400" not in load.statuses and time.monotonic() < deadline:  # a large body was taken apart, and refused
+    while "400" not in attack.statuses and time.monotonic() < deadline:  # a large body was taken apart, and refused
         time.sleep(0.1)
+    attack.stop()
     load.stop()
-    return {"errors": load.errors, "statuses": load.statuses, "pieces": len(gaps), "probes": len(health),
+    return {"errors": load.errors + attack.errors, "statuses": attack.statuses, "pieces": len(gaps),
+            "probes": len(health),
             "gap_p99_quiet_ms": 1e3 * quantile(quiet_gaps, 0.99), "gap_p99_ms": 1e3 * quantile(gaps, 0.99),
             "gap_max_ms": 1e3 * max(gaps, default=0), "health_p99_quiet_ms": 1e3 * quantile(quiet_health, 0.99),
             "health_p99_ms": 1e3 * quantile(health, 0.99),

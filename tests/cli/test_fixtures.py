@@ -11,8 +11,11 @@ HF_FAMILIES = ("hf/llama", "hf/llama3-rope", "hf/mistral-swa", "hf/qwen2", "hf/q
                "hf/gemma2", "hf/gemma3", "hf/glm", "hf/glm4", "hf/phi3", "hf2/gemma", "hf2/cohere", "hf2/cohere2",
                "hf2/ernie4_5", "hf2/exaone4", "hf2/gpt_neox", "hf2/granite", "hf2/olmo2", "hf2/olmo3", "hf2/phi",
                "hf2/phi3-longrope", "hf2/seed_oss", "hf2/smollm3", "hf2/stablelm", "hf2/starcoder2")
+# In bf16 a token between two experts may go to the other one: the median row's error counts.
+EXPERT_FAMILIES = ("hf/glm4_moe", "hf/qwen3_moe", "hf2/dots1", "hf2/ernie4_5_moe", "hf2/granitemoe", "hf2/minimax_m2",
+                   "hf2/mixtral", "hf2/qwen2_moe", "hf2/qwen3_moe-norm")
 GGUF_FAMILIES = ("llama-dense", "gpt2-dense", "qwen3-dense", "starcoder-dense", "chatglm-dense", "gemma3-dense",
-                 "glm4-dense")
+                 "glm4-dense", "glm4moe-moe", "qwen3moe-moe")
 HF_ERROR_MAX, GGUF_ERROR_MAX, BF16_ERROR_MAX = 1e-4, 1e-3, 3e-2
 
 
@@ -41,7 +44,7 @@ class TinyStories(CliCase):
 
 class Logits(CliCase):
     def test_hugging_face(self):
-        for family in HF_FAMILIES:
+        for family in HF_FAMILIES + EXPERT_FAMILIES:
             folder = SHARED / "fixtures" / family
             tokens = json.loads((folder / "tokens.json").read_text())
             prompt, greedy = tokens["prompt"], tokens["greedy"]
@@ -49,8 +52,11 @@ class Logits(CliCase):
             for compute, error_max in (("f32", HF_ERROR_MAX), ("bf16", BF16_ERROR_MAX)):
                 with self.subTest(f"{family} {compute}"):
                     values, data = self.logits(folder, prompt + greedy, "--compute", compute)
-                    self.assert_close(values[:len(prompt)], expected, error_max)
-                    self.assert_greedy(values[len(prompt) - 1:-1], greedy, 0 if compute == "f32" else error_max)
+                    if family in EXPERT_FAMILIES and compute == "bf16":
+                        self.assert_median_close(values[:len(prompt)], expected, error_max)
+                    else:
+                        self.assert_close(values[:len(prompt)], expected, error_max)
+                        self.assert_greedy(values[len(prompt) - 1:-1], greedy, 0 if compute == "f32" else error_max)
                     for chunk in (1, 7):
                         chunked = self.logits(folder, prompt + greedy, "--compute", compute, "--chunk", chunk)[1]
                         self.assertEqual(chunked, data, chunk)
@@ -65,6 +71,11 @@ class Logits(CliCase):
                 self.assert_close(values, expected, GGUF_ERROR_MAX)
                 self.assertEqual(self.logits(path, tokens, "--compute", "f32", "--chunk", 5)[1], data)
                 self.assert_greedy(values, expected.argmax(axis=1).tolist(), GGUF_ERROR_MAX)
+
+    def assert_median_close(self, values, expected, error_max):
+        self.assertEqual(values.shape, expected.shape)
+        errors = np.linalg.norm(values - expected, axis=1) / np.linalg.norm(expected, axis=1)
+        self.assertLessEqual(float(np.median(errors)), error_max)
 
     def assert_greedy(self, values, ids, error_max):
         """The likeliest ids, wherever the two best logits are further apart than the error."""

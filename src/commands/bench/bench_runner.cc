@@ -39,6 +39,13 @@ std::int64_t shared_blocks(const BenchCase& bench_case, bool share_depth) {
   return share_depth && bench_case.batch > 1 ? bench_case.depth / kKvBlockTokens : 0;
 }
 
+// Of the feed-forward part's matrices, for each element of the residual stream.
+std::int64_t ff_columns(const LayerSpec& layer) {
+  if (!layer.has_experts()) return (layer.mlp().gated ? 3 : 2) * layer.mlp().width;
+  const ExpertsSpec& experts = layer.experts();
+  return experts.routing.expert_count + 3 * (experts.routing.used * experts.width + experts.shared_width);
+}
+
 }  // namespace
 
 std::int64_t bench_block_count(const BenchCase& bench_case, bool share_depth) {
@@ -52,8 +59,7 @@ double prefill_flops(const ModelSpec& spec, const BenchCase& bench_case) {
   for (const LayerSpec& layer : spec.layers) {
     const AttentionSpec& attention = layer.attention();
     const std::int64_t projections = 2 * attention.q_width() + 2 * attention.kv_width();
-    const std::int64_t ff_matrices = layer.mlp().gated ? 3 : 2;
-    flops += 2.0 * static_cast<double>(spec.width * (projections + ff_matrices * layer.mlp().width)) * tokens;
+    flops += 2.0 * static_cast<double>(spec.width * (projections + ff_columns(layer))) * tokens;
     flops +=
         4.0 * static_cast<double>(attention.q_width()) * keys_seen(attention.mask, bench_case.depth, bench_case.tokens);
   }

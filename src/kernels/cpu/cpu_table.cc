@@ -1,5 +1,6 @@
 // The kernel table of one instruction set.
 #include "kernels/cpu/cpu_ops.h"
+#include "kernels/experts/experts_cpu.h"
 #include "kernels/matmul/cpu/matmul_int8.h"
 
 #define NAME(op) op ".cpu." HEARTH_ISA_NAME
@@ -10,19 +11,30 @@ extern const KernelTable kTable;
 
 namespace {
 
-template <class Block>
-constexpr MatmulKernel int8_kernel(const char* name) {
-  return {{name, matmul_int8<Block>}};
-}
-
 template <class Tile>
 constexpr WeightPacking kPanels{kPanelRows, packed_bytes<Tile>, pack<Tile>};
 constexpr WeightPacking kRoundedF16{kPanelRows, packed_bytes_bf16, pack_bf16_from_f16};
 
-template <class Tile>
-constexpr MatmulKernel panel_kernel(const char* name, Kernel<MatmulArgs>::Function function) {
-  return {{name, function}, &kPanels<Tile>};
-}
+// All quantized formats but mxfp6_e3m2, whose values span more than 8 bits.
+#define HEARTH_INT8_KERNELS(KERNEL)                           \
+  KERNEL(kQ4_0, "q4_0", matmul_int8_q4_0, &kPanels<TileQ4_0>) \
+  KERNEL(kQ8_0, "q8_0", matmul_int8_q8_0, &kPanels<TileQ8_0>) \
+  KERNEL(kQ4K, "q4_k", matmul_int8_q4_k, &kPanels<TileQ4K>)   \
+  KERNEL(kQ6K, "q6_k", matmul_int8_q6_k, &kPanels<TileQ6K>)   \
+  KERNEL(kQ4_1, "q4_1", matmul_int8<Q4_1Block>, nullptr)      \
+  KERNEL(kQ5_0, "q5_0", matmul_int8<Q5_0Block>, nullptr)      \
+  KERNEL(kQ5_1, "q5_1", matmul_int8<Q5_1Block>, nullptr)      \
+  KERNEL(kQ2K, "q2_k", matmul_int8<Q2KBlock>, nullptr)        \
+  KERNEL(kQ3K, "q3_k", matmul_int8<Q3KBlock>, nullptr)        \
+  KERNEL(kQ5K, "q5_k", matmul_int8<Q5KBlock>, nullptr)        \
+  KERNEL(kIq4Nl, "iq4_nl", matmul_int8<Iq4NlBlock>, nullptr)  \
+  KERNEL(kIq4Xs, "iq4_xs", matmul_int8<Iq4XsBlock>, nullptr)  \
+  KERNEL(kMxfp4, "mxfp4", matmul_int8<Mxfp4Block>, nullptr)   \
+  KERNEL(kMxfp6E2m3, "mxfp6_e2m3", matmul_int8<Mxfp6E2m3Block>, nullptr)
+#define HEARTH_MATMUL(format, name, function, packing) \
+  {Format::format, {{NAME("matmul.int8." name), function}, packing}},
+#define HEARTH_EXPERT_MATMUL(format, name, function, packing) \
+  {Format::format, {{NAME("expert_matmul.int8." name), expert_matmul<function>}, packing}},
 
 }  // namespace
 
@@ -39,23 +51,15 @@ constexpr KernelTable kTable{
     .matmul_f32 = PerFormat<MatmulKernel>::every({{NAME("matmul.f32"), matmul_f32}}),
     .matmul_bf16 = PerFormat<MatmulKernel>::every({{NAME("matmul.bf16"), matmul_bf16}})
                        .with(Format::kF16, {{NAME("matmul.bf16"), matmul_bf16}, &kRoundedF16}),
-    // All quantized formats but mxfp6_e3m2, whose values span more than 8 bits.
-    .matmul_int8 = {{
-        {Format::kQ4_0, panel_kernel<TileQ4_0>(NAME("matmul.int8.q4_0"), matmul_int8_q4_0)},
-        {Format::kQ8_0, panel_kernel<TileQ8_0>(NAME("matmul.int8.q8_0"), matmul_int8_q8_0)},
-        {Format::kQ4K, panel_kernel<TileQ4K>(NAME("matmul.int8.q4_k"), matmul_int8_q4_k)},
-        {Format::kQ6K, panel_kernel<TileQ6K>(NAME("matmul.int8.q6_k"), matmul_int8_q6_k)},
-        {Format::kQ4_1, int8_kernel<Q4_1Block>(NAME("matmul.int8.q4_1"))},
-        {Format::kQ5_0, int8_kernel<Q5_0Block>(NAME("matmul.int8.q5_0"))},
-        {Format::kQ5_1, int8_kernel<Q5_1Block>(NAME("matmul.int8.q5_1"))},
-        {Format::kQ2K, int8_kernel<Q2KBlock>(NAME("matmul.int8.q2_k"))},
-        {Format::kQ3K, int8_kernel<Q3KBlock>(NAME("matmul.int8.q3_k"))},
-        {Format::kQ5K, int8_kernel<Q5KBlock>(NAME("matmul.int8.q5_k"))},
-        {Format::kIq4Nl, int8_kernel<Iq4NlBlock>(NAME("matmul.int8.iq4_nl"))},
-        {Format::kIq4Xs, int8_kernel<Iq4XsBlock>(NAME("matmul.int8.iq4_xs"))},
-        {Format::kMxfp4, int8_kernel<Mxfp4Block>(NAME("matmul.int8.mxfp4"))},
-        {Format::kMxfp6E2m3, int8_kernel<Mxfp6E2m3Block>(NAME("matmul.int8.mxfp6_e2m3"))},
-    }},
+    .matmul_int8 = {{HEARTH_INT8_KERNELS(HEARTH_MATMUL)}},
+    .expert_matmul_f32 = PerFormat<ExpertMatmulKernel>::every({{NAME("expert_matmul.f32"), expert_matmul<matmul_f32>}}),
+    .expert_matmul_bf16 =
+        PerFormat<ExpertMatmulKernel>::every({{NAME("expert_matmul.bf16"), expert_matmul<matmul_bf16>}})
+            .with(Format::kF16, {{NAME("expert_matmul.bf16"), expert_matmul<matmul_bf16>}, &kRoundedF16}),
+    .expert_matmul_int8 = {{HEARTH_INT8_KERNELS(HEARTH_EXPERT_MATMUL)}},
+    .route = {NAME("route"), route},
+    .group_experts = {NAME("group_experts"), group_experts},
+    .expert_sum = {NAME("expert_sum"), expert_sum},
     .kv_write = {NAME("kv_write"), kv_write},
     .attention = {NAME("attention"), attention},
     .attention_scores = {NAME("attention_scores"), attention_scores},

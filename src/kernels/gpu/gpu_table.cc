@@ -52,6 +52,13 @@ constexpr KernelTable make_table() {
       .matmul_f32 = kIsF32 ? every_format<kCompute>(NAME("matmul.f32"), matmul_f32) : kUnsupported,
       .matmul_bf16 = kIsF32 ? kUnsupported : every_format<kCompute>(NAME("matmul.bf16"), matmul_bf16),
       .matmul_int8 = kUnsupported,
+      .expert_matmul_f32 = kIsF32 ? every_format<kCompute>(NAME("expert_matmul.f32"), expert_matmul_f32) : kUnsupported,
+      .expert_matmul_bf16 =
+          kIsF32 ? kUnsupported : every_format<kCompute>(NAME("expert_matmul.bf16"), expert_matmul_bf16),
+      .expert_matmul_int8 = kUnsupported,
+      .route = {NAME("route"), route},
+      .group_experts = {NAME("group_experts"), group_experts},
+      .expert_sum = {NAME("expert_sum"), expert_sum},
       .kv_write = {NAME("kv_write"), kv_write},
       .attention = {NAME("attention"), attention},
       .attention_scores = {NAME("attention_scores"), attention_scores},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 #include "kernels/attention/paged_kv.h"
@@ -67,6 +68,20 @@ void read_rope(const Settings& settings, RopePairs gguf_pairs, ModelSpec& spec, 
     spec.context_max = static_cast<std::int64_t>(static_cast<double>(spec.context_max) * scaling.factor);
   }
   for (LayerSpec& layer : spec.layers) layer.attention().rope = static_cast<int>(spec.ropes.size()) - 1;
+}
+
+bool has_position_sections(const Settings& settings, std::int64_t rotary_dim) {
+  const auto sections = settings.list({"rope.dimension_sections"});
+  if (!sections || std::ranges::all_of(*sections, [](std::int64_t n) { return n == 0; })) return false;
+  const std::size_t three = std::min<std::size_t>(sections->size(), 3);
+  const std::int64_t text = std::accumulate(sections->begin(), sections->begin() + three, std::int64_t{0});
+  const bool has_fourth = sections->size() > 3 && (*sections)[3] != 0;
+  if (has_fourth && text < rotary_dim / 2) {
+    throw Unsupported(
+        fmt::format("{}: setting 'rope.dimension_sections' gives a fourth position to some of {} elements",
+                    settings.file_name(), rotary_dim));
+  }
+  return true;
 }
 
 void add_sliding_rope(const Settings& settings, const Setting& base, double base_default, ModelSpec& spec) {

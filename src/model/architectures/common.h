@@ -18,6 +18,11 @@ ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> confi
 void read_rope(const Settings& settings, RopePairs gguf_pairs, ModelSpec& spec,
                RopePairs config_pairs = RopePairs::kHalfSplit);
 
+// Whether a GGUF file's rope has positions in sections (time, height, width, another), as models that see have them. In
+// text the first three are one position, and the pairs are half-split. Throws Unsupported where a pair follows the
+// fourth, which text leaves at 0. `rotary_dim`: of the rope.
+bool has_position_sections(const Settings& settings, std::int64_t rotary_dim);
+
 // Gives layers with a sliding window a rope of their own: what config.json says of them, or else the model's without
 // scaling and with the base that `base` sets.
 void add_sliding_rope(const Settings& settings, const Setting& base, double base_default, ModelSpec& spec);

@@ -20,7 +20,9 @@
   FAMILY(stablelm)              \
   FAMILY(gpt2)                  \
   FAMILY(starcoder2)            \
-  FAMILY(gpt_neox)
+  FAMILY(gpt_neox)              \
+  FAMILY(mixtral)               \
+  FAMILY(glm4_moe)
 
 namespace hearth {
 

@@ -1,7 +1,5 @@
 // GLM-4 9B (whose GGUF files are called `chatglm`), and GLM-4-0414 and Z1, which have norms after each part as well
 // (Team GLM 2024): a rope of adjacent pairs over a part of each head, gate and up in one matrix.
-#include <algorithm>
-
 #include "model/architectures/common.h"
 #include "model/architectures/families.h"
 
@@ -9,12 +7,11 @@ namespace hearth {
 namespace {
 
 ModelSpec read_glm(const Settings& settings) {
-  // GGUF files with positions in three parts, which are one for text, have half-split pairs.
-  const auto sections = settings.list({"rope.dimension_sections"});
-  const bool in_sections = sections && std::any_of(sections->begin(), sections->end(), [](auto n) { return n != 0; });
-  return read_gated_decoder(settings, {.gguf_pairs = in_sections ? RopePairs::kHalfSplit : RopePairs::kAdjacent,
-                                       .config_pairs = RopePairs::kAdjacent,
-                                       .epsilon = 1e-5});
+  ModelSpec spec = read_gated_decoder(
+      settings, {.gguf_pairs = RopePairs::kAdjacent, .config_pairs = RopePairs::kAdjacent, .epsilon = 1e-5});
+  RopeSpec& rope = spec.ropes.front();
+  if (has_position_sections(settings, rope.rotary_dim)) rope.pairs = RopePairs::kHalfSplit;
+  return spec;
 }
 
 ModelSpec read_glm4(const Settings& settings) {

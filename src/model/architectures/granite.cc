@@ -1,5 +1,6 @@
-// Granite 3 and later, dense (IBM 2024): Llama's shape with four multipliers.
+// Granite 3 and later (IBM 2024): Llama's shape with four multipliers, dense or of experts.
 #include "model/architectures/common.h"
+#include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
 
 namespace hearth {
@@ -21,10 +22,24 @@ ModelSpec read_granite(const Settings& settings) {
   return spec;
 }
 
+ModelSpec read_granite_moe(const Settings& settings) {
+  ModelSpec spec = read_granite(settings);
+  give_experts(settings, read_experts(settings, {.score = RouterScore::kChosenSoftmax}), spec);
+  return spec;
+}
+
+constexpr OwnName kExpertNames[]{
+    {NameScheme::kLlama, Weight::kRouter, "model.layers.{}.block_sparse_moe.router.layer"},
+    {NameScheme::kLlama, Weight::kExpertGate, ""},
+    {NameScheme::kLlama, Weight::kExpertGateUp, "model.layers.{}.block_sparse_moe.input_linear"},
+    {NameScheme::kLlama, Weight::kExpertDown, "model.layers.{}.block_sparse_moe.output_linear"}};
+
 }  // namespace
 
 std::span<const Architecture> granite_family() {
-  static constexpr Architecture kFamily[]{{"granite", "granite", NameScheme::kLlama, read_granite}};
+  static constexpr Architecture kFamily[]{
+      {"granite", "granite", NameScheme::kLlama, read_granite},
+      {"granitemoe", "granitemoe", NameScheme::kLlama, read_granite_moe, kExpertNames}};
   return kFamily;
 }
 

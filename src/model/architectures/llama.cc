@@ -2,6 +2,7 @@
 // 2023), which adds a sliding window. GGUF's `llama` files keep rope's pairs adjacent and carry Llama 3's scaling as
 // frequency divisors; Mistral's GGUF files call themselves `llama`, and their window is not part of that architecture.
 #include "model/architectures/common.h"
+#include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
 
 namespace hearth {
@@ -10,6 +11,10 @@ namespace {
 ModelSpec read_llama(const Settings& settings) {
   ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent});
   spec.ff_scales = true;
+  // Mixtral's GGUF files.
+  if (settings.is_gguf() && settings.positive(settings::kExpertCount)) {
+    give_experts(settings, read_experts(settings, {.normalize = true, .gguf_normalize = true}), spec);
+  }
   return spec;
 }
 

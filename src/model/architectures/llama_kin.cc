@@ -1,6 +1,7 @@
 // Families of Llama's shape with small differences: Seed-OSS (ByteDance 2025), whose GGUF files call the second norm
 // otherwise; ERNIE 4.5 (Baidu 2025), whose rope has adjacent pairs; Arcee (2025), without a gate.
 #include "model/architectures/common.h"
+#include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
 
 namespace hearth {
@@ -17,6 +18,21 @@ ModelSpec read_ernie(const Settings& settings) {
   return spec;
 }
 
+ModelSpec read_ernie_moe(const Settings& settings) {
+  ModelSpec spec = read_ernie(settings);
+  ExpertsSpec experts = read_experts(settings, {.normalize = true, .gguf_normalize = true, .sum_min = 1e-12f});
+  if (const auto smallest = settings.positive_number({"", {"moe_norm_min"}})) {
+    experts.routing.sum_min = static_cast<float>(*smallest);
+  }
+  const std::int64_t first = settings.integer({"leading_dense_block_count", {"moe_layer_start_index"}}).value_or(0);
+  const std::int64_t last = settings.integer({"", {"moe_layer_end_index"}}).value_or(-1);
+  const std::int64_t step = settings.positive({"interleave_moe_layer_step", {"moe_layer_interval"}}).value_or(1);
+  for (std::int64_t i = first; i < spec.layer_count() && (last < 0 || i <= last); ++i) {
+    if ((i + 1) % step == 0) spec.layers[static_cast<std::size_t>(i)].feed_forward = experts;
+  }
+  return spec;
+}
+
 ModelSpec read_arcee(const Settings& settings) {
   ModelSpec spec =
       read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent, .activation = Activation::kReluSquared});
@@ -24,14 +40,18 @@ ModelSpec read_arcee(const Settings& settings) {
   return spec;
 }
 
+constexpr OwnName kErnieNames[]{
+    {NameScheme::kLlama, Weight::kRouterBias, "model.layers.{}.mlp.moe_statics.e_score_correction_bias"}};
 constexpr OwnName kSeedNames[]{{NameScheme::kGguf, Weight::kFfNorm, "blk.{}.post_attention_norm"}};
 
 }  // namespace
 
 std::span<const Architecture> llama_kin_family() {
-  static constexpr Architecture kFamily[]{{"seed_oss", "seed_oss", NameScheme::kLlama, read_seed_oss, kSeedNames},
-                                          {"ernie4_5", "ernie4_5", NameScheme::kLlama, read_ernie},
-                                          {"arcee", "arcee", NameScheme::kLlama, read_arcee}};
+  static constexpr Architecture kFamily[]{
+      {"seed_oss", "seed_oss", NameScheme::kLlama, read_seed_oss, kSeedNames},
+      {"ernie4_5", "ernie4_5", NameScheme::kLlama, read_ernie},
+      {"ernie4_5-moe", "ernie4_5_moe", NameScheme::kLlama, read_ernie_moe, kErnieNames},
+      {"arcee", "arcee", NameScheme::kLlama, read_arcee}};
   return kFamily;
 }
 

@@ -1,6 +1,7 @@
 // Qwen 2 and 2.5 (biases on queries, keys and values; a sliding window on the upper layers where it is switched on) and
-// Qwen 3 (a norm of each query and key head instead of the biases).
+// Qwen 3 (a norm of each query and key head instead of the biases); each with experts too.
 #include "model/architectures/common.h"
+#include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
 
 namespace hearth {
@@ -25,11 +26,36 @@ ModelSpec read_qwen3(const Settings& settings) {
   return spec;
 }
 
+// One expert is asked for every token, as far as a sigmoid says.
+ModelSpec read_qwen2_moe(const Settings& settings) {
+  ModelSpec spec = read_qwen2(settings);
+  spec.ff_scales = true;
+  ExpertsSpec experts = read_experts(settings, {.gguf_normalize = false});
+  const std::int64_t dense_width = spec.layers.front().mlp().width;
+  experts.shared_width = settings.positive(settings::kSharedWidth).value_or(dense_width);
+  experts.shared_gate = true;
+  give_experts(settings, experts, spec);
+  return spec;
+}
+
+ModelSpec read_qwen3_moe(const Settings& settings) {
+  ModelSpec spec = read_qwen3(settings);
+  give_experts(settings, read_experts(settings, {.gguf_normalize = true}), spec);
+  return spec;
+}
+
+constexpr OwnName kSharedExpert[]{
+    {NameScheme::kLlama, Weight::kSharedGate, "model.layers.{}.mlp.shared_expert.gate_proj"},
+    {NameScheme::kLlama, Weight::kSharedUp, "model.layers.{}.mlp.shared_expert.up_proj"},
+    {NameScheme::kLlama, Weight::kSharedDown, "model.layers.{}.mlp.shared_expert.down_proj"}};
+
 }  // namespace
 
 std::span<const Architecture> qwen_family() {
   static constexpr Architecture kFamily[]{{"qwen2", "qwen2", NameScheme::kLlama, read_qwen2},
-                                          {"qwen3", "qwen3", NameScheme::kLlama, read_qwen3}};
+                                          {"qwen3", "qwen3", NameScheme::kLlama, read_qwen3},
+                                          {"qwen2moe", "qwen2_moe", NameScheme::kLlama, read_qwen2_moe, kSharedExpert},
+                                          {"qwen3moe", "qwen3_moe", NameScheme::kLlama, read_qwen3_moe}};
   return kFamily;
 }
 

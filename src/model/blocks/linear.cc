@@ -9,23 +9,6 @@
 namespace hearth {
 namespace {
 
-// What a mode means for one weight. Automatic, a quantized weight without an int8 kernel computes in bf16: the plan
-// says so.
-Compute compute_for(const Binder& binder, Format format) {
-  switch (binder.compute()) {
-    case ComputeMode::kF32:
-      return Compute::kF32;
-    case ComputeMode::kBf16:
-      return Compute::kBf16;
-    case ComputeMode::kInt8:
-      return Compute::kInt8;
-    case ComputeMode::kAuto:
-      break;
-  }
-  if (format == Format::kF32) return Compute::kF32;
-  return traits(format).is_quantized() && binder.kernels().matmul_int8[format] ? Compute::kInt8 : Compute::kBf16;
-}
-
 // Rows of a matrix that the file keeps in another order, or in several tensors.
 class RowSource {
  public:
@@ -87,6 +70,23 @@ float file_scale(Binder& binder, const std::string& name, const Linear::Options&
 
 }  // namespace
 
+// What a mode means for one weight. Automatic, a quantized weight without an int8 kernel computes in bf16: the plan
+// says so.
+Compute compute_for(const Binder& binder, Format format) {
+  switch (binder.compute()) {
+    case ComputeMode::kF32:
+      return Compute::kF32;
+    case ComputeMode::kBf16:
+      return Compute::kBf16;
+    case ComputeMode::kInt8:
+      return Compute::kInt8;
+    case ComputeMode::kAuto:
+      break;
+  }
+  if (format == Format::kF32) return Compute::kF32;
+  return traits(format).is_quantized() && binder.kernels().matmul_int8[format] ? Compute::kInt8 : Compute::kBf16;
+}
+
 void MatmulInput::fill(Compute compute, MatmulArgs& args) {
   args.token_count = token_count_;
   args.k = k_;
@@ -143,7 +143,8 @@ void Linear::bind_weight(Binder& binder, std::span<const Part> parts, const Opti
     binder.problem(fmt::format("tensor '{}.weight' is transposed and {}", name, format.name));
     return;
   }
-  binder.need_matmul(compute_, options.input.value_or(binder.kernels().activation_format), out_, in_);
+  binder.need_matmul(compute_, options.input.value_or(binder.kernels().activation_format), binder.limits().tokens_max,
+                     out_, in_);
   std::string names = name;
   for (const Part& part : parts.subspan(1)) names += " + " + part.name;
   binder.operation(

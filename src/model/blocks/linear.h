@@ -89,6 +89,9 @@ class Linear {
 void run_side_by_side(std::span<const Linear> linears, Stream& stream, MatmulInput& input, std::int64_t token_count,
                       float* y, std::int64_t y_stride);
 
+// How a weight of this format is multiplied in the binder's compute mode.
+Compute compute_for(const Binder& binder, Format format);
+
 // RMS or layer norm over whole rows.
 class Norm {
  public:

@@ -11,11 +11,12 @@ Linear::Options ff_options(const ModelSpec& spec) {
 }
 
 // One matrix where the file has gate and up in one, gate first.
-std::vector<Linear> bind_gate_up(Binder& binder, const ModelSpec& spec, std::int64_t layer, Format input) {
-  const MlpSpec& mlp = spec.layers[static_cast<std::size_t>(layer)].mlp();
+std::vector<Linear> bind_gate_up(Binder& binder, const ModelSpec& spec, const MlpSpec& mlp, std::int64_t layer,
+                                 Format input, const MlpWeights& weights) {
   Linear::Options options = ff_options(spec);
   options.input = input;
-  const std::string gate = binder.name(Weight::kFfGate, layer), fused = binder.name(Weight::kFfGateUp, layer);
+  const std::string gate = binder.name(weights.gate, layer);
+  const std::string fused = weights.gate_up ? binder.name(*weights.gate_up, layer) : "";
   const bool is_fused = mlp.gated && !fused.empty() && binder.find(gate + ".weight") == nullptr &&
                         binder.find(fused + ".weight") != nullptr;
   if (is_fused) {
@@ -25,26 +26,26 @@ std::vector<Linear> bind_gate_up(Binder& binder, const ModelSpec& spec, std::int
   }
   std::vector<Linear::Part> parts;
   if (mlp.gated) parts.push_back({gate, mlp.width});
-  parts.push_back({binder.name(Weight::kFfUp, layer), mlp.width});
+  parts.push_back({binder.name(weights.up, layer), mlp.width});
   return Linear::bind_side_by_side(binder, parts, spec.width, options);
 }
 
-Linear bind_down(Binder& binder, const ModelSpec& spec, std::int64_t layer) {
-  const LayerSpec& layer_spec = spec.layers[static_cast<std::size_t>(layer)];
+Linear bind_down(Binder& binder, const ModelSpec& spec, const MlpSpec& mlp, std::int64_t layer, Weight weight) {
   Linear::Options options = ff_options(spec);
-  options.factor = layer_spec.residual_scale;
-  return Linear(binder, binder.name(Weight::kFfDown, layer), layer_spec.mlp().width, spec.width, options);
+  options.factor = spec.layers[static_cast<std::size_t>(layer)].residual_scale;
+  return Linear(binder, binder.name(weight, layer), mlp.width, spec.width, options);
 }
 
 }  // namespace
 
-Mlp::Mlp(Binder& binder, const ModelSpec& spec, std::int64_t layer, Format input)
-    : spec_(spec.layers[static_cast<std::size_t>(layer)].mlp()),
+Mlp::Mlp(Binder& binder, const ModelSpec& spec, const MlpSpec& mlp, std::int64_t layer, Format input,
+         const MlpWeights& weights)
+    : spec_(mlp),
       width_(spec.width),
       handed_on_(binder.kernels().activation_format),
       conversions_(binder.conversions()),
-      gate_up_(bind_gate_up(binder, spec, layer, input)),
-      down_(bind_down(binder, spec, layer)) {
+      gate_up_(bind_gate_up(binder, spec, mlp, layer, input, weights)),
+      down_(bind_down(binder, spec, mlp, layer, weights.down)) {
   const std::string name = fmt::format("layer {} activation", layer);
   if (spec_.gated) {
     gated_activation_ = binder.kernel(binder.kernels().gated_activation, name);

@@ -1,16 +1,26 @@
 // The dense feed-forward part of a layer.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "model/blocks/step_context.h"
 
 namespace hearth {
 
+// What its matrices are called.
+struct MlpWeights {
+  Weight gate = Weight::kFfGate;
+  Weight up = Weight::kFfUp;
+  Weight down = Weight::kFfDown;
+  std::optional<Weight> gate_up = Weight::kFfGateUp;  // in place of gate and up
+};
+
 class Mlp {
  public:
   // `input`: the form of what run() is given.
-  Mlp(Binder& binder, const ModelSpec& spec, std::int64_t layer, Format input);
+  Mlp(Binder& binder, const ModelSpec& spec, const MlpSpec& mlp, std::int64_t layer, Format input,
+      const MlpWeights& weights = {});
   // out [tokens, width] = mlp(input).
   void run(const StepContext& context, const Activations& input, float* out) const;
 

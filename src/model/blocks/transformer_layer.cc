@@ -35,6 +35,14 @@ Format input_format(const LayerParts& parts, std::int64_t layer) {
   return layer_of(parts, layer).norm_before ? parts.binder.kernels().activation_format : Format::kF32;
 }
 
+std::variant<Mlp, Experts> bind_feed_forward(const LayerParts& parts, std::int64_t layer) {
+  const LayerSpec& spec = layer_of(parts, layer);
+  const Format input = input_format(parts, layer);
+  using Part = std::variant<Mlp, Experts>;
+  if (spec.has_experts()) return Part(std::in_place_type<Experts>, parts.binder, parts.spec, layer, input);
+  return Part(std::in_place_type<Mlp>, parts.binder, parts.spec, spec.mlp(), layer, input);
+}
+
 }  // namespace
 
 TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
@@ -46,7 +54,7 @@ TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
       mixer_post_norm_(bind_norm_after(parts, Weight::kAttentionPostNorm, layer)),
       ff_post_norm_(bind_norm_after(parts, Weight::kFfPostNorm, layer)),
       attention_(parts, layer, input_format(parts, layer)),
-      mlp_(parts.binder, parts.spec, layer, input_format(parts, layer)) {
+      feed_forward_(bind_feed_forward(parts, layer)) {
   Binder& binder = parts.binder;
   const std::int64_t tokens = binder.limits().tokens_max;
   if (!layer_of(parts, layer).norm_before || parallel_) {
@@ -70,17 +78,21 @@ void TransformerLayer::finish(const StepContext& c, const std::optional<Norm>& n
   if (norm) norm->run(c.stream, delta, c.step.token_count, nullptr, delta, Format::kF32);
 }
 
+void TransformerLayer::run_feed_forward(const StepContext& c, const Activations& input, float* delta) const {
+  std::visit([&](const auto& part) { part.run(c, input, delta); }, feed_forward_);
+}
+
 void TransformerLayer::run(const StepContext& c, const PagedKv& cache, bool add_delta) const {
   Activations input = read(c, mixer_norm_, add_delta);
   attention_.run(c, input, cache, c.delta);
   finish(c, mixer_post_norm_, c.delta);
   if (!parallel_) {
-    mlp_.run(c, read(c, ff_norm_, true), c.delta);
+    run_feed_forward(c, read(c, ff_norm_, true), c.delta);
     finish(c, ff_post_norm_, c.delta);
     return;
   }
   if (ff_norm_) input = read(c, ff_norm_, false);
-  mlp_.run(c, input, second_.get());
+  run_feed_forward(c, input, second_.get());
   finish(c, ff_post_norm_, second_.get());
   residual_add_(c.stream, {c.delta, second_.get(), c.step.token_count * width_});
 }

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <optional>
+#include <variant>
 
 #include "model/blocks/attention.h"
+#include "model/blocks/experts.h"
 #include "model/blocks/mlp.h"
 
 namespace hearth {
@@ -18,6 +20,7 @@ class TransformerLayer {
  private:
   // What the next part reads: the norm of x, or x itself. With `add_delta`, x += delta comes first.
   Activations read(const StepContext& context, const std::optional<Norm>& norm, bool add_delta) const;
+  void run_feed_forward(const StepContext& context, const Activations& input, float* delta) const;
   void finish(const StepContext& context, const std::optional<Norm>& norm, float* delta) const;
 
   std::int64_t width_;
@@ -25,7 +28,7 @@ class TransformerLayer {
   Format handed_on_;
   std::optional<Norm> mixer_norm_, ff_norm_, mixer_post_norm_, ff_post_norm_;
   Attention attention_;
-  Mlp mlp_;
+  std::variant<Mlp, Experts> feed_forward_;
   Kernel<ResidualAddArgs> residual_add_;  // where there is no norm that adds
   Planned<void> normed_;                  // [tokens, width]
   Planned<float> second_;                 // [tokens, width]: of two parts that run side by side

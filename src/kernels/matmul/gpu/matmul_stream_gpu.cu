@@ -1,6 +1,7 @@
 // Matrix product for few tokens: bound by the speed at which weights are read. Waves read tiles of packed weights ahead
 // of what they multiply, each a segment of k; a block adds the segments' sums in order. There are as many blocks as the
 // GPU runs at a time, and each goes on with other rows while these last.
+#include "kernels/experts/expert_tile_gpu.h"
 #include "kernels/matmul/gpu/stream_gpu.h"
 
 namespace hearth::gpu {
@@ -38,7 +39,7 @@ struct StreamStage {
   Mma::B activations[kHasActivations ? Layout::kSteps : 1];
 };
 
-template <class Layout, int kTokens, int kColumnTiles>
+template <class Layout, int kTokens, int kColumnTiles, class Columns>
 struct StreamWave {
   using Stage = StreamStage<Layout, kTokens, kColumnTiles>;
   Mma::C sums[kColumnTiles];
@@ -46,6 +47,7 @@ struct StreamWave {
   bool aligned;  // quantized formats have k in whole blocks of 32
 
   const Bytes16* shared_x;  // of the single token
+  Columns columns;
 
   HEARTH_DEVICE Mma::B activations(const MatmulGpuParams& p, int column_tile, int k) const {
     const int own = column_tile * Mma::kTokens + Mma::b_column(lane);
@@ -53,7 +55,8 @@ struct StreamWave {
     // Columns without a token repeat the last one's: nobody looks at them.
     const int token = own < p.token_count ? own : p.token_count - 1;
     if (!kLargeFragments && k >= p.k) return zero_activations();
-    return load_activations(p.x + static_cast<std::int64_t>(token) * p.k + k, lane, aligned, p.k - k);
+    return load_activations(p.x + static_cast<std::int64_t>(columns.x_row(token, column_tile)) * p.k + k, lane, aligned,
+                            p.k - k);
   }
 
   // The activations that the tile at column `k` meets.
@@ -107,8 +110,8 @@ struct StreamShared {
   StreamSums<kColumnCount> sums;
 };
 
-template <class Layout, int kTokens>
-HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
+template <class Layout, int kTokens, class Columns = EveryToken>
+HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p, const Columns& columns = {}) {
   constexpr int kColumnCount = kColumns<kTokens>;
   constexpr int kColumnTiles = kColumnCount / Mma::kTokens;
   constexpr int kDepth = ahead<Layout, kTokens>();
@@ -116,9 +119,10 @@ HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
   HEARTH_SHARED(Shared, shared);
 
   const CodeTable table = code_table<Layout>(p.table);
-  StreamWave<Layout, kTokens, kColumnTiles> wave;
+  StreamWave<Layout, kTokens, kColumnTiles, Columns> wave;
   wave.lane = lane_index();
   wave.aligned = Layout::kCodeBits != 16 || p.k % 16 == 0;
+  wave.columns = columns;
   wave.shared_x = reinterpret_cast<const Bytes16*>(shared.x);
 
   // A wave's tiles come from memory kDepth ahead of their use, across the ends of its tasks.
@@ -172,10 +176,46 @@ HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
       }
     }
     block_sync();
-    add_turn(p, turn, partial, shared.sums);
+    add_turn(p, turn, partial, shared.sums, columns);
     turn = next_turn;
     task = next_task;
   }
+}
+
+// The rows that a tile's slots read and write.
+struct TileColumns {
+  const std::int32_t* slots = nullptr;
+  std::int64_t bias_begin = 0;
+  std::int32_t x[kExpertTileSlots / Mma::kTokens] = {};  // of the lane's column in each tile of columns
+
+  HEARTH_DEVICE int x_row(int, int column_tile) const { return x[column_tile]; }
+  HEARTH_DEVICE int y_row(int token) const { return slots[token]; }
+  HEARTH_DEVICE const float* bias_of(const float* biases) const { return biases + bias_begin; }
+};
+
+HEARTH_DEVICE TileColumns columns_of(const ExpertMatmulParams& params, const ExpertTile& tile) {
+  TileColumns columns;
+  columns.slots = params.slots + tile.first;
+  columns.bias_begin = static_cast<std::int64_t>(tile.expert) * params.matmul.n;
+  HEARTH_UNROLL
+  for (int t = 0; t < static_cast<int>(kExpertTileSlots) / Mma::kTokens; ++t) {
+    const int own = t * Mma::kTokens + Mma::b_column(lane_index());
+    columns.x[t] = columns.slots[own < tile.slot_count ? own : tile.slot_count - 1] / params.slots_per_row;
+  }
+  return columns;
+}
+
+// The stream kernel for each tile of slots, with its expert's weights.
+template <class Layout>
+HEARTH_DEVICE void expert_matmul(const ExpertMatmulParams& params) {
+  wait_for_inputs();  // which weights are read is the router's output
+  const ExpertTile tile = expert_tile(params, block_y());
+  if (tile.slot_count == 0) return;
+  MatmulGpuParams p = params.matmul;
+  p.token_count = tile.slot_count;
+  p.weights += tile.expert * params.expert_bytes;
+  if (params.scales != nullptr) p.scale *= params.scales[tile.expert];
+  matmul_stream<Layout, kExpertTileSlots>(p, columns_of(params, tile));
 }
 
 }  // namespace
@@ -184,10 +224,13 @@ HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p) {
   HEARTH_KERNEL_EARLY(matmul_stream_##layout##_##tokens, kMatmulThreads, kStreamBlocks, MatmulGpuParams) { \
     matmul_stream<Layout, tokens>(p);                                                                      \
   }
-#define HEARTH_STREAM_TOKENS(layout, Layout) \
-  HEARTH_STREAM(layout, Layout, 1)           \
-  HEARTH_STREAM(layout, Layout, 8)           \
-  HEARTH_STREAM(layout, Layout, 16)
+#define HEARTH_STREAM_TOKENS(layout, Layout)                                                       \
+  HEARTH_STREAM(layout, Layout, 1)                                                                 \
+  HEARTH_STREAM(layout, Layout, 8)                                                                 \
+  HEARTH_STREAM(layout, Layout, 16)                                                                \
+  HEARTH_KERNEL_EARLY(expert_matmul_##layout, kMatmulThreads, kStreamBlocks, ExpertMatmulParams) { \
+    expert_matmul<Layout>(p);                                                                      \
+  }
 
 HEARTH_STREAM_TOKENS(w4, LayoutW4)
 HEARTH_STREAM_TOKENS(w4_min, LayoutW4Min)

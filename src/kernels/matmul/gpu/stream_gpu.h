@@ -68,10 +68,17 @@ struct StreamSums {
   float total[(kColumnCount > 1 ? kStreamOutputsMax : kStreamOutputsMax / 16) * kTileRows];
 };
 
+// Which rows of x and y the columns of a product are, and which bias they have.
+struct EveryToken {
+  HEARTH_DEVICE int x_row(int token, int) const { return token; }
+  HEARTH_DEVICE int y_row(int token) const { return token; }
+  HEARTH_DEVICE const float* bias_of(const float* bias) const { return bias; }
+};
+
 // Adds the sums of a turn to the item's totals, and after the item's last one writes them.
-template <class Layout, int kColumnCount>
+template <class Layout, int kColumnCount, class Columns = EveryToken>
 HEARTH_DEVICE void add_turn(const MatmulGpuParams& p, const StreamTurns<Layout>& turn, int partial,
-                            StreamSums<kColumnCount>& shared) {
+                            StreamSums<kColumnCount>& shared, const Columns& columns = {}) {
   const int first_task = turn.round * kStreamWaves, tasks = turn.task_count(), tokens = p.token_count;
   const bool is_last = turn.is_last_round();
   for (int i = thread_index(); i < tasks / turn.segments * kTileRows * tokens; i += kMatmulThreads) {
@@ -86,7 +93,8 @@ HEARTH_DEVICE void add_turn(const MatmulGpuParams& p, const StreamTurns<Layout>&
     if (!is_last) {
       shared.total[i] = total;
     } else if (n < p.n) {
-      p.y[token * p.y_stride + n] = p.scale * total + (p.bias == nullptr ? 0.0f : p.bias[n]);
+      p.y[columns.y_row(token) * p.y_stride + n] =
+          p.scale * total + (p.bias == nullptr ? 0.0f : columns.bias_of(p.bias)[n]);
     }
   }
 }

@@ -1,0 +1,231 @@
+// Experts on a GPU, without the products of packed weights (matmul_stream_gpu.cu): the router's choice, a wave for each
+// token; slots in the order of their experts, by one block; products in float32; the weighted sum.
+#include "device/gpu/gpu.h"
+#include "kernels/experts/expert_tile_gpu.h"
+#include "kernels/gpu/gpu_math.h"
+
+namespace hearth::gpu {
+namespace {
+
+struct RouteShared {
+  float weight[kExpertsMax];
+  float score[kExpertsMax];
+  float groups[kExpertsMax];
+  std::int32_t chosen[kExpertsUsedMax];
+};
+
+// The place of the largest of `count`, the first where equal; the same in every lane. Takes it: it is minus infinity
+// from then on.
+HEARTH_DEVICE int take_largest(float* values, int count) {
+  float best = -kInfinity;
+  int place = count;
+  for (int i = lane_index(); i < count; i += kWaveSize) {
+    if (values[i] > best) {
+      best = values[i];
+      place = i;
+    }
+  }
+  HEARTH_UNROLL
+  for (int mask = kWaveSize / 2; mask > 0; mask /= 2) {
+    const float other = shuffle_xor(best, mask);
+    const int other_place = shuffle_xor(place, mask);
+    if (other > best || (other == best && other_place < place)) {
+      best = other;
+      place = other_place;
+    }
+  }
+  if (place == count) place = 0;  // nothing but minus infinity and NaN
+  wave_sync();
+  if (lane_index() == 0) values[place] = -kInfinity;
+  wave_sync();
+  return place;
+}
+
+// Turns values into their softmax.
+HEARTH_DEVICE void softmax_of(float* values, int count) {
+  float largest = -kInfinity;
+  for (int i = lane_index(); i < count; i += kWaveSize) largest = max_or_nan(largest, values[i]);
+  largest = wave_max(largest);
+  float sum = 0.0f;
+  for (int i = lane_index(); i < count; i += kWaveSize) {
+    values[i] = exp_accurate(values[i] - largest);
+    sum += values[i];
+  }
+  sum = wave_sum(sum);
+  for (int i = lane_index(); i < count; i += kWaveSize) values[i] /= sum;
+  wave_sync();
+}
+
+HEARTH_DEVICE float score_of_group(const float* score, int size, GroupScore kind) {
+  float first = -kInfinity, second = -kInfinity;
+  for (int i = 0; i < size; ++i) {
+    if (score[i] > first) {
+      second = first;
+      first = score[i];
+    } else if (score[i] > second) {
+      second = score[i];
+    }
+  }
+  return kind == GroupScore::kLargest || size == 1 ? first : first + second;
+}
+
+// Leaves the experts of the best groups.
+HEARTH_DEVICE void keep_groups(const Routing& r, RouteShared& s) {
+  const int groups = static_cast<int>(r.group_count), size = static_cast<int>(r.expert_count) / groups;
+  for (int g = lane_index(); g < groups; g += kWaveSize) {
+    s.groups[g] = score_of_group(s.score + g * size, size, r.group_score);
+  }
+  wave_sync();
+  // The others are taken away from the best one down to the last of those that stay; what has been taken says so.
+  for (int i = 0; i < static_cast<int>(r.groups_used); ++i) {
+    const int best = take_largest(s.groups, groups);
+    if (lane_index() == 0) s.chosen[i] = best;
+  }
+  wave_sync();
+  for (int e = lane_index(); e < static_cast<int>(r.expert_count); e += kWaveSize) {
+    bool stays = false;
+    for (int i = 0; i < static_cast<int>(r.groups_used); ++i) stays = stays || s.chosen[i] == e / size;
+    if (!stays) s.score[e] = -kInfinity;
+  }
+  wave_sync();
+}
+
+}  // namespace
+
+HEARTH_KERNEL(route, kRouteThreads, RouteArgs) {
+  HEARTH_SHARED(RouteShared, s);
+  if (wave_index() > 0) return;
+  const Routing& r = p.routing;
+  const int experts = static_cast<int>(r.expert_count), used = static_cast<int>(r.used);
+  const float* products = p.products + static_cast<std::int64_t>(block_x()) * experts;
+  for (int e = lane_index(); e < experts; e += kWaveSize) {
+    s.weight[e] = r.score == RouterScore::kSigmoid ? 1.0f / (1.0f + exp_accurate(-products[e])) : products[e];
+  }
+  wave_sync();
+  if (r.score == RouterScore::kSoftmax) softmax_of(s.weight, experts);
+  for (int e = lane_index(); e < experts; e += kWaveSize) {
+    s.score[e] = p.bias == nullptr ? s.weight[e] : s.weight[e] + p.bias[e];
+  }
+  wave_sync();
+  if (r.groups_used < r.group_count) keep_groups(r, s);
+  for (int j = 0; j < used; ++j) {
+    const int best = take_largest(s.score, experts);
+    if (lane_index() == 0) s.chosen[j] = best;
+  }
+  wave_sync();
+  // From here on `groups` holds the weights of the chosen ones.
+  for (int j = lane_index(); j < used; j += kWaveSize) s.groups[j] = s.weight[s.chosen[j]];
+  wave_sync();
+  if (r.score == RouterScore::kChosenSoftmax) softmax_of(s.groups, used);
+  float divisor = 1.0f;
+  if (r.normalize) {
+    float sum = 0.0f;
+    for (int j = 0; j < used; ++j) sum += s.groups[j];
+    sum += r.sum_offset;
+    divisor = sum < r.sum_min ? r.sum_min : sum;
+  }
+  for (int j = lane_index(); j < used; j += kWaveSize) {
+    const std::int64_t slot = static_cast<std::int64_t>(block_x()) * used + j;
+    p.experts[slot] = s.chosen[j];
+    p.weights[slot] = s.groups[j] / divisor * r.scale;
+  }
+}
+
+namespace {
+
+struct GroupShared {
+  std::uint32_t count[kExpertsMax];
+};
+
+}  // namespace
+
+HEARTH_KERNEL(group_experts, kGroupExpertsThreads, GroupExpertsArgs) {
+  HEARTH_SHARED(GroupShared, s);
+  const int experts = static_cast<int>(p.expert_count), slots = static_cast<int>(p.slot_count);
+  for (int e = thread_index(); e < experts; e += kGroupExpertsThreads) s.count[e] = 0;
+  block_sync();
+  for (int i = thread_index(); i < slots; i += kGroupExpertsThreads) atomic_add(&s.count[p.experts[i]], 1u);
+  block_sync();
+  if (thread_index() == 0) {
+    std::int32_t at = 0, tiles = 0;
+    for (int e = 0; e < experts; ++e) {
+      const auto count = static_cast<std::int32_t>(s.count[e]);
+      s.count[e] = static_cast<std::uint32_t>(at);
+      p.groups.begin[e] = at;
+      for (std::int32_t done = 0; done < count; done += static_cast<std::int32_t>(kExpertTileSlots)) {
+        p.groups.tiles[1 + 2 * tiles] = e;
+        p.groups.tiles[2 + 2 * tiles] = at + done;
+        ++tiles;
+      }
+      at += count;
+    }
+    p.groups.begin[experts] = at;
+    p.groups.tiles[0] = tiles;
+  }
+  block_sync();
+  for (int i = thread_index(); i < slots; i += kGroupExpertsThreads) {
+    p.groups.slots[atomic_add(&s.count[p.experts[i]], 1u)] = i;
+  }
+}
+
+namespace {
+
+constexpr int kF32Chunk = 16;
+
+struct ExpertF32Shared {
+  float x[kExpertTileSlots][kF32Chunk + 1];
+  float w[kExpertF32Rows][kF32Chunk + 1];
+};
+
+}  // namespace
+
+// As matmul_f32 sums: k ascending, by fused multiply-adds, in segments.
+HEARTH_KERNEL(expert_matmul_f32, kExpertF32Threads, ExpertMatmulF32Params) {
+  HEARTH_SHARED(ExpertF32Shared, shared);
+  const ExpertTile tile = expert_tile(p, block_y());
+  if (tile.slot_count == 0) return;
+  const MatmulF32Params& m = p.matmul;
+  const auto* weights =
+      reinterpret_cast<const float*>(reinterpret_cast<const std::byte*>(m.weights) + tile.expert * p.expert_bytes);
+  const int column = thread_index() % kF32Chunk, across = thread_index() / kF32Chunk;
+  const int first_row = block_x() * kExpertF32Rows;
+  const bool has_slot = across < tile.slot_count, has_row = first_row + across < m.n;
+  const float* x =
+      has_slot ? m.x + static_cast<std::int64_t>(p.slots[tile.first + across] / p.slots_per_row) * m.k : m.x;
+  const float* w = has_row ? weights + static_cast<std::int64_t>(first_row + across) * m.k : weights;
+  float total = 0.0f, sum = 0.0f;
+  for (int k = 0; k < m.k; k += kF32Chunk) {
+    const bool in_row = k + column < m.k;
+    shared.x[across][column] = has_slot && in_row ? x[k + column] : 0.0f;
+    shared.w[across][column] = has_row && in_row ? w[k + column] : 0.0f;
+    block_sync();
+    const int columns = m.k - k < kF32Chunk ? m.k - k : kF32Chunk;
+    for (int c = 0; c < columns; ++c) sum = fma_exact(shared.x[across][c], shared.w[column][c], sum);
+    block_sync();
+    if ((k + kF32Chunk) % kGpuMatmulSegment != 0 && k + kF32Chunk < m.k) continue;
+    total += sum;
+    sum = 0.0f;
+  }
+  const int n = first_row + column;
+  if (!has_slot || n >= m.n) return;
+  const float scale = p.scales == nullptr ? m.scale : m.scale * p.scales[tile.expert];
+  const float bias = m.bias == nullptr ? 0.0f : m.bias[static_cast<std::int64_t>(tile.expert) * m.n + n];
+  m.y[p.slots[tile.first + across] * m.y_stride + n] = scale * total + bias;
+}
+
+HEARTH_KERNEL(expert_sum, kExpertSumThreads, ExpertSumArgs) {
+  const std::int64_t token = block_x();
+  const std::int64_t i = static_cast<std::int64_t>(block_y()) * kExpertSumThreads + thread_index();
+  if (i >= p.width) return;
+  const float* y = p.y + token * p.used * p.width + i;
+  const float* weights = p.weights + token * p.used;
+  float sum = weights[0] * y[0];
+  for (int j = 1; j < static_cast<int>(p.used); ++j) sum += weights[j] * y[j * p.width];
+  if (p.shared != nullptr) {
+    const float gate = p.gate == nullptr ? 1.0f : 1.0f / (1.0f + exp_accurate(-p.gate[token]));
+    sum += gate * p.shared[token * p.width + i];
+  }
+  p.out[token * p.width + i] = sum;
+}
+
+}  // namespace hearth::gpu
