@@ -44,6 +44,8 @@ class Recognizer {
   GrammarState advance(GrammarState state, std::string_view bytes);
   // Whether the bytes so far are complete.
   bool can_end(GrammarState state) const { return states_[state].can_end; }
+  // Whether they are, and nothing may follow.
+  bool is_over(GrammarState state) const { return states_[state].can_end && states_[state].stacks.size() == 1; }
   bool accepts(std::string_view bytes) { return can_end(advance(start_, bytes)); }
   // The bytes that follow wherever there is only one that can, and no end; at most `bytes_max`.
   std::string forced_bytes(GrammarState state, std::size_t bytes_max = 256);
