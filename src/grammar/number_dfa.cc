@@ -199,6 +199,7 @@ class NumberReader {
       integer_digit(to, c);
       return to;
     }
+    if (set_.digits_alone) return std::nullopt;
     if (c == '.') {
       to.phase = Phase::kPoint;
       const bool exponents = free_ || takes_large(from.negative) || takes_small(from.negative);

@@ -44,6 +44,7 @@ NumberSet NumberSet::intersected(const NumberSet& other) const {
   }
   result.whole = whole == Whole::kEither ? other.whole : whole;
   if (other.whole != Whole::kEither && other.whole != result.whole) result.intervals.clear();
+  result.digits_alone = digits_alone || other.digits_alone;
   result.multiples = multiples;
   for (const Multiple& multiple : other.multiples) {
     const auto& known = result.multiples;

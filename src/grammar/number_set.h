@@ -33,13 +33,14 @@ struct NumberSet {
 
   std::vector<NumberInterval> intervals{NumberInterval{}};  // ascending, apart from each other
   Whole whole = Whole::kEither;
+  bool digits_alone = false;  // written without a point and an exponent, as JSON Schema's draft 4 wants integers
   std::vector<Multiple> multiples;
 
   bool operator==(const NumberSet&) const = default;
   bool clearly_empty() const { return intervals.empty(); }
   bool is_everything() const {
-    return whole == Whole::kEither && multiples.empty() && intervals.size() == 1 && !intervals[0].low &&
-           !intervals[0].high;
+    return whole == Whole::kEither && !digits_alone && multiples.empty() && intervals.size() == 1 &&
+           !intervals[0].low && !intervals[0].high;
   }
   NumberSet intersected(const NumberSet& other) const;
   // The numbers outside of the intervals, with nothing said of the rest.

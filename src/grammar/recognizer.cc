@@ -385,16 +385,16 @@ void Recognizer::step_terminal(const GrammarFrame& frame, std::uint8_t byte, Sta
   settle(push(next, frame.below), out);
 }
 
-void Recognizer::step_text(const GrammarFrame& frame, std::uint8_t byte, Stacks& out) {
-  const Grammar::Text& text = grammar_->texts[frame.index];
-  const CharDfa& dfa = grammar_->dfas[text.dfa];
-  if (byte == '"' && frame.c == 0) {
-    if (dfa.accepting[frame.a] && frame.b >= text.min) settle(frame.below, out);
-    return;
-  }
+bool text_may_end(const Grammar& grammar, const GrammarFrame& frame) {
+  const Grammar::Text& text = grammar.texts[frame.index];
+  return frame.c == 0 && grammar.dfas[text.dfa].accepting[frame.a] && frame.b >= text.min;
+}
+
+bool step_in_text(const Grammar& grammar, GrammarFrame& frame, std::uint8_t byte) {
+  const Grammar::Text& text = grammar.texts[frame.index];
+  const CharDfa& dfa = grammar.dfas[text.dfa];
   const CharReading reading = read_json_char(frame.c, byte);
-  GrammarFrame next = frame;
-  next.c = reading.partial;
+  frame.c = reading.partial;
   // A character more; of a count that is bounded below only, no more is kept than the bound needs.
   const std::uint32_t count = text.max != kUnbounded ? frame.b + 1 : std::min(frame.b + 1, text.min);
   const auto fits = [&](std::uint32_t state) {
@@ -402,19 +402,33 @@ void Recognizer::step_text(const GrammarFrame& frame, std::uint8_t byte, Stacks&
     return dfa.longest[state] == kUnbounded || count + dfa.longest[state] >= text.min;
   };
   if (reading.kind == CharReading::Kind::kCharacter) {
-    next.a = dfa.next(frame.a, reading.character);
-    next.b = count;
-    if (next.a != CharDfa::kDead && fits(next.a)) out.push_back(push(next, frame.below));
-    return;
+    frame.a = dfa.next(frame.a, reading.character);
+    frame.b = count;
+    return frame.a != CharDfa::kDead && fits(frame.a);
   }
-  if (reading.kind == CharReading::Kind::kInvalid) return;
+  if (reading.kind == CharReading::Kind::kInvalid) return false;
   for (std::size_t i = 0; i < reading.range_count; ++i) {
     for (const CharDfa::Edge& edge : dfa.edges_of(frame.a)) {
-      if (edge.last < reading.ranges[i].first || edge.first > reading.ranges[i].last || !fits(edge.target)) continue;
-      out.push_back(push(next, frame.below));
-      return;
+      if (edge.last < reading.ranges[i].first || edge.first > reading.ranges[i].last) continue;
+      if (fits(edge.target)) return true;
     }
   }
+  return false;
+}
+
+GrammarState Recognizer::after_text(const GrammarFrame& frame) {
+  Stacks stacks;
+  settle(frame.below, stacks);
+  return intern(std::move(stacks));
+}
+
+void Recognizer::step_text(const GrammarFrame& frame, std::uint8_t byte, Stacks& out) {
+  if (byte == '"' && frame.c == 0) {
+    if (text_may_end(*grammar_, frame)) settle(frame.below, out);
+    return;
+  }
+  GrammarFrame next = frame;
+  if (step_in_text(*grammar_, next, byte)) out.push_back(push(next, frame.below));
 }
 
 void Recognizer::step_array(const GrammarFrame& frame, std::uint8_t byte, Stacks& out) {

@@ -34,6 +34,10 @@ struct GrammarFrame {
   bool operator==(const GrammarFrame&) const = default;
 };
 
+// Within a JSON string: whether its quote may come, and whether another byte may, with which the frame goes on.
+bool text_may_end(const Grammar& grammar, const GrammarFrame& frame);
+bool step_in_text(const Grammar& grammar, GrammarFrame& frame, std::uint8_t byte);
+
 // One thread's. Not safe to share.
 class Recognizer {
  public:
@@ -60,6 +64,8 @@ class Recognizer {
   // The state of one stack alone, by the frame on its top; and of some stacks of a state.
   GrammarState alone(const GrammarFrame& top);
   GrammarState together(std::vector<std::uint32_t> stacks);
+  // The state after the quote that ends a string.
+  GrammarState after_text(const GrammarFrame& frame);
 
   std::size_t memory_bytes() const;
   // Forgets everything but what a state needs; returns its new number. All others become invalid.

@@ -42,7 +42,7 @@ NormalForm objects_only(ObjectForm object) {
   return form;
 }
 
-void add_type(std::string_view name, NormalForm& form) {
+void add_type(std::string_view name, SchemaDialect dialect, NormalForm& form) {
   NormalForm any = everything();
   if (name == "null") form.null = true;
   if (name == "boolean") form.yes = form.no = true;
@@ -51,7 +51,9 @@ void add_type(std::string_view name, NormalForm& form) {
   if (name == "array") form.arrays = any.arrays;
   if (name == "object") form.objects = any.objects;
   if (name == "integer" && form.numbers.empty()) {
-    form.numbers.emplace_back().whole = NumberSet::Whole::kOnly;
+    NumberSet& integers = form.numbers.emplace_back();
+    integers.whole = NumberSet::Whole::kOnly;
+    integers.digits_alone = dialect == SchemaDialect::kDraft4;
   }
 }
 
@@ -81,7 +83,7 @@ void SchemaExpander::add_types(const Here& here, std::vector<Part>& parts) {
       const bool known = name.is_string() &&
                          std::find(kTypes.begin(), kTypes.end(), std::string_view(name.get_string())) != kTypes.end();
       if (!known) document_.invalid(here.node, "type", "a name is no type");
-      add_type(std::string_view(name.get_string()), types);
+      add_type(std::string_view(name.get_string()), here.dialect, types);
     };
     if (const json::array* names = value->if_array()) {
       for (const json::value& name : *names) add(name);

@@ -101,10 +101,11 @@ TokenMask TokenMasks::made(GrammarState state) {
   std::vector<std::uint32_t> others;
   for (const std::uint32_t stack : stacks) {
     const GrammarFrame frame = recognizer_.frame(stack);
-    const bool added = frame.kind == GrammarFrame::Kind::kText  ? add_string(frame, mask)
-                       : frame.kind == GrammarFrame::Kind::kKey ? add_key(frame, mask)
-                                                                : false;
-    if (!added) others.push_back(stack);
+    if (frame.kind == GrammarFrame::Kind::kText) {
+      add_string(frame, mask);
+    } else if (frame.kind != GrammarFrame::Kind::kKey || !add_key(frame, mask)) {
+      others.push_back(stack);
+    }
   }
   const GrammarState rest = others.size() == stacks.size() ? state : recognizer_.together(others);
   if (!others.empty()) {
@@ -132,20 +133,37 @@ std::vector<bool> TokenMasks::endings_from(GrammarState closed) {
   return possible;
 }
 
-// Within a string of any characters; false where it is not that.
-bool TokenMasks::add_string(const GrammarFrame& frame, TokenMask& mask) {
+// Within a string whose characters matter: without storing a state for every prefix of every token.
+void TokenMasks::add_pattern(const GrammarFrame& frame, TokenMask& mask) {
+  struct Within {
+    GrammarFrame frame;
+    GrammarState after;  // the string, once it has ended
+  };
+  const Grammar& grammar = recognizer_.grammar();
+  const GrammarState closed = recognizer_.after_text(frame);
+  const auto step = [&](Within& within, std::uint8_t byte) {
+    if (within.after != kDeadState) {
+      within.after = recognizer_.advance(within.after, byte);
+      return within.after != kDeadState;
+    }
+    if (byte != '"' || within.frame.c != 0) return step_in_text(grammar, within.frame, byte);
+    if (text_may_end(grammar, within.frame)) within.after = closed;
+    return within.after != kDeadState;
+  };
+  vocabulary_->all_.walk_with(Within{frame, kDeadState}, step, [&](std::uint32_t token) { set_bit(mask, token); });
+}
+
+void TokenMasks::add_string(const GrammarFrame& frame, TokenMask& mask) {
   const Grammar::Text& text = recognizer_.grammar().texts[frame.index];
-  if (frame.c != 0 || !recognizer_.grammar().dfas[text.dfa].takes_everything(frame.a)) return false;
+  // One of any characters is the common case.
+  if (frame.c != 0 || !recognizer_.grammar().dfas[text.dfa].takes_everything(frame.a)) return add_pattern(frame, mask);
   const std::uint32_t room = text.max == kUnbounded ? kUnbounded : text.max - frame.b;
   add_inside(room, mask);
-  GrammarFrame full = frame;
-  full.b = std::max(frame.b, text.min);
-  const std::vector<bool> possible = endings_from(recognizer_.advance(recognizer_.alone(full), std::uint8_t{'"'}));
+  const std::vector<bool> possible = endings_from(recognizer_.after_text(frame));
   for (const GrammarVocabulary::Closer& closer : vocabulary_->closers_) {
     const std::size_t count = closer.characters.size();
     if (possible[closer.ending] && count <= room && frame.b + count >= text.min) set_bit(mask, closer.token);
   }
-  return true;
 }
 
 // Within a key that may become one that nothing is said of.

@@ -77,7 +77,8 @@ class TokenMasks {
 
  private:
   TokenMask made(GrammarState state);
-  bool add_string(const GrammarFrame& frame, TokenMask& mask);
+  void add_string(const GrammarFrame& frame, TokenMask& mask);
+  void add_pattern(const GrammarFrame& frame, TokenMask& mask);
   bool add_key(const GrammarFrame& frame, TokenMask& mask);
   void add_inside(std::uint32_t room, TokenMask& mask) const;
   std::vector<bool> endings_from(GrammarState closed);

@@ -21,16 +21,25 @@ class TokenTrie {
   // Calls visit(number) for every text that leads from a state to one that is not dead.
   template <typename Visit>
   void walk(Recognizer& recognizer, GrammarState from, Visit&& visit) const {
-    std::vector<GrammarState> path(depth_max_ + 1);
+    const auto step = [&](GrammarState& state, std::uint8_t byte) {
+      state = recognizer.advance(state, byte);
+      return state != kDeadState;
+    };
+    walk_with(from, step, visit);
+  }
+
+  // The same for states of any kind: step(state, byte) changes it, and says whether it is not dead.
+  template <typename State, typename Step, typename Visit>
+  void walk_with(const State& from, Step&& step, Visit&& visit) const {
+    std::vector<State> path(depth_max_ + 1, from);
     path[0] = from;
     for (std::size_t at = 0; at < nodes_.size();) {
       const Node& node = nodes_[at];
-      const GrammarState state = recognizer.advance(path[node.depth - 1], node.byte);
-      if (state == kDeadState) {
+      path[node.depth] = path[node.depth - 1];
+      if (!step(path[node.depth], node.byte)) {
         at = node.skip;
         continue;
       }
-      path[node.depth] = state;
       const std::size_t end = at + 1 < nodes_.size() ? nodes_[at + 1].numbers_begin : numbers_.size();
       for (std::size_t i = node.numbers_begin; i < end; ++i) visit(numbers_[i]);
       ++at;

@@ -28,16 +28,15 @@ TEST(StructuredOutput, IsSaidInManyWays) {
   EXPECT_FALSE(read(R"({"response_format": {"type": "text"}, "grammar": "", "guided_json": null})").grammar);
   EXPECT_TRUE(accepts(R"({"response_format": {"type": "json_object"}})", R"({"a": [1]})"));
   EXPECT_FALSE(accepts(R"({"response_format": {"type": "json_object"}})", "[1]"));
-  for (
-      const char* body :
-      {R"({"response_format": {"type": "json_schema", "json_schema": {"strict": true, "schema": {"type": "integer"}}}})",
-       R"({"response_format": {"type": "json_schema", "schema": {"type": "integer"}}})",
-       R"({"response_format": {"type": "json_object", "schema": {"type": "integer"}}})",
-       R"({"guided_json": {"type": "integer"}})", R"({"guided_json": "{\"type\": \"integer\"}"})",
-       R"({"json_schema": {"type": "integer"}})", R"({"guided_regex": "[0-9]+"})", R"({"guided_choice": ["17", "18"]})",
-       R"({"guided_grammar": "root ::= [0-9]+"})", R"({"grammar": "root ::= [0-9]+"})",
-       R"({"structured_outputs": {"regex": "[0-9]+"}})",
-       R"({"structured_outputs": {"json": {"type": "integer"}, "choice": null}})"}) {
+  for (const char* body :
+       {R"({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "integer"}}}})",
+        R"({"response_format": {"type": "json_schema", "schema": {"type": "integer"}}})",
+        R"({"response_format": {"type": "json_object", "schema": {"type": "integer"}}})",
+        R"({"guided_json": {"type": "integer"}})", R"({"guided_json": "{\"type\": \"integer\"}"})",
+        R"({"json_schema": {"type": "integer"}})", R"({"guided_regex": "[0-9]+"})",
+        R"({"guided_choice": ["17", "18"]})", R"({"guided_grammar": "root ::= [0-9]+"})",
+        R"({"grammar": "root ::= [0-9]+"})", R"({"structured_outputs": {"regex": "[0-9]+"}})",
+        R"({"structured_outputs": {"json": {"type": "integer"}, "choice": null}})"}) {
     EXPECT_TRUE(accepts(body, "17")) << body;
     EXPECT_FALSE(accepts(body, "x")) << body;
   }

@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "grammar/recognizer.h"
 #include "server/ollama/ollama_answer.h"
 #include "server/ollama/ollama_models.h"
 #include "server/ollama/ollama_request.h"
