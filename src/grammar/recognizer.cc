@@ -513,33 +513,43 @@ void Recognizer::step_object(const GrammarFrame& frame, std::uint8_t byte, Stack
   if (byte == '"') begin_key(frame, out);
 }
 
-void Recognizer::step_key(const GrammarFrame& frame, std::uint8_t byte, Stacks& out) {
-  if (byte == '"' && frame.c == 0) return end_key(frame, out);
-  const Grammar::Object& object = grammar_->objects[frame.index];
+void step_over(const Grammar::Object& object, GrammarFrame& key, char32_t character) {
+  key.a = object.keys.dfa.next(key.a, character);
+  if (!object.remembers_keys) return;
+  const std::uint64_t hash = mixed(std::uint64_t{key.e} << 32 | key.d, character);
+  key.d = static_cast<std::uint32_t>(hash);
+  key.e = static_cast<std::uint32_t>(hash >> 32);
+}
+
+bool step_in_key(const Grammar& grammar, const BitSet& allowed, GrammarFrame& frame, std::uint8_t byte) {
+  const Grammar::Object& object = grammar.objects[frame.index];
   const CharReading reading = read_json_char(frame.c, byte);
-  GrammarFrame next = frame;
-  next.c = reading.partial;
-  const auto leads_on = [&](std::uint32_t state) { return object.reachable[state].intersects(bits_[frame.b]); };
+  frame.c = reading.partial;
+  const auto leads_on = [&](std::uint32_t state) { return object.reachable[state].intersects(allowed); };
   if (reading.kind == CharReading::Kind::kCharacter) {
-    next.a = object.keys.dfa.next(frame.a, reading.character);
-    if (next.a == CharDfa::kDead || !leads_on(next.a)) return;
-    if (object.remembers_keys) {
-      const std::uint64_t hash = mixed(std::uint64_t{frame.e} << 32 | frame.d, reading.character);
-      next.d = static_cast<std::uint32_t>(hash);
-      next.e = static_cast<std::uint32_t>(hash >> 32);
-    }
-    out.push_back(push(next, frame.below));
-    return;
+    step_over(object, frame, reading.character);
+    return leads_on(frame.a);
   }
-  if (reading.kind == CharReading::Kind::kInvalid) return;
+  if (reading.kind == CharReading::Kind::kInvalid) return false;
   for (std::size_t i = 0; i < reading.range_count; ++i) {
     for (const CharDfa::Edge& edge : object.keys.dfa.edges_of(frame.a)) {
       if (edge.last < reading.ranges[i].first || edge.first > reading.ranges[i].last) continue;
-      if (!leads_on(edge.target)) continue;
-      out.push_back(push(next, frame.below));
-      return;
+      if (leads_on(edge.target)) return true;
     }
   }
+  return false;
+}
+
+bool Recognizer::is_used(const GrammarFrame& key) const {
+  const Grammar::Object& object = grammar_->objects[key.index];
+  const bool remembered = object.remembers_keys && !object.kinds[object.keys.kind_of[key.a]].named;
+  return remembered && has_key(frames_[key.below].d, key.d, key.e);
+}
+
+void Recognizer::step_key(const GrammarFrame& frame, std::uint8_t byte, Stacks& out) {
+  if (byte == '"' && frame.c == 0) return end_key(frame, out);
+  GrammarFrame next = frame;
+  if (step_in_key(*grammar_, bits_[frame.b], next, byte)) out.push_back(push(next, frame.below));
 }
 
 // The choices that a finished key leaves: which demands its property meets.
@@ -550,7 +560,7 @@ void Recognizer::end_key(const GrammarFrame& frame, Stacks& out) {
   const Grammar::Object::Kind& kind = object.kinds[kind_index];
   const GrammarFrame below = frames_[frame.below];
   const bool remembered = object.remembers_keys && !kind.named;
-  if (remembered && has_key(below.d, frame.d, frame.e)) return;
+  if (is_used(frame)) return;
   const std::uint32_t keys = remembered ? with_key(below.d, frame.d, frame.e) : below.d;
   const ObjectProgress before = progress(below);
   for (const Grammar::Object::Choice& choice : kind.choices) {

@@ -37,6 +37,10 @@ struct GrammarFrame {
 // Within a JSON string: whether its quote may come, and whether another byte may, with which the frame goes on.
 bool text_may_end(const Grammar& grammar, const GrammarFrame& frame);
 bool step_in_text(const Grammar& grammar, GrammarFrame& frame, std::uint8_t byte);
+// A character more of a key.
+void step_over(const Grammar::Object& object, GrammarFrame& key, char32_t character);
+// The same within a key of one of the kinds `allowed`.
+bool step_in_key(const Grammar& grammar, const BitSet& allowed, GrammarFrame& frame, std::uint8_t byte);
 
 // One thread's. Not safe to share.
 class Recognizer {
@@ -64,6 +68,8 @@ class Recognizer {
   // The state of one stack alone, by the frame on its top; and of some stacks of a state.
   GrammarState alone(const GrammarFrame& top);
   GrammarState together(std::vector<std::uint32_t> stacks);
+  // Whether the object has a key that is remembered and equal to the one that this frame has read.
+  bool is_used(const GrammarFrame& key) const;
   // The state after the quote that ends a string.
   GrammarState after_text(const GrammarFrame& frame);
 

@@ -103,7 +103,9 @@ TokenMask TokenMasks::made(GrammarState state) {
     const GrammarFrame frame = recognizer_.frame(stack);
     if (frame.kind == GrammarFrame::Kind::kText) {
       add_string(frame, mask);
-    } else if (frame.kind != GrammarFrame::Kind::kKey || !add_key(frame, mask)) {
+    } else if (frame.kind == GrammarFrame::Kind::kKey) {
+      add_key(frame, mask);
+    } else {
       others.push_back(stack);
     }
   }
@@ -166,29 +168,73 @@ void TokenMasks::add_string(const GrammarFrame& frame, TokenMask& mask) {
   }
 }
 
-// Within a key that may become one that nothing is said of.
-bool TokenMasks::add_key(const GrammarFrame& frame, TokenMask& mask) {
+// What may follow the quote after a key.
+const std::vector<bool>& TokenMasks::endings_after_key(const GrammarFrame& key) {
+  const GrammarState closed = recognizer_.advance(recognizer_.alone(key), std::uint8_t{'"'});
+  auto known = endings_.find(closed);
+  if (known == endings_.end()) known = endings_.emplace(closed, endings_from(closed)).first;
+  return known->second;
+}
+
+// Within a key. Where every key may become one that nothing is said of, every text may go on.
+void TokenMasks::add_key(const GrammarFrame& frame, TokenMask& mask) {
+  const Grammar& grammar = recognizer_.grammar();
+  const Grammar::Object& object = grammar.objects[frame.index];
+  if (frame.c != 0) return add_partial_key(frame, mask);
+  const BitSet allowed = recognizer_.bits(frame.b);
+  if (object.sink != Grammar::kNone && allowed.test(object.keys.kind_of[object.sink])) {
+    unite(mask, vocabulary_->inside_mask_);
+  } else {
+    const auto step = [&](GrammarFrame& key, std::uint8_t byte) {
+      return (byte != '"' || key.c != 0) && step_in_key(grammar, allowed, key, byte);
+    };
+    vocabulary_->all_.walk_with(frame, step, [&](std::uint32_t token) { set_bit(mask, token); });
+  }
+  add_key_ends(frame, mask);
+}
+
+// Tokens that end a key. Which key it was matters to what follows only where another key follows in the same token.
+void TokenMasks::add_key_ends(const GrammarFrame& frame, TokenMask& mask) {
   const Grammar::Object& object = recognizer_.grammar().objects[frame.index];
-  if (frame.c != 0 || object.sink == Grammar::kNone || object.remembers_keys) return false;
-  if (!recognizer_.bits(frame.b).test(object.keys.kind_of[object.sink])) return false;
-  unite(mask, vocabulary_->inside_mask_);
+  const BitSet allowed = recognizer_.bits(frame.b);
+  endings_.clear();
   std::map<std::uint32_t, std::vector<bool>> possible;  // by the key's state
   for (const GrammarVocabulary::Closer& closer : vocabulary_->closers_) {
-    std::uint32_t state = frame.a;
+    GrammarFrame key = frame;
     for (const char32_t character : closer.characters) {
-      if (state == object.sink) break;
-      state = object.keys.dfa.next(state, character);
+      if (!object.remembers_keys && key.a == object.sink) break;
+      step_over(object, key, character);
     }
-    auto known = possible.find(state);
-    if (known == possible.end()) {
-      GrammarFrame key = frame;
-      key.a = state;
+    if (!allowed.test(object.keys.kind_of[key.a]) || recognizer_.is_used(key)) continue;
+    const std::string& ending = vocabulary_->endings_[closer.ending];
+    if (object.remembers_keys && ending.find('"') != std::string::npos) {
       const GrammarState closed = recognizer_.advance(recognizer_.alone(key), std::uint8_t{'"'});
-      known = possible.emplace(state, endings_from(closed)).first;
+      if (recognizer_.advance(closed, ending) != kDeadState) set_bit(mask, closer.token);
+      continue;
     }
+    auto known = possible.find(key.a);
+    if (known == possible.end()) known = possible.emplace(key.a, endings_after_key(key)).first;
     if (known->second[closer.ending]) set_bit(mask, closer.token);
   }
-  return true;
+}
+
+// Within a character of a key: few tokens complete it.
+void TokenMasks::add_partial_key(const GrammarFrame& frame, TokenMask& mask) {
+  struct Within {
+    GrammarFrame key;
+    GrammarState after;  // the key, once it has ended
+  };
+  const BitSet allowed = recognizer_.bits(frame.b);
+  const auto step = [&](Within& within, std::uint8_t byte) {
+    if (within.after != kDeadState) {
+      within.after = recognizer_.advance(within.after, byte);
+      return within.after != kDeadState;
+    }
+    if (byte != '"' || within.key.c != 0) return step_in_key(recognizer_.grammar(), allowed, within.key, byte);
+    within.after = recognizer_.advance(recognizer_.alone(within.key), byte);
+    return within.after != kDeadState;
+  };
+  vocabulary_->all_.walk_with(Within{frame, kDeadState}, step, [&](std::uint32_t token) { set_bit(mask, token); });
 }
 
 GrammarState TokenMasks::tidied(GrammarState state) {

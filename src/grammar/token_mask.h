@@ -79,13 +79,17 @@ class TokenMasks {
   TokenMask made(GrammarState state);
   void add_string(const GrammarFrame& frame, TokenMask& mask);
   void add_pattern(const GrammarFrame& frame, TokenMask& mask);
-  bool add_key(const GrammarFrame& frame, TokenMask& mask);
+  void add_key(const GrammarFrame& frame, TokenMask& mask);
+  void add_key_ends(const GrammarFrame& frame, TokenMask& mask);
+  void add_partial_key(const GrammarFrame& frame, TokenMask& mask);
+  const std::vector<bool>& endings_after_key(const GrammarFrame& key);
   void add_inside(std::uint32_t room, TokenMask& mask) const;
   std::vector<bool> endings_from(GrammarState closed);
 
   std::shared_ptr<const GrammarVocabulary> vocabulary_;
   Recognizer recognizer_;
   std::unordered_map<GrammarState, TokenMask> masks_;
+  std::map<GrammarState, std::vector<bool>> endings_;  // by the state of a finished key, within one mask
 };
 
 }  // namespace hearth
