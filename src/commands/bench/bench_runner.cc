@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <random>
 #include <string_view>
@@ -17,8 +18,10 @@ Compute most_used_compute(std::span<const OperatorPlan> operators) {
   constexpr std::array<std::string_view, 3> kPrefixes = {"matmul.f32", "matmul.bf16", "matmul.int8"};
   std::array<std::int64_t, 3> bytes{};
   for (const OperatorPlan& op : operators) {
+    std::string_view kernel = op.kernel;
+    if (kernel.starts_with("expert_")) kernel.remove_prefix(std::string_view("expert_").size());
     for (std::size_t i = 0; i < kPrefixes.size(); ++i) {
-      if (op.kernel.starts_with(kPrefixes[i])) bytes[i] += op.bytes_per_token;
+      if (kernel.starts_with(kPrefixes[i])) bytes[i] += op.bytes_per_token;
     }
   }
   return static_cast<Compute>(std::max_element(bytes.begin(), bytes.end()) - bytes.begin());
@@ -208,11 +211,31 @@ std::vector<double> BenchRunner::run(const BenchCase& bench_case, int repetition
   return seconds;
 }
 
+namespace {
+
+// How many experts' matrices a step of so many tokens reads for each that a single token reads, if every choice is as
+// likely as any other; 1 without experts.
+double experts_read(const ModelSpec& spec, std::int64_t tokens) {
+  for (const LayerSpec& layer : spec.layers) {
+    if (!layer.has_experts()) continue;
+    const Routing& routing = layer.experts().routing;
+    const double share = static_cast<double>(routing.used) / static_cast<double>(routing.expert_count);
+    return (1 - std::pow(1 - share, static_cast<double>(tokens))) / share;
+  }
+  return 1;
+}
+
+}  // namespace
+
 double BenchRunner::needed_bytes(const BenchCase& bench_case) const {
   double step = decode_cache_bytes(pass_->spec(), pass_->kv_cache_shape().format, bench_case, options_.share_depth);
   for (const OperatorPlan& op : pass_->operators()) {
     // A kernel may want more bytes than the file has: what counts is the file's. Tensors that are one matrix on the
     // device are named "a + b".
+    if (op.kernel.starts_with("expert_matmul.")) {
+      step += experts_read(pass_->spec(), bench_case.batch) * static_cast<double>(op.bytes_per_token);
+      continue;
+    }
     if (!op.kernel.starts_with("matmul.")) {
       step += static_cast<double>(op.bytes_per_token);
       continue;

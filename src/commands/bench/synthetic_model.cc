@@ -29,6 +29,7 @@ constexpr std::array kShapes = {
     ModelShape{"qwen3-4b", "qwen3", 36, 2560, 9728, 32, 8, 128, 151936, 1e6, 40960, true, false, true},
     ModelShape{"qwen3-8b", "qwen3", 36, 4096, 12288, 32, 8, 128, 151936, 1e6, 40960, false, false, true},
     ModelShape{"qwen3-32b", "qwen3", 64, 5120, 25600, 64, 8, 128, 151936, 1e6, 40960, false, false, true},
+    ModelShape{"qwen3-30b-a3b", "qwen3moe", 48, 2048, 768, 32, 4, 128, 151936, 1e6, 40960, false, false, true, 128, 8},
     ModelShape{"llama-3.3-70b", "llama", 80, 8192, 28672, 64, 8, 128, 128256, 5e5, 131072, false},
 };
 
@@ -77,6 +78,11 @@ class TensorList {
     }
     tensors_.push_back({std::move(name), format, Shape{rows, columns}});
   }
+  // A matrix of each expert.
+  void experts(std::string name, std::int64_t rows, std::int64_t columns, Format format) {
+    matrix(std::move(name), rows, columns, format);
+    tensors_.back().shape = Shape{shape_.experts, rows, columns};
+  }
   void vector(std::string name, std::int64_t count) {
     tensors_.push_back({std::move(name), Format::kF32, Shape{count}});
   }
@@ -86,6 +92,20 @@ class TensorList {
   const ModelShape& shape_;
   std::vector<SyntheticTensor> tensors_;
 };
+
+void add_feed_forward(const ModelShape& shape, Format base, Format varied, const std::string& prefix,
+                      TensorList& list) {
+  if (shape.experts == 0) {
+    list.matrix(prefix + "ffn_gate.weight", shape.ff_width, shape.width, base);
+    list.matrix(prefix + "ffn_up.weight", shape.ff_width, shape.width, base);
+    list.matrix(prefix + "ffn_down.weight", shape.width, shape.ff_width, varied);
+    return;
+  }
+  list.matrix(prefix + "ffn_gate_inp.weight", shape.experts, shape.width, Format::kF32);
+  list.experts(prefix + "ffn_gate_exps.weight", shape.ff_width, shape.width, base);
+  list.experts(prefix + "ffn_up_exps.weight", shape.ff_width, shape.width, base);
+  list.experts(prefix + "ffn_down_exps.weight", shape.width, shape.ff_width, varied);
+}
 
 void add_layer(const ModelShape& shape, const FormatMix& mix, std::int64_t layer, TensorList& list) {
   const auto name = [&](std::string_view part) { return fmt::format("blk.{}.{}", layer, part); };
@@ -106,9 +126,7 @@ void add_layer(const ModelShape& shape, const FormatMix& mix, std::int64_t layer
     list.vector(name("attn_q_norm.weight"), shape.head_dim);
     list.vector(name("attn_k_norm.weight"), shape.head_dim);
   }
-  list.matrix(name("ffn_gate.weight"), shape.ff_width, shape.width, mix.base);
-  list.matrix(name("ffn_up.weight"), shape.ff_width, shape.width, mix.base);
-  list.matrix(name("ffn_down.weight"), shape.width, shape.ff_width, varied);
+  add_feed_forward(shape, mix.base, varied, name(""), list);
 }
 
 // The metadata that an architecture reads its settings from, as a GGUF file without tensors.
@@ -124,6 +142,11 @@ std::string gguf_head(const ModelShape& shape, std::string_view name) {
   add_count("context_length", shape.context);
   add_count("embedding_length", shape.width);
   add_count("feed_forward_length", shape.ff_width);
+  if (shape.experts > 0) {
+    add_count("expert_feed_forward_length", shape.ff_width);
+    add_count("expert_count", shape.experts);
+    add_count("expert_used_count", shape.experts_used);
+  }
   add_count("attention.head_count", shape.heads);
   add_count("attention.head_count_kv", shape.kv_heads);
   add_count("attention.key_length", shape.head_dim);
@@ -215,7 +238,7 @@ SyntheticModel::SyntheticModel(const ModelShape& shape, std::string_view format)
 
   std::map<Format, std::int64_t> format_sizes;
   for (const SyntheticTensor& tensor : tensors) {
-    if (tensor.shape.rank() == 2) format_sizes[tensor.format] += bytes_with_padding(tensor);
+    if (tensor.shape.rank() >= 2) format_sizes[tensor.format] += bytes_with_padding(tensor);
   }
   std::map<Format, const std::byte*> next;
   for (const auto& [matrix_format, bytes] : format_sizes) {
@@ -227,7 +250,7 @@ SyntheticModel::SyntheticModel(const ModelShape& shape, std::string_view format)
   std::vector<WeightEntry> entries;
   for (const SyntheticTensor& tensor : tensors) {
     const std::int64_t count = tensor.shape.element_count();
-    if (tensor.shape.rank() == 2) {
+    if (tensor.shape.rank() >= 2) {
       const std::byte*& data = next[tensor.format];
       const auto bytes = static_cast<std::size_t>(format_bytes(tensor.format, count));
       entries.push_back({tensor.name, tensor.format, tensor.shape, {data, bytes}});

@@ -23,6 +23,8 @@ struct ModelShape {
   bool tied;                    // one matrix for embedding and output
   bool qkv_bias = false;        // of queries, keys and values
   bool query_key_norm = false;  // a norm of each query and key head
+  // Of every layer's feed-forward part, whose width then is each expert's; 0: a dense one.
+  std::int64_t experts = 0, experts_used = 0;
 };
 
 std::span<const ModelShape> model_shapes();

@@ -27,6 +27,7 @@ TEST(ModelShapes, HaveTheirModelsParameterCounts) {
   EXPECT_NEAR(billions("qwen3-4b"), 4.02, 0.01);
   EXPECT_NEAR(billions("qwen3-8b"), 8.19, 0.01);
   EXPECT_NEAR(billions("qwen3-32b"), 32.76, 0.01);
+  EXPECT_NEAR(billions("qwen3-30b-a3b"), 30.53, 0.01);
   EXPECT_NEAR(billions("llama-3.3-70b"), 70.55, 0.01);
 }
 
@@ -99,6 +100,16 @@ TEST(SyntheticModel, HasRandomWeightsInEveryFormat) {
     model.make_distinct(format.format);
     EXPECT_GE(model.matrix_bytes(format.format), format_bytes(format.format, 512 * 256));
   }
+}
+
+TEST(SyntheticModel, HasExperts) {
+  const SyntheticModel model(model_shape("qwen3-30b-a3b"), "q4_k_m");
+  const ModelSpec spec = read_model_spec(Settings(model.source()));
+  ASSERT_TRUE(spec.layers.back().has_experts());
+  EXPECT_EQ(spec.layers.back().experts().routing.expert_count, 128);
+  EXPECT_EQ(spec.layers.back().experts().routing.used, 8);
+  EXPECT_EQ(spec.layers.back().experts().width, 768);
+  EXPECT_EQ(model.source().find("blk.47.ffn_down_exps.weight")->shape, (Shape{128, 2048, 768}));
 }
 
 TEST(SyntheticModel, ReadsAsTheArchitectureItIs) {
