@@ -50,10 +50,12 @@ boost::json::object describe_model(const ModelSource& source) {
     result["head_dim"] = by_layer(spec, [](const LayerSpec& layer) { return layer.attention().head_dim; });
     result["ff_width"] = by_layer(
         spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().width : layer.mlp().width; });
-    result["experts"] = by_layer(
-        spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().routing.expert_count : 0; });
-    result["experts_used"] =
-        by_layer(spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().routing.used : 0; });
+    if (std::ranges::any_of(spec.layers, &LayerSpec::has_experts)) {
+      result["experts"] = by_layer(
+          spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().routing.expert_count : 0; });
+      result["experts_used"] =
+          by_layer(spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().routing.used : 0; });
+    }
     result["context"] = spec.context_max;
   } catch (const Error& error) {
     result["not_runnable"] = error.what();

@@ -77,7 +77,7 @@ std::vector<StepSampler::Choice> StepSampler::run(Stream& stream, const float* l
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const std::span<const float> row(logits + rows[i].row * vocabulary_, static_cast<std::size_t>(vocabulary_));
       try {
-        choices[i].id = std::get<Sampler>(*rows[i].state).sample(row, rows[i].position, rows[i].mask);
+        choices[i].id = std::get<Sampler>(*rows[i].state).sample(row, rows[i].position);
       } catch (const Error& error) {
         choices[i].error = error.what();
       }
@@ -96,7 +96,7 @@ void StepSampler::run_on_device(Stream& stream, const float* logits, std::span<c
     std::vector<SamplingStep::Request> requests;
     std::size_t end = begin;
     do {
-      requests.push_back({&std::get<DeviceSampler>(*rows[end].state), rows[end].position, rows[end].mask});
+      requests.push_back({&std::get<DeviceSampler>(*rows[end].state), rows[end].position});
       ++end;
     } while (end < rows.size() && rows[end].row == rows[end - 1].row + 1);
     std::vector<std::int32_t> ids(requests.size());

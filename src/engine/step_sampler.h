@@ -25,9 +25,8 @@ class StepSampler {
   struct Row {
     State* state = nullptr;
     std::int64_t position = 0;
-    std::int64_t row = 0;                      // of the logits
-    std::optional<int> logprob_count;          // as Request's
-    std::span<const std::uint32_t> mask = {};  // as Sampler::sample's; valid until the next row of the same sequence
+    std::int64_t row = 0;              // of the logits
+    std::optional<int> logprob_count;  // as Request's
   };
   struct Choice {
     TokenId id = -1;    // below 0: no token is possible, which is this row's affair alone

@@ -207,11 +207,7 @@ RopeSpec read_rope_spec(const Settings& settings, RopePairs pairs, std::int64_t 
     const RopeObject own = object_of_type(settings, layer_type.empty() ? "full_attention" : layer_type);
     const RopeParameters parameters(settings, own.object != nullptr ? own : rope_object(settings));
     // The model's own values are asked for even where the object's go before them.
-    // Of a file without such an object: transformers 5 writes it, and then does not look at `rotary_dim`.
-    const auto rotary_dim = settings.positive(settings::kRotaryDim);
-    const bool says_it = rotary_dim && settings.config("rope_parameters") == nullptr;
-    const double whole = says_it ? static_cast<double>(*rotary_dim) / static_cast<double>(head_dim) : 1;
-    const double model_partial = settings.number(settings::kPartialRotary).value_or(whole);
+    const double model_partial = settings.number(settings::kPartialRotary).value_or(1);
     const double model_base = settings.number(settings::kRopeBase).value_or(10000);
     const double partial = parameters.number("partial_rotary_factor").value_or(model_partial);
     rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial);

@@ -148,6 +148,17 @@ TEST(Settings, TheRopeOfGptNeoxIsReadInItsOlderSpelling) {
   EXPECT_EQ(spec.ropes[0].base, 50000);
 }
 
+TEST(Settings, MiniMaxRotatesAPartOfEachHeadWhereItSaysSo) {
+  constexpr std::string_view kExperts = R"("num_local_experts":4,"num_experts_per_tok":2,"intermediate_size":64,"rotary_dim":)";
+  const auto rotary_dim = [&](std::string_view more) {
+    return spec_of(config_with(fmt::format("{}{}", kExperts, more), "minimax_m2")).ropes[0].rotary_dim;
+  };
+  EXPECT_EQ(rotary_dim("8"), 8);
+  EXPECT_EQ(rotary_dim(R"(8,"rope_parameters":{"rope_type":"default"})"), 32);
+  EXPECT_THROW(rotary_dim("7"), InvalidInput);
+  EXPECT_THROW(rotary_dim("64"), InvalidInput);
+}
+
 TEST(Settings, AHeadSizeThatIsNotSaidIsTheFamilys) {
   EXPECT_EQ(spec_of(config_with("", "llama")).layers[0].attention().head_dim, 32);
   EXPECT_EQ(spec_of(config_with("", "qwen2")).layers[0].attention().head_dim, 32);

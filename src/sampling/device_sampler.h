@@ -46,7 +46,6 @@ class SamplingStep {
   struct Request {
     const DeviceSampler* sampler;
     std::int64_t position;
-    std::span<const std::uint32_t> mask = {};  // as Sampler::sample's
   };
 
   // More adjustments than `adjustment_count_max` in one step cost further launches, and no more memory.

@@ -109,20 +109,16 @@ TEST_P(DeviceSamplerTest, ChoosesWhatTheSamplerChooses) {
       std::vector<float> logits;
       std::vector<SamplingStep::Request> requests;
       std::vector<std::int32_t> expected;
-      std::vector<std::vector<std::uint32_t>> masks;  // of some
-      masks.reserve(sequences.size());
       for (const auto& sequence : sequences) {
         const std::int64_t position = integer_between(random, 0, 100000);
         const std::vector<float> row = random_logits(random, vocab);
-        std::span<const std::uint32_t> mask;
-        if (chance(random, 0.5)) mask = masks.emplace_back(random_mask(random, vocab));
         try {
-          expected.push_back(sequence->cpu.sample(row, position, mask));
+          expected.push_back(sequence->cpu.sample(row, position));
         } catch (const Error&) {
           continue;  // no token is possible
         }
         logits.insert(logits.end(), row.begin(), row.end());
-        requests.push_back({&sequence->gpu, position, mask});
+        requests.push_back({&sequence->gpu, position});
       }
       const std::vector<std::int32_t> ids = chosen(step, logits, requests);
       ASSERT_EQ(ids, expected) << "round " << round << ", turn " << turn << ", vocabulary " << vocab;

@@ -14,21 +14,6 @@ HEARTH_DEVICE float clean_logit(float logit) {
   return logit != logit ? -__builtin_inff() : logit + 0.0f;
 }
 
-// The logits of one row, where a token that its mask forbids has minus infinity.
-struct RowLogits {
-  const float* logits;
-  const std::uint32_t* mask;  // nullptr: none
-
-  HEARTH_DEVICE RowLogits(const SampleParams& p, std::int32_t row)
-      : logits(p.logits + static_cast<std::int64_t>(row) * p.vocab),
-        mask(p.rows[row].mask_begin < 0 ? nullptr : p.masks + p.rows[row].mask_begin) {}
-
-  HEARTH_DEVICE float operator[](std::int32_t token) const {
-    if (mask != nullptr && (mask[token >> 5] >> (token & 31) & 1) == 0) return -__builtin_inff();
-    return logits[token];
-  }
-};
-
 // Unsigned integers that compare as the numbers do; no NaN, no minus zero.
 HEARTH_DEVICE std::uint32_t ordered_bits(float value) {
   const std::uint32_t bits = float_bits(value);

@@ -38,7 +38,6 @@ void sample(Stream& stream, const SampleArgs& args) {
   const SampleParams params{args.logits,
                             args.rows,
                             args.adjustments,
-                            args.masks,
                             reinterpret_cast<std::uint64_t*>(args.workspace),
                             reinterpret_cast<std::int32_t*>(ids),
                             reinterpret_cast<SampleNarrowed*>(narrowed),

@@ -356,11 +356,11 @@ HEARTH_KERNEL(sample_select, kSampleThreads, SampleParams) {
   if (start.way != SampleStart::kSelect) return;
   const std::int32_t begin = block_x() * kSampleSlice;
   const int n = p.vocab - begin < kSampleSlice ? p.vocab - begin : kSampleSlice;
-  const RowLogits logits(p, block_y());
+  const float* logits = p.logits + static_cast<std::int64_t>(block_y()) * p.vocab + begin;
   HEARTH_UNROLL
   for (int j = 0; j < kSampleSlice / kSampleThreads; ++j) {
     const int i = j * kSampleThreads + thread_index();
-    if (i < n) slice.keys[i] = key_of(clean_logit(logits[begin + i]));
+    if (i < n) slice.keys[i] = key_of(clean_logit(logits[i]));
   }
   if (row.adjustment_count > 0) {
     block_sync();
@@ -368,7 +368,7 @@ HEARTH_KERNEL(sample_select, kSampleThreads, SampleParams) {
     for (int i = thread_index(); i < row.adjustment_count; i += kSampleThreads) {
       const int at = adjustments[i].token - begin;
       if (at < 0 || at >= n) continue;
-      StagedLogit logit(adjustments, i, logits[begin + at]);
+      StagedLogit logit(adjustments, i, logits[at]);
       logit.apply_first(row, adjustments, i, start.stage);
       slice.keys[at] = key_of(logit.unscaled);
     }
@@ -395,7 +395,7 @@ HEARTH_KERNEL_BLOCKS(sample_finish, kSampleThreads, 1, SampleParams) {
   HEARTH_SHARED(List, list);
   const std::int32_t row_index = block_x();
   const SampleRow& row = p.rows[row_index];
-  const RowLogits logits(p, row_index);
+  const float* logits = p.logits + static_cast<std::int64_t>(row_index) * p.vocab;
   const SampleAdjustment* adjustments = p.adjustments + row.adjustment_begin;
   const SampleStart start = sample_start(row, p.vocab);
   int count, stage = 0, order_stage = -1;

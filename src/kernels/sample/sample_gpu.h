@@ -27,7 +27,6 @@ struct SampleParams {
   const float* logits;  // [rows, vocab]
   const SampleRow* rows;
   const SampleAdjustment* adjustments;
-  const std::uint32_t* masks;
   // The slices' likeliest: each slice's k after the previous slice's, at row * slice_count * kSampleSelectMax.
   std::uint64_t* slice_keys;
   std::int32_t* slice_ids;

@@ -73,7 +73,7 @@ HEARTH_DEVICE Pair pair_of(double value) {
 struct Progress {
   const SampleRow& row;
   const SampleAdjustment* adjustments;
-  RowLogits logits;
+  const float* logits;
   std::int32_t vocab;
   NarrowShared& shared;
   int stage = 0;  // the next one
@@ -526,7 +526,7 @@ HEARTH_KERNEL_BLOCKS(sample_narrow, kSampleNarrowThreads, 1, SampleParams) {
   const SampleRow& row = p.rows[row_index];
   if (sample_start(row, p.vocab).way != SampleStart::kNarrow) return;
   Progress progress{row, p.adjustments + row.adjustment_begin,
-                    RowLogits(p, row_index), p.vocab, shared};
+                    p.logits + static_cast<std::int64_t>(row_index) * p.vocab, p.vocab, shared};
   progress.count = p.vocab;
   if (row.adjustment_count > 0) mark_touched(progress);
   SampleNarrowed& narrowed = p.narrowed[row_index];

@@ -20,7 +20,6 @@ std::vector<std::int32_t> chosen(Runner& run, const SampleCase& rows) {
   run.kernels.sample(*run.stream, {.logits = run.in(rows.logits),
                                    .rows = run.in(rows.rows),
                                    .adjustments = run.in(rows.adjustments),
-                                   .masks = run.in(rows.masks),
                                    .ids = run.out(ids),
                                    .workspace = run.out(workspace),
                                    .row_count = row_count,
@@ -30,12 +29,12 @@ std::vector<std::int32_t> chosen(Runner& run, const SampleCase& rows) {
 }
 
 std::int32_t expected(const SampleCase& rows, std::size_t row) {
-  return reference::sample(rows.logits_of(row), rows.rows[row], rows.adjustments_of(row), rows.mask_of(row));
+  return reference::sample(rows.logits_of(row), rows.rows[row], rows.adjustments_of(row));
 }
 
 SampleCase only(const SampleCase& rows, std::size_t row) {
   SampleCase result{rows.vocab, {}, {}, {}};
-  result.append(rows.logits_of(row), rows.rows[row], rows.adjustments_of(row), rows.mask_of(row));
+  result.append(rows.logits_of(row), rows.rows[row], rows.adjustments_of(row));
   return result;
 }
 

@@ -1,5 +1,8 @@
 // Mixtral (Jiang et al. 2024) and MiniMax M2 (2025): experts in every layer. Mixtral's GGUF files call themselves
 // `llama`. MiniMax chooses by a sigmoid and a bias, rotates a part of each head, and norms all queries as one row.
+#include <fmt/format.h>
+
+#include "base/error.h"
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
@@ -14,8 +17,20 @@ ModelSpec read_mixtral(const Settings& settings) {
   return spec;
 }
 
+// The published config.json says `rotary_dim` and has no `rope_parameters`; transformers 5 writes those, and then does
+// not look at it.
+void read_rotary_dim(const Settings& settings, ModelSpec& spec) {
+  const auto rotary_dim = settings.positive(settings::kRotaryDim);
+  if (settings.is_gguf() || !rotary_dim || settings.config("rope_parameters") != nullptr) return;
+  if (*rotary_dim % 2 != 0 || *rotary_dim > spec.layers.front().attention().head_dim) {
+    throw InvalidInput(fmt::format("{}: setting 'rotary_dim' is {}", settings.file_name(), *rotary_dim));
+  }
+  spec.ropes.front().rotary_dim = *rotary_dim;
+}
+
 ModelSpec read_minimax_m2(const Settings& settings) {
   ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit});
+  read_rotary_dim(settings, spec);
   if (settings.boolean({"", {"use_qk_norm"}}).value_or(true)) {
     for (LayerSpec& layer : spec.layers) layer.attention().query_key_norm = QueryKeyNorm::kAllHeads;
   }
