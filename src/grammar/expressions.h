@@ -28,6 +28,10 @@ struct Place {
   Beside after;
 };
 
+// What one grammar may cost: steps of work, and states of one of its automata.
+inline constexpr std::size_t kGrammarWorkMax = 4000000;
+inline constexpr std::size_t kGrammarStatesMax = 20000;
+
 // A context-free bound on work: throws Unsupported when it is used up.
 class WorkLimit {
  public:

@@ -15,7 +15,6 @@
 namespace hearth {
 namespace {
 
-constexpr std::size_t kWorkMax = 4000000;
 constexpr int kGroupDepthMax = 100;
 constexpr std::uint32_t kRepetitionMax = 2000;
 
@@ -257,7 +256,7 @@ class GbnfParser {
 }  // namespace
 
 std::shared_ptr<const Grammar> compile_gbnf(std::string_view text) {
-  WorkLimit limit(kWorkMax);
+  WorkLimit limit(kGrammarWorkMax);
   Expressions expressions(limit);
   std::uint32_t root = 0;
   std::vector<Rule> rules = GbnfParser(expressions, text).parse(root);

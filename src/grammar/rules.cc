@@ -12,8 +12,6 @@
 namespace hearth {
 namespace {
 
-constexpr std::size_t kWorkMax = 4000000;
-constexpr std::size_t kStatesMax = 20000;
 constexpr std::size_t kFoldedStatesMax = 5000;
 constexpr std::size_t kPlacesMax = 100000;
 constexpr std::size_t kFoldDepthMax = 200;
@@ -158,7 +156,7 @@ class RuleCompiler {
   void build(const RulePart& part, std::uint32_t from, std::uint32_t to) {
     switch (part.kind) {
       case RulePart::Kind::kRegular: {
-        const std::uint32_t terminal = dfa(part.language, kStatesMax);
+        const std::uint32_t terminal = dfa(part.language, kGrammarStatesMax);
         if (terminal == Grammar::kNone) return;
         grammar_->places[from].calls.push_back({Grammar::kNone, to, terminal, Grammar::kNone});
         return;
@@ -304,13 +302,13 @@ std::shared_ptr<const Grammar> compile_rules(Expressions& expressions, std::vect
 }
 
 std::shared_ptr<const Grammar> compile_regex(std::string_view pattern) {
-  WorkLimit limit(kWorkMax);
+  WorkLimit limit(kGrammarWorkMax);
   Expressions expressions(limit);
   return compile_language(expressions, parse_regex(expressions, pattern, RegexScope::kWhole));
 }
 
 std::shared_ptr<const Grammar> compile_choices(const std::vector<std::string>& choices) {
-  WorkLimit limit(kWorkMax);
+  WorkLimit limit(kGrammarWorkMax);
   Expressions expressions(limit);
   std::vector<Expression> texts;
   for (const std::string& choice : choices) texts.push_back(expressions.literal(choice));

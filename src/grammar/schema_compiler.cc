@@ -12,8 +12,6 @@
 namespace hearth {
 namespace {
 
-constexpr std::size_t kWorkMax = 4000000;
-constexpr std::size_t kStatesMax = 20000;
 constexpr std::size_t kValuesMax = 20000;
 constexpr std::uint32_t kItemsMax = 10000;
 constexpr std::size_t kDemandsMax = 6;
@@ -22,7 +20,7 @@ constexpr std::size_t kListedKeysMax = 64;
 class SchemaCompiler {
  public:
   SchemaCompiler(const boost::json::value& schema, const SchemaOptions& options)
-      : limit_(kWorkMax), expressions_(limit_), expander_(expressions_, limit_, schema, options) {
+      : limit_(kGrammarWorkMax), expressions_(limit_), expander_(expressions_, limit_, schema, options) {
     grammar_->line_breaks = options.line_breaks;
   }
 
@@ -77,7 +75,7 @@ class SchemaCompiler {
   std::uint32_t dfa(Expression language) {
     const auto known = dfas_.find(language);
     if (known != dfas_.end()) return known->second;
-    CharDfa made = make_dfa(expressions_, language, kStatesMax);
+    CharDfa made = make_dfa(expressions_, language, kGrammarStatesMax);
     const auto index = made.states() == 0 ? Grammar::kNone : static_cast<std::uint32_t>(grammar_->dfas.size());
     if (index != Grammar::kNone) grammar_->dfas.push_back(std::move(made));
     dfas_[language] = index;
@@ -106,7 +104,7 @@ class SchemaCompiler {
     for (const auto& [known, index] : numbers_) {
       if (known == set) return index;
     }
-    ByteDfa made = make_number_dfa(set, kStatesMax);
+    ByteDfa made = make_number_dfa(set, kGrammarStatesMax);
     const auto index = made.empty() ? Grammar::kNone : static_cast<std::uint32_t>(grammar_->numbers.size());
     if (index != Grammar::kNone) grammar_->numbers.push_back(std::move(made));
     numbers_.emplace_back(set, index);
@@ -172,7 +170,7 @@ std::uint32_t SchemaCompiler::array(const ArrayForm& form) {
     if (!counts) key.first = std::min(key.first, settled);
     const auto [found, is_new] = index.try_emplace(key, static_cast<std::uint32_t>(keys.size()));
     if (is_new) {
-      if (keys.size() >= kStatesMax) throw Unsupported("the schema counts items in too many ways");
+      if (keys.size() >= kGrammarStatesMax) throw Unsupported("the schema counts items in too many ways");
       keys.push_back(std::move(key));
     }
     return found->second;
@@ -231,11 +229,11 @@ std::uint32_t SchemaCompiler::object(const ObjectForm& form) {
   std::sort(languages.begin(), languages.end());
   languages.erase(std::unique(languages.begin(), languages.end()), languages.end());
   for (const Expression language : languages) {
-    for (std::string& key : listed_texts(make_dfa(expressions_, language, kStatesMax), kListedKeysMax)) {
+    for (std::string& key : listed_texts(make_dfa(expressions_, language, kGrammarStatesMax), kListedKeysMax)) {
       names.push_back(std::move(key));
     }
     const Expression others = expressions_.complement(language);
-    for (std::string& key : listed_texts(make_dfa(expressions_, others, kStatesMax), kListedKeysMax)) {
+    for (std::string& key : listed_texts(make_dfa(expressions_, others, kGrammarStatesMax), kListedKeysMax)) {
       names.push_back(std::move(key));
     }
   }
@@ -244,7 +242,7 @@ std::uint32_t SchemaCompiler::object(const ObjectForm& form) {
   Grammar::Object object;
   object.min = form.min;
   object.max = form.max;
-  object.keys = make_classifier(expressions_, names, languages, kStatesMax);
+  object.keys = make_classifier(expressions_, names, languages, kGrammarStatesMax);
   names_ = std::move(names);
   add_kinds(form, object, languages);
   finish_keys(object);

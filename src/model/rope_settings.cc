@@ -160,6 +160,8 @@ RopeScaling scaling_from_gguf(const Settings& settings, std::int64_t context_max
   return s;
 }
 
+}  // namespace
+
 void check_rope(const Settings& settings, const RopeSpec& rope, std::int64_t head_dim) {
   const auto refuse = [&](const std::string& what) {
     throw InvalidInput(fmt::format("{}: rope: {}", settings.file_name(), what));
@@ -187,8 +189,6 @@ void check_rope(const Settings& settings, const RopeSpec& rope, std::int64_t hea
     check_count("the list of short factors", s.short_factors);
   }
 }
-
-}  // namespace
 
 bool has_rope_of(const Settings& settings, std::string_view layer_type) {
   return object_of_type(settings, layer_type).object != nullptr;

@@ -18,4 +18,7 @@ bool has_rope_of(const Settings& settings, std::string_view layer_type);
 RopeSpec read_rope_spec(const Settings& settings, RopePairs pairs, std::int64_t head_dim, std::int64_t context_max,
                         std::string_view layer_type);
 
+// Throws InvalidInput where heads of `head_dim` cannot have this rope. read_rope_spec() has done so.
+void check_rope(const Settings& settings, const RopeSpec& rope, std::int64_t head_dim);
+
 }  // namespace hearth

@@ -24,6 +24,10 @@ def quantile(values, share):
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
+def connect(port):
+    return socket.create_connection(("127.0.0.1", port), 60)
+
+
 def post(path, body):
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
@@ -82,16 +86,13 @@ class Load:
         time.sleep(seconds)
         return list(self.gaps), list(self.health)
 
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), 60)
-
     def stream(self):
         """Keeps so many streams going, and notes the time between their pieces."""
         selector = selectors.DefaultSelector()
         seeds = iter(range(1 << 30))
 
         def open_one():
-            connection = self.connect()
+            connection = connect(self.port)
             body = {"prompt": "Once upon a time", "stream": True, "ignore_eos": True, "seed": next(seeds),
                     "max_tokens": self.stream_tokens}
             connection.sendall(post("/v1/completions", body))
@@ -160,13 +161,10 @@ class Attack:
         self.process.kill()
         self.process.join()
 
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), 60)
-
     def send_expensive(self, words):
         data = post("/v1/chat/completions", expensive_request(words))
         while self.attacking.wait():
-            with self.connect() as connection:
+            with connect(self.port) as connection:
                 connection.sendall(data)
                 self.reports.put(("status", "expensive " + connection.recv(65536)[9:12].decode()))
 
@@ -177,7 +175,7 @@ class Attack:
         while self.attacking.wait():
             # Those who were refused come again a few at a time, so that those who may send get to their end.
             for _ in range(min(REOPENED_MAX, connections - len(selector.get_map()))):
-                connection = self.connect()
+                connection = connect(self.port)
                 connection.setblocking(False)
                 selector.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE, [0])
             for key, events in selector.select(0.1):

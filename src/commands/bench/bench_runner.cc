@@ -229,13 +229,14 @@ double experts_read(const ModelSpec& spec, std::int64_t tokens) {
 
 double BenchRunner::needed_bytes(const BenchCase& bench_case) const {
   double step = decode_cache_bytes(pass_->spec(), pass_->kv_cache_shape().format, bench_case, options_.share_depth);
+  const double experts = experts_read(pass_->spec(), bench_case.batch);
   for (const OperatorPlan& op : pass_->operators()) {
-    // A kernel may want more bytes than the file has: what counts is the file's. Tensors that are one matrix on the
-    // device are named "a + b".
     if (op.kernel.starts_with("expert_matmul.")) {
-      step += experts_read(pass_->spec(), bench_case.batch) * static_cast<double>(op.bytes_per_token);
+      step += experts * static_cast<double>(op.bytes_per_token);
       continue;
     }
+    // A kernel may want more bytes than the file has: what counts is the file's. Tensors that are one matrix on the
+    // device are named "a + b".
     if (!op.kernel.starts_with("matmul.")) {
       step += static_cast<double>(op.bytes_per_token);
       continue;

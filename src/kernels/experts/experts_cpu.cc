@@ -14,15 +14,9 @@
 namespace hearth::HEARTH_ISA {
 namespace {
 
-float largest_of(const float* x, std::int64_t count) {
-  float largest = x[0];
-  for (std::int64_t i = 1; i < count; ++i) largest = std::max(largest, x[i]);
-  return largest;
-}
-
 // out may be x.
 void softmax_of(const float* x, std::int64_t count, float* out) {
-  const float largest = largest_of(x, count);
+  const float largest = *std::max_element(x, x + count);
   float sum = 0;
   for (std::int64_t i = 0; i < count; ++i) {
     out[i] = std::exp(x[i] - largest);

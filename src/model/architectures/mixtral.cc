@@ -1,11 +1,9 @@
 // Mixtral (Jiang et al. 2024) and MiniMax M2 (2025): experts in every layer. Mixtral's GGUF files call themselves
 // `llama`. MiniMax chooses by a sigmoid and a bias, rotates a part of each head, and norms all queries as one row.
-#include <fmt/format.h>
-
-#include "base/error.h"
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
+#include "model/rope_settings.h"
 
 namespace hearth {
 namespace {
@@ -22,10 +20,9 @@ ModelSpec read_mixtral(const Settings& settings) {
 void read_rotary_dim(const Settings& settings, ModelSpec& spec) {
   const auto rotary_dim = settings.positive(settings::kRotaryDim);
   if (settings.is_gguf() || !rotary_dim || settings.config("rope_parameters") != nullptr) return;
-  if (*rotary_dim % 2 != 0 || *rotary_dim > spec.layers.front().attention().head_dim) {
-    throw InvalidInput(fmt::format("{}: setting 'rotary_dim' is {}", settings.file_name(), *rotary_dim));
-  }
-  spec.ropes.front().rotary_dim = *rotary_dim;
+  RopeSpec& rope = spec.ropes.front();
+  rope.rotary_dim = *rotary_dim;
+  check_rope(settings, rope, spec.layers.front().attention().head_dim);
 }
 
 ModelSpec read_minimax_m2(const Settings& settings) {

@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "kernels/gpu/gpu_launch.h"
 #include "kernels/gpu/gpu_ops.h"
-#include "kernels/matmul/gpu/pack_gpu.h"
+#include "kernels/matmul/gpu/matmul_launch.h"
 
 namespace hearth::gpu_ops {
 namespace {
@@ -30,6 +30,7 @@ static_assert(kGpuMatmulSegment == kMatmulSegment);
 
 struct LayoutKernels {
   GpuKernel stream[std::size(kStreamTokens)];
+  GpuKernel expert;
   SizedKernel tile[std::size(kTileTokens)];
   SizedKernel hopper[std::size(kHopperTokens)];
   int hopper_columns;    // of a stage; k is a multiple of this
@@ -46,6 +47,7 @@ struct LayoutKernels {
   LayoutKernels {                                                                                                  \
     {GpuKernel::matmul_stream_##layout##_1, GpuKernel::matmul_stream_##layout##_8,                                 \
      GpuKernel::matmul_stream_##layout##_16},                                                                      \
+        GpuKernel::expert_matmul_##layout,                                                                         \
         {HEARTH_TILE_KERNEL(layout, 32), HEARTH_TILE_KERNEL(layout, 64), HEARTH_TILE_KERNEL(layout, 128)},         \
         {HEARTH_HOPPER_KERNEL(layout, Layout, 16), HEARTH_HOPPER_KERNEL(layout, Layout, 64),                       \
          HEARTH_HOPPER_KERNEL(layout, Layout, 128), HEARTH_HOPPER_KERNEL(layout, Layout, 192)},                    \
@@ -77,20 +79,6 @@ LayoutKernels kernels_of(GpuLayoutKind kind) {
   CHECK(false);
 }
 
-// How many tiles of 16 rows a block takes: enough for all its waves, as far as there are segments, and not so many that
-// multiprocessors have none.
-int row_tiles_per_block(const MatmulGpuParams& p, const GpuProperties& properties, std::int64_t columns) {
-  const int waves = kMatmulThreads / properties.wave_size;
-  const int segments = static_cast<int>(ceil_divide(p.k, kGpuMatmulSegment));
-  const std::int64_t row_tiles = ceil_divide(p.n, kTileRows);
-  int tiles = 1;
-  while (tiles * segments < waves && tiles * 2 * columns <= kStreamOutputsMax &&
-         row_tiles >= tiles * 2 * properties.multiprocessor_count) {
-    tiles *= 2;
-  }
-  return tiles;
-}
-
 // As many blocks as run at a time, or as there is work for.
 std::int64_t stream_blocks(const MatmulGpuParams& p, const GpuProperties& properties, std::int64_t at_once) {
   return std::min(ceil_divide(ceil_divide(p.n, kTileRows), p.row_tiles_per_block),
@@ -105,7 +93,7 @@ void launch_stream(Stream& stream, const LayoutKernels& kernels, MatmulGpuParams
     const auto* fit = std::lower_bound(std::begin(kStreamTokens), std::end(kStreamTokens),
                                        p.k <= kStreamSharedColumns ? p.token_count : std::max(2, p.token_count));
     // The matrix unit of some GPUs has 16 columns.
-    p.row_tiles_per_block = row_tiles_per_block(p, properties, std::max(16, *fit));
+    p.row_tiles_per_block = row_tiles_per_block(p, properties, std::max(16, *fit), properties.multiprocessor_count);
     launch(stream, kernels.stream[fit - kStreamTokens], {stream_blocks(p, properties, kStreamBlocks)}, kMatmulThreads,
            p);
     p.x += p.token_count * static_cast<std::int64_t>(p.k);
@@ -120,7 +108,7 @@ void launch_hopper_stream(Stream& stream, const LayoutKernels& kernels, MatmulGp
   // A multiprocessor has a little more than what it gives one block, and keeps as much of each.
   constexpr int kReservedBytes = 1024;
   const std::int64_t fit = (properties.shared_bytes_max + kReservedBytes) / (shared_bytes + kReservedBytes);
-  p.row_tiles_per_block = row_tiles_per_block(p, properties, 16);
+  p.row_tiles_per_block = row_tiles_per_block(p, properties, 16, properties.multiprocessor_count);
   launch(stream, kernels.hopper_stream,
          {stream_blocks(p, properties, std::min<std::int64_t>(kStreamHopperBlocks, fit))}, kMatmulThreads, p,
          shared_bytes);
@@ -206,9 +194,7 @@ void launch_hopper(Stream& stream, const LayoutKernels& kernels, const MatmulGpu
 
 }  // namespace
 
-void matmul_bf16(Stream& stream, const MatmulArgs& args) {
-  if (args.token_count == 0 || args.n == 0) return;
-  const LayoutKernels kernels = kernels_of(gpu_layout_of(args.format));
+MatmulGpuParams matmul_params(const MatmulArgs& args) {
   MatmulGpuParams p{.x = static_cast<const std::uint16_t*>(args.x),
                     .weights = args.weights,
                     .bias = args.bias,
@@ -224,6 +210,41 @@ void matmul_bf16(Stream& stream, const MatmulArgs& args) {
                     .partial = nullptr};
   const auto codes = gpu_code_table(args.format);
   std::memcpy(p.table, codes.data(), sizeof p.table);
+  return p;
+}
+
+MatmulF32Params matmul_f32_params(const MatmulArgs& args) {
+  return {.x = static_cast<const float*>(args.x),
+          .weights = reinterpret_cast<const float*>(args.weights),
+          .bias = args.bias,
+          .y = args.y,
+          .y_stride = args.y_stride,
+          .scale = args.scale,
+          .token_count = static_cast<int>(args.token_count),
+          .n = static_cast<int>(args.n),
+          .k = static_cast<int>(args.k)};
+}
+
+int row_tiles_per_block(const MatmulGpuParams& p, const GpuProperties& properties, std::int64_t columns,
+                        std::int64_t blocks_min) {
+  const int waves = kMatmulThreads / properties.wave_size;
+  const int segments = static_cast<int>(ceil_divide(p.k, kGpuMatmulSegment));
+  const std::int64_t row_tiles = ceil_divide(p.n, kTileRows);
+  int tiles = 1;
+  while (tiles * segments < waves && tiles * 2 * columns <= kStreamOutputsMax && row_tiles >= tiles * 2 * blocks_min) {
+    tiles *= 2;
+  }
+  return tiles;
+}
+
+GpuKernel expert_kernel_of(GpuLayoutKind kind) {
+  return kernels_of(kind).expert;
+}
+
+void matmul_bf16(Stream& stream, const MatmulArgs& args) {
+  if (args.token_count == 0 || args.n == 0) return;
+  const LayoutKernels kernels = kernels_of(gpu_layout_of(args.format));
+  const MatmulGpuParams p = matmul_params(args);
   if (gpu_stream(stream).gpu().target() == "sm_90a") {
     const bool whole_stages = args.k % kernels.hopper_columns == 0;
     if (args.token_count == 1 && args.k <= kStreamSharedColumns) return launch_hopper_stream(stream, kernels, p);
@@ -236,15 +257,7 @@ void matmul_bf16(Stream& stream, const MatmulArgs& args) {
 
 void matmul_f32(Stream& stream, const MatmulArgs& args) {
   if (args.token_count == 0 || args.n == 0) return;
-  const MatmulF32Params p{.x = static_cast<const float*>(args.x),
-                          .weights = reinterpret_cast<const float*>(args.weights),
-                          .bias = args.bias,
-                          .y = args.y,
-                          .y_stride = args.y_stride,
-                          .scale = args.scale,
-                          .token_count = static_cast<int>(args.token_count),
-                          .n = static_cast<int>(args.n),
-                          .k = static_cast<int>(args.k)};
+  const MatmulF32Params p = matmul_f32_params(args);
   launch(stream, GpuKernel::matmul_f32, {ceil_divide(p.token_count, kMatmulF32Tile), ceil_divide(p.n, kMatmulF32Tile)},
          kMatmulThreads, p);
 }
