@@ -11,11 +11,18 @@ struct RunFlags {
   RunOptions options;
   std::optional<std::string> prompt;
   std::string prompt_file;
+  std::string schema_file, grammar_file;
 };
 
 std::string prompt_text(const RunFlags& flags) {
   if (flags.prompt) return *flags.prompt;
   return flags.prompt_file.empty() ? read_standard_input() : read_file(flags.prompt_file);
+}
+
+std::optional<GrammarSource> grammar_source(const RunFlags& flags) {
+  if (!flags.schema_file.empty()) return GrammarSource{GrammarSource::Kind::kSchema, read_file(flags.schema_file)};
+  if (!flags.grammar_file.empty()) return GrammarSource{GrammarSource::Kind::kGbnf, read_file(flags.grammar_file)};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -35,6 +42,9 @@ void add_run(CLI::App& app, Action& action) {
   verb.add_flag("--raw", flags->options.raw, "Use the prompt as it is, without the model's chat template");
   verb.add_flag("--json", flags->options.json, "Print one JSON object instead of streaming");
   verb.add_flag("--ignore-eos", flags->options.ignore_end, "Go on past the model's end token");
+  auto* schema = verb.add_option("--schema", flags->schema_file, "A file with a JSON Schema that the answer must obey");
+  verb.add_option("--grammar", flags->grammar_file, "A file with a GBNF grammar that the answer must obey")
+      ->excludes(schema);
   verb.add_flag("--ledger", flags->options.ledger, "Print what ran on the device");
   verb.add_option("--chunk", flags->options.step_tokens, "Prompt tokens per step; changes no bit of the result")
       ->capture_default_str()
@@ -42,6 +52,7 @@ void add_run(CLI::App& app, Action& action) {
   add_sampling_options(verb, flags->options.sampling);
   verb.callback([flags, &action] {
     action = [flags] {
+      flags->options.grammar = grammar_source(*flags);
       flags->options.prompt = prompt_text(*flags);
       return run(flags->options);
     };

@@ -172,6 +172,8 @@ void print_ledger(const Ledger& ledger) {
 }  // namespace
 
 int run(const RunOptions& options) {
+  std::optional<GrammarRequest> grammar;  // what is wrong with it is said before the model is opened
+  if (options.grammar) grammar = GrammarRequest{*options.grammar, compile_grammar(*options.grammar), {}};
   ModelSession session(options.model);
   if (options.model.device == "auto") fmt::print(stderr, "{}\n", session.device_choice());
   const auto tokenizer = Tokenizer::open(session.source());
@@ -193,6 +195,7 @@ int run(const RunOptions& options) {
   request.sampling = sampling;
   request.token_count_max = options.token_count;
   request.ignore_end = options.ignore_end;
+  request.grammar = std::move(grammar);
   request.use_prefix_cache = false;  // nobody comes after it
   const Outcome outcome = answer(session, *tokenizer, std::move(request), !options.json);
   if (options.json) {

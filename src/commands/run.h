@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "commands/model_session.h"
 #include "commands/sampling_flags.h"
+#include "grammar/grammar_source.h"
 
 namespace hearth {
 
@@ -19,6 +21,7 @@ struct RunOptions {
   std::int64_t step_tokens = 512;
   bool json = false;
   bool ignore_end = false;
+  std::optional<GrammarSource> grammar;  // what the answer's text must be
   SamplingFlags sampling;
   bool ledger = false;
 };

@@ -74,6 +74,7 @@ class Engine::Impl {
   };
 
   void validate(const Request& request) const;
+  std::shared_ptr<const GrammarVocabulary> grammar_tokens() const;
   bool take_messages();
   void admit_submissions(std::vector<Submission> submissions);
   void end(SequenceId id, FinishReason reason, std::string error = {});
@@ -97,7 +98,7 @@ class Engine::Impl {
   StepSampler sampler_;
   Scheduler scheduler_;
   Batch batch_;
-  const float* logits_ = nullptr;
+  float* logits_ = nullptr;
   Generation& generation(SequenceId id) { return *generations_.at(id); }
 
   std::map<SequenceId, std::unique_ptr<Generation>> generations_;
@@ -108,6 +109,8 @@ class Engine::Impl {
   double scheduling_seconds_ = 0;
   std::int64_t prompt_tokens_ = 0, generated_tokens_ = 0;
   std::function<void(const StepRecord&)> observer_;
+  mutable std::mutex vocabulary_mutex_;
+  mutable std::shared_ptr<const GrammarVocabulary> vocabulary_;
 
   mutable std::mutex mutex_;  // of all below
   std::condition_variable changed_;
@@ -142,9 +145,18 @@ void Engine::Impl::validate(const Request& request) const {
   hearth::validate(request.sampling, static_cast<std::int32_t>(vocabulary));
 }
 
+// Made when a request first needs it.
+std::shared_ptr<const GrammarVocabulary> Engine::Impl::grammar_tokens() const {
+  const std::lock_guard lock(vocabulary_mutex_);
+  if (!vocabulary_) vocabulary_ = grammar_vocabulary(tokenizer_, pass_.spec().vocabulary);
+  return vocabulary_;
+}
+
 PreparedRequest Engine::Impl::prepare(Request request) const {
   validate(request);
-  return PreparedRequest(std::make_unique<Generation>(std::move(request), sampler_, tokenizer_, limits().context));
+  auto vocabulary = request.grammar ? grammar_tokens() : nullptr;
+  return PreparedRequest(
+      std::make_unique<Generation>(std::move(request), sampler_, tokenizer_, limits().context, std::move(vocabulary)));
 }
 
 void Engine::Impl::submit(PreparedRequest&& prepared, std::shared_ptr<EventSink> sink) {
@@ -386,7 +398,9 @@ void Engine::Impl::commit(const Scheduler::StepPlan& plan, std::vector<StepSampl
     }
     if (std::find(stopped_.begin(), stopped_.end(), item.id) != stopped_.end()) continue;
     ++generated_tokens_;
-    if (chosen.id < 0) {
+    if (!generation.grammar_error().empty()) {
+      failed.emplace_back(item.id, generation.grammar_error());
+    } else if (chosen.id < 0) {
       failed.emplace_back(item.id, std::move(chosen.error));
     } else if (const auto reason = generation.accept(std::move(chosen), now)) {
       ended.emplace_back(item.id, *reason);

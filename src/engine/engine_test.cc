@@ -4,11 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <boost/json/parse.hpp>
 #include <cmath>
+#include <limits>
 #include <thread>
 
 #include "device/cpu/cpu_device.h"
 #include "engine/testing/engine_run.h"
+#include "grammar/recognizer.h"
+#include "grammar/rules.h"
+#include "grammar/schema_compiler.h"
 
 namespace hearth::engine_testing {
 namespace {
@@ -66,6 +71,53 @@ TEST_F(EngineTest, AnswersWhatWasAskedFor) {
   EXPECT_LE(a.end.timeline.submitted, a.end.timeline.admitted);
   EXPECT_LE(a.end.timeline.admitted, a.end.timeline.first_token);
   EXPECT_LE(a.end.timeline.first_token, a.end.timeline.finished);
+}
+
+// A model with random weights would write anything.
+TEST_F(EngineTest, AnswersObeyTheirGrammar) {
+  const auto schema = compile_schema(boost::json::parse(
+      R"({"type":"object","required":["n","s"],"additionalProperties":false,
+          "properties":{"n":{"type":"array","items":{"type":"integer","maximum":999,"minimum":0},"maxItems":3},
+                        "s":{"type":"string","pattern":"^[a-z]{2,5}$"}}})"));
+  EngineRun run(device, {.context = 512});
+  std::vector<std::shared_ptr<Recorder>> recorders;
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    Request asked = request("schema " + std::to_string(seed), 10 + static_cast<std::int64_t>(seed), 200);
+    asked.sampling.seed = seed;
+    asked.sampling.temperature = 1.5f;
+    asked.sampling.logit_bias = {{'z', std::numeric_limits<float>::infinity()}};
+    asked.grammar = GrammarRequest{{}, schema, {}};
+    recorders.push_back(run.submit(asked));
+  }
+  Request words = request("words", 20, 50);
+  words.grammar = GrammarRequest{{}, compile_choices({"yes", "no"}), {}};
+  const auto word = run.submit(words);
+  run.finish();
+  run.expect_idle();
+  for (const auto& recorder : recorders) {
+    const Answer answer = recorder->answer();
+    EXPECT_EQ(answer.end.error, "");
+    EXPECT_EQ(answer.end.reason, FinishReason::kStop) << answer.text;
+    EXPECT_TRUE(Recognizer(schema).accepts(answer.text)) << answer.text;
+  }
+  EXPECT_TRUE(word->answer().text == "yes" || word->answer().text == "no") << word->answer().text;
+}
+
+// Until its mark has come anything may, but the end.
+TEST_F(EngineTest, AGrammarBeginsAfterItsMark) {
+  EngineRun run(device, {});
+  Request asked = request("late", 10, 100);
+  asked.ignore_end = false;
+  asked.sampling.temperature = 2.0f;
+  asked.sampling.logit_bias = {{EngineRun::kEnd, 50.0f}, {*run.tokenizer().find("e"), 12.0f}};
+  asked.grammar = GrammarRequest{{}, compile_choices({"yes", "no"}), "e"};
+  const auto recorder = run.submit(asked);
+  run.finish();
+  const std::string text = recorder->answer().text;
+  const std::size_t mark = text.find('e');
+  ASSERT_NE(mark, std::string::npos) << text;
+  EXPECT_TRUE(text.substr(mark + 1) == "yes" || text.substr(mark + 1) == "no") << text;
+  EXPECT_EQ(recorder->answer().end.reason, FinishReason::kStop);
 }
 
 TEST_F(EngineTest, LogProbabilitiesSumToOne) {

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "engine/testing/engine_run.h"
+#include "grammar/gbnf.h"
 #include "kernels/testing/runner.h"
 
 namespace hearth::engine_testing {
@@ -24,6 +25,7 @@ class ExactnessTest : public testing::TestWithParam<kernel_testing::Setup> {
   std::vector<Request> requests() const {
     std::mt19937 random(5);
     const std::vector<TokenId> shared = random_prompt(random, 70);
+    const auto letters = compile_gbnf(R"(root ::= ([a-f]{3} "," | "<" root ">")*)");
     std::vector<Request> result;
     for (std::size_t i = 0; i <= company(); ++i) {
       std::vector<TokenId> prompt;
@@ -32,6 +34,7 @@ class ExactnessTest : public testing::TestWithParam<kernel_testing::Setup> {
       prompt.insert(prompt.end(), own.begin(), own.end());
       result.push_back(sampled_request(std::to_string(i), prompt, answer_tokens(), 100 + i));
       result.back().embed = i == 1;
+      if (i % 4 == 2) result.back().grammar = GrammarRequest{{}, letters, {}};
     }
     return result;
   }

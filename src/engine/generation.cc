@@ -15,7 +15,8 @@ GeneratedToken prompt_token(TokenId id) {
 
 }  // namespace
 
-Generation::Generation(Request request, const StepSampler& sampler, const Tokenizer& tokenizer, std::int64_t context)
+Generation::Generation(Request request, const StepSampler& sampler, const Tokenizer& tokenizer, std::int64_t context,
+                       std::shared_ptr<const GrammarVocabulary> vocabulary)
     : request_(std::move(request)),
       state_(sampler.open(request_.sampling, request_.choice_index)),
       tokenizer_(tokenizer),
@@ -28,6 +29,18 @@ Generation::Generation(Request request, const StepSampler& sampler, const Tokeni
     if (id && tokenizer.is_special(*id)) stop_tokens_.emplace_back(*id, stop);
   }
   usage_.prompt_tokens = std::ssize(request_.prompt);
+  if (request_.grammar) grammar_.emplace(*request_.grammar, tokenizer, std::move(vocabulary));
+}
+
+StepSampler::Row Generation::row(std::int64_t position, std::int64_t row) {
+  StepSampler::Row result{&state_, position, row, request_.logprob_count};
+  if (!grammar_) return result;
+  try {
+    result.mask = grammar_->mask();
+  } catch (const Error& error) {
+    grammar_error_ = error.what();
+  }
+  return result;
 }
 
 void Generation::accept_score(std::int64_t position, StepSampler::Choice score) {
@@ -36,6 +49,16 @@ void Generation::accept_score(std::int64_t position, StepSampler::Choice score) 
   prompt_.push_back(prompt_token(score.id));
   prompt_.back().logprob = score.logprob;
   prompt_.back().top_logprobs = std::move(score.top_logprobs);
+}
+
+// Whether the answer is complete with the token.
+bool Generation::follow_grammar(TokenId token) {
+  try {
+    grammar_->accept(token);
+  } catch (const Error& error) {
+    grammar_error_ = error.what();
+  }
+  return grammar_->is_over();
 }
 
 std::optional<FinishReason> Generation::accept(StepSampler::Choice choice, EngineClock::time_point now) {
@@ -56,6 +79,7 @@ std::optional<FinishReason> Generation::accept(StepSampler::Choice choice, Engin
     accepted_ends_ = true;
   }
   if (accepted_ends_) return FinishReason::kStop;
+  if (grammar_ && follow_grammar(choice.id)) return FinishReason::kStop;
   if (usage_.generated_tokens == request_.token_count_max) return FinishReason::kLength;
   // The token itself cannot be computed any more.
   if (usage_.prompt_tokens + usage_.generated_tokens > context_) return FinishReason::kContext;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/grammar_follower.h"
 #include "engine/request.h"
 #include "engine/step_sampler.h"
 #include "text/tokenizers/stop_matcher.h"
@@ -18,17 +19,19 @@ namespace hearth {
 class Generation {
  public:
   // The request was found valid; `context` in tokens that are computed.
-  Generation(Request request, const StepSampler& sampler, const Tokenizer& tokenizer, std::int64_t context);
+  // `vocabulary`: of a request with a grammar.
+  Generation(Request request, const StepSampler& sampler, const Tokenizer& tokenizer, std::int64_t context,
+             std::shared_ptr<const GrammarVocabulary> vocabulary = nullptr);
   // Before all that follows: who hears of it.
   void open(std::shared_ptr<EventSink> sink) { sink_ = std::move(sink); }
 
   const Request& request() const { return request_; }
   Timeline& timeline() { return timeline_; }
   Usage& usage() { return usage_; }
-  // `row`: where the logits stand.
-  StepSampler::Row row(std::int64_t position, std::int64_t row) {
-    return {&state_, position, row, request_.logprob_count};
-  }
+  // `row`: where the logits stand. With a grammar, finds the tokens that may come.
+  StepSampler::Row row(std::int64_t position, std::int64_t row);
+  // Why no token was possible, where the grammar is the reason.
+  const std::string& grammar_error() const { return grammar_error_; }
 
   // A token was chosen: remembers it for the sampler, and says why the answer ends with it, if it does. Cheap: the
   // device may be waiting. Its text follows with deliver().
@@ -43,10 +46,14 @@ class Generation {
   void end(FinishReason reason, std::string error = {});
 
  private:
+  bool follow_grammar(TokenId token);
+
   Request request_;
   std::shared_ptr<EventSink> sink_;
   StepSampler::State state_;
   const Tokenizer& tokenizer_;
+  std::optional<GrammarFollower> grammar_;
+  std::string grammar_error_;
   std::int64_t context_;
   StreamDecoder decoder_;
   StopMatcher stops_;

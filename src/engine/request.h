@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "grammar/grammar_source.h"
 #include "sampling/sampler_options.h"
 #include "text/tokenizers/vocabulary.h"
 
@@ -24,6 +26,14 @@ inline bool reached(EngineClock::time_point time) {
   return time != EngineClock::time_point{};
 }
 
+// What the answer's text must be.
+struct GrammarRequest {
+  GrammarSource source;  // for the record; compiled:
+  std::shared_ptr<const Grammar> grammar;
+  // It is binding after this text, which the model writes when it likes (the end of its thinking); empty: at once.
+  std::string begin_after;
+};
+
 struct Request {
   std::string id;               // of the caller's choosing, unlike that of any other request under way
   std::vector<TokenId> prompt;  // not empty
@@ -38,7 +48,8 @@ struct Request {
   bool logprobs_of_prompt = false;   // the prompt's tokens come with theirs as well
   std::int32_t priority = 0;         // higher first
   bool use_prefix_cache = true;      // read what other requests have computed, and let them find what this one does
-  bool embed = false;                // no answer: GenerationEnd::embedding of the prompt
+  std::optional<GrammarRequest> grammar;
+  bool embed = false;                               // no answer: GenerationEnd::embedding of the prompt
   std::optional<EngineClock::time_point> deadline;  // past it the request ends, wherever it is
 };
 

@@ -71,32 +71,37 @@ void StepSampler::accept(State& state, TokenId token) {
   std::visit([token](auto& sampler) { sampler.accept(token); }, state);
 }
 
-std::vector<StepSampler::Choice> StepSampler::run(Stream& stream, const float* logits, std::span<const Row> rows) {
+std::vector<StepSampler::Choice> StepSampler::run(Stream& stream, float* logits, std::span<const Row> rows) {
   std::vector<Choice> choices(rows.size());
+  std::vector<std::vector<float>> whole(rows.size());
   if (on_host_) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const std::span<const float> row(logits + rows[i].row * vocabulary_, static_cast<std::size_t>(vocabulary_));
       try {
-        choices[i].id = std::get<Sampler>(*rows[i].state).sample(row, rows[i].position);
+        choices[i].id = std::get<Sampler>(*rows[i].state).sample(row, rows[i].position, rows[i].mask);
       } catch (const Error& error) {
         choices[i].error = error.what();
       }
     }
   } else {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const bool is_hidden = rows[i].logprob_count && !rows[i].mask.empty();
+      if (is_hidden) whole[i] = downloaded(stream, logits + rows[i].row * vocabulary_);
+    }
     run_on_device(stream, logits, rows, choices);
   }
-  add_logprobs(stream, logits, rows, choices);
+  add_logprobs(stream, logits, rows, whole, choices);
   return choices;
 }
 
 // Rows that stand side by side are one launch: all of them, unless logits of prompts stand between.
-void StepSampler::run_on_device(Stream& stream, const float* logits, std::span<const Row> rows,
+void StepSampler::run_on_device(Stream& stream, float* logits, std::span<const Row> rows,
                                 std::vector<Choice>& choices) {
   for (std::size_t begin = 0; begin < rows.size();) {
     std::vector<SamplingStep::Request> requests;
     std::size_t end = begin;
     do {
-      requests.push_back({&std::get<DeviceSampler>(*rows[end].state), rows[end].position});
+      requests.push_back({&std::get<DeviceSampler>(*rows[end].state), rows[end].position, rows[end].mask});
       ++end;
     } while (end < rows.size() && rows[end].row == rows[end - 1].row + 1);
     std::vector<std::int32_t> ids(requests.size());
@@ -117,21 +122,28 @@ StepSampler::Choice StepSampler::score(Stream& stream, const float* logits, std:
   choice.id = id;
   std::vector<Choice> choices{std::move(choice)};
   const Row wanted{nullptr, 0, row, logprob_count};
-  add_logprobs(stream, logits, {&wanted, 1}, choices);
+  add_logprobs(stream, logits, {&wanted, 1}, {{}}, choices);
   return std::move(choices.front());
 }
 
+std::vector<float> StepSampler::downloaded(Stream& stream, const float* row) const {
+  std::vector<float> result(static_cast<std::size_t>(vocabulary_));
+  stream.download(result.data(), reinterpret_cast<const std::byte*>(row), vocabulary_ * std::int64_t{sizeof(float)});
+  stream.synchronize();
+  return result;
+}
+
 void StepSampler::add_logprobs(Stream& stream, const float* logits, std::span<const Row> rows,
-                               std::vector<Choice>& choices) {
+                               const std::vector<std::vector<float>>& whole, std::vector<Choice>& choices) const {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (!rows[i].logprob_count || choices[i].id < 0) continue;
     const float* row = logits + rows[i].row * vocabulary_;
-    if (!on_host_) {
-      downloaded_.resize(static_cast<std::size_t>(vocabulary_));
-      stream.download(downloaded_.data(), reinterpret_cast<const std::byte*>(row),
-                      vocabulary_ * std::int64_t{sizeof(float)});
-      stream.synchronize();
-      row = downloaded_.data();
+    std::vector<float> own;
+    if (!whole[i].empty()) {
+      row = whole[i].data();
+    } else if (!on_host_) {
+      own = downloaded(stream, row);
+      row = own.data();
     }
     const LogProbabilities probabilities({row, static_cast<std::size_t>(vocabulary_)});
     choices[i].logprob = probabilities.of(choices[i].id);

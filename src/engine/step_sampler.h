@@ -25,8 +25,9 @@ class StepSampler {
   struct Row {
     State* state = nullptr;
     std::int64_t position = 0;
-    std::int64_t row = 0;              // of the logits
-    std::optional<int> logprob_count;  // as Request's
+    std::int64_t row = 0;                      // of the logits
+    std::optional<int> logprob_count;          // as Request's
+    std::span<const std::uint32_t> mask = {};  // as Sampler::sample's; valid until the next row of the same sequence
   };
   struct Choice {
     TokenId id = -1;    // below 0: no token is possible, which is this row's affair alone
@@ -46,20 +47,23 @@ class StepSampler {
   static void accept(State& state, TokenId token);
 
   // `logits` [rows, vocabulary] as ForwardPass::run() returned them, of which the `rows` are some, in ascending order.
-  // Waits for the step. A row's choice does not depend on the others.
-  std::vector<Choice> run(Stream& stream, const float* logits, std::span<const Row> rows);
+  // Waits for the step. A row's choice does not depend on the others. Log-probabilities are those before any mask. On a
+  // device, what a mask forbids has the logit minus infinity afterwards.
+  std::vector<Choice> run(Stream& stream, float* logits, std::span<const Row> rows);
   // The token as it would be described if it had been chosen from the row's logits.
   Choice score(Stream& stream, const float* logits, std::int64_t row, TokenId id, int logprob_count);
 
  private:
-  void run_on_device(Stream& stream, const float* logits, std::span<const Row> rows, std::vector<Choice>& choices);
-  void add_logprobs(Stream& stream, const float* logits, std::span<const Row> rows, std::vector<Choice>& choices);
+  void run_on_device(Stream& stream, float* logits, std::span<const Row> rows, std::vector<Choice>& choices);
+  std::vector<float> downloaded(Stream& stream, const float* row) const;
+  // `whole`: the logits of those rows that had a mask and are asked for log-probabilities, as they were before it.
+  void add_logprobs(Stream& stream, const float* logits, std::span<const Row> rows,
+                    const std::vector<std::vector<float>>& whole, std::vector<Choice>& choices) const;
 
   const Tokenizer& tokenizer_;
   std::int64_t vocabulary_;
   bool on_host_;
   std::optional<SamplingStep> step_;
-  std::vector<float> downloaded_;
 };
 
 }  // namespace hearth

@@ -14,7 +14,7 @@ void ForwardPass::load(Stream& stream, const std::function<void(std::int64_t)>& 
   if (batch_) device_batch_ = DeviceBatch(batch_limits(), batch_.get());
 }
 
-const float* ForwardPass::run(Stream& stream, const Batch& batch, const PagedKvCache& cache) {
+float* ForwardPass::run(Stream& stream, const Batch& batch, const PagedKvCache& cache) {
   const auto logit_rows = static_cast<std::int64_t>(batch.logit_rows().size());
   CHECK(batch.token_count() <= options_.step_tokens_max && logit_rows <= options_.logit_rows_max);
   if (const std::int64_t padded_count = recorded_count(batch, cache); padded_count > 0) {

@@ -67,7 +67,7 @@ class ForwardPass {
 
   // Writes the batch's keys and values to the cache and returns the logits of its logit_rows(), [rows, vocabulary], in
   // the device's memory, valid until the next call. Token ids must be in [0, vocabulary).
-  const float* run(Stream& stream, const Batch& batch, const PagedKvCache& cache);
+  float* run(Stream& stream, const Batch& batch, const PagedKvCache& cache);
 
   // The states from which the last run() computed its logits, after the output norm: [rows, width] in the device's
   // memory, in the kernels' activation format, valid until the next call.

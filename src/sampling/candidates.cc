@@ -23,10 +23,11 @@ bool likelier(const Candidate& a, const Candidate& b) {
 
 }  // namespace
 
-void Candidates::assign(std::span<const float> logits) {
+void Candidates::assign(std::span<const float> logits, std::span<const std::uint32_t> mask) {
   items_.resize(logits.size());
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    items_[i] = {std::isnan(logits[i]) ? -kInfinity : double{logits[i]}, static_cast<std::int32_t>(i)};
+    const bool is_possible = !std::isnan(logits[i]) && (mask.empty() || (mask[i / 32] >> i % 32 & 1) != 0);
+    items_[i] = {is_possible ? double{logits[i]} : -kInfinity, static_cast<std::int32_t>(i)};
   }
   sorted_ = 0;
   complete_ = true;

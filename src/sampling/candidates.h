@@ -18,8 +18,9 @@ struct Candidate {
 
 class Candidates {
  public:
-  // Every token, in the order of ids. A NaN counts as minus infinity.
-  void assign(std::span<const float> logits);
+  // Every token, in the order of ids. A NaN counts as minus infinity, and so does every logit whose bit in `mask` is 0
+  // (token t: bit t % 32 of word t / 32); an empty mask forbids nothing.
+  void assign(std::span<const float> logits, std::span<const std::uint32_t> mask = {});
 
   std::span<const Candidate> items() const { return items_; }
   double max_logit() const;  // also of candidates that are all minus infinity

@@ -81,11 +81,12 @@ SampleRow DeviceSampler::row(std::int64_t position, std::vector<SampleAdjustment
   return row;
 }
 
-// Where what is in the memory: the rows and then the adjustments come up in one copy.
+// Where what is in the memory: the rows, then the adjustments, then the masks come up in one copy.
 struct SamplingStep::Parts {
   Parts(std::int64_t row_count_max, std::int64_t vocab_size, std::int64_t adjustment_count_max)
       : input(bytes_of<SampleRow>(row_count_max) +
-              bytes_of<SampleAdjustment>(std::max(adjustment_count_max, vocab_size))),
+              bytes_of<SampleAdjustment>(std::max(adjustment_count_max, vocab_size)) +
+              bytes_of<std::uint32_t>(row_count_max * sample_mask_words(vocab_size))),
         ids(bytes_of<std::int32_t>(row_count_max)),
         workspace(align_bytes(sample_workspace_bytes(row_count_max, vocab_size))) {}
   std::int64_t input, ids, workspace;
@@ -113,10 +114,11 @@ SamplingStep::SamplingStep(const Backend& backend, Arena& arena, std::int64_t ro
   memory_ = arena.take(memory_bytes(row_count_max, vocab_size, adjustment_count_max));
 }
 
-std::size_t SamplingStep::launch_some(Stream& stream, const float* logits, std::span<const Request> requests,
+std::size_t SamplingStep::launch_some(Stream& stream, float* logits, std::span<const Request> requests,
                                       std::int32_t* ids) {
   std::vector<SampleRow> rows;
   std::vector<SampleAdjustment> adjustments;
+  std::vector<std::uint32_t> masks;
   bool some_select = false, some_narrow = false;
   for (const Request& request : requests) {
     const std::size_t before = adjustments.size();
@@ -125,6 +127,11 @@ std::size_t SamplingStep::launch_some(Stream& stream, const float* logits, std::
       adjustments.resize(before);
       break;
     }
+    if (!request.mask.empty()) {
+      CHECK(std::ssize(request.mask) == sample_mask_words(vocab_size_));
+      row.mask_begin = static_cast<std::int32_t>(masks.size());
+      masks.insert(masks.end(), request.mask.begin(), request.mask.end());
+    }
     const SampleStart start = sample_start(row, vocab_size_);
     some_select = some_select || start.way == SampleStart::kSelect;
     some_narrow = some_narrow || start.way == SampleStart::kNarrow;
@@ -132,29 +139,35 @@ std::size_t SamplingStep::launch_some(Stream& stream, const float* logits, std::
   }
   CHECK(!rows.empty());
   const std::int64_t row_bytes = bytes_of<SampleRow>(std::ssize(rows));
-  const auto adjustment_bytes = std::ssize(adjustments) * std::int64_t{sizeof(SampleAdjustment)};
-  std::vector<std::byte>& upload = uploads_.emplace_back(static_cast<std::size_t>(row_bytes + adjustment_bytes));
-  std::memcpy(upload.data(), rows.data(), rows.size() * sizeof(SampleRow));
-  if (adjustment_bytes > 0) {
-    std::memcpy(upload.data() + row_bytes, adjustments.data(), static_cast<std::size_t>(adjustment_bytes));
-  }
+  const auto adjustment_bytes = bytes_of<SampleAdjustment>(std::ssize(adjustments));
+  const auto mask_bytes = std::ssize(masks) * std::int64_t{sizeof(std::uint32_t)};
+  std::vector<std::byte>& upload =
+      uploads_.emplace_back(static_cast<std::size_t>(row_bytes + adjustment_bytes + mask_bytes));
+  const auto copy = [&](std::int64_t at, const auto& list) {
+    if (!list.empty()) std::memcpy(upload.data() + at, list.data(), list.size() * sizeof(list[0]));
+  };
+  copy(0, rows);
+  copy(row_bytes, adjustments);
+  copy(row_bytes + adjustment_bytes, masks);
   std::byte* const input = memory_;
   stream.upload(input, upload.data(), std::ssize(upload));
   const Parts parts(row_count_max_, vocab_size_, adjustment_count_max_);
-  kernels_.sample(stream, {.logits = logits,
-                           .rows = reinterpret_cast<const SampleRow*>(input),
-                           .adjustments = reinterpret_cast<const SampleAdjustment*>(input + row_bytes),
-                           .ids = ids,
-                           .workspace = input + parts.input + parts.ids,
-                           .row_count = std::ssize(rows),
-                           .vocab = vocab_size_,
-                           .some_select = some_select,
-                           .some_narrow = some_narrow});
+  kernels_.sample(
+      stream,
+      {.logits = logits,
+       .rows = reinterpret_cast<const SampleRow*>(input),
+       .adjustments = reinterpret_cast<const SampleAdjustment*>(input + row_bytes),
+       .masks = masks.empty() ? nullptr : reinterpret_cast<const std::uint32_t*>(input + row_bytes + adjustment_bytes),
+       .ids = ids,
+       .workspace = input + parts.input + parts.ids,
+       .row_count = std::ssize(rows),
+       .vocab = vocab_size_,
+       .some_select = some_select,
+       .some_narrow = some_narrow});
   return rows.size();
 }
 
-void SamplingStep::run(Stream& stream, const float* logits, std::span<const Request> requests,
-                       std::span<std::int32_t> ids) {
+void SamplingStep::run(Stream& stream, float* logits, std::span<const Request> requests, std::span<std::int32_t> ids) {
   CHECK(requests.size() == ids.size() && std::ssize(requests) <= row_count_max_);
   if (requests.empty()) return;
   const Parts parts(row_count_max_, vocab_size_, adjustment_count_max_);

@@ -46,6 +46,7 @@ class SamplingStep {
   struct Request {
     const DeviceSampler* sampler;
     std::int64_t position;
+    std::span<const std::uint32_t> mask = {};  // as Sampler::sample's
   };
 
   // More adjustments than `adjustment_count_max` in one step cost further launches, and no more memory.
@@ -58,14 +59,15 @@ class SamplingStep {
   SamplingStep(const Backend& backend, Arena& arena, std::int64_t row_count_max, std::int32_t vocab_size,
                std::int64_t adjustment_count_max = kAdjustmentsMax);
 
-  // Chooses a token from each row of `logits` [requests, vocab], in the device's memory, and waits for them. A row's
-  // token does not depend on the others. An id below 0: no token is possible in that row (no_token_message()).
-  void run(Stream& stream, const float* logits, std::span<const Request> requests, std::span<std::int32_t> ids);
+  // Chooses a token from each row of `logits` [requests, vocab], in the device's memory, and waits for them. What a
+  // mask forbids has the logit minus infinity then. A row's token does not depend on the others. An id below 0: no
+  // token is possible in that row (no_token_message()).
+  void run(Stream& stream, float* logits, std::span<const Request> requests, std::span<std::int32_t> ids);
 
  private:
   struct Parts;
   // Launches as many of the requests as the memory for adjustments has room for; returns how many.
-  std::size_t launch_some(Stream& stream, const float* logits, std::span<const Request> requests, std::int32_t* ids);
+  std::size_t launch_some(Stream& stream, float* logits, std::span<const Request> requests, std::int32_t* ids);
 
   const KernelTable& kernels_;
   std::int64_t row_count_max_, vocab_size_, adjustment_count_max_;

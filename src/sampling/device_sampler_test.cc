@@ -68,10 +68,10 @@ struct Both {
 
 class DeviceSamplerTest : public ::testing::TestWithParam<Setup> {
  protected:
-  std::vector<std::int32_t> chosen(SamplingStep& step, const std::vector<float>& logits,
+  std::vector<std::int32_t> chosen(SamplingStep& step, std::vector<float> logits,
                                    const std::vector<SamplingStep::Request>& requests) {
     std::vector<std::int32_t> ids(requests.size(), -7);
-    const float* const on_device = run.in(logits);
+    float* const on_device = run.out(logits);
     step.run(*run.stream, on_device, requests, ids);
     run.finish();
     return ids;
@@ -109,16 +109,20 @@ TEST_P(DeviceSamplerTest, ChoosesWhatTheSamplerChooses) {
       std::vector<float> logits;
       std::vector<SamplingStep::Request> requests;
       std::vector<std::int32_t> expected;
+      std::vector<std::vector<std::uint32_t>> masks;  // of some
+      masks.reserve(sequences.size());
       for (const auto& sequence : sequences) {
         const std::int64_t position = integer_between(random, 0, 100000);
         const std::vector<float> row = random_logits(random, vocab);
+        std::span<const std::uint32_t> mask;
+        if (chance(random, 0.5)) mask = masks.emplace_back(random_mask(random, vocab));
         try {
-          expected.push_back(sequence->cpu.sample(row, position));
+          expected.push_back(sequence->cpu.sample(row, position, mask));
         } catch (const Error&) {
           continue;  // no token is possible
         }
         logits.insert(logits.end(), row.begin(), row.end());
-        requests.push_back({&sequence->gpu, position});
+        requests.push_back({&sequence->gpu, position, mask});
       }
       const std::vector<std::int32_t> ids = chosen(step, logits, requests);
       ASSERT_EQ(ids, expected) << "round " << round << ", turn " << turn << ", vocabulary " << vocab;
@@ -147,7 +151,7 @@ TEST_P(DeviceSamplerTest, OnlyIdsComeDownAndNothingIsAllocated) {
   for (int i = 0; i < 3; ++i) {
     for (int j = 0; j < kVocab; ++j) logits.push_back(number_between(random, -3, 3));
   }
-  const float* const on_device = run.in(logits);
+  float* const on_device = run.out(logits);
   const std::int64_t down = run.device.ledger().device_to_host_bytes,
                      allocations = run.device.ledger().allocation_count;
   const std::vector<SamplingStep::Request> requests = {{&plain, 0}, {&wide, 1}, {&plain, 2}};

@@ -18,10 +18,11 @@ Sampler::Sampler(SamplerOptions options, std::int32_t vocab_size, TokenBytes tok
   bias_.insert(this->options().logit_bias.begin(), this->options().logit_bias.end());
 }
 
-std::int32_t Sampler::sample(std::span<const float> logits, std::int64_t position) {
+std::int32_t Sampler::sample(std::span<const float> logits, std::int64_t position,
+                             std::span<const std::uint32_t> mask) {
   CHECK(std::ssize(logits) == history_.vocab_size());
   CHECK(position >= 0);
-  candidates_.assign(logits);
+  candidates_.assign(logits, mask);
   candidates_.adjust(bias_, [](double logit, float bias) {
     const double sum = logit + bias;
     return std::isnan(sum) ? -HUGE_VAL : sum;  // infinities that contradict each other: what is banned stays banned
@@ -77,8 +78,8 @@ std::vector<TokenProbability> Sampler::distribution() const {
 }
 
 std::string no_token_message(std::int64_t position, std::int32_t vocab_size) {
-  return fmt::format("no token is possible at position {}: all {} logits are NaN or minus infinity", position,
-                     vocab_size);
+  return fmt::format("no token is possible at position {}: all {} logits are NaN, minus infinity or forbidden",
+                     position, vocab_size);
 }
 
 }  // namespace hearth

@@ -31,8 +31,9 @@ class Sampler {
   void accept_prompt(std::int32_t token) { history_.accept_prompt(token); }
   void accept(std::int32_t token) { history_.accept(token); }
 
-  // The token for `position`. `logits` [vocab]; a NaN counts as minus infinity. Throws Error if no token is possible.
-  std::int32_t sample(std::span<const float> logits, std::int64_t position);
+  // The token for `position`. `logits` [vocab]; a NaN counts as minus infinity. `mask`: the tokens that may come, a bit
+  // for each (Candidates::assign); empty: all. Throws Error if no token is possible.
+  std::int32_t sample(std::span<const float> logits, std::int64_t position, std::span<const std::uint32_t> mask = {});
 
   // What the last `sample` drew from: the tokens that were left, and their probabilities.
   std::vector<TokenProbability> distribution() const;

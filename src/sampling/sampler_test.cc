@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <random>
+#include <set>
 
 #include "base/error.h"
 
@@ -85,6 +86,20 @@ TEST(Sampler, TokensOfASeedStay) {
   std::vector<std::int32_t> tokens;
   for (std::int64_t position = 0; position < 8; ++position) tokens.push_back(sampler.sample(logits, position));
   EXPECT_EQ(tokens, (std::vector<std::int32_t>{15, 6, 0, 6, 4, 5, 12, 4}));
+}
+
+// What a mask forbids is as if its logit were minus infinity, whatever is added to it.
+TEST(Sampler, MaskedTokensNeverCome) {
+  std::vector<float> logits(70, 5.0f);
+  std::vector<std::uint32_t> mask{0, 0, 1u << 3 | 1u << 5};  // 67 and 69
+  SamplerOptions options = plain();
+  options.logit_bias = {{1, 1e30f}, {2, std::numeric_limits<float>::infinity()}};
+  Sampler sampler(options, 70);
+  std::set<std::int32_t> tokens;
+  for (std::int64_t position = 0; position < 50; ++position) tokens.insert(sampler.sample(logits, position, mask));
+  EXPECT_EQ(tokens, (std::set<std::int32_t>{67, 69}));
+  logits[67] = logits[69] = -std::numeric_limits<float>::infinity();
+  EXPECT_THROW(sampler.sample(logits, 0, mask), Error);
 }
 
 TEST(Sampler, GreedyIgnoresWhatOnlyRemoves) {

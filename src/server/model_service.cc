@@ -13,6 +13,7 @@
 #include "server/event_mailbox.h"
 #include "server/fields.h"
 #include "server/prompt_header.h"
+#include "server/structured_output.h"
 #include "text/templates/chat_prompt.h"
 
 namespace hearth {
@@ -173,6 +174,7 @@ asio::awaitable<void> ModelService::run_in_pool(std::function<void()> work) {
 
 PreparedRequest ModelService::prepare(Request request, std::string_view api) const {
   if (request.id.empty()) request.id = fmt::format("gen-{:016x}-{}", id_prefix_, ++id_count_);
+  begin_after_thinking(tokenizer(), request);
   try {
     return engine().prepare(std::move(request));
   } catch (const ContextExceeded& error) {

@@ -1,6 +1,5 @@
-"""Requests that were recorded from real clients (../shared/client-requests) against the server. Calling tools and
-structured output are other work: what asks for them is left out here, and their histories are not. Registered only
-where that folder is.
+"""Requests that were recorded from real clients (../shared/client-requests) against the server. Calling tools is
+other work: what asks for it is left out here, and their histories are not. Registered only where that folder is.
 """
 import json
 
@@ -9,7 +8,7 @@ from server_case import ServerCase
 
 REQUESTS = ROOT.parent / "shared" / "client-requests"
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-LEFT_OUT = ("tools", "tool_choice", "response_format", "format")
+LEFT_OUT = ("tools", "tool_choice")
 NOT_TAKEN = ("image", "input_image")  # words of a refusal that says what the model cannot do
 
 
@@ -19,9 +18,6 @@ def without(body):
     body.update({name: 2 for name in LIMITS if name in body})
     if isinstance(body.get("options"), dict):
         body["options"] = {**body["options"], "num_predict": 2}
-    for name in ("text", "output_config"):
-        if isinstance(body.get(name), dict):
-            body[name] = {key: value for key, value in body[name].items() if key != "format"}
     if isinstance(body.get("input"), list):
         body["input"] = [item for item in body["input"] if item.get("type") != "additional_tools"]
     return body

@@ -40,6 +40,21 @@ class Run(CliCase):
         ids = " ".join(map(str, result["tokens"]))
         self.assertEqual(self.hearth("tokenize", self.model(), "--ids", "-p", ids).stdout.decode(), result["text"])
 
+    def test_the_answer_obeys_a_schema_or_a_grammar(self):
+        schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 10, "maximum": 99}},
+                  "required": ["n"], "additionalProperties": False}
+        path = self.path("schema.json", json.dumps(schema).encode())
+        result = self.json("run", self.model(), "--raw", "-p", PROMPT, "--seed", 3, "--schema", path, *WILD)
+        self.assertEqual(result["finish_reason"], "stop")
+        self.assertIn(json.loads(result["text"])["n"], range(10, 100))
+        grammar = self.path("grammar.gbnf", b'root ::= "<" root ">" | [abc]')
+        for seed in range(3):
+            text = self.text(self.model(), "--raw", "-p", PROMPT, "--seed", seed, "--grammar", grammar).decode()
+            self.assertRegex(text, r"\A<*[abc]>*\n?\Z")
+            self.assertEqual(text.count("<"), text.count(">"))
+        self.refused("run", "none.gguf", "--grammar", self.path("wrong.gbnf", b"root ::= missing"), words=["missing"])
+        self.hearth("run", "none.gguf", "--schema", path, "--grammar", grammar, status=2)
+
     def test_any_bytes_give_valid_text(self):
         arguments = ("--raw", "-p", PROMPT, "-n", 300, "--seed", 1, "--ignore-eos", *WILD)
         result = self.json("run", self.model(), *arguments)

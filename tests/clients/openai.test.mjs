@@ -285,7 +285,11 @@ describe("errors", () => {
       [{ n: 0 }, "n"],
       [{ n: 1000 }, "n"],
       [{ top_logprobs: 2 }, "top_logprobs"],
-      [{ response_format: { type: "json_object" } }, "response_format.type"],
+      [{ response_format: { type: "xml" } }, "response_format.type"],
+      [
+        { response_format: { type: "json_schema", json_schema: { name: "n", schema: { pattern: "(a)\\1" } } } },
+        "response_format.json_schema.schema",
+      ],
       [{ tools: [{ type: "function", function: { name: "f", parameters: {} } }] }, "tools"],
       [{ colour: "blue" }, "colour"],
     ];

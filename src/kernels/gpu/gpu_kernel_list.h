@@ -113,6 +113,7 @@
   X(probe_gpu, probe_read)                        \
   X(probe_gpu, probe_matrix)                      \
   X(residual_add_gpu, residual_add)               \
+  X(sample_gpu, sample_mask)                      \
   X(sample_gpu, sample_select)                    \
   X(sample_gpu, sample_finish)                    \
   X(sample_narrow_gpu, sample_narrow)

@@ -34,6 +34,7 @@ struct SampleRow {
   std::uint32_t choice_index = 0;
   std::int32_t adjustment_begin = 0;  // the row's in SampleArgs::adjustments: ascending tokens, none twice
   std::int32_t adjustment_count = 0;
+  std::int32_t mask_begin = -1;  // the row's in SampleArgs::masks, a bit for each token; below 0: every token may come
   std::int32_t top_k = 0;
   float temperature = 1;  // 0 and below: greedy
   float top_p = 1;
@@ -47,11 +48,14 @@ struct SampleRow {
 };
 
 struct SampleArgs {
-  const float* logits;                  // [row_count, vocab]; a NaN counts as minus infinity
-  const SampleRow* rows;                // [row_count]
+  float* logits;          // [row_count, vocab]; a NaN counts as minus infinity. Masks are applied in place
+  const SampleRow* rows;  // [row_count]
   const SampleAdjustment* adjustments;  // of all rows
-  std::int32_t* ids;                    // [row_count], out: a token, or -1 where all logits are minus infinity
-  std::byte* workspace;                 // sample_workspace_bytes(row_count, vocab)
+  // A token whose bit is 0 gets the logit minus infinity: token t is bit t % 32 of word t / 32. nullptr: no row has
+  // one.
+  const std::uint32_t* masks = nullptr;
+  std::int32_t* ids;     // [row_count], out: a token, or -1 where all logits are minus infinity
+  std::byte* workspace;  // sample_workspace_bytes(row_count, vocab)
   std::int64_t row_count;
   std::int64_t vocab;
   // Whether there are rows that begin with SampleStart::kSelect, and with kNarrow: false spares a launch.
@@ -60,6 +64,11 @@ struct SampleArgs {
 };
 
 inline constexpr std::int64_t kSampleVocabMax = 1 << 18;
+
+// Words of a row's mask.
+[[gnu::always_inline]] constexpr std::int64_t sample_mask_words(std::int64_t vocab) {
+  return (vocab + 31) / 32;
+}
 
 // How a row begins, and so which kernels it needs.
 struct SampleStart {

@@ -98,12 +98,25 @@ inline std::vector<SampleAdjustment> random_adjustments(CaseRandom& random, std:
   return adjustments;
 }
 
+// A mask that leaves few tokens or many, and at least one.
+inline std::vector<std::uint32_t> random_mask(CaseRandom& random, std::int64_t vocab) {
+  std::vector<std::uint32_t> mask(static_cast<std::size_t>(sample_mask_words(vocab)));
+  const double share = std::pow(10.0, double{number_between(random, -4, 0)});
+  for (std::int64_t token = 0; token < vocab; ++token) {
+    if (chance(random, share)) mask[static_cast<std::size_t>(token / 32)] |= 1u << token % 32;
+  }
+  const std::int32_t one = integer_between(random, 0, static_cast<std::int32_t>(vocab) - 1);
+  mask[static_cast<std::size_t>(one / 32)] |= 1u << one % 32;
+  return mask;
+}
+
 // Rows of a step.
 struct SampleCase {
   std::int64_t vocab;
   std::vector<float> logits;  // [rows, vocab]
   std::vector<SampleRow> rows;
   std::vector<SampleAdjustment> adjustments;
+  std::vector<std::uint32_t> masks = {};
 
   std::span<const float> logits_of(std::size_t row) const {
     return std::span(logits).subspan(row * static_cast<std::size_t>(vocab), static_cast<std::size_t>(vocab));
@@ -113,7 +126,15 @@ struct SampleCase {
         .subspan(static_cast<std::size_t>(rows[row].adjustment_begin),
                  static_cast<std::size_t>(rows[row].adjustment_count));
   }
-  void append(std::span<const float> row_logits, SampleRow row, std::span<const SampleAdjustment> changes) {
+  std::span<const std::uint32_t> mask_of(std::size_t row) const {
+    if (rows[row].mask_begin < 0) return {};
+    return std::span(masks).subspan(static_cast<std::size_t>(rows[row].mask_begin),
+                                    static_cast<std::size_t>(sample_mask_words(vocab)));
+  }
+  void append(std::span<const float> row_logits, SampleRow row, std::span<const SampleAdjustment> changes,
+              std::span<const std::uint32_t> mask = {}) {
+    row.mask_begin = mask.empty() ? -1 : static_cast<std::int32_t>(masks.size());
+    masks.insert(masks.end(), mask.begin(), mask.end());
     row.adjustment_begin = static_cast<std::int32_t>(adjustments.size());
     row.adjustment_count = static_cast<std::int32_t>(changes.size());
     rows.push_back(row);
@@ -122,13 +143,16 @@ struct SampleCase {
   }
 };
 
+// Every second row has a mask.
 inline SampleCase random_case(std::uint32_t seed, std::int64_t row_count, std::int64_t vocab) {
   CaseRandom random(seed);
   SampleCase result{vocab, {}, {}, {}};
   for (std::int64_t i = 0; i < row_count; ++i) {
     const std::vector<float> logits = random_logits(random, vocab);
     const SampleRow row = random_row(random, vocab);
-    result.append(logits, row, random_adjustments(random, vocab));
+    const std::vector<SampleAdjustment> adjustments = random_adjustments(random, vocab);
+    const std::vector<std::uint32_t> mask = random_mask(random, vocab);
+    result.append(logits, row, adjustments, i % 2 == 0 ? std::span<const std::uint32_t>{} : mask);
   }
   return result;
 }

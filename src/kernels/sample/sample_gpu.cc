@@ -44,6 +44,10 @@ void sample(Stream& stream, const SampleArgs& args) {
                             args.ids,
                             static_cast<std::int32_t>(args.vocab),
                             static_cast<std::int32_t>(slice_count(args.vocab))};
+  if (args.masks != nullptr) {
+    launch(stream, GpuKernel::sample_mask, {slice_count(args.vocab), args.row_count}, kSampleThreads,
+           SampleMaskParams{args.logits, args.rows, args.masks, params.vocab});
+  }
   if (args.some_select) {
     launch(stream, GpuKernel::sample_select, {slice_count(args.vocab), args.row_count}, kSampleThreads, params);
   }

@@ -349,6 +349,18 @@ HEARTH_DEVICE int gather_selected(List& list, const SampleParams& p, std::int32_
 
 }  // namespace
 
+HEARTH_KERNEL(sample_mask, kSampleThreads, SampleMaskParams) {
+  const std::int32_t mask_begin = p.rows[block_y()].mask_begin;
+  if (mask_begin < 0) return;
+  const std::uint32_t* mask = p.masks + mask_begin;
+  float* logits = p.logits + static_cast<std::int64_t>(block_y()) * p.vocab;
+  HEARTH_UNROLL
+  for (int j = 0; j < kSampleSlice / kSampleThreads; ++j) {
+    const std::int32_t token = block_x() * kSampleSlice + j * kSampleThreads + thread_index();
+    if (token < p.vocab && (mask[token >> 5] >> (token & 31) & 1) == 0) logits[token] = -__builtin_inff();
+  }
+}
+
 HEARTH_KERNEL(sample_select, kSampleThreads, SampleParams) {
   HEARTH_SHARED(SliceShared, slice);
   const SampleRow& row = p.rows[block_y()];

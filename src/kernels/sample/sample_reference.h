@@ -139,13 +139,14 @@ inline void sample_stage(SampleCandidates& candidates, const SampleRow& row,
   }
 }
 
-// The token of one row, or -1; `adjustments` are the row's own.
+// The token of one row, or -1; `adjustments` and `mask` (empty: none) are the row's own.
 inline std::int32_t sample(std::span<const float> logits, const SampleRow& row,
-                           std::span<const SampleAdjustment> adjustments) {
+                           std::span<const SampleAdjustment> adjustments, std::span<const std::uint32_t> mask = {}) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   SampleCandidates candidates;
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    candidates.push_back({static_cast<std::int32_t>(i), std::isnan(logits[i]) ? -kInfinity : double{logits[i]}});
+    const bool possible = !std::isnan(logits[i]) && (mask.empty() || (mask[i / 32] >> i % 32 & 1) != 0);
+    candidates.push_back({static_cast<std::int32_t>(i), possible ? double{logits[i]} : -kInfinity});
   }
   for (const SampleAdjustment& a : adjustments) {
     double& logit = candidates[static_cast<std::size_t>(a.token)].logit;

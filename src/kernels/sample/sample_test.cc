@@ -15,11 +15,13 @@ using namespace kernel_testing;
 
 std::vector<std::int32_t> chosen(Runner& run, const SampleCase& rows) {
   const std::int64_t row_count = std::ssize(rows.rows);
+  std::vector<float> logits = rows.logits;
   std::vector<std::int32_t> ids(rows.rows.size(), -7);
   std::vector<std::byte> workspace(static_cast<std::size_t>(sample_workspace_bytes(row_count, rows.vocab)));
-  run.kernels.sample(*run.stream, {.logits = run.in(rows.logits),
+  run.kernels.sample(*run.stream, {.logits = run.out(logits),
                                    .rows = run.in(rows.rows),
                                    .adjustments = run.in(rows.adjustments),
+                                   .masks = run.in(rows.masks),
                                    .ids = run.out(ids),
                                    .workspace = run.out(workspace),
                                    .row_count = row_count,
@@ -29,12 +31,12 @@ std::vector<std::int32_t> chosen(Runner& run, const SampleCase& rows) {
 }
 
 std::int32_t expected(const SampleCase& rows, std::size_t row) {
-  return reference::sample(rows.logits_of(row), rows.rows[row], rows.adjustments_of(row));
+  return reference::sample(rows.logits_of(row), rows.rows[row], rows.adjustments_of(row), rows.mask_of(row));
 }
 
 SampleCase only(const SampleCase& rows, std::size_t row) {
   SampleCase result{rows.vocab, {}, {}, {}};
-  result.append(rows.logits_of(row), rows.rows[row], rows.adjustments_of(row));
+  result.append(rows.logits_of(row), rows.rows[row], rows.adjustments_of(row), rows.mask_of(row));
   return result;
 }
 

@@ -13,6 +13,7 @@
 
 #include "server/fields.h"
 #include "server/generation_request.h"
+#include "server/structured_output.h"
 #include "server/template_messages.h"
 
 namespace hearth {
@@ -55,10 +56,6 @@ void refuse_unavailable(const Fields& body) {
   if (const auto choice = body.object("tool_choice")) {
     const std::string_view type = choice->required_string("type");
     if (type != "none" && type != "auto") throw not_available("tool_choice", "tool use is");
-  }
-  if (asks(body, "output_format")) throw not_available("output_format", "structured output is");
-  if (const auto config = body.object("output_config"); config && asks(*config, "format")) {
-    throw not_available("output_config.format", "structured output is");
   }
   if (asks(body, "container")) throw not_available("container", "containers are");
   if (asks(body, "mcp_servers")) throw not_available("mcp_servers", "MCP servers are");
@@ -322,6 +319,13 @@ AnthropicRequest parse_anthropic_request(const boost::json::object& body, Sample
   generation.token_count_max = read_token_limit(fields, "max_tokens");
   generation.stop = read_stop(fields, "stop_sequences");
   request.stream = fields.boolean("stream").value_or(false);
+  // The older name, and today's.
+  read_format(fields, "output_format", generation);
+  if (const auto config = fields.object("output_config")) read_format(*config, "format", generation);
+  if (generation.grammar && !request.conversation.prefill.empty()) {
+    throw bad_request("'messages': an answer whose form is given does not go on from a final assistant message",
+                      "messages");
+  }
   return request;
 }
 

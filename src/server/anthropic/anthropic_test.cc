@@ -194,8 +194,12 @@ TEST(AnthropicRequest, RefusesWhatIsNotAvailableByName) {
   const std::pair<const char*, const char*> cases[] = {
       {R"("tools": [{"name": "f", "input_schema": {}}])", "'tools': tool use is not available on this server"},
       {R"("tool_choice": {"type": "any"})", "'tool_choice': tool use is not available on this server"},
-      {R"("output_config": {"format": {"type": "json_schema"}})",
-       "'output_config.format': structured output is not available on this server"},
+      {R"("output_config": {"format": {"type": "json_schema"}})", "'output_config.format.schema' is missing"},
+      {R"("output_config": {"format": {"type": "json_schema", "schema": {"type": "x"}}})",
+       "'output_config.format.schema': schema keyword 'type' at '/type': a name is no type"},
+      {R"("output_config": {"format": {"type": "json_schema", "schema": true}},
+          "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}])",
+       "'messages': an answer whose form is given does not go on from a final assistant message"},
       {R"("messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}])",
        "'messages[0].content[0].type': content of type \"image\" is not available on this server"},
       {R"("messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [

@@ -10,6 +10,7 @@
 
 #include "server/fields.h"
 #include "server/generation_request.h"
+#include "server/structured_output.h"
 #include "server/template_messages.h"
 
 namespace hearth {
@@ -95,13 +96,13 @@ void read_think(const Fields& body, boost::json::object& conversation) {
 void read_common(const Fields& body, const ServedModel& model, SamplerOptions defaults, OllamaRequest& request) {
   request.model = check_model(body.required_string("model"), model);
   request.stream = body.boolean("stream").value_or(true);
-  refuse(body, "format", "structured output is not available on this server");
   refuse(body, "truncate",
          "a conversation that is too long is never shortened; the answer is an error with its length");
   refuse(body, "shift", "a full context ends the answer; it is not shifted");
   request.generation.sampling = std::move(defaults);
   if (const auto options = body.object("options")) read_options(*options, request.generation);
   read_logprobs(body, request.generation);
+  read_schema(body, "format", request.generation);
 }
 
 // An unload is what `ollama stop` sends; nobody should believe that it happened.
@@ -224,6 +225,9 @@ OllamaChatRequest parse_ollama_chat(const boost::json::object& body, const Serve
   request.load_only = messages.empty();
   if (request.load_only) refuse_unload(fields);
   request.prefill = take_prefill(messages);
+  if (!request.prefill.empty() && request.generation.grammar) {
+    throw bad_request("'format': an answer whose form is given does not go on from a message", "format");
+  }
   if (messages.empty() && !request.load_only) throw bad_request("'messages' has no message to answer", "messages");
   request.conversation = conversation_of(std::move(messages), fields);
   return request;

@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "grammar/recognizer.h"
 #include "server/ollama/ollama_answer.h"
 #include "server/ollama/ollama_models.h"
 #include "server/ollama/ollama_request.h"
@@ -181,9 +182,20 @@ TEST(OllamaRequest, NeedsATemplateForASystemText) {
             std::string::npos);
 }
 
+TEST(OllamaRequest, ReadsTheFormOfAnAnswer) {
+  EXPECT_FALSE(generate(R"("format": "")").generation.grammar);
+  const auto any = generate(R"("format": "json")").generation.grammar;
+  ASSERT_TRUE(any);
+  EXPECT_TRUE(Recognizer(any->grammar).accepts("{\"a\": 1}"));
+  const auto schema = generate(R"("format": {"type": "array", "items": {"type": "null"}})").generation.grammar;
+  ASSERT_TRUE(schema);
+  EXPECT_TRUE(Recognizer(schema->grammar).accepts("[null, null]"));
+  EXPECT_FALSE(Recognizer(schema->grammar).accepts("[1]"));
+}
+
 TEST(OllamaRequest, RefusesWhatIsNotAvailable) {
   for (const char* member :
-       {R"("format": "json")", R"("format": {"type": "object"})", R"("images": ["AA=="])", R"("suffix": "end")",
+       {R"("format": "xml")", R"("format": {"type": "objekt"})", R"("images": ["AA=="])", R"("suffix": "end")",
         R"("template": "{{ .Prompt }}")", R"("think": 3)", R"("images": ["", "AA=="])", R"("truncate": true)"}) {
     EXPECT_NE(error_of([&] { generate(member); }), "") << member;
   }

@@ -8,6 +8,7 @@
 #include "server/generation_request.h"
 #include "server/openai/openai_request.h"
 #include "server/openai/openai_request_fields.h"
+#include "server/structured_output.h"
 #include "server/template_messages.h"
 #include "text/templates/conversation.h"
 
@@ -136,7 +137,6 @@ void read_logprobs(const Fields& fields, Request& generation) {
 }
 
 void refuse_what_is_not_text(const Fields& fields) {
-  require_text_format(fields, "response_format");
   refuse_tools(fields);
   for (const std::string_view name : {"audio", "web_search_options"}) {
     if (fields.find(name) == nullptr) continue;
@@ -156,6 +156,9 @@ void read_ending(const Fields& fields, ChatRequest& request) {
     throw bad_request("'continue_final_message' and 'add_generation_prompt' exclude each other",
                       "add_generation_prompt");
   }
+  if (request.continues_final_message && request.generation.grammar) {
+    throw bad_request("'continue_final_message': an answer whose form is given begins anew", "continue_final_message");
+  }
   if (adds_prompt) request.context["add_generation_prompt"] = *adds_prompt;
 }
 
@@ -172,7 +175,7 @@ json::object parse_chat_context(const Fields& fields) {
 
 ChatRequest parse_chat_request(const json::object& body, SamplerOptions defaults) {
   const Fields fields(body);
-  refuse_unknown_fields(fields, {kFields, openai_fields_without_effect()});
+  refuse_unknown_fields(fields, {kFields, openai_fields_without_effect(), structure_fields()});
   ChatRequest request;
   read_common(fields, request, std::move(defaults));
   read_choice_count(fields, request);
@@ -181,6 +184,7 @@ ChatRequest parse_chat_request(const json::object& body, SamplerOptions defaults
   read_logprobs(fields, request.generation);
   request.generation.stop = read_stop(fields, "stop");
   refuse_what_is_not_text(fields);
+  read_format(fields, "response_format", request.generation);
   request.context = parse_chat_context(fields);
   fields.string("verbosity");  // without effect
   read_ending(fields, request);

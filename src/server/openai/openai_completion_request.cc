@@ -8,14 +8,15 @@
 #include "server/generation_request.h"
 #include "server/openai/openai_request.h"
 #include "server/openai/openai_request_fields.h"
+#include "server/structured_output.h"
 
 namespace hearth {
 namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view kFields[] = {"model",   "prompt", "suffix",     "stream", "stream_options", "n",
-                                        "best_of", "stop",   "max_tokens", "echo",   "logprobs"};
+constexpr std::string_view kFields[] = {"model", "prompt",     "suffix", "stream",   "stream_options", "n", "best_of",
+                                        "stop",  "max_tokens", "echo",   "logprobs", "response_format"};
 constexpr std::string_view kWithoutEffect[] = {"user"};
 constexpr std::int64_t kDefaultTokenCount = 16;  // OpenAI's
 constexpr int kLogprobsMax = 5;
@@ -42,7 +43,7 @@ void read_counts(const Fields& fields, CompletionRequest& request) {
 
 CompletionRequest parse_completion_request(const json::object& body, SamplerOptions defaults) {
   const Fields fields(body);
-  refuse_unknown_fields(fields, {kFields, kWithoutEffect});
+  refuse_unknown_fields(fields, {kFields, kWithoutEffect, structure_fields()});
   CompletionRequest request;
   read_common(fields, request, std::move(defaults));
   read_stream_options(fields, request);
@@ -57,6 +58,7 @@ CompletionRequest parse_completion_request(const json::object& body, SamplerOpti
   const json::value* limit = fields.find("max_tokens");
   if (limit == nullptr) request.generation.token_count_max = kDefaultTokenCount;
   request.generation.stop = read_stop(fields, "stop");
+  read_format(fields, "response_format", request.generation);
   request.echo = fields.boolean("echo").value_or(false);
   if (const auto count = fields.integer("logprobs", 0, kLogprobsMax)) {
     request.generation.logprob_count = static_cast<int>(*count);

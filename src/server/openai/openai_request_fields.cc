@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/generation_request.h"
+#include "server/structured_output.h"
 
 namespace hearth {
 namespace {
@@ -66,6 +67,7 @@ void read_common(const Fields& fields, OpenAiRequest& request, SamplerOptions de
   read_sampling(fields, defaults);
   request.generation.sampling = std::move(defaults);
   read_scheduling(fields, request.generation);
+  read_structure(fields, request.generation);
   request.stream = fields.boolean("stream").value_or(false);
 }
 
@@ -121,20 +123,6 @@ void refuse_tools(const Fields& fields) {
                                   names.list, names.choice),
                       std::string(names.list), "unsupported_parameter");
   }
-}
-
-void require_text_format(const Fields& fields, std::string_view name) {
-  const std::optional<Fields> format = fields.object(name);
-  if (!format) return;
-  const std::string_view type = format->required_string("type");
-  if (type == "text") return;
-  const std::string path = format->path_of("type");
-  if (type != "json_object" && type != "json_schema" && type != "grammar") {
-    throw bad_request(fmt::format("'{}' must be \"text\", \"json_object\" or \"json_schema\"", path), path);
-  }
-  throw bad_request(fmt::format("structured output ('{}' of type \"{}\") is not supported yet; \"text\" is",
-                                fields.path_of(name), type),
-                    path, "unsupported_parameter");
 }
 
 std::optional<boost::json::value> template_content(const Fields& message, std::span<const std::string_view> types,

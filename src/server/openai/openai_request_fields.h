@@ -30,8 +30,6 @@ void read_template_variables(const Fields& fields, boost::json::object& context)
 
 // Refuses tools, under the names of today and of 2023, unless the request says that none may be called.
 void refuse_tools(const Fields& fields);
-// Refuses every format of the answer but plain text.
-void require_text_format(const Fields& fields, std::string_view name);
 
 // A message's `content`, or what else is called so, a string or an array of parts, as templates have it: a string, or a
 // list of text parts; nullopt: there is none. `types`: the parts that hold text.

@@ -11,6 +11,7 @@
 #include "server/http/json_reply.h"
 #include "server/openai/openai_request.h"
 #include "server/openai/openai_request_fields.h"
+#include "server/structured_output.h"
 #include "server/template_messages.h"
 #include "text/templates/conversation.h"
 
@@ -150,7 +151,7 @@ void read_style(const Fields& fields, ResponsesRequest& request) {
   constexpr std::string_view kReasoningFields[] = {"effort", "summary", "generate_summary", "context"};
   if (const auto text = fields.object("text")) {
     refuse_unknown_fields(*text, {kTextFields}, false);
-    require_text_format(*text, "format");
+    read_format(*text, "format", request.generation);
     text->string("verbosity");  // without effect
   }
   if (const auto reasoning = fields.object("reasoning")) {
@@ -182,6 +183,8 @@ json::object echoed(const Fields& fields, const Request& generation) {
     return value == nullptr ? json::value() : *value;
   };
   const json::value metadata = as_sent("metadata");
+  const json::value text = as_sent("text");
+  const bool has_format = text.is_object() && text.get_object().contains("format");
   return {{"instructions", as_sent("instructions")},
           {"max_output_tokens", as_sent("max_output_tokens")},
           {"metadata", metadata.is_null() ? json::object() : metadata},
@@ -191,6 +194,7 @@ json::object echoed(const Fields& fields, const Request& generation) {
           {"top_p", as_written(generation.sampling.top_p)},
           {"truncation", fields.string("truncation").value_or("disabled")},
           {"top_logprobs", generation.logprob_count.value_or(0)},
+          {"text", has_format ? text : json::value{{"format", {{"type", "text"}}}}},
           {"user", as_sent("user")}};
 }
 
@@ -198,7 +202,7 @@ json::object echoed(const Fields& fields, const Request& generation) {
 
 ResponsesRequest parse_responses_request(const json::object& body, SamplerOptions defaults) {
   const Fields fields(body);
-  refuse_unknown_fields(fields, {kFields, openai_fields_without_effect()});
+  refuse_unknown_fields(fields, {kFields, openai_fields_without_effect(), structure_fields()});
   ResponsesRequest request;
   read_common(fields, request, std::move(defaults));
   read_stream_options(fields, request);

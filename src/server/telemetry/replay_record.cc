@@ -53,6 +53,11 @@ boost::json::object request_json(const Request& request) {
       {"use_prefix_cache", request.use_prefix_cache},
   };
   if (request.logprob_count) json["logprob_count"] = *request.logprob_count;
+  if (request.grammar) {
+    json["grammar"] = {{"kind", kind_name(request.grammar->source.kind)},
+                       {"text", request.grammar->source.text},
+                       {"begin_after", request.grammar->begin_after}};
+  }
   return json;
 }
 
@@ -115,6 +120,13 @@ Request parse_request(const boost::json::object& json) {
   request.priority = field<std::int32_t>(json, "priority");
   request.use_prefix_cache = field<bool>(json, "use_prefix_cache");
   if (json.contains("logprob_count")) request.logprob_count = field<int>(json, "logprob_count");
+  if (json.contains("grammar")) {
+    const boost::json::object& grammar = object_field(json, "grammar");
+    GrammarSource source{parse_grammar_kind(field<std::string>(grammar, "kind")), field<std::string>(grammar, "text")};
+    auto compiled = compile_grammar(source);
+    request.grammar =
+        GrammarRequest{std::move(source), std::move(compiled), field<std::string>(grammar, "begin_after")};
+  }
   return request;
 }
 

@@ -241,6 +241,9 @@ Request unusual_request() {
   request.ignore_end = true;
   request.logprob_count = 4;
   request.use_prefix_cache = false;
+  GrammarSource schema{GrammarSource::Kind::kSchema, R"({"enum": ["\u00e9", 3]})"};
+  auto compiled = compile_grammar(schema);
+  request.grammar = GrammarRequest{std::move(schema), std::move(compiled), "</think>"};
   return request;
 }
 
@@ -271,6 +274,9 @@ TEST(ReplayRecord, SurvivesItsLine) {
   EXPECT_TRUE(read.request.ignore_end);
   EXPECT_FALSE(read.request.use_prefix_cache);
   EXPECT_EQ(read.request.logprob_count, 4);
+  ASSERT_TRUE(read.request.grammar && read.request.grammar->grammar);
+  EXPECT_EQ(read.request.grammar->source.text, record.request.grammar->source.text);
+  EXPECT_EQ(read.request.grammar->begin_after, "</think>");
   EXPECT_EQ(read.ids, record.ids);
   EXPECT_EQ(read.stop_text, "END");
 }
