@@ -11,9 +11,9 @@ function(hearth_archive target archive)
   target_link_libraries(${target} INTERFACE ${${target}_ARCHIVE})
 endfunction()
 
+hearth_archive(archive_context libboost_context.a)
 hearth_archive(archive_json libboost_json.a)
 if(HEARTH_TESTS)
-  hearth_archive(archive_context libboost_context.a)
   hearth_archive(test_oniguruma libonig.so)  # what regular expressions are compared with
 endif()
 hearth_archive(archive_pcre2 libpcre2-8.a)
