@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "text/answers/answer_probe.h"
 #include "text/jinja/error.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/parser.h"
@@ -105,10 +106,28 @@ struct ExaminedProgram {
   std::string text;
   jinja::Program program;
   TemplateProbe probe;
+  std::shared_ptr<const AnswerProbe> answers;
 };
 
+// Of a template that takes too long for one conversation the others are not waited for.
+AnswerProbe examined_answers(const ExaminedProgram& program, const boost::json::object& known) {
+  bool is_slow = false;
+  const ProbeRender render = [&](const boost::json::object& probe) -> std::optional<std::string> {
+    if (is_slow) return std::nullopt;
+    boost::json::object context = known;
+    for (const auto& [name, value] : probe) context[name] = value;
+    try {
+      return jinja::Interpreter(program.program, context, local_time).run();
+    } catch (const jinja::TemplateError& error) {
+      is_slow = error.kind() == jinja::TemplateError::Kind::kLimit;
+      return std::nullopt;
+    }
+  };
+  return probe_answers(render, program.text);
+}
+
 ExaminedProgram examined(std::string text, const boost::json::object& special_tokens) {
-  ExaminedProgram result{std::move(text), {}, {}};
+  ExaminedProgram result{std::move(text), {}, {}, {}};
   result.program = parse_checked(result.text);
   // A model's tokenizer may know these two where its files do not name them.
   boost::json::object known{{"bos_token", ""}, {"eos_token", ""}};
@@ -118,6 +137,7 @@ ExaminedProgram examined(std::string text, const boost::json::object& special_to
     for (const auto& [name, value] : probe) context[name] = value;
     return jinja::Interpreter(result.program, context, local_time).run();
   });
+  result.answers = std::make_shared<const AnswerProbe>(examined_answers(result, known));
   return result;
 }
 
@@ -172,6 +192,10 @@ std::vector<std::string> ChatTemplate::findings(bool with_system_message) const 
   std::vector<std::string> all = probe.findings;
   if (with_system_message && !probe.system_finding.empty()) all.push_back(probe.system_finding);
   return all;
+}
+
+std::shared_ptr<const AnswerProbe> ChatTemplate::answers(bool with_tools) const {
+  return with_tools && programs_->tool_use ? programs_->tool_use->answers : programs_->standard.answers;
 }
 
 boost::json::object ChatTemplate::adapted(boost::json::object context) const {

@@ -13,6 +13,7 @@
 namespace hearth {
 
 class ModelSource;
+struct AnswerProbe;
 
 class ChatTemplate {
  public:
@@ -38,6 +39,8 @@ class ChatTemplate {
   const boost::json::object& special_tokens() const;
   // What the user should know of how the template treats conversations; sentences, usually none.
   std::vector<std::string> findings(bool with_system_message = true) const;
+  // How the model writes its answers, as the template shows it; `with_tools`: of a conversation that has some.
+  std::shared_ptr<const AnswerProbe> answers(bool with_tools) const;
   // The context with its messages as the template wants them (conversation.h).
   boost::json::object adapted(boost::json::object context) const;
 

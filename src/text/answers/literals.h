@@ -1,0 +1,19 @@
+// Values as programs write them: Python's ('a', True, None, {'k': 1}), JSON's, and those of syntaxes that put a special
+// token around texts.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "text/answers/reading.h"
+
+namespace hearth {
+
+// One value, given on as JSON as it comes; false where it is none, or ends too early. `quote`: what stands around
+// texts; empty: ' or ". A word that is no value is a text. `is_argument`: it is one of f(key=value, …), where another
+// key or the end follows.
+bool read_literal(Reader& in, std::string_view quote, const JsonSink& sink, bool is_argument = false);
+// A whole text as JSON: a list, a dict, True, False, None or a number in Python's spelling; else empty.
+std::string json_of_literal(std::string_view text);
+
+}  // namespace hearth
