@@ -217,6 +217,25 @@ def template_files():
     yield "empty", b""
 
 
+def answers_files():
+    for name, marks, text in (
+            ("hermes", "<tool_call>", 'So.\n<tool_call>{"name": "f", "arguments": {"a": "x\\"", "n": 1}}</tool_call>'),
+            ("thoughts", "<tool_call> <think>", '<think>\nHm.</think>\n\nYes.<tool_call>{"name": "f"}</tool_call>'),
+            ("bare", "ipython", '{"name": "f", "parameters": {\'a\': None}}; [f(a="b", n=2)]'),
+            ("python", "<|tool_list_start|>", "<|tool_call_start|>[f(a='\\x41\\u00e9', n=[1, (2,)])]<|tool_call_end|>"),
+            ("tags", "<arg_key>", "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value></tool_call>"),
+            ("lines", "<function= <parameter=",
+             "<tool_call>\n<function=f>\n<parameter=n>\n1\n</parameter>\n</function>\n</tool_call>"),
+            ("dsml", "\uff5cDSML\uff5c", '<\uff5cDSML\uff5cfunction_calls><\uff5cDSML\uff5cinvoke name="f">'
+             '<\uff5cDSML\uff5cparameter name="n" string="false">1</\uff5cDSML\uff5cparameter>'),
+            ("named", "[TOOL_CALLS] [ARGS]", '[TOOL_CALLS]f[CALL_ID]abc[ARGS]{"a": {}}[TOOL_CALLS]f[ARGS]{'),
+            ("marked", "<|tool_call>", '<|tool_call>call:f{a:<|"|>x<|"|>,n:2}<tool_call|>'),
+            ("messages", "<|channel|>", "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant"
+             '<|channel|>commentary to=functions.f<|message|>{"n": 1}<|call|>'),
+            ("code", "", "```\n<tool_call>{}</tool_call>\n```\n"), ("empty", "", "")):
+        yield name, f"{marks}\n{text}".encode()
+
+
 def http_files():
     yield "get", b"GET /v1/models?name=a%20b&x=%zz HTTP/1.1\r\nHost: localhost:8080\r\nAccept: */*\r\n\r\n"
     yield "post", (b"POST /v1/completions HTTP/1.1\r\nHost: h\r\n"
@@ -266,7 +285,7 @@ def binding_files():
 
 for target, files in (("gguf", gguf_files()), ("safetensors", safetensors_files()), ("json_config", json_files()),
                       ("regex", regex_files()), ("tokenizer", tokenizer_files()), ("template", template_files()),
-                      ("http", http_files()), ("binding", binding_files())):
+                      ("answers", answers_files()), ("http", http_files()), ("binding", binding_files())):
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files:

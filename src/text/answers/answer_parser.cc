@@ -75,7 +75,16 @@ class AnswerParser::Impl {
 
   // What may stand before a text: thoughts, their empty end, the text's own opening mark, calls without a mark.
   void openings() {
-    while (opening()) flow_.drop_space();
+    while (opening()) drop_space();
+  }
+
+  // Around markup; around a broken call it is text.
+  void drop_space() {
+    if (calls_.is_broken()) {
+      flow_.forget_space();
+    } else {
+      flow_.drop_space();
+    }
   }
 
   bool opening() {
@@ -87,12 +96,12 @@ class AnswerParser::Impl {
       if (!mark->empty() && accept(in_, *mark)) return true;
     }
     if (!options_.reads_calls || !calls_.can_begin_bare()) return false;
-    return calls_.read_calls();
+    return calls_.read_calls(flow_.space());
   }
 
   void content() {
     std::vector<std::string_view> markers;
-    if (options_.reads_calls) markers = calls_.markers();
+    if (options_.reads_calls) markers = calls_.markers_in_text();
     const std::size_t call_markers = markers.size();
     if (!syntax_->content_close.empty()) markers.push_back(syntax_->content_close);
     for (const std::string_view mark : turn_ends_) markers.push_back(mark);
@@ -103,11 +112,13 @@ class AnswerParser::Impl {
       may_open = true;
       if (static_cast<std::size_t>(marker) < call_markers) {
         // A call that is shown in a block of code is none.
-        may_open = !flow_.in_code() && calls_.read_calls();
+        may_open = !flow_.in_code() && calls_.read_calls(flow_.space());
       } else {
         may_open = closing(markers[static_cast<std::size_t>(marker)]);
       }
-      if (may_open) {
+      if (may_open && static_cast<std::size_t>(marker) < call_markers) {
+        drop_space();
+      } else if (may_open) {
         flow_.drop_space();
       } else {
         flow_.show_one(Kind::kContent);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "text/answers/known_syntaxes.h"
+#include "text/answers/reading.h"
 #include "text/answers/testing/read_answer.h"
 
 namespace hearth {
@@ -110,6 +111,10 @@ TEST(AnswerParser, ReadsWhatEachFamilyWrites) {
        R"( look_up{"word": "x"} stop{})"},
       {"ipython", "[look_up(word=\"it's\", tags=['a', None]), stop()]",
        R"( look_up{"word": "it's", "tags": ["a", null]} stop{})"},
+      {"ipython", "On it. {\"name\": \"look_up\", \"parameters\": {'word': 'a \"b\"', 'count': 2}}"},
+      {"ipython", "On it.\n\n[look_up(word='a \\x22b\"', count=\"2\")]"},
+      {"ipython", "[look_up(word=two words [2] a, count=2)]", R"( look_up{"word": "two words [2] a", "count": 2})"},
+      {"ipython", "[look_up(word=42, tags=None)]", R"( look_up{"word": "42", "tags": null})"},
       {"",
        "On it.\n<tool_call>{\"name\": \"look_up\", \"arguments\": {\"word\": \"a \\\"b\\\"\", \"count\": 2}}"
        "</tool_call>"},
@@ -189,6 +194,8 @@ TEST(AnswerParser, WhatIsNoCallIsText) {
       {"<tool_call>", "<tool_c"},
       {"ipython", "{\"city\": \"Bern\", \"name\": \"look_up\"}"},
       {"ipython", "{\"name\": \"Bern\", \"parameters\": {}}"},
+      {"ipython", "{\"name\": \"look_up\"}"},
+      {"ipython", "Say {\"name\": \"look_up\"} or [look_up(x)] and [look_up(word=\"a\"."},
       {"ipython", "[1, 2] are numbers. look_up(word=1) is a call."},
       {"ipython", "look_up(word=1) is a call."},
       {"<|tool_list_start|>", "<|tool_call_start|>[look_up(word=\"x\"<|tool_call_end|>"},
@@ -260,7 +267,7 @@ TEST(AnswerParser, AnyTextIsRead) {
   const auto any = [&](std::size_t count) { return std::uniform_int_distribution<std::size_t>(0, count - 1)(random); };
   const std::vector<const char*> marks = {
       "", "ipython", "<function= <parameter=", "<arg_key>", "[TOOL_CALLS] [ARGS]", "<|tool_list_start|>"};
-  for (int round = 0; round < 600; ++round) {
+  for (int round = 0; round < 2000; ++round) {
     AnswerSyntax syntax = syntax_of(marks[any(marks.size())]);
     syntax.has_message_headers = any(6) == 0;
     std::string text;
@@ -273,11 +280,17 @@ TEST(AnswerParser, AnyTextIsRead) {
       at += cut.back().size();
     }
     ASSERT_EQ(events_of(syntax, tools(), options, cut), whole) << testing::PrintToString(text);
-    std::string shown;
-    for (const AnswerEvent& event : whole) {
-      if (event.kind == AnswerEvent::Kind::kContent) shown += event.text;
+    ParsedAnswer answer;
+    answer.add(whole);
+    const bool has_other_markup = syntax.has_message_headers || text.find("think>") != std::string::npos;
+    if (answer.calls.empty() && !has_other_markup && !options.thinking_is_open) {
+      ASSERT_EQ(trimmed(answer.content), trimmed(text));
     }
-    ASSERT_LE(shown.size(), text.size());
+    for (const auto& call : answer.calls) {
+      boost::system::error_code error;
+      const boost::json::value arguments = boost::json::parse(call.arguments, error);
+      ASSERT_TRUE(!error && arguments.is_object()) << call.arguments;
+    }
   }
 }
 

@@ -123,25 +123,33 @@ class AnswerProber {
     thought_call_.reset();
   }
 
-  // What every turn of the assistant begins with; the prompt may say more.
+  // What every turn of the assistant begins with, behind the question; the prompt may say more. White space differs.
   void find_turn_start() {
     silent_ = rendered({}, true, false);
-    std::string_view start = *prompt_;
+    std::string start = without_space(after(*prompt_, kQuestion));
     for (const Text* text : {&answer_, &calls_, &thought_, &thought_call_}) {
-      if (*text && (*text)->starts_with(prompt_->substr(0, prompt_->rfind(kQuestion)))) {
-        start = start.substr(0, common_beginning(start, **text).size());
-      }
+      if (contains(*text, kQuestion)) start = common_beginning(start, without_space(after(**text, kQuestion)));
     }
     // Where a question is marked as one that wants no thoughts, that prompt tells nothing.
-    if (silent_) {
-      const std::string_view alike = common_beginning(start, *silent_);
-      if (!trimmed(after(alike, kQuestion)).empty()) start = start.substr(0, alike.size());
+    if (contains(silent_, kQuestion)) {
+      const std::string silent = without_space(after(*silent_, kQuestion));
+      if (const auto alike = common_beginning(start, silent); !alike.empty()) start = std::string(alike);
     }
-    turn_start_ = start.size();
-    probe_.syntax.turn_open = trimmed(after(start, kQuestion));
+    turn_start_ = start;
+    const std::string_view tail = after(*prompt_, kQuestion);
+    probe_.syntax.turn_open = trimmed(tail.substr(0, tail.size() - body(prompt_).size()));
   }
+  // Behind what every turn begins with.
   std::string_view body(const Text& text) const {
-    return text ? std::string_view(*text).substr(std::min(turn_start_, text->size())) : std::string_view();
+    if (!text) return {};
+    if (!contains(text, kQuestion)) return *text;
+    std::string_view rest = after(*text, kQuestion);
+    for (const char c : turn_start_) {
+      const std::size_t at = rest.find_first_not_of(kWhiteSpace);
+      if (at == std::string_view::npos || rest[at] != c) break;
+      rest.remove_prefix(at + 1);
+    }
+    return rest;
   }
 
   void find_message_headers() {
@@ -342,7 +350,7 @@ class AnswerProber {
   CallForms form_;
   std::string_view field_ = kReasoningFields[0];
   Text prompt_, silent_, answer_, calls_, thought_, thought_call_;
-  std::size_t turn_start_ = 0;
+  std::string turn_start_;  // without white space
   std::string call_end_, opening_, between_;
 };
 

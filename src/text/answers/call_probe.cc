@@ -2,10 +2,13 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/stream_parser.hpp>
 #include <boost/json/value.hpp>
 #include <optional>
+#include <utility>
 
+#include "text/answers/literals.h"
 #include "text/answers/probe_words.h"
 #include "text/answers/reading.h"
 #include "text/answers/syntax_texts.h"
@@ -21,11 +24,27 @@ struct FoundJson {
   json::value value;
 };
 
+// The same as Python writes it.
+std::optional<FoundJson> python_at(std::string_view text, std::size_t begin) {
+  const std::size_t first = text.find_first_not_of(" \n\t[{", begin);
+  if (first == std::string_view::npos || (text[first] != '\'' && text[first] != '"')) return std::nullopt;
+  Reader in;
+  in.append(text.substr(begin));
+  in.end();
+  std::string found;
+  const JsonSink sink = [&found](std::string_view json) { found += json; };
+  boost::system::error_code error;
+  if (!read_literal(in, {}, sink)) return std::nullopt;
+  json::value value = json::parse(found, error);
+  if (error) return std::nullopt;
+  return FoundJson{begin, begin + in.position(), std::move(value)};
+}
+
 std::optional<FoundJson> json_at(std::string_view text, std::size_t begin) {
   json::stream_parser parser;
   boost::system::error_code error;
   std::size_t size = parser.write_some(text.data() + begin, text.size() - begin, error);
-  if (error || !parser.done()) return std::nullopt;
+  if (error || !parser.done()) return python_at(text, begin);
   while (size > 0 && kWhiteSpace.find(text[begin + size - 1]) != std::string_view::npos) --size;
   return FoundJson{begin, begin + size, parser.release()};
 }

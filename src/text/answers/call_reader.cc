@@ -1,6 +1,8 @@
 #include "text/answers/call_reader.h"
 
 #include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
 #include <utility>
 
 #include "text/answers/literals.h"
@@ -22,6 +24,18 @@ std::string_view last_tag(std::string_view text) {
 
 }  // namespace
 
+CallReader::CallReader(Reader& in, AnswerEvents& events, const CallSyntax& syntax, const ToolTypes& tools)
+    : in_(in), events_(events), syntax_(syntax), tools_(tools) {
+  if (!is_bare()) return;
+  if (syntax_.form == CallForm::kObject) {
+    beginnings_ = {"{\"" + syntax_.name_key + "\"", "{\"type\"", std::string(kBareToken)};
+  } else if (syntax_.form == CallForm::kLiterals && syntax_.in_list) {
+    for (const std::string_view name : tools_.names()) {
+      beginnings_.push_back("[" + std::string(name) + syntax_.arguments_open);
+    }
+  }
+}
+
 std::vector<std::string_view> CallReader::markers() const {
   std::vector<std::string_view> markers;
   if (syntax_.form == CallForm::kNone) return markers;
@@ -34,13 +48,16 @@ bool CallReader::can_begin_bare() const {
   return syntax_.form != CallForm::kNone && (is_bare() || syntax_.prompt_opens);
 }
 
-bool CallReader::read_calls() {
+bool CallReader::read_calls(std::string_view space) {
   const std::size_t start = in_.position();
+  space_ = space;
+  is_broken_ = false;
   Outcome outcome = Outcome::kNone;
   bool has_call = false;
   for (;;) {
     const std::size_t before = in_.position();
-    call_start_ = before;
+    if (has_call && is_bare() && !accept(in_, ";")) accept(in_, ",");
+    call_start_ = in_.position();
     const bool is_opened = accept(in_, syntax_.section_open) && !syntax_.section_open.empty();
     is_marked_ = is_opened || !syntax_.call_open.empty();
     outcome = call();
@@ -49,10 +66,10 @@ bool CallReader::read_calls() {
       break;
     }
     has_call = true;
+    space_.clear();
     if (outcome == Outcome::kBroken) break;
     in_.forget();
     accept(in_, syntax_.section_close);
-    if (is_bare()) accept(in_, ";");
   }
   if (has_call && outcome != Outcome::kBroken) accept(in_, syntax_.section_close);
   if (!has_call) in_.return_to(start);
@@ -98,7 +115,7 @@ CallReader::Outcome CallReader::named_call() {
   if (!find_tool(name) || !read_until(in_, object, kBetweenBytesMax, between)) return Outcome::kNone;
   begin(name);
   const JsonSink sink = [this](std::string_view json) { arguments(json); };
-  const bool is_whole = read_json(in_, sink);
+  const bool is_whole = begins_python_dict() ? read_literal(in_, {}, sink) : read_json(in_, sink);
   const Outcome outcome = end(is_whole);
   if (is_whole) close_call();
   return outcome;
@@ -132,12 +149,23 @@ CallReader::Outcome CallReader::literal_call() {
   in_.skip(syntax_.arguments_open.size());
   begin(name);
   arguments("{");
-  const bool is_whole = literal_arguments();
+  const bool is_whole = literal_arguments(name);
   if (is_whole) arguments("}");
   return end(is_whole);
 }
 
-bool CallReader::literal_arguments() {
+// A value that is in quotes although it cannot be a text.
+bool CallReader::typed_literal(ValueTypes types) {
+  std::string json;
+  const JsonSink sink = [&json](std::string_view more) { json += more; };
+  if (!read_literal(in_, syntax_.quote, sink, {.is_argument = syntax_.key_separator == "="})) return false;
+  boost::system::error_code error;
+  const boost::json::value value = boost::json::parse(json, error);
+  arguments(!error && value.is_string() ? json_of_bare_text(value.get_string(), types) : json);
+  return true;
+}
+
+bool CallReader::literal_arguments(std::string_view tool) {
   const std::vector<std::string_view> key_ends{syntax_.key_separator, syntax_.arguments_close};
   const JsonSink sink = [this](std::string_view json) { arguments(json); };
   for (bool is_first = true;; is_first = false) {
@@ -149,7 +177,11 @@ bool CallReader::literal_arguments() {
     std::string_view name = trimmed(key);
     if (name.size() > 1 && (name.front() == '"' || name.front() == '\'')) name = name.substr(1, name.size() - 2);
     arguments((is_first ? "\"" : ", \"") + json_escaped(name) + "\": ");
-    if (!read_literal(in_, syntax_.quote, sink, syntax_.key_separator == "=")) return false;
+    const ValueTypes types = tools_.of(tool, name);
+    const bool may_be_text = types == 0 || (types & kText) != 0;
+    const LiteralPlace place{.is_argument = syntax_.key_separator == "=", .is_text = types == kText};
+    const bool is_value = may_be_text ? read_literal(in_, syntax_.quote, sink, place) : typed_literal(types);
+    if (!is_value) return false;
   }
 }
 
@@ -176,9 +208,13 @@ void CallReader::begin(std::string_view name) {
 }
 
 CallReader::Outcome CallReader::end(bool is_whole) {
-  events_.add(is_whole ? AnswerEvent::Kind::kCallEnd : AnswerEvent::Kind::kCallBroken,
-              is_whole ? std::string_view() : in_.since(call_start_));
-  return is_whole ? Outcome::kCall : Outcome::kBroken;
+  if (is_whole) {
+    events_.add(AnswerEvent::Kind::kCallEnd, {});
+    return Outcome::kCall;
+  }
+  is_broken_ = true;
+  events_.add(AnswerEvent::Kind::kCallBroken, space_ + std::string(in_.since(call_start_)));
+  return Outcome::kBroken;
 }
 
 // Some models write functions.NAME, or an id that has the name in it: functions.NAME:0.
@@ -210,12 +246,24 @@ std::vector<std::string_view> CallReaders::markers() const {
   return all;
 }
 
+std::vector<std::string_view> CallReaders::markers_in_text() const {
+  std::vector<std::string_view> all = markers();
+  for (const CallReader& reader : readers_) {
+    for (const std::string& beginning : reader.beginnings()) add_marker(beginning, all);
+  }
+  return all;
+}
+
 bool CallReaders::can_begin_bare() const {
   return std::any_of(readers_.begin(), readers_.end(), [](const CallReader& one) { return one.can_begin_bare(); });
 }
 
-bool CallReaders::read_calls() {
-  return std::any_of(readers_.begin(), readers_.end(), [](CallReader& one) { return one.read_calls(); });
+bool CallReaders::read_calls(std::string_view space) {
+  return std::any_of(readers_.begin(), readers_.end(), [&](CallReader& one) { return one.read_calls(space); });
+}
+
+bool CallReaders::is_broken() const {
+  return std::any_of(readers_.begin(), readers_.end(), [](const CallReader& one) { return one.is_broken(); });
 }
 
 }  // namespace hearth

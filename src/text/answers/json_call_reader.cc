@@ -7,6 +7,7 @@
 #include <boost/json/value.hpp>
 
 #include "text/answers/call_reader.h"
+#include "text/answers/literals.h"
 
 namespace hearth {
 
@@ -83,7 +84,9 @@ CallReader::Outcome CallReader::object_call() {
   const bool is_whole = object_fields(call);
   if (!call.has_begun) {
     const std::string arguments_json = call.has_early_arguments ? object_in(call.early_arguments) : "{}";
-    if (!is_whole || !find_tool(call.name) || arguments_json.empty()) return Outcome::kNone;
+    // An object without arguments may be anything, unless a mark says that it is a call.
+    const bool may_be_call = call.has_early_arguments || !is_bare();
+    if (!is_whole || !may_be_call || !find_tool(call.name) || arguments_json.empty()) return Outcome::kNone;
     begin(call.name);
     arguments(arguments_json);
   }
@@ -131,12 +134,21 @@ bool CallReader::object_value(ObjectCall& call, const std::string& key) {
   return read_json(in_, nowhere);
 }
 
+// {'key': …}, which is no JSON; some models write it, and some templates.
+bool CallReader::begins_python_dict() {
+  static const std::vector<std::string_view> kQuotes = {"'"};
+  const std::size_t start = in_.position();
+  const bool begins = accept(in_, "{") && follows(in_, kQuotes, false);
+  in_.return_to(start);
+  return begins;
+}
+
 bool CallReader::object_arguments(ObjectCall& call) {
   if (!call.name.empty() && !call.has_begun && in_.rest().front() == '{') {
     begin(call.name);
     call.has_begun = true;
     const JsonSink sink = [this](std::string_view json) { arguments(json); };
-    return read_json(in_, sink);
+    return begins_python_dict() ? read_literal(in_, {}, sink) : read_json(in_, sink);
   }
   call.has_early_arguments = true;
   const JsonSink sink = [&call](std::string_view json) { call.early_arguments += json; };

@@ -15,8 +15,8 @@ const std::vector<std::string_view> kWordEnds = {",", ")", "]", "}", ":", "=", "
 
 class LiteralReader {
  public:
-  LiteralReader(Reader& in, std::string_view quote, const JsonSink& sink, bool is_argument)
-      : in_(in), sink_(sink), quote_(quote), quotes_{quote}, is_argument_(is_argument) {}
+  LiteralReader(Reader& in, std::string_view quote, const JsonSink& sink, LiteralPlace place)
+      : in_(in), sink_(sink), quote_(quote), quotes_{quote}, place_(place) {}
 
   bool value(int depth) {
     if (depth > kDepthMax || !skip_space(in_)) return false;
@@ -80,8 +80,11 @@ class LiteralReader {
       return true;
     }
     std::string text;
-    if (!read_until(in_, kWordEnds, kNameBytesMax, text) || text.empty()) return false;
-    sink_(is_key ? '"' + json_escaped(text) + '"' : word(text));
+    const bool has_end =
+        place_.is_argument && depth_ == 0 ? bare_argument(text) : read_until(in_, kWordEnds, kNameBytesMax, text);
+    if (!has_end || text.empty()) return false;
+    const bool is_text = is_key || (place_.is_text && depth_ == 0);
+    sink_(is_text ? '"' + json_escaped(text) + '"' : word(text));
     return true;
   }
 
@@ -123,7 +126,7 @@ class LiteralReader {
       const char byte = in_.rest().front();
       in_.skip(1);
       if (byte == quote) {
-        if (is_argument_ && depth_ == 0 ? argument_ends() : follows(in_, kTextFollowers, true)) break;
+        if (place_.is_argument && depth_ == 0 ? argument_ends() : follows(in_, kTextFollowers, true)) break;
         text += byte;
       } else if (byte == '\\') {
         if (!in_.want(1)) return false;
@@ -135,6 +138,28 @@ class LiteralReader {
       }
     }
     give_on();
+    return true;
+  }
+
+  // Some templates put nothing around a text: it goes on to the argument's end.
+  bool bare_argument(std::string& text) {
+    static const std::vector<std::string_view> kEnds = {",", ")"}, kBehindCall = {"]", ",", ";"};
+    for (;;) {
+      std::string piece;
+      if (!read_until(in_, kEnds, std::string::npos, piece)) return false;
+      text += piece;
+      const std::size_t start = in_.position();
+      bool is_end = in_.rest().front() == ',' && argument_ends();
+      if (in_.rest().front() == ')') {
+        in_.skip(1);
+        is_end = follows(in_, kBehindCall, true);
+        in_.return_to(start);
+      }
+      if (is_end) break;
+      text += in_.rest().front();
+      in_.skip(1);
+    }
+    text = std::string(trimmed(text));
     return true;
   }
 
@@ -156,18 +181,20 @@ class LiteralReader {
     } else if (const std::size_t name = kNames.find(kind); name != std::string_view::npos) {
       text += kBytes[name];
     } else if (kind == 'u') {
-      return code_unit(text);
+      return code_unit(text, 4);
+    } else if (kind == 'x') {
+      return code_unit(text, 2);
     } else if (kind != '\n') {
       text += {'\\', kind};
     }
     return true;
   }
 
-  // \uXXXX, two of them for a character beyond the first plane.
-  bool code_unit(std::string& text) {
-    if (!in_.want(4)) return false;
-    std::string escapes = "\"\\u" + std::string(in_.rest().substr(0, 4));
-    in_.skip(4);
+  // \xXX; \uXXXX, two of them for a character beyond the first plane.
+  bool code_unit(std::string& text, std::size_t digits) {
+    if (!in_.want(digits)) return false;
+    std::string escapes = "\"\\u" + std::string(4 - digits, '0') + std::string(in_.rest().substr(0, digits));
+    in_.skip(digits);
     const char plane = escapes[3], half = escapes[4];
     const bool is_high = (plane == 'd' || plane == 'D') &&
                          (half == '8' || half == '9' || half == 'a' || half == 'b' || half == 'A' || half == 'B');
@@ -186,14 +213,14 @@ class LiteralReader {
   const JsonSink& sink_;
   std::string_view quote_;
   std::vector<std::string_view> quotes_;
-  bool is_argument_;
+  LiteralPlace place_;
   int depth_ = 0;  // of lists and dicts
 };
 
 }  // namespace
 
-bool read_literal(Reader& in, std::string_view quote, const JsonSink& sink, bool is_argument) {
-  return LiteralReader(in, quote, sink, is_argument).value(0);
+bool read_literal(Reader& in, std::string_view quote, const JsonSink& sink, LiteralPlace place) {
+  return LiteralReader(in, quote, sink, place).value(0);
 }
 
 std::string json_of_literal(std::string_view text) {

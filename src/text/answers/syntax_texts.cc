@@ -73,6 +73,14 @@ std::string_view without_beginning(std::string_view text, std::string_view begin
   return text.starts_with(beginning) ? text.substr(beginning.size()) : text;
 }
 
+std::string without_space(std::string_view text) {
+  std::string bare;
+  for (const char c : text) {
+    if (kWhiteSpace.find(c) == std::string_view::npos) bare += c;
+  }
+  return bare;
+}
+
 std::string_view first_tag(std::string_view text) {
   for (const Pair& pair : kPairs) {
     if (!text.starts_with(pair.open)) continue;

@@ -12,6 +12,7 @@ std::string_view common_beginning(std::string_view first, std::string_view secon
 std::string_view common_ending(std::string_view first, std::string_view second);
 std::string_view without_ending(std::string_view text, std::string_view ending);
 std::string_view without_beginning(std::string_view text, std::string_view beginning);
+std::string without_space(std::string_view text);
 // The one tag at the beginning; else all.
 std::string_view first_tag(std::string_view text);
 std::string_view last_tag_of(std::string_view text);

@@ -21,6 +21,9 @@ class TextFlow {
   void show_one(AnswerEvent::Kind kind);
   // Within a block of code, of what was shown as content.
   bool in_code() const { return in_code_; }
+  // White space that was read and is not shown yet.
+  std::string_view space() const { return space_; }
+  void forget_space() { space_.clear(); }
   // White space is not shown until text was.
   void drop_space() {
     space_.clear();

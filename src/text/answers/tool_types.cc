@@ -126,6 +126,12 @@ void ToolTypes::add(std::string_view tool, const json::value& parameters) {
   }
 }
 
+std::vector<std::string_view> ToolTypes::names() const {
+  std::vector<std::string_view> names;
+  for (const auto& [name, types] : tools_) names.push_back(name);
+  return names;
+}
+
 ValueTypes ToolTypes::of(std::string_view tool, std::string_view argument) const {
   const auto types = tools_.find(tool);
   if (types == tools_.end()) return 0;

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hearth {
 
@@ -27,6 +28,7 @@ class ToolTypes {
   // `parameters`: the schema of the tool's arguments; null where there is none.
   void add(std::string_view tool, const boost::json::value& parameters);
   bool knows(std::string_view tool) const { return tools_.contains(tool); }
+  std::vector<std::string_view> names() const;
   bool empty() const { return tools_.empty(); }
   ValueTypes of(std::string_view tool, std::string_view argument) const;
 

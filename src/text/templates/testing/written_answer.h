@@ -17,6 +17,7 @@
 #include "text/answers/answer_parser.h"
 #include "text/answers/answer_probe.h"
 #include "text/answers/reading.h"
+#include "text/answers/syntax_texts.h"
 #include "text/answers/testing/read_answer.h"
 #include "text/jinja/test_support.h"
 #include "text/templates/chat_template.h"
@@ -119,8 +120,14 @@ struct ModelOutput {
 
 inline ModelOutput model_output(const AnswerSyntax& syntax, const std::string& prompt, const std::string& whole) {
   if (whole.starts_with(prompt)) return {whole.substr(prompt.size()), syntax.is_thinking_after(prompt)};
-  const std::size_t question = whole.rfind(kAskedQuestion) + kAskedQuestion.size();
-  const std::size_t begin = whole.find(syntax.turn_open, question) + syntax.turn_open.size();
+  // Behind what opens the turn, as far as it stands there; white space differs.
+  std::size_t begin = whole.rfind(kAskedQuestion) + kAskedQuestion.size();
+  begin = whole.find(first_tag(syntax.turn_open), begin);
+  for (const char c : without_space(syntax.turn_open)) {
+    const std::size_t next = whole.find_first_not_of(kWhiteSpace, begin);
+    if (next == std::string::npos || whole[next] != c) break;
+    begin = next + 1;
+  }
   return {whole.substr(begin), syntax.is_thinking_after(whole.substr(0, begin))};
 }
 
@@ -171,7 +178,7 @@ inline WrittenTurns expect_turns_read_back(const ChatTemplate& chat) {
       output.is_thinking = true;
     }
     // Nobody can read back what is in quotes and not escaped.
-    if (syntax.call.form == CallForm::kLiterals && output.text.find(R"('C:\dir\new)") != std::string::npos) continue;
+    if (syntax.call.form == CallForm::kLiterals && output.text.find(R"(C:\dir\new)") != std::string::npos) continue;
     ++written.count;
     const bool shows_call =
         !turn.calls.empty() && output.text.find(turn.calls[0].at("name").as_string().c_str()) != std::string::npos;
