@@ -153,6 +153,17 @@ TEST(AnswerParser, ReadsAllCallsOfATurn) {
             R"( stop{} look_up{"count": 1})");
 }
 
+TEST(AnswerParser, ForgivesBracesAndSpace) {
+  const AnswerSyntax syntax = syntax_of("<tool_call>");
+  EXPECT_EQ(read(syntax, "<tool_call>{\"name\": \"stop\", \"arguments\": {}}}\n</tool_call> Done."), "Done. stop{}");
+  EXPECT_EQ(read(syntax, "<tool_call>{\"name\": \"stop\", \"arguments\": {}\n</tool_call> Done."), "Done. stop{}");
+  EXPECT_EQ(
+      read(syntax_of("<arg_key>"), "<tool_call>look_up<arg_key>word</arg_key><arg_value>a\n</arg_value></tool_call>"),
+      R"( look_up{"word": "a\n"})");
+  EXPECT_EQ(read(syntax_of(""), "```json\n{\"name\": \"look_up\", \"arguments\": {\"count\": 1}}\n```"),
+            R"( look_up{"count": 1})");
+}
+
 TEST(AnswerParser, ValuesTakeTheTypesOfTheSchema) {
   EXPECT_EQ(
       read(syntax_of("<arg_key>"),
@@ -204,6 +215,7 @@ TEST(AnswerParser, WhatIsNoCallIsText) {
       {"<｜tool▁call▁begin｜>", "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>look_up"},
       {"<|tool_calls_section_begin|>", "<|tool_calls_section_begin|><|tool_calls_section_end|>"},
       {"[TOOL_CALLS] [ARGS]", "[TOOL_CALLS]look_up[ARGS]\"no object\""},
+      {"", "```json\n{\"word\": \"x\"}\n```"},
       {"", "Plain text\n\n  with space \n"},
   };
   for (const auto& [mark, text] : cases) {

@@ -197,10 +197,19 @@ bool CallReader::open_call() {
 
 bool CallReader::close_call() {
   if (syntax_.call_close.empty()) return true;
-  if (accept(in_, syntax_.call_close)) return true;
-  const std::string_view tag = last_tag(syntax_.call_close);
-  if (tag.empty()) return false;
-  return accept(in_, tag);
+  // Some models write a brace too many.
+  constexpr std::string_view kExcess = "}])";
+  constexpr int kExcessMax = 4;
+  const std::size_t start = in_.position();
+  for (int i = 0; i <= kExcessMax; ++i) {
+    if (accept(in_, syntax_.call_close)) return true;
+    const std::string_view tag = last_tag(syntax_.call_close);
+    if (!tag.empty() && accept(in_, tag)) return true;
+    if (!skip_space(in_) || kExcess.find(in_.rest().front()) == std::string_view::npos) break;
+    in_.skip(1);
+  }
+  in_.return_to(start);
+  return false;
 }
 
 void CallReader::begin(std::string_view name) {

@@ -16,7 +16,8 @@ struct ObjectCall {
   std::string name;
   std::string early_arguments;  // that came before the name
   bool has_begun = false, has_early_arguments = false;
-  int depth = 0;  // {"function": {"name": …}} has a name one deeper
+  bool has_arguments = false;  // all of them, after the name
+  int depth = 0;               // {"function": {"name": …}} has a name one deeper
 };
 
 namespace {
@@ -81,7 +82,10 @@ CallReader::Outcome CallReader::json_list() {
 CallReader::Outcome CallReader::object_call() {
   ObjectCall call;
   in_.skip(1);
-  const bool is_whole = object_fields(call);
+  bool is_whole = object_fields(call);
+  // Some models forget the last brace.
+  if (!is_whole && call.has_arguments && !syntax_.call_close.empty())
+    is_whole = follows(in_, {syntax_.call_close}, false);
   if (!call.has_begun) {
     const std::string arguments_json = call.has_early_arguments ? object_in(call.early_arguments) : "{}";
     // An object without arguments may be anything, unless a mark says that it is a call.
@@ -148,7 +152,8 @@ bool CallReader::object_arguments(ObjectCall& call) {
     begin(call.name);
     call.has_begun = true;
     const JsonSink sink = [this](std::string_view json) { arguments(json); };
-    return begins_python_dict() ? read_literal(in_, {}, sink) : read_json(in_, sink);
+    call.has_arguments = begins_python_dict() ? read_literal(in_, {}, sink) : read_json(in_, sink);
+    return call.has_arguments;
   }
   call.has_early_arguments = true;
   const JsonSink sink = [&call](std::string_view json) { call.early_arguments += json; };

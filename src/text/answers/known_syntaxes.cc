@@ -6,9 +6,7 @@
 namespace hearth {
 namespace {
 
-CallSyntax object_syntax(std::string open, std::string close) {
-  CallSyntax syntax;
-  syntax.form = CallForm::kObject;
+CallSyntax within(CallSyntax syntax, std::string open, std::string close) {
   syntax.section_open = std::move(open);
   syntax.section_close = std::move(close);
   return syntax;
@@ -21,6 +19,10 @@ CallSyntax each_object_syntax(std::string open, std::string close) {
   syntax.call_open = std::move(open);
   syntax.call_close = std::move(close);
   return syntax;
+}
+
+CallSyntax object_syntax(std::string open, std::string close) {
+  return within(each_object_syntax("", ""), std::move(open), std::move(close));
 }
 
 CallSyntax cohere_syntax(std::string open, std::string close) {
@@ -36,12 +38,6 @@ CallSyntax named_syntax(std::string open, std::string close, std::vector<std::st
   syntax.call_open = std::move(open);
   syntax.call_close = std::move(close);
   syntax.name_end = std::move(name_end);
-  return syntax;
-}
-
-CallSyntax within(CallSyntax syntax, std::string open, std::string close) {
-  syntax.section_open = std::move(open);
-  syntax.section_close = std::move(close);
   return syntax;
 }
 
@@ -195,7 +191,7 @@ std::vector<CallSyntax> known_call_syntaxes(std::string_view source) {
 }
 
 std::vector<CallSyntax> default_call_syntaxes() {
-  return {each_object_syntax("<tool_call>", "</tool_call>"), object_syntax("", "")};
+  return {each_object_syntax("<tool_call>", "</tool_call>"), object_syntax("", ""), object_syntax("```json", "```")};
 }
 
 CallSyntax bare_python_syntax() {

@@ -13,7 +13,7 @@ namespace hearth {
 // By marks in the template's source; empty: none of them stands there. The first is what the model writes usually.
 std::vector<CallSyntax> known_call_syntaxes(std::string_view source);
 // What a model that was trained on no syntax, or on one that is not known, is asked for and can be expected to write:
-// <tool_call>{"name": …, "arguments": …}</tool_call>, as Hermes does, or the object alone.
+// <tool_call>{"name": …, "arguments": …}</tool_call>, as Hermes does, or the object alone, or in a block of JSON.
 std::vector<CallSyntax> default_call_syntaxes();
 // [f(key=value, …), …] as a whole answer, as Llama 4 writes it.
 CallSyntax bare_python_syntax();

@@ -21,16 +21,17 @@ class LiteralReader {
   bool value(int depth) {
     if (depth > kDepthMax || !skip_space(in_)) return false;
     const char first = in_.rest().front();
-    depth_ = first == '{' || first == '[' || first == '(' ? depth + 1 : depth;
-    if (first == '{') return dict(depth);
-    if (first == '[' || first == '(') return list(first == '[' ? ']' : ')', depth);
+    const bool is_container = first == '{' || first == '[' || first == '(';
+    depth_ = is_container ? depth + 1 : depth;
+    if (is_container) return container(first == '{' ? '}' : first == '[' ? ']' : ')', first == '{', depth);
     return text_or_word(false);
   }
 
  private:
-  bool list(char close, int depth) {
+  // A list, or with `is_dict` keys and values.
+  bool container(char close, bool is_dict, int depth) {
     in_.skip(1);
-    sink_("[");
+    sink_(is_dict ? "{" : "[");
     for (bool is_first = true;; is_first = false) {
       if (!skip_space(in_)) return false;
       if (in_.rest().front() == close) break;
@@ -41,32 +42,14 @@ class LiteralReader {
         if (in_.rest().front() == close) break;  // a comma at the end
         sink_(", ");
       }
-      if (!value(depth + 1)) return false;
-    }
-    in_.skip(1);
-    sink_("]");
-    return true;
-  }
-
-  bool dict(int depth) {
-    in_.skip(1);
-    sink_("{");
-    for (bool is_first = true;; is_first = false) {
-      if (!skip_space(in_)) return false;
-      if (in_.rest().front() == '}') break;
-      if (!is_first) {
-        if (in_.rest().front() != ',') return false;
-        in_.skip(1);
-        if (!skip_space(in_)) return false;
-        if (in_.rest().front() == '}') break;
-        sink_(", ");
+      if (is_dict) {
+        if (!text_or_word(true) || !accept(in_, ":")) return false;
+        sink_(": ");
       }
-      if (!text_or_word(true) || !accept(in_, ":")) return false;
-      sink_(": ");
       if (!value(depth + 1)) return false;
     }
     in_.skip(1);
-    sink_("}");
+    sink_(is_dict ? "}" : "]");
     return true;
   }
 

@@ -132,20 +132,31 @@ bool skip_space(Reader& in) {
   }
 }
 
+std::string_view first_part(std::string_view mark) {
+  for (std::size_t at = mark.find('>'); at != std::string_view::npos; at = mark.find('>', at + 1)) {
+    const std::size_t next = mark.find_first_not_of(kWhiteSpace, at + 1);
+    if (next != std::string_view::npos && mark[next] == '<') return mark.substr(0, at + 1);
+  }
+  return mark;
+}
+
 bool accept(Reader& in, std::string_view literal) {
-  if (literal.empty()) return true;
   const std::size_t start = in.position();
-  skip_space(in);
-  while (in.rest().size() < literal.size() && literal.starts_with(in.rest())) {
-    if (!in.want_more()) break;
+  while (!literal.empty()) {
+    const std::string_view part = first_part(literal);
+    skip_space(in);
+    while (in.rest().size() < part.size() && part.starts_with(in.rest())) {
+      if (!in.want_more()) break;
+    }
+    if (!in.rest().starts_with(part)) {
+      in.return_to(start);
+      return false;
+    }
+    in.skip(part.size());
+    literal.remove_prefix(part.size());
+    literal.remove_prefix(std::min(literal.find_first_not_of(kWhiteSpace), literal.size()));
   }
-  const bool stands_there = in.rest().starts_with(literal);
-  if (stands_there) {
-    in.skip(literal.size());
-  } else {
-    in.return_to(start);
-  }
-  return stands_there;
+  return true;
 }
 
 bool follows(Reader& in, const std::vector<std::string_view>& literals, bool or_end) {

@@ -19,6 +19,8 @@ std::size_t whole_characters(std::string_view text, std::size_t size);
 
 // Past white space; whether something follows.
 bool skip_space(Reader& in);
+// Of marks that consist of several tags the first: between tags, models write white space as they like.
+std::string_view first_part(std::string_view mark);
 // Past white space and the literal, if it stands there; else nothing was read. The empty one always does.
 bool accept(Reader& in, std::string_view literal);
 // Whether one of the literals follows (and white space before it), which are all not empty; reads nothing. The end

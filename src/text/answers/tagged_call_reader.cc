@@ -53,9 +53,8 @@ bool CallReader::tagged_name(std::string& name) {
 
 bool CallReader::tagged_argument(std::string_view name, bool is_first) {
   std::string key;
-  const std::vector<std::string_view> ends{syntax_.key_end};
-  if (!read_until(in_, ends, kNameBytesMax, key)) return false;
-  in_.skip(syntax_.key_end.size());
+  const std::vector<std::string_view> ends{first_part(syntax_.key_end)};
+  if (!read_until(in_, ends, kNameBytesMax, key) || !accept(in_, syntax_.key_end)) return false;
   ValueTypes types = tools_.of(name, trimmed(key));
   if (!key_variant(types)) return false;
   arguments((is_first ? "\"" : ", \"") + json_escaped(trimmed(key)) + "\": ");
