@@ -238,6 +238,19 @@ TEST(AnswerParser, ThoughtsThatThePromptOpened) {
   EXPECT_EQ(read(syntax, "</think>No thoughts."), "No thoughts.");
 }
 
+// As when a client goes away.
+TEST(AnswerParser, MayBeLeftAnywhere) {
+  const std::string_view text =
+      "<think>Hm.</think>On it.<tool_call>{\"name\": \"look_up\", \"arguments\": {\"word\": \"x\"}}"
+      "</tool_call>";
+  for (std::size_t size = 0; size <= text.size(); ++size) {
+    AnswerParser parser(std::make_shared<const AnswerSyntax>(syntax_of("<tool_call>")), tools(), {.reads_calls = true});
+    if (size > 0) parser.feed(text.substr(0, size));
+    AnswerParser moved = std::move(parser);
+    EXPECT_NO_THROW(moved.feed(""));
+  }
+}
+
 // Pieces of calls, shuffled: nothing throws, the cut does not matter, and what is shown comes from what was written.
 TEST(AnswerParser, AnyTextIsRead) {
   const std::vector<std::string> pieces = {"<tool_call>",

@@ -39,11 +39,7 @@ class AnswerProber {
     }
     probe_.shows_calls = syntax.calls();
     if (!probe_.shows_calls) take_known_calls();
-    // What begins without a mark may be the one or the other.
-    const bool is_bare = syntax.call.section_open.empty() && syntax.call.call_open.empty();
-    if (probe_.shows_calls && is_bare && syntax.call.form == CallForm::kObject) {
-      syntax.other_calls = {bare_python_syntax()};
-    }
+    add_forgotten_marks();
     return std::move(probe_);
   }
 
@@ -52,6 +48,14 @@ class AnswerProber {
     std::string_view text = {}, reasoning = {};
     int calls = 0;
   };
+
+  // A model that writes objects may forget the mark before them; one without a mark may write Python in their place.
+  void add_forgotten_marks() {
+    AnswerSyntax& syntax = probe_.syntax;
+    if (syntax.call.form != CallForm::kObject || probe_.is_default || !syntax.other_calls.empty()) return;
+    const bool is_bare = syntax.call.section_open.empty() && syntax.call.call_open.empty();
+    syntax.other_calls.push_back(is_bare ? bare_python_syntax() : bare_object_syntax(syntax.call));
+  }
 
   void take_known_calls() {
     std::vector<CallSyntax> known = known_call_syntaxes(source_);

@@ -194,6 +194,13 @@ std::vector<CallSyntax> default_call_syntaxes() {
   return {each_object_syntax("<tool_call>", "</tool_call>"), object_syntax("", ""), object_syntax("```json", "```")};
 }
 
+CallSyntax bare_object_syntax(const CallSyntax& marked) {
+  CallSyntax syntax = object_syntax("", "");
+  syntax.name_key = marked.name_key;
+  syntax.arguments_key = marked.arguments_key;
+  return syntax;
+}
+
 CallSyntax bare_python_syntax() {
   return python_syntax("", "");
 }

@@ -118,6 +118,16 @@ TEST(Answers, ThoughtsThatThePromptOpens) {
   EXPECT_FALSE(probe.syntax.is_thinking_after("<|bot|><think></think>"));
 }
 
+// Models forget the mark before a call.
+TEST(Answers, AnObjectWithoutItsMarkIsACall) {
+  const ChatTemplate chat(template_of(
+      std::string(kTurnText) +
+      each_call("", "{{- '<call>' + {'name': f.name, 'arguments': f.arguments} | tojson + '</call>' }}", "")));
+  const auto events = events_of_every_cut(chat.answers(true)->syntax, test_tool_types(), {.reads_calls = true},
+                                          R"(Well. {"name": "ping", "arguments": {}})");
+  EXPECT_EQ(summary(events), "Well. ping{}");
+}
+
 // Somebody has to tell the model of the tools then, and how to call them.
 TEST(Answers, ATemplateWithoutToolsHasTheDefault) {
   const AnswerProbe probe =
