@@ -1,6 +1,7 @@
 #include "text/answers/answer_parser.h"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include "text/answers/answer_events.h"
@@ -53,11 +54,18 @@ class AnswerParser::Impl {
     content();
   }
 
+  // But for marks of the next turn's beginning, which templates may have written there.
+  void add_turn_ends(std::vector<std::string_view>& markers) const {
+    for (const std::string_view end : turn_ends_) {
+      if (end != syntax_->thinking_open && end != syntax_->thinking_close) markers.push_back(end);
+    }
+  }
+
   void thinking() {
     std::vector<std::string_view> markers;
     if (options_.reads_calls) markers = calls_.markers();
     markers.push_back(syntax_->thinking_close);
-    for (const std::string_view mark : turn_ends_) markers.push_back(mark);
+    add_turn_ends(markers);
     flow_.drop_space();
     for (;;) {
       const int marker = flow_.until(markers, Kind::kReasoning);
@@ -75,6 +83,7 @@ class AnswerParser::Impl {
 
   // What may stand before a text: thoughts, their empty end, the text's own opening mark, calls without a mark.
   void openings() {
+    is_content_opened_ = false;
     while (opening()) drop_space();
   }
 
@@ -92,11 +101,21 @@ class AnswerParser::Impl {
       thinking();
       return true;
     }
-    for (const std::string* mark : {&syntax_->thinking_close, &syntax_->content_open}) {
-      if (!mark->empty() && accept(in_, *mark)) return true;
-    }
+    if (!syntax_->thinking_close.empty() && accept(in_, syntax_->thinking_close)) return true;
+    if (!is_content_opened_ && open_content()) return true;
     if (!options_.reads_calls || !calls_.can_begin_bare()) return false;
     return calls_.read_calls(flow_.space());
+  }
+
+  // A word that opens a text is one only on a line of its own.
+  bool open_content() {
+    const std::string& mark = syntax_->content_open;
+    const std::size_t start = in_.position();
+    if (mark.empty() || !accept(in_, mark)) return false;
+    const bool is_word = std::isalnum(static_cast<unsigned char>(mark.back())) != 0;
+    is_content_opened_ = !is_word || (in_.want(1) && in_.rest().front() == '\n');
+    if (!is_content_opened_) in_.return_to(start);
+    return is_content_opened_;
   }
 
   void content() {
@@ -104,7 +123,7 @@ class AnswerParser::Impl {
     if (options_.reads_calls) markers = calls_.markers_in_text();
     const std::size_t call_markers = markers.size();
     if (!syntax_->content_close.empty()) markers.push_back(syntax_->content_close);
-    for (const std::string_view mark : turn_ends_) markers.push_back(mark);
+    add_turn_ends(markers);
     for (bool may_open = true;;) {
       if (may_open) openings();
       const int marker = flow_.until(markers, Kind::kContent);
@@ -150,6 +169,7 @@ class AnswerParser::Impl {
   AnswerEvents events_;
   CallReaders calls_;
   TextFlow flow_;
+  bool is_content_opened_ = false;
   Fiber fiber_;
 };
 

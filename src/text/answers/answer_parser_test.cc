@@ -251,6 +251,21 @@ TEST(AnswerParser, MayBeLeftAnywhere) {
   }
 }
 
+TEST(AnswerParser, TextsWithMarksAroundThem) {
+  AnswerSyntax syntax = syntax_of("<tool_call>");
+  syntax.content_open = "<text>";
+  syntax.content_close = "</text>";
+  syntax.turn_end = "<|end|></s>";
+  syntax.turn_open = "<|bot|>";
+  EXPECT_EQ(read(syntax, "<think>Hm.</think><text>Yes.</text><tool_call>{\"name\": \"stop\"}</tool_call><|end|>\n</s>"),
+            "(Hm.)Yes. stop{}");
+  EXPECT_EQ(read(syntax, "One<|end|>\n<|bot|>\nTwo</s>"), "OneTwo");
+  EXPECT_EQ(read(syntax, "The end is </s>, they say."), "The end is </s>, they say.");
+  syntax.content_open = "all";
+  EXPECT_EQ(read(syntax, "all\nall is well"), "all is well");
+  EXPECT_EQ(read(syntax, "all is well"), "all is well");
+}
+
 // Pieces of calls, shuffled: nothing throws, the cut does not matter, and what is shown comes from what was written.
 TEST(AnswerParser, AnyTextIsRead) {
   const std::vector<std::string> pieces = {"<tool_call>",
