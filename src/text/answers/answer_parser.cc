@@ -46,6 +46,7 @@ class AnswerParser::Impl {
       return;
     }
     if (options_.thinking_is_open && syntax_->thinks()) {
+      accept(in_, syntax_->thinking_open);  // some models repeat what the prompt ends with
       thinking();
       flow_.drop_space();
     } else if (syntax_->thinks()) {

@@ -50,7 +50,7 @@ inline std::vector<AnswerEvent> events_of_every_cut(const AnswerSyntax& syntax,
   std::vector<std::string_view> bytes;
   for (std::size_t i = 0; i < text.size(); ++i) bytes.push_back(text.substr(i, 1));
   EXPECT_EQ(events_of(syntax, tools, options, bytes), whole) << text;
-  const std::size_t step = 1 + text.size() / 64;
+  const std::size_t step = 1 + text.size() / 24;
   for (std::size_t i = 1; i < text.size(); i += step) {
     const std::vector<AnswerEvent> halves = events_of(syntax, tools, options, {text.substr(0, i), text.substr(i)});
     EXPECT_EQ(halves, whole) << text.substr(0, i) << "|" << text.substr(i);
