@@ -188,6 +188,12 @@ class AnswerProber {
     }
     if (!syntax.thinking_close.empty() && syntax.thinking_open.empty()) find_thinking_open();
     separate_thinking_close();
+    // Brackets and line breaks are in every text: nothing tells thoughts from it.
+    constexpr std::size_t kMarkBytesMin = 3;
+    if (syntax.thinking_close.size() < kMarkBytesMin) {
+      syntax.thinking_open.clear();
+      syntax.thinking_close.clear();
+    }
     if (syntax.thinks()) return;
     const auto [open, close] = known_thinking_marks(source_);
     syntax.thinking_open = open;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "text/answers/answer_probe.h"
 #include "text/jinja/error.h"
 #include "text/jinja/test_support.h"
 #include "weights/gguf_writer.h"
@@ -73,6 +74,20 @@ TEST(ChatTemplate, RendersHeadersDatesAndTools) {
     EXPECT_EQ(error.message(), "one call at a time");
     EXPECT_EQ(error.line(), 7);
   }
+}
+
+// What stands around thoughts is a mark only where no text would write it.
+TEST(ChatTemplate, BracketsAreNoMarks) {
+  const auto thinks = [](std::string_view open, std::string_view close) {
+    const std::string source =
+        "{% for m in messages %}[{{ m.role }}]{% if m.reasoning_content %}" + std::string(open) +
+        "{{ m.reasoning_content }}" + std::string(close) +
+        "{% endif %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+    return ChatTemplate(source).answers(false)->syntax.thinks();
+  };
+  EXPECT_FALSE(thinks("(", ")"));
+  EXPECT_FALSE(thinks("", "\n"));
+  EXPECT_TRUE(thinks("<think>", "</think>"));
 }
 
 TEST(ChatTemplate, ABrokenTemplateIsRefusedWhenItIsRead) {
