@@ -69,6 +69,14 @@ void add_engine_options(CLI::App& verb, ServeOptions& options) {
                   "The model's name in the APIs, repeatable; answers have the first; default: the file's or folder's")
       ->group(group)
       ->allow_extra_args(false);
+  verb.add_option_function<std::string>(
+          "--reasoning",
+          [&options](const std::string& wish) {
+            if (wish != "auto") options.thinks = wish == "on";
+          },
+          "Whether the model thinks before it answers, where a request does not say; auto: as its template has it")
+      ->group(group)
+      ->check(CLI::IsMember({"auto", "on", "off"}));
   verb.add_flag("--keep-prompt-headers", options.keeps_prompt_headers,
                 "Leave in system prompts what agents write there anew for every request; prompts are then seldom "
                 "found in the cache")

@@ -86,6 +86,7 @@ struct Usage {
   std::int64_t prompt_tokens = 0;
   std::int64_t cached_tokens = 0;  // of the prompt, not computed because an earlier request had
   std::int64_t generated_tokens = 0;
+  std::int64_t reasoning_tokens = 0;  // of the generated ones; who takes the answer apart counts them
 };
 
 // A request's life, as far as it was reached().

@@ -124,6 +124,10 @@ asio::awaitable<std::vector<GenerationGroup::Item>> GenerationGroup::next_for(st
   co_return items;
 }
 
+void GenerationGroup::stop(std::size_t index) {
+  state_->members[index]->stream->stop();
+}
+
 std::vector<std::int64_t> GenerationGroup::prompt_tokens(std::size_t choice_count) const {
   std::vector<std::int64_t> counts;
   for (std::size_t i = 0; i < state_->members.size(); i += choice_count) {

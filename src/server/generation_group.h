@@ -33,6 +33,8 @@ class GenerationGroup {
   // than `patience`: then there are none. Only while running().
   boost::asio::awaitable<std::vector<Item>> next_for(std::chrono::milliseconds patience);
   boost::asio::awaitable<std::vector<Item>> next();
+  // Nothing more is wanted of that generation: its end comes soon.
+  void stop(std::size_t index);
   // Of the prompts, each of which has so many generations.
   std::vector<std::int64_t> prompt_tokens(std::size_t choice_count) const;
 

@@ -21,6 +21,10 @@ GenerationStream::~GenerationStream() {
   if (!shared_->ended) engine_.cancel(id_);
 }
 
+void GenerationStream::stop() {
+  if (!shared_->ended) engine_.cancel(id_);
+}
+
 bool GenerationStream::has_more() const {
   return !shared_->unread.empty();
 }

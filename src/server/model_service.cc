@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/random_bits.h"
+#include "server/conversation_prompt.h"
 #include "server/event_mailbox.h"
 #include "server/fields.h"
 #include "server/prompt_header.h"
@@ -124,6 +125,7 @@ void stabilize(boost::json::object& context) {
 
 std::string ModelService::render_chat(boost::json::object context) const {
   const ChatTemplate& to = chat_template();
+  if (parts_.thinks && !context.contains("enable_thinking")) set_thinking(context, *parts_.thinks);
   if (!parts_.keeps_prompt_headers) stabilize(context);
   try {
     return hearth::render_chat(to, tokenizer(), std::move(context));
@@ -132,14 +134,9 @@ std::string ModelService::render_chat(boost::json::object context) const {
   }
 }
 
-std::vector<TokenId> ModelService::encode_chat(boost::json::object context) const {
-  const ChatTemplate& to = chat_template();
-  if (!parts_.keeps_prompt_headers) stabilize(context);
-  try {
-    return hearth::encode_chat(to, tokenizer(), std::move(context));
-  } catch (const InvalidInput& error) {
-    throw bad_request(error.what(), "messages");
-  }
+std::shared_ptr<const AnswerProbe> ModelService::answers(bool with_tools) const {
+  engine();
+  return parts_.chat_template != nullptr ? parts_.chat_template->answers(with_tools) : nullptr;
 }
 
 std::vector<TokenId> ModelService::encode_prompt(std::string_view text) const {

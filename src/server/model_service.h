@@ -27,6 +27,8 @@
 
 namespace hearth {
 
+struct AnswerProbe;
+
 // What is known of the model that is served; does not change.
 struct ServedModel {
   std::string name;                  // what the APIs call it
@@ -78,6 +80,7 @@ class ModelService {
     bool seed_is_fixed = false;  // requests that name no seed get that of the defaults, not a random one
     std::chrono::milliseconds keepalive{10000};
     bool keeps_prompt_headers = false;  // what prompt_header.h takes out stays
+    std::optional<bool> thinks;         // where a request does not say; nullopt: as the template has it
   };
   void set_ready(Parts parts);
   // How long a streamed answer may say nothing: then something is sent that clients skip, so that neither they nor what
@@ -95,12 +98,13 @@ class ModelService {
   Metrics& metrics() const { return metrics_; }
   RequestLog& log() const { return log_; }
 
-  // The conversation's tokens, as the model's template renders it. `context` holds messages, and tools and other
-  // variables if any; bos_token, eos_token and add_generation_prompt (true unless given) are added. Throws HttpError
-  // 400 where the model has no template, or the template refuses.
-  std::vector<TokenId> encode_chat(boost::json::object context) const;
-  // The same as text, for /apply-template.
+  // The conversation as the model's template renders it. `context` holds messages, and tools and other variables if
+  // any; bos_token, eos_token and add_generation_prompt (true unless given) are added. Throws HttpError 400 where the
+  // model has no template, or the template refuses.
   std::string render_chat(boost::json::object context) const;
+  // How the model writes an answer that is more than text, in a conversation with tools or without; null: it has no
+  // template that says it.
+  std::shared_ptr<const AnswerProbe> answers(bool with_tools) const;
   // A plain prompt's tokens, beginning token included; special tokens' spellings in it are those tokens.
   std::vector<TokenId> encode_prompt(std::string_view text) const;
 
@@ -152,6 +156,8 @@ class GenerationStream {
   // Waits for an event, but no longer than `patience`: whether there is one now. For a handler that has something to
   // say meanwhile, such as a ping.
   boost::asio::awaitable<bool> wait_for(std::chrono::milliseconds patience);
+  // Nothing more is wanted: an end of kCancelled comes soon.
+  void stop();
 
  private:
   std::shared_ptr<Shared> shared_;

@@ -1,6 +1,9 @@
 #include "server/template_messages.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "text/jinja/text.h"
 
 namespace hearth {
 
@@ -12,6 +15,21 @@ json::object template_call(std::string_view id, std::string_view name, json::val
   call["type"] = "function";
   call["function"] = {{"name", name}, {"arguments", std::move(arguments)}};
   return call;
+}
+
+bool is_plain_data(const json::value& result) {
+  if (result.is_null() || result.is_string()) return false;
+  const json::array* list = result.if_array();
+  if (list == nullptr) return true;
+  return std::any_of(list->begin(), list->end(), [](const json::value& part) {
+    const json::object* object = part.if_object();
+    const json::value* type = object != nullptr ? object->if_contains("type") : nullptr;
+    return type == nullptr || !type->is_string();
+  });
+}
+
+std::string data_text(const json::value& data) {
+  return jinja::to_json(jinja::from_json(data), {});
 }
 
 void TemplateMessages::add(json::object message) {

@@ -15,6 +15,12 @@ namespace hearth {
 // {"id", "type": "function", "function": {"name", "arguments"}}; without an id where it is empty.
 boost::json::object template_call(std::string_view id, std::string_view name, boost::json::value arguments);
 
+// Whether what a tool gave is nothing but data, neither a text nor parts of a message: an object, a number, a list of
+// such.
+bool is_plain_data(const boost::json::value& result);
+// As templates write data: JSON in Python's manner.
+std::string data_text(const boost::json::value& data);
+
 // Puts together a conversation whose turns come in pieces: thoughts, text and calls of one answer are one message.
 class TemplateMessages {
  public:

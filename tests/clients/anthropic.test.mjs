@@ -187,7 +187,7 @@ test("what is wrong is said as Anthropic says it", async () => {
   await refused({ max_tokens: -2 }, ...invalid, /max_tokens/);
   await refused({ messages: [] }, ...invalid, /messages/);
   await refused({ max_token: 4 }, ...invalid, /^max_token: Extra inputs are not permitted$/);
-  await refused({ tools: [{ name: "f", input_schema: { type: "object" } }] }, ...invalid, /tools/);
+  await refused({ tools: [{ input_schema: { type: "object" } }] }, ...invalid, /tools/);
   await refused({ messages: [{ role: "user", content: "A", name: "B" }] }, ...invalid,
                 /^messages\.0\.name: Extra inputs are not permitted$/);
   const long = "bird ".repeat(20000);

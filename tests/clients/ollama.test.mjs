@@ -176,13 +176,13 @@ test("what is wrong is said as Ollama says it", async () => {
                   /\d{4,} tokens; the context has \d+/);
   }
   await refused(client.show({ model: "nobody" }), 404, /not found/);
-  await refused(client.generate({ model, prompt, format: "json" }), 400, /format/);
+  await refused(client.generate({ model, prompt, format: { type: "x" } }), 400, /format/);
   await refused(client.generate({ model, prompt, options: { mirostat: 1 } }), 400, /mirostat/);
   await refused(client.generate({ model, prompt, options: { temperature: -1 } }), 400, /temperature/);
   await refused(client.generate({ model, prompt, suffix: "end" }), 400, /suffix/);
   await refused(client.chat({ model, messages: [{ role: "robot", content: "A" }] }), 400, /role/);
-  const tools = [{ type: "function", function: { name: "f", parameters: { type: "object", properties: {} } } }];
-  await refused(client.chat({ model, messages, tools }), 400, /does not support tools/);
+  const tools = [{ type: "function", function: { parameters: { type: "object", properties: {} } } }];
+  await refused(client.chat({ model, messages, tools }), 400, /tools\[0\]\.function\.name/);
 });
 
 test("what is not there is said", async () => {

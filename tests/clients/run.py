@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The official clients from npm, unchanged, against `hearth serve` with a tiny random model.
+"""The official clients from npm, unchanged, against `hearth serve` with a tiny random model; tests whose names begin
+with "tools" with one that says what it is made to say, and calls tools.
 
     tests/clients/run.py PATH_OF_HEARTH WORK_FOLDER [NAME...]
 
@@ -24,9 +25,10 @@ import urllib.request
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent / "tools"))
+sys.path[:0] = [str(HERE.parent.parent / "tools"), str(HERE.parent / "cli")]
 
-from write_tiny_model import TinyModel  # noqa: E402 (found through the line above)
+from scripted_model import ScriptedModel  # noqa: E402 (found through the line above)
+from write_tiny_model import TinyModel  # noqa: E402
 
 INSTALL_TIMEOUT_S = 300
 START_TIMEOUT_S = 120  # a sanitizer's build on a busy machine
@@ -104,21 +106,19 @@ class Server:
 
 
 def run_tests(folder, url, names):
-    files = [f"{name}.test.mjs" for name in names] or sorted(path.name for path in HERE.glob("*.test.mjs"))
+    files = [f"{name}.test.mjs" for name in names]
     # One file at a time: each has the server to itself, so that what it counts is its own.
     command = ["node", "--test", "--test-concurrency=1", "--test-reporter=spec", *files]
     environment = {**os.environ, "HEARTH_URL": url, "NO_PROXY": "*", "no_proxy": "*"}
     return subprocess.run(command, cwd=folder, env=environment, timeout=TESTS_TIMEOUT_S).returncode
 
 
-def main():
-    program, folder, *names = sys.argv[1:]
-    folder = pathlib.Path(folder)
-    install(folder)
+def serve_and_test(program, folder, model, names):
+    """Whether all tests passed, and the server ended as it should."""
     with tempfile.TemporaryDirectory() as models:
-        model = pathlib.Path(models) / "tiny.gguf"
-        TinyModel(context=CONTEXT, chat=True, **SIZES).write(model, "q8_0")
-        server = Server(program, model)
+        path = pathlib.Path(models) / "tiny.gguf"
+        model.write(path, "q8_0")
+        server = Server(program, path)
         failed = True
         try:
             failed = run_tests(folder, server.wait_until_ready(), names) != 0
@@ -126,7 +126,19 @@ def main():
             status = server.stop()
             if failed or status != 0:
                 print(f"the server ended with status {status}; it said:", *server.lines[-200:], sep="\n")
-    return 1 if failed or status != 0 else 0
+    return not failed and status == 0
+
+
+def main():
+    program, folder, *names = sys.argv[1:]
+    folder = pathlib.Path(folder)
+    install(folder)
+    names = names or sorted(path.name.split(".")[0] for path in HERE.glob("*.test.mjs"))
+    with_tools = [name for name in names if name.startswith("tools")]
+    others = [name for name in names if name not in with_tools]
+    good = not others or serve_and_test(program, folder, TinyModel(context=CONTEXT, chat=True, **SIZES), others)
+    good = (not with_tools or serve_and_test(program, folder, ScriptedModel(context=CONTEXT), with_tools)) and good
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,8 @@ struct ServeOptions {
   ModelOptions model;  // `context`: of a request; 0: the model's, at most 8192
   // The model's names in the APIs, the first in answers; empty: its own, or the file's.
   std::vector<std::string> aliases;
-  std::string chat_template;  // a file or a text in place of the model's own; empty: that
+  std::string chat_template;   // a file or a text in place of the model's own; empty: that
+  std::optional<bool> thinks;  // where a request does not say; nullopt: as the template has it
   SamplingFlags sampling;
 
   std::string host = "127.0.0.1";

@@ -174,6 +174,7 @@ ModelService::Parts LoadedModel::parts(const ServeOptions& options) {
   parts.seed_is_fixed = seed_is_fixed_;
   parts.keepalive = std::chrono::milliseconds(static_cast<std::int64_t>(options.keepalive_s * 1000));
   parts.keeps_prompt_headers = options.keeps_prompt_headers;
+  parts.thinks = options.thinks;
   return parts;
 }
 

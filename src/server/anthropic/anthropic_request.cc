@@ -7,10 +7,13 @@
 #include <initializer_list>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
 #include <utility>
 
+#include "server/anthropic/anthropic_tools.h"
+#include "server/conversation_prompt.h"
 #include "server/fields.h"
 #include "server/generation_request.h"
 #include "server/structured_output.h"
@@ -22,13 +25,13 @@ namespace {
 // What both endpoints take.
 constexpr std::string_view kConversationFields[] = {"model", "messages", "system", "thinking", "tools", "tool_choice"};
 // Accepted without effect. They are about Anthropic's machines and bills (where a request runs, how fast, for whom),
-// about caching, which needs no marks here, or about tools and thinking in earlier turns, of which there are none.
+// about caching, which needs no marks here, or about what is dropped of earlier turns.
 constexpr std::string_view kFieldsWithoutEffect[] = {"cache_control", "context_management", "output_config", "speed",
                                                      "betas"};
 constexpr std::string_view kMessageFieldsWithoutEffect[] = {"diagnostics", "inference_geo", "metadata", "safeguards",
                                                             "service_tier"};
-constexpr std::string_view kMessageFields[] = {"max_tokens", "stop_sequences", "stream",      "temperature",
-                                               "top_k",      "container",      "mcp_servers", "output_format"};
+constexpr std::string_view kMessageFields[] = {"max_tokens", "stop_sequences", "stream",        "temperature", "top_k",
+                                               "container",  "mcp_servers",    "output_format", "thread"};
 
 void refuse_unknown(const Fields& fields, std::initializer_list<std::span<const std::string_view>> known,
                     bool generation_fields = false) {
@@ -52,10 +55,10 @@ bool asks(const Fields& fields, std::string_view name) {
 }
 
 void refuse_unavailable(const Fields& body) {
-  if (asks(body, "tools")) throw not_available("tools", "tool use is");
-  if (const auto choice = body.object("tool_choice")) {
-    const std::string_view type = choice->required_string("type");
-    if (type != "none" && type != "auto") throw not_available("tool_choice", "tool use is");
+  if (asks(body, "thread")) {
+    // Clients know this code, and go on with the whole conversation in every request.
+    throw bad_request("'thread': threads are not available on this server; send the whole conversation", "thread",
+                      std::string(kThreadUnsupported));
   }
   if (asks(body, "container")) throw not_available("container", "containers are");
   if (asks(body, "mcp_servers")) throw not_available("mcp_servers", "MCP servers are");
@@ -122,11 +125,14 @@ boost::json::value system_content(const Fields& body) {
   return content.take();
 }
 
-// A tool's result: a text, or blocks of it.
-std::string result_text(const Fields& block) {
+using Names = std::set<std::string, std::less<>>;
+
+// A tool's result: a text, or blocks of it. `found`: gets the tools that it refers to.
+std::string result_text(const Fields& block, Names& found) {
   const boost::json::value* content = block.find("content");
   if (content == nullptr) return {};
   if (content->is_string()) return std::string(content->get_string());
+  if (is_plain_data(*content)) return data_text(*content);
   std::string text;
   const boost::json::array& parts = *block.array("content");
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -135,7 +141,9 @@ std::string result_text(const Fields& block) {
     if (type == "text") {
       append_line(text, block_text(part));
     } else if (type == "tool_reference") {  // a tool that was found by its name
-      append_line(text, part.required_string("tool_name"));
+      const std::string_view name = part.required_string("tool_name");
+      append_line(text, name);
+      found.emplace(name);
     } else {
       throw not_available(part.path_of("type"), fmt::format("content of type \"{}\" is", type));
     }
@@ -143,11 +151,27 @@ std::string result_text(const Fields& block) {
   return text;
 }
 
+// Templates know no results that are errors: the text must say it.
+std::string marked_error(std::string text) {
+  constexpr std::size_t kHead = 64;
+  std::string head = text.substr(0, kHead);
+  std::transform(head.begin(), head.end(), head.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
+  if (head.find("error") != std::string::npos) return text;
+  return text.empty() ? "Error" : "Error: " + text;
+}
+
+// What another server's own tools did: it is in that server's answer.
+bool is_of_server(std::string_view type) {
+  return type == "server_tool_use" || type == "mcp_tool_use" ||
+         (type.ends_with("_tool_result") && type != "tool_result");
+}
+
 // A message's blocks: its text is one message, the results of tools before it are one each.
 class Turn {
  public:
-  Turn(const Fields& message, std::string_view role, TemplateMessages& messages)
-      : message_(message), role_(role), messages_(messages) {}
+  Turn(const Fields& message, std::string_view role, TemplateMessages& messages, Names& found)
+      : message_(message), role_(role), messages_(messages), found_(found) {}
 
   void add_text(std::string_view text) { content_.add(text); }
 
@@ -168,7 +192,11 @@ class Turn {
       said_something_ = true;
     } else if (type == "tool_result" && !is_assistant) {
       end_text();
-      messages_.add_result(block.required_string("tool_use_id"), result_text(block));
+      std::string text = result_text(block, found_);
+      if (block.boolean("is_error").value_or(false)) text = marked_error(std::move(text));
+      messages_.add_result(block.required_string("tool_use_id"), text);
+      said_something_ = true;
+    } else if (is_assistant && is_of_server(type)) {
       said_something_ = true;
     } else {
       throw not_available(block.path_of("type"), fmt::format("content of type \"{}\" is", type));
@@ -192,6 +220,7 @@ class Turn {
   const Fields& message_;
   std::string_view role_;
   TemplateMessages& messages_;
+  Names& found_;
   Content content_;
   bool said_something_ = false;
 };
@@ -204,10 +233,10 @@ std::string_view role_of(const Fields& message) {
                     message.path_of("role"));
 }
 
-void add_turn(const Fields& message, bool is_last, TemplateMessages& messages) {
+void add_turn(const Fields& message, bool is_last, TemplateMessages& messages, Names& found) {
   static constexpr std::string_view kKnown[] = {"role", "content", "output_config"};
   refuse_unknown(message, {kKnown});
-  Turn turn(message, role_of(message), messages);
+  Turn turn(message, role_of(message), messages, found);
   const boost::json::value* content = message.find("content");
   const std::string path = message.path_of("content");
   if (content == nullptr) throw bad_request(fmt::format("'{}' is missing", path), path);
@@ -245,12 +274,12 @@ boost::json::array joined(boost::json::array messages) {
   return result;
 }
 
-boost::json::array parse_turns(const Fields& body) {
+boost::json::array parse_turns(const Fields& body, Names& found) {
   const boost::json::array& given = body.required_array("messages");
   if (given.empty()) throw bad_request("'messages' is empty: at least one message is required", "messages");
   TemplateMessages messages;
   for (std::size_t i = 0; i < given.size(); ++i) {
-    add_turn(object_at(given, i, "messages"), i + 1 == given.size(), messages);
+    add_turn(object_at(given, i, "messages"), i + 1 == given.size(), messages, found);
   }
   return joined(messages.take());
 }
@@ -270,8 +299,8 @@ std::string take_prefill(boost::json::array& turns) {
   return prefill;
 }
 
-// How much is thought, for templates that know these names; thinking is off unless it is asked for.
-void read_thinking(const Fields& body, boost::json::object& context) {
+// How much is thought, for templates that know it; thinking is off unless it is asked for. Returns whether it is.
+bool read_thinking(const Fields& body, boost::json::object& context) {
   bool is_on = false;
   if (const auto thinking = body.object("thinking")) {
     const std::string_view type = thinking->required_string("type");
@@ -280,10 +309,11 @@ void read_thinking(const Fields& body, boost::json::object& context) {
       throw bad_request("'thinking.type' must be \"enabled\", \"adaptive\" or \"disabled\"", "thinking.type");
     }
   }
-  context["enable_thinking"] = is_on;
   if (const auto config = body.object("output_config")) {
-    if (const auto effort = config->string("effort")) context["reasoning_effort"] = *effort;
+    if (const auto effort = config->string("effort")) set_effort(context, *effort);
   }
+  set_thinking(context, is_on);
+  return is_on;
 }
 
 AnthropicConversation parse_conversation(const Fields& body) {
@@ -294,12 +324,14 @@ AnthropicConversation parse_conversation(const Fields& body) {
   if (const boost::json::value system = system_content(body); system != "") {
     messages.push_back({{"role", "system"}, {"content", system}});
   }
-  boost::json::array turns = parse_turns(body);
+  Names found;
+  boost::json::array turns = parse_turns(body, found);
+  conversation.tools = read_anthropic_tools(body, found);
   conversation.prefill = take_prefill(turns);
   if (turns.empty()) throw bad_request("'messages' has no message to answer", "messages");
   for (boost::json::value& turn : turns) messages.push_back(std::move(turn));
   conversation.context["messages"] = std::move(messages);
-  read_thinking(body, conversation.context);
+  conversation.thinks = read_thinking(body, conversation.context);
   return conversation;
 }
 

@@ -7,17 +7,25 @@
 
 #include <boost/json/object.hpp>
 #include <string>
+#include <string_view>
 
 #include "engine/request.h"
+#include "server/offered_tools.h"
 
 namespace hearth {
+
+// The code of the error for a conversation that the server should keep.
+inline constexpr std::string_view kThreadUnsupported = "thread_unsupported_request";
 
 // The conversation, as a chat template takes it.
 struct AnthropicConversation {
   std::string model;
-  // {"messages": [{"role", "content": a string, …}, …], "enable_thinking", "reasoning_effort"}. The system prompt comes
-  // first; turns of one role that follow each other are one message, and blocks of text are joined by line breaks.
+  // {"messages": [{"role", "content": a string, …}, …], "enable_thinking", "reasoning_effort", …}. The system prompt
+  // comes first; turns of one role that follow each other are one message, and blocks of text are joined by line
+  // breaks.
   boost::json::object context;
+  OfferedTools tools;
+  bool thinks = false;  // thoughts are asked for
   std::string prefill;  // the final assistant message: the answer goes on from here
 };
 

@@ -1,18 +1,17 @@
 // Anthropic's Messages API over the model that is served.
 #include <fmt/format.h>
 
-#include <chrono>
-#include <memory>
-#include <optional>
+#include <string>
 #include <utility>
 
+#include "server/answer_stream.h"
 #include "server/anthropic/anthropic_answer.h"
 #include "server/anthropic/anthropic_request.h"
 #include "server/anthropic/anthropic_routes.h"
+#include "server/conversation_prompt.h"
 #include "server/from_body.h"
 #include "server/generation_failure.h"
 #include "server/http/json_reply.h"
-#include "server/prefill.h"
 
 namespace hearth {
 namespace {
@@ -25,68 +24,45 @@ HttpHeaders answer_headers(const Exchange& exchange) {
   return {{"request-id", exchange.id()}};
 }
 
-std::vector<TokenId> encode(const ModelService& service, AnthropicConversation conversation) {
-  return encode_prefilled_chat(service, std::move(conversation.context), conversation.prefill);
-}
-
-// What is there to read: text, and the end if it is among it.
-struct Progress {
-  std::string text;
-  std::optional<GenerationEnd> end;
-};
-
-asio::awaitable<Progress> read_some(GenerationStream& stream) {
-  Progress progress;
-  do {
-    GenerationStream::Event event = co_await stream.next();
-    if (const auto* token = std::get_if<GeneratedToken>(&event)) {
-      progress.text += token->text;
-    } else {
-      progress.end = std::get<GenerationEnd>(std::move(event));
-      progress.text += progress.end->text;
-    }
-  } while (!progress.end && stream.has_more());
-  co_return progress;
-}
-
-asio::awaitable<void> answer_whole(Exchange& exchange, const ModelService& service, GenerationStream& stream) {
-  std::string text;
-  Progress progress;
-  while (!progress.end) {
-    progress = co_await read_some(stream);
-    text += progress.text;
-  }
-  if (const auto failure = generation_failure(*progress.end)) throw HttpError(*failure);
-  std::string body = anthropic_message(stream.id(), service.model().name, text, *progress.end);
+asio::awaitable<void> answer_whole(Exchange& exchange, AnswerStream& stream, const AnthropicHead& head) {
+  const WholeAnswer whole = co_await read_whole(stream, true);
+  if (const auto failure = generation_failure(whole.end)) throw HttpError(*failure);
+  std::string body = anthropic_message(head, whole.parts, whole.end);
   HttpHeaders headers = answer_headers(exchange);
   co_await exchange.reply(200, std::move(body), std::string(kJsonContentType), std::move(headers));
 }
 
-std::string end_events(const Exchange& exchange, const GenerationEnd& end) {
-  auto failure = generation_failure(end);
-  if (!failure) return anthropic_end_events(end);
+std::string events_of(const Exchange& exchange, const AnswerProgress& progress, AnthropicEvents& events) {
+  std::string text;
+  for (const AnswerPiece& piece : progress.pieces) text += events.piece(piece);
+  if (!progress.end) return text;
+  auto failure = generation_failure(*progress.end);
+  if (!failure) return text + events.end(*progress.end);
   failure->headers = answer_headers(exchange);
-  return anthropic_error_event(anthropic_error_body(*failure));
+  return text + anthropic_error_event(anthropic_error_body(*failure));
 }
 
-asio::awaitable<void> answer_streaming(Exchange& exchange, const ModelService& service, GenerationStream& stream) {
+asio::awaitable<void> answer_streaming(Exchange& exchange, const ModelService& service, AnswerStream& stream,
+                                       const AnthropicHead& head) {
   HttpHeaders headers = answer_headers(exchange);
   co_await exchange.begin_stream("text/event-stream; charset=utf-8", std::move(headers));
-  std::string events = anthropic_start_events(stream.id(), service.model().name, stream.prompt_tokens());
-  co_await exchange.write(std::move(events));
+  AnthropicEvents events(head);
+  std::string start = events.start(stream.generation().prompt_tokens());
+  co_await exchange.write(std::move(start));
+  Silence silence(service.keepalive());
   bool ended = false;
   while (!ended) {
-    std::string piece;
-    const bool is_something_there = co_await stream.wait_for(service.keepalive());
+    std::string text;
+    const bool is_something_there = co_await stream.wait_for(silence.left());
     if (is_something_there) {
-      const Progress progress = co_await read_some(stream);
-      if (!progress.text.empty()) piece = anthropic_text_event(progress.text);
-      if (progress.end) piece += end_events(exchange, *progress.end);
+      const AnswerProgress progress = co_await stream.next();
       ended = progress.end.has_value();
-    } else {
-      piece = anthropic_ping_event();
+      text = events_of(exchange, progress, events);
     }
-    if (!piece.empty()) co_await exchange.write(std::move(piece));
+    if (text.empty() && silence.is_too_long()) text = anthropic_ping_event();
+    if (text.empty()) continue;
+    silence.end();
+    co_await exchange.write(std::move(text));
   }
   co_await exchange.end_stream();
 }
@@ -95,27 +71,42 @@ asio::awaitable<void> create_message(Exchange& exchange, ModelService& service) 
   service.engine();  // before anything else: while the model is loading, nothing is right or wrong
   struct Made {
     bool stream;
+    AnthropicHead head;
+    AnswerReading reading;
     PreparedRequest generation;
   };
   auto make = [&](const boost::json::object& body) {
     AnthropicRequest request = parse_anthropic_request(body, service.sampling_defaults());
+    AnthropicConversation& conversation = request.conversation;
+    ConversationPrompt prompt = encode_conversation(service, std::move(conversation.context),
+                                                    std::move(conversation.tools), conversation.prefill);
     Request generation = std::move(request.generation);
     generation.id = fmt::format("msg_{}", exchange.id());
-    generation.prompt = encode(service, std::move(request.conversation));
-    return Made{request.stream, service.prepare(std::move(generation), kApi)};
+    prompt.put_into(generation);
+    AnthropicHead head{.id = generation.id,
+                       .model = service.model().name,
+                       .shows_thoughts = conversation.thinks,
+                       .is_text = prompt.reading.syntax == nullptr};
+    return Made{request.stream, std::move(head), std::move(prompt.reading),
+                service.prepare(std::move(generation), kApi)};
   };
   Made made = co_await from_body(exchange, service, make);
-  const std::unique_ptr<GenerationStream> stream = service.start(std::move(made.generation), kApi);
+  AnswerStream stream(service.start(std::move(made.generation), kApi), std::move(made.reading));
   if (made.stream) {
-    co_await answer_streaming(exchange, service, *stream);
+    co_await answer_streaming(exchange, service, stream, made.head);
   } else {
-    co_await answer_whole(exchange, service, *stream);
+    co_await answer_whole(exchange, stream, made.head);
   }
 }
 
 asio::awaitable<void> count_tokens(Exchange& exchange, ModelService& service) {
   service.engine();
-  auto make = [&](const boost::json::object& body) { return encode(service, parse_anthropic_count(body)).size(); };
+  auto make = [&](const boost::json::object& body) {
+    AnthropicConversation conversation = parse_anthropic_count(body);
+    return encode_conversation(service, std::move(conversation.context), std::move(conversation.tools),
+                               conversation.prefill)
+        .tokens.size();
+  };
   const std::size_t count = co_await from_body(exchange, service, make);
   boost::json::object answer;
   answer["input_tokens"] = count;

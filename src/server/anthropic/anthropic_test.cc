@@ -7,6 +7,7 @@
 #include "server/anthropic/anthropic_answer.h"
 #include "server/anthropic/anthropic_request.h"
 #include "server/anthropic/anthropic_routes.h"
+#include "server/testing/scripted_answer.h"
 
 namespace hearth {
 namespace {
@@ -58,6 +59,16 @@ std::vector<std::pair<std::string, json::value>> events_of(std::string_view stre
   return events;
 }
 
+// The events' names, which their data have as well.
+std::string names_of(const std::vector<std::pair<std::string, json::value>>& events) {
+  std::string names;
+  for (const auto& [name, data] : events) {
+    EXPECT_EQ(data.at("type").as_string(), name);
+    names += name + " ";
+  }
+  return names;
+}
+
 GenerationEnd end_of(FinishReason reason, std::string stop_text = {}) {
   GenerationEnd end;
   end.reason = reason;
@@ -74,7 +85,8 @@ TEST(AnthropicRequest, TakesWhatAMessageNeeds) {
   const AnthropicRequest request = read(parse(kHello));
   EXPECT_EQ(request.conversation.model, "m");
   EXPECT_EQ(request.conversation.context,
-            json::parse(R"({"messages": [{"role": "user", "content": "Hello"}], "enable_thinking": false})"));
+            json::parse(R"({"messages": [{"role": "user", "content": "Hello"}], "enable_thinking": false,
+                            "thinking": false})"));
   EXPECT_EQ(request.conversation.prefill, "");
   EXPECT_EQ(request.generation.token_count_max, 5);
   EXPECT_FALSE(request.stream);
@@ -150,7 +162,9 @@ TEST(AnthropicRequest, TellsTemplatesHowMuchToThink) {
       true);
   EXPECT_EQ(context(R"("thinking": {"type": "adaptive", "display": "updates"}, "output_config": {"effort": "high"})"),
             json::parse(R"({"messages": [{"role": "user", "content": "Hello"}], "enable_thinking": true,
-                            "reasoning_effort": "high"})"));
+                            "thinking": true, "reasoning_effort": "high"})"));
+  EXPECT_TRUE(read(hello_with(R"("thinking": {"type": "adaptive"})")).conversation.thinks);
+  EXPECT_FALSE(read(hello_with("")).conversation.thinks);
   EXPECT_NE(error_of(hello_with(R"("thinking": {"type": "deep"})")).find("thinking.type"), std::string::npos);
 }
 
@@ -192,8 +206,11 @@ TEST(AnthropicRequest, TakesWhatHasNoEffect) {
 
 TEST(AnthropicRequest, RefusesWhatIsNotAvailableByName) {
   const std::pair<const char*, const char*> cases[] = {
-      {R"("tools": [{"name": "f", "input_schema": {}}])", "'tools': tool use is not available on this server"},
-      {R"("tool_choice": {"type": "any"})", "'tool_choice': tool use is not available on this server"},
+      {R"("tool_choice": {"type": "any"})", "'tool_choice.type' asks for a call and there are no 'tools'"},
+      {R"("tool_choice": {"type": "tool", "name": "g"}, "tools": [{"name": "f", "input_schema": {}}])",
+       "'tool_choice.name' is 'g', which is none of the tools"},
+      {R"("tool_choice": {"type": "maybe"})", "'tool_choice.type' must be \"auto\", \"any\", \"tool\" or \"none\""},
+      {R"("tools": [{"input_schema": {}}])", "'tools[0].name' is missing"},
       {R"("output_config": {"format": {"type": "json_schema"}})", "'output_config.format.schema' is missing"},
       {R"("output_config": {"format": {"type": "json_schema", "schema": {"type": "x"}}})",
        "'output_config.format.schema': schema keyword 'type' at '/type': a name is no type"},
@@ -249,14 +266,24 @@ TEST(AnthropicAnswer, CountsCachedTokensApart) {
 }
 
 TEST(AnthropicAnswer, SaysWhyItEnded) {
-  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kStop)), "end_turn");
-  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kStop, "###")), "stop_sequence");
-  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kLength)), "max_tokens");
-  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kContext)), "model_context_window_exceeded");
+  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kStop), false), "end_turn");
+  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kStop), true), "tool_use");
+  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kStop, "###"), false), "stop_sequence");
+  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kLength), true), "max_tokens");
+  EXPECT_EQ(anthropic_stop_reason(end_of(FinishReason::kContext), false), "model_context_window_exceeded");
+}
+
+AnthropicHead head(bool shows_thoughts, bool is_text) {
+  return {.id = "msg_1", .model = "m", .shows_thoughts = shows_thoughts, .is_text = is_text};
+}
+
+AnswerPiece text_piece(std::string text) {
+  return {.kind = AnswerPiece::Kind::kContent, .text = std::move(text)};
 }
 
 TEST(AnthropicAnswer, IsAMessage) {
-  EXPECT_EQ(json::parse(anthropic_message("msg_1", "m", "Hi \"you\"", end_of(FinishReason::kStop, "###"))),
+  const std::vector<AnswerPart> parts{{.text = "Hi \"you\""}};
+  EXPECT_EQ(json::parse(anthropic_message(head(false, true), parts, end_of(FinishReason::kStop, "###"))),
             json::parse(R"({"id": "msg_1", "type": "message", "role": "assistant", "model": "m",
                             "content": [{"type": "text", "text": "Hi \"you\""}], "stop_reason": "stop_sequence",
                             "stop_sequence": "###",
@@ -265,15 +292,13 @@ TEST(AnthropicAnswer, IsAMessage) {
 }
 
 TEST(AnthropicAnswer, IsAStreamOfEvents) {
-  const std::string stream = anthropic_start_events("msg_1", "m", 10) + anthropic_text_event("Hi\n\n") +
-                             anthropic_ping_event() + anthropic_end_events(end_of(FinishReason::kLength));
+  AnthropicEvents writer(head(false, true));
+  std::string stream = writer.start(10);
+  stream += writer.piece(text_piece("Hi\n\n"));
+  stream += anthropic_ping_event();
+  stream += writer.end(end_of(FinishReason::kLength));
   const auto events = events_of(stream);
-  std::string names;
-  for (const auto& [name, data] : events) {
-    EXPECT_EQ(data.at("type").as_string(), name);
-    names += name + " ";
-  }
-  EXPECT_EQ(names,
+  EXPECT_EQ(names_of(events),
             "message_start content_block_start ping content_block_delta ping content_block_stop message_delta "
             "message_stop ");
   EXPECT_EQ(events[0].second.at("message").at("usage").at("input_tokens"), 10);
@@ -282,7 +307,99 @@ TEST(AnthropicAnswer, IsAStreamOfEvents) {
                                               "delta": {"type": "text_delta", "text": "Hi\n\n"}})"));
   EXPECT_EQ(events[6].second.at("delta"), json::parse(R"({"stop_reason": "max_tokens", "stop_sequence": null})"));
   EXPECT_EQ(events[6].second.at("usage").at("output_tokens"), 3);
-  EXPECT_NE(anthropic_text_event("a\u2028b").find(R"("a\u2028b")"), std::string::npos);  // no end of a line
+  EXPECT_NE(writer.piece(text_piece("a\u2028b")).find(R"("a\u2028b")"), std::string::npos);  // no end of a line
+}
+
+std::string thought_and_call() {
+  return "<think>Hm.</think>I look." + std::string(kWeatherCall);
+}
+
+template <typename Parts>
+Parts with_ids(Parts parts) {
+  for (auto& part : parts) {
+    if (part.kind == AnswerPiece::Kind::kCall) part.call.id = "id";
+  }
+  return parts;
+}
+
+TEST(AnthropicAnswer, HasThoughtsAndCalls) {
+  const auto blocks = [](bool shows_thoughts, std::string_view output) {
+    const std::string text =
+        anthropic_message(head(shows_thoughts, false), with_ids(parts_of(output)), end_of(FinishReason::kStop));
+    return json::parse(text).at("content");
+  };
+  const json::value all = blocks(true, thought_and_call());
+  EXPECT_EQ(all.at(0).at("thinking"), "Hm.");
+  EXPECT_FALSE(all.at(0).at("signature").as_string().empty());
+  EXPECT_EQ(all.at(1), text_block("I look."));
+  EXPECT_EQ(all.at(2), parse(R"({"type": "tool_use", "id": "id", "name": "get_weather", "input": {"city": "Ulm"}})"));
+  EXPECT_EQ(blocks(false, thought_and_call()).as_array().size(), 2u);  // who has not asked for thoughts gets none
+  EXPECT_EQ(blocks(false, "<think>Hm.</think>"), json::array{text_block("")});
+}
+
+TEST(AnthropicAnswer, StreamsThoughtsAndCalls) {
+  AnthropicEvents writer(head(true, false));
+  std::string stream = writer.start(10);
+  for (const AnswerPiece& piece : with_ids(pieces_of(thought_and_call()))) stream += writer.piece(piece);
+  GenerationEnd end = end_of(FinishReason::kStop);
+  end.usage.reasoning_tokens = 2;
+  const auto events = events_of(stream + writer.end(end));
+  EXPECT_EQ(names_of(events),
+            "message_start ping "
+            "content_block_start content_block_delta content_block_delta content_block_stop "
+            "content_block_start content_block_delta content_block_stop "
+            "content_block_start content_block_delta content_block_stop message_delta message_stop ");
+  EXPECT_EQ(events[2].second.at("content_block"), parse(R"({"type": "thinking", "thinking": "", "signature": ""})"));
+  EXPECT_EQ(events[3].second.at("delta"), parse(R"({"type": "thinking_delta", "thinking": "Hm."})"));
+  EXPECT_EQ(events[4].second.at("delta").at("type"), "signature_delta");
+  EXPECT_EQ(events[9].second, parse(R"({"type": "content_block_start", "index": 2, "content_block":
+      {"type": "tool_use", "id": "id", "name": "get_weather", "input": {}}})"));
+  EXPECT_EQ(events[10].second.at("delta"),
+            parse(R"({"type": "input_json_delta", "partial_json": "{\"city\": \"Ulm\"}"})"));
+  EXPECT_EQ(events[12].second.at("delta").at("stop_reason"), "tool_use");
+  EXPECT_EQ(events[12].second.at("usage").at("output_tokens_details").at("thinking_tokens"), 2);
+}
+
+TEST(AnthropicRequest, OffersItsOwnTools) {
+  const std::string tools = R"("tools": [{"name": "f", "description": "F.", "input_schema": {"type": "object"}},
+      {"type": "web_search_20250305", "name": "web_search"}, {"type": "custom", "name": "g", "input_schema": {}},
+      {"name": "later", "input_schema": {}, "defer_loading": true}])";
+  const auto names = [&](std::string_view more) {
+    std::string all;
+    for (const auto& tool : read(hello_with(tools + std::string(more))).conversation.tools.definitions()) {
+      all += std::string(tool.at("function").at("name").as_string()) + " ";
+    }
+    return all;
+  };
+  EXPECT_EQ(names(""), "f g ");
+  EXPECT_EQ(names(R"(, "tool_choice": {"type": "none"})"), "");
+  EXPECT_EQ(names(R"(, "tool_choice": {"type": "tool", "name": "g"})"), "g ");
+  EXPECT_EQ(names(R"(, "tool_choice": {"type": "tool", "name": "web_search"})"), "f g ");
+  // One that was found is loaded.
+  EXPECT_EQ(names(R"(, "messages": [{"role": "user", "content": "A"},
+      {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {}}]},
+      {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": [
+        {"type": "tool_reference", "tool_name": "later"}]}]}])"),
+            "f g later ");
+  const OfferedTools any =
+      read(hello_with(tools + R"(, "tool_choice": {"type": "any", "disable_parallel_tool_use": true})"))
+          .conversation.tools;
+  EXPECT_TRUE(any.must_call);
+  EXPECT_TRUE(any.one_call);
+}
+
+TEST(AnthropicRequest, ResultsSayThatTheyAreErrors) {
+  const auto result = [](std::string_view content) {
+    return messages_of(R"("messages": [{"role": "user", "content": [
+        {"type": "tool_result", "tool_use_id": "1", "is_error": true, "content": )" +
+                       std::string(content) + "}]}]")
+        .at(0)
+        .at("content");
+  };
+  EXPECT_EQ(result(R"("no such file")"), "Error: no such file");
+  EXPECT_EQ(result(R"("<tool_use_error>no</tool_use_error>")"), "<tool_use_error>no</tool_use_error>");
+  EXPECT_EQ(result("null"), "Error");
+  EXPECT_EQ(result(R"({"code": 3})"), R"(Error: {"code": 3})");
 }
 
 TEST(AnthropicAnswer, NamesErrorsByTheirStatus) {
@@ -296,6 +413,17 @@ TEST(AnthropicAnswer, NamesErrorsByTheirStatus) {
                                                     {503, "overloaded_error"},
                                                     {504, "timeout_error"}};
   for (const auto& [status, type] : cases) EXPECT_EQ(anthropic_error_type(status), type) << status;
+}
+
+TEST(AnthropicRequest, KeepsNoThreads) {
+  try {
+    read(hello_with(R"("thread": {"type": "create"})"));
+    ADD_FAILURE();
+  } catch (const HttpError& error) {
+    EXPECT_EQ(json::parse(anthropic_error_body(error.failure())).at("error").at("details"),
+              parse(R"({"error_code": "thread_unsupported_request", "unsupported": ["thread"]})"));
+  }
+  EXPECT_EQ(error_of(hello_with(R"("thread": null)")), "");
 }
 
 TEST(AnthropicAnswer, TellsErrorsInItsOwnWay) {

@@ -21,21 +21,44 @@ std::int64_t nanoseconds_between(TimePoint from, TimePoint to) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(to - from).count();
 }
 
+// Arguments are an object here, never text.
+json::array calls_of(const std::vector<AnswerPart>& parts) {
+  constexpr std::size_t kDepthMax = 256;
+  json::array calls;
+  for (const AnswerPart& part : parts) {
+    if (part.kind != AnswerPiece::Kind::kCall) continue;
+    ParsedJson arguments = parse_json(part.text, kDepthMax, BigIntegers::kKeepDigits);
+    const bool is_object = !arguments.error && arguments.value.is_object();
+    calls.push_back({{"id", part.call.id},
+                     {"function",
+                      {{"name", part.call.tool.name},
+                       {"arguments", is_object ? std::move(arguments.value) : json::value(json::object())}}}});
+  }
+  return calls;
+}
+
 }  // namespace
 
 std::string ollama_time(std::chrono::system_clock::time_point time) {
   return time_text(time, 9);
 }
 
-json::object ollama_piece(OllamaEndpoint endpoint, std::string_view model, std::string_view text,
+json::object ollama_piece(OllamaEndpoint endpoint, std::string_view model, const std::vector<AnswerPart>& parts,
                           std::chrono::system_clock::time_point time) {
+  const std::string text = text_of(parts, AnswerPiece::Kind::kContent);
+  const std::string thought = text_of(parts, AnswerPiece::Kind::kReasoning);
   json::object piece;
   piece["model"] = model;
   piece["created_at"] = ollama_time(time);
   if (endpoint == OllamaEndpoint::kGenerate) {
     piece["response"] = text;
+    if (!thought.empty()) piece["thinking"] = thought;
   } else {
-    piece["message"] = {{"role", "assistant"}, {"content", text}};
+    json::object& message = piece["message"].emplace_object();
+    message = {{"role", "assistant"}, {"content", text}};
+    if (!thought.empty()) message["thinking"] = thought;
+    json::array calls = calls_of(parts);
+    if (!calls.empty()) message["tool_calls"] = std::move(calls);
   }
   piece["done"] = false;
   return piece;
@@ -55,7 +78,7 @@ void finish_ollama_answer(json::object& piece, const GenerationEnd& end) {
 
 json::object ollama_loaded(OllamaEndpoint endpoint, std::string_view model,
                            std::chrono::system_clock::time_point time) {
-  json::object answer = ollama_piece(endpoint, model, "", time);
+  json::object answer = ollama_piece(endpoint, model, {}, time);
   answer["done"] = true;
   answer["done_reason"] = "load";
   return answer;

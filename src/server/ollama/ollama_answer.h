@@ -8,8 +8,10 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/request.h"
+#include "server/answer_reader.h"
 #include "text/tokenizers/tokenizer.h"
 
 namespace hearth {
@@ -19,8 +21,9 @@ enum class OllamaEndpoint { kGenerate, kChat };
 // "2026-11-23T02:11:00.123456789Z".
 std::string ollama_time(std::chrono::system_clock::time_point time);
 
-// {"model", "created_at", "response" or "message", "done": false}: a piece of the answer.
-boost::json::object ollama_piece(OllamaEndpoint endpoint, std::string_view model, std::string_view text,
+// {"model", "created_at", "response" or "message", "done": false}: a piece of the answer. `parts`: its text, thoughts
+// and calls, which are complete.
+boost::json::object ollama_piece(OllamaEndpoint endpoint, std::string_view model, const std::vector<AnswerPart>& parts,
                                  std::chrono::system_clock::time_point time);
 
 // Makes the last piece of it: done, done_reason, counts and durations. For an end that is no failure. prompt_eval_count

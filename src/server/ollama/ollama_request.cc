@@ -8,6 +8,7 @@
 #include <limits>
 #include <utility>
 
+#include "server/conversation_prompt.h"
 #include "server/fields.h"
 #include "server/generation_request.h"
 #include "server/structured_output.h"
@@ -89,8 +90,8 @@ void read_think(const Fields& body, boost::json::object& conversation) {
   if (!think->is_bool() && !think->is_string()) {
     throw bad_request("'think' must be true, false, or \"low\", \"medium\" or \"high\"", "think");
   }
-  conversation["enable_thinking"] = !think->is_bool() || think->get_bool();
-  if (think->is_string()) conversation["reasoning_effort"] = *think;
+  set_thinking(conversation, !think->is_bool() || think->get_bool());
+  if (think->is_string()) set_effort(conversation, think->get_string());
 }
 
 void read_common(const Fields& body, const ServedModel& model, SamplerOptions defaults, OllamaRequest& request) {
@@ -135,6 +136,12 @@ void add_calls(const Fields& message, TemplateMessages& messages) {
   }
 }
 
+std::string content_of(const Fields& message, std::string_view role) {
+  const boost::json::value* content = message.find("content");
+  if (role == "tool" && content != nullptr && is_plain_data(*content)) return data_text(*content);
+  return std::string(message.string("content").value_or(""));
+}
+
 void add_message(const Fields& message, TemplateMessages& messages) {
   static constexpr std::string_view kRoles[] = {"system", "user", "assistant", "tool"};
   const std::string_view role = message.required_string("role");
@@ -144,7 +151,7 @@ void add_message(const Fields& message, TemplateMessages& messages) {
                       message.path_of("role"));
   }
   refuse(message, "images", "this model does not take images");
-  boost::json::object rendered{{"role", role}, {"content", message.string("content").value_or("")}};
+  boost::json::object rendered{{"role", role}, {"content", content_of(message, role)}};
   if (role == "tool") {
     if (const auto id = message.string("tool_call_id")) rendered["tool_call_id"] = *id;
     if (const auto name = message.string("tool_name")) rendered["name"] = *name;
@@ -152,6 +159,25 @@ void add_message(const Fields& message, TemplateMessages& messages) {
   if (role == "assistant") messages.add_thought(message.string("thinking").value_or(""));
   messages.add(std::move(rendered));
   if (role == "assistant") add_calls(message, messages);
+}
+
+// Ollama itself knows no choice; clients of its other API send one.
+OfferedTools read_tools(const Fields& body) {
+  OfferedTools tools;
+  const boost::json::array* list = body.array("tools");
+  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+    const Fields tool = object_at(*list, i, "tools");
+    if (tool.string("type").value_or("function") != "function") continue;
+    const auto function = tool.object("function");
+    if (!function) throw bad_request(fmt::format("'{}' is missing", tool.path_of("function")), "tools");
+    function->object("parameters");
+    tools.add({.name = std::string(function->required_string("name"))}, function->string("description").value_or(""),
+              function->find("parameters"));
+  }
+  const boost::json::value* choice = body.find("tool_choice");
+  if (choice != nullptr && *choice == "none") return {};
+  tools.must_call = choice != nullptr && *choice == "required" && !tools.empty();
+  return tools;
 }
 
 std::string take_prefill(boost::json::array& messages) {
@@ -214,9 +240,7 @@ OllamaChatRequest parse_ollama_chat(const boost::json::object& body, const Serve
   const Fields fields(body);
   OllamaChatRequest request;
   read_common(fields, model, std::move(defaults), request);
-  if (asks(fields, "tools")) {
-    throw bad_request(fmt::format("\"{}\" does not support tools on this server", request.model), "tools");
-  }
+  request.tools = read_tools(fields);
   TemplateMessages turns;
   if (const boost::json::array* given = fields.array("messages")) {
     for (std::size_t i = 0; i < given->size(); ++i) add_message(object_at(*given, i, "messages"), turns);

@@ -11,6 +11,7 @@
 
 #include "engine/request.h"
 #include "server/model_service.h"
+#include "server/offered_tools.h"
 
 namespace hearth {
 
@@ -33,6 +34,7 @@ struct OllamaGenerateRequest : OllamaRequest {
 struct OllamaChatRequest : OllamaRequest {
   boost::json::object conversation;  // as above, without the prefill
   std::string prefill;               // the final assistant message: the answer goes on from here
+  OfferedTools tools;
 };
 
 // `defaults`: what the request does not say. All throw HttpError: 404 for a model that is not the one served, 400,

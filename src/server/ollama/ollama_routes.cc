@@ -2,10 +2,11 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <utility>
 
+#include "server/answer_stream.h"
+#include "server/conversation_prompt.h"
 #include "server/from_body.h"
 #include "server/generation_failure.h"
 #include "server/http/json_reply.h"
@@ -14,7 +15,6 @@
 #include "server/ollama/ollama_models.h"
 #include "server/ollama/ollama_request.h"
 #include "server/ollama/ollama_routes.h"
-#include "server/prefill.h"
 
 namespace hearth {
 namespace {
@@ -41,26 +41,30 @@ class Answer {
          std::optional<std::vector<TokenId>> context)
       : endpoint_(endpoint), model_(std::move(model)), tokenizer_(&tokenizer), context_(std::move(context)) {}
 
-  void add(GenerationStream::Event event) {
-    if (auto* end = std::get_if<GenerationEnd>(&event)) {
-      text_ += end->text;
-      end_ = std::move(*end);
-      return;
-    }
-    const auto& token = std::get<GeneratedToken>(event);
-    text_ += token.text;
-    if (token.logprob) logprobs_.push_back(ollama_logprob(token, *tokenizer_));
-    if (context_) context_->push_back(token.id);
+  void add(AnswerProgress progress) {
+    append(parts_, std::move(progress.pieces), true);
+    if (context_) context_->insert(context_->end(), progress.tokens.begin(), progress.tokens.end());
+    end_ = std::move(progress.end);
   }
 
   bool ended() const { return end_.has_value(); }
   const GenerationEnd& end() const { return *end_; }
-  bool has_piece() const { return !text_.empty() || !logprobs_.empty(); }
+  bool has_piece() const { return parts_.size() > (is_within_call() ? 1U : 0U); }
 
-  // What was added since the last piece.
+  // What was added since the last piece, but for a call that is not complete.
   boost::json::object take_piece() {
-    boost::json::object piece = ollama_piece(endpoint_, model_, std::exchange(text_, {}), now());
-    if (!logprobs_.empty()) piece["logprobs"] = std::exchange(logprobs_, {});
+    std::vector<AnswerPart> rest;
+    if (is_within_call()) {
+      rest.push_back(std::move(parts_.back()));
+      parts_.pop_back();
+    }
+    const std::vector<AnswerPart> parts = std::exchange(parts_, std::move(rest));
+    boost::json::object piece = ollama_piece(endpoint_, model_, parts, now());
+    boost::json::array logprobs;
+    for (const AnswerPart& part : parts) {
+      for (const GeneratedToken& token : part.tokens) logprobs.push_back(ollama_logprob(token, *tokenizer_));
+    }
+    if (!logprobs.empty()) piece["logprobs"] = std::move(logprobs);
     return piece;
   }
 
@@ -77,48 +81,49 @@ class Answer {
 
  private:
   static std::chrono::system_clock::time_point now() { return std::chrono::system_clock::now(); }
+  bool is_within_call() const {
+    return !parts_.empty() && parts_.back().kind == AnswerPiece::Kind::kCall && !parts_.back().is_complete;
+  }
 
   OllamaEndpoint endpoint_;
   std::string model_;
   const Tokenizer* tokenizer_;
   std::optional<std::vector<TokenId>> context_;
-  std::string text_;
-  boost::json::array logprobs_;
+  std::vector<AnswerPart> parts_;  // not told yet
   std::optional<GenerationEnd> end_;
 };
 
-asio::awaitable<void> answer_whole(Exchange& exchange, GenerationStream& stream, Answer answer) {
+asio::awaitable<void> answer_whole(Exchange& exchange, AnswerStream& stream, Answer answer) {
   while (!answer.ended()) {
-    GenerationStream::Event event = co_await stream.next();
-    answer.add(std::move(event));
+    AnswerProgress progress = co_await stream.next();
+    answer.add(std::move(progress));
   }
   if (const auto failure = generation_failure(answer.end())) throw HttpError(*failure);
   boost::json::object object = answer.take_last();
   co_await reply(exchange, std::move(object));
 }
 
-asio::awaitable<void> answer_streaming(Exchange& exchange, GenerationStream& stream, Answer answer,
+asio::awaitable<void> answer_streaming(Exchange& exchange, AnswerStream& stream, Answer answer,
                                        std::chrono::milliseconds keepalive) {
   HttpHeaders headers;
   co_await exchange.begin_stream("application/x-ndjson", std::move(headers));
+  Silence silence(keepalive);
   while (!answer.ended()) {
-    const bool is_something_there = co_await stream.wait_for(keepalive);
-    if (!is_something_there) {
-      std::string empty_line("\n");
-      co_await exchange.write(std::move(empty_line));
-      continue;
+    const bool is_something_there = co_await stream.wait_for(silence.left());
+    if (is_something_there) {
+      AnswerProgress progress = co_await stream.next();
+      answer.add(std::move(progress));
     }
-    do {
-      GenerationStream::Event event = co_await stream.next();
-      answer.add(std::move(event));
-    } while (!answer.ended() && stream.has_more());
     std::string lines;
     if (answer.has_piece()) lines = ollama_line(answer.take_piece());
     if (answer.ended()) {
       const auto failure = generation_failure(answer.end());
       lines += failure ? ollama_error_body(*failure) + "\n" : ollama_line(answer.take_last());
     }
-    if (!lines.empty()) co_await exchange.write(std::move(lines));
+    if (lines.empty() && silence.is_too_long()) lines = "\n";
+    if (lines.empty()) continue;
+    silence.end();
+    co_await exchange.write(std::move(lines));
   }
   co_await exchange.end_stream();
 }
@@ -127,13 +132,18 @@ asio::awaitable<void> answer_streaming(Exchange& exchange, GenerationStream& str
 struct Made {
   OllamaRequest request;
   std::optional<std::vector<TokenId>> context;  // the prompt's tokens, where the answer gives them back
+  AnswerReading reading;
   std::optional<PreparedRequest> generation;
 };
 
-Made made_of(OllamaRequest request, const ModelService& service, const Exchange& exchange, OllamaEndpoint endpoint) {
-  Made made{std::move(request), std::nullopt, std::nullopt};
+// `prompt`: empty where nothing is to be generated.
+Made made_of(OllamaRequest request, ConversationPrompt prompt, const ModelService& service, const Exchange& exchange,
+             OllamaEndpoint endpoint) {
+  Made made{std::move(request), std::nullopt, {}, std::nullopt};
   if (made.request.load_only) return made;
-  if (endpoint == OllamaEndpoint::kGenerate) made.context = made.request.generation.prompt;
+  if (endpoint == OllamaEndpoint::kGenerate) made.context = prompt.tokens;
+  prompt.put_into(made.request.generation);
+  made.reading = std::move(prompt.reading);
   made.request.generation.id = fmt::format("ollama-{}", exchange.id());
   made.generation = service.prepare(std::move(made.request.generation), api_of(endpoint));
   return made;
@@ -145,16 +155,21 @@ asio::awaitable<void> answer_loaded(Exchange& exchange, OllamaEndpoint endpoint,
 }
 
 // After the tokens of an earlier answer, if there are any, this prompt's without the token that begins a text.
-std::vector<TokenId> encode(const ModelService& service, const OllamaGenerateRequest& request) {
+ConversationPrompt encode(const ModelService& service, const OllamaGenerateRequest& request) {
   const bool is_plain = request.raw || service.model().chat_template_text.empty();
-  std::vector<TokenId> prompt =
-      is_plain ? service.encode_prompt(request.prompt) : service.encode_chat(request.conversation);
+  ConversationPrompt prompt;
+  if (is_plain) {
+    prompt.tokens = service.encode_prompt(request.prompt);
+  } else {
+    prompt = encode_conversation(service, request.conversation, {});
+  }
   if (request.context.empty()) return prompt;
   const auto bos = service.tokenizer().bos();
-  const bool has_bos = bos && !prompt.empty() && prompt.front() == *bos;
+  const bool has_bos = bos && !prompt.tokens.empty() && prompt.tokens.front() == *bos;
   std::vector<TokenId> ids = request.context;
-  ids.insert(ids.end(), prompt.begin() + (has_bos ? 1 : 0), prompt.end());
-  return ids;
+  ids.insert(ids.end(), prompt.tokens.begin() + (has_bos ? 1 : 0), prompt.tokens.end());
+  prompt.tokens = std::move(ids);
+  return prompt;
 }
 
 asio::awaitable<void> answer_made(Exchange& exchange, ModelService& service, OllamaEndpoint endpoint, Made made) {
@@ -163,11 +178,11 @@ asio::awaitable<void> answer_made(Exchange& exchange, ModelService& service, Oll
     co_return;
   }
   Answer answer(endpoint, made.request.model, service.tokenizer(), std::move(made.context));
-  const std::unique_ptr<GenerationStream> stream = service.start(std::move(*made.generation), api_of(endpoint));
+  AnswerStream stream(service.start(std::move(*made.generation), api_of(endpoint)), std::move(made.reading));
   if (made.request.stream) {
-    co_await answer_streaming(exchange, *stream, std::move(answer), service.keepalive());
+    co_await answer_streaming(exchange, stream, std::move(answer), service.keepalive());
   } else {
-    co_await answer_whole(exchange, *stream, std::move(answer));
+    co_await answer_whole(exchange, stream, std::move(answer));
   }
 }
 
@@ -175,9 +190,10 @@ asio::awaitable<void> generate(Exchange& exchange, ModelService& service) {
   const ServedModel& model = service.model();
   auto make = [&](const boost::json::object& body) {
     OllamaGenerateRequest request = parse_ollama_generate(body, model, service.sampling_defaults());
-    if (!request.load_only) request.generation.prompt = encode(service, request);
+    ConversationPrompt prompt;
+    if (!request.load_only) prompt = encode(service, request);
     OllamaRequest common = std::move(request);
-    return made_of(std::move(common), service, exchange, OllamaEndpoint::kGenerate);
+    return made_of(std::move(common), std::move(prompt), service, exchange, OllamaEndpoint::kGenerate);
   };
   Made made = co_await from_body(exchange, service, make);
   co_await answer_made(exchange, service, OllamaEndpoint::kGenerate, std::move(made));
@@ -187,11 +203,12 @@ asio::awaitable<void> chat(Exchange& exchange, ModelService& service) {
   const ServedModel& model = service.model();
   auto make = [&](const boost::json::object& body) {
     OllamaChatRequest request = parse_ollama_chat(body, model, service.sampling_defaults());
+    ConversationPrompt prompt;
     if (!request.load_only) {
-      request.generation.prompt = encode_prefilled_chat(service, std::move(request.conversation), request.prefill);
+      prompt = encode_conversation(service, std::move(request.conversation), std::move(request.tools), request.prefill);
     }
     OllamaRequest common = std::move(request);
-    return made_of(std::move(common), service, exchange, OllamaEndpoint::kChat);
+    return made_of(std::move(common), std::move(prompt), service, exchange, OllamaEndpoint::kChat);
   };
   Made made = co_await from_body(exchange, service, make);
   co_await answer_made(exchange, service, OllamaEndpoint::kChat, std::move(made));

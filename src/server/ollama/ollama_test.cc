@@ -9,6 +9,7 @@
 #include "server/ollama/ollama_models.h"
 #include "server/ollama/ollama_request.h"
 #include "server/ollama/ollama_routes.h"
+#include "server/testing/scripted_answer.h"
 
 namespace hearth {
 namespace {
@@ -212,7 +213,7 @@ TEST(OllamaRequest, TakesAConversation) {
                             {"role": "assistant", "content": "B", "thinking": "?"}])");
   EXPECT_EQ(request.conversation,
             json::parse(R"({"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "A"}],
-                            "enable_thinking": false})"));
+                            "enable_thinking": false, "thinking": false})"));
   EXPECT_EQ(request.prefill, "B");
 }
 
@@ -229,7 +230,7 @@ TEST(OllamaRequest, TakesCallsAndTheirResults) {
         {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"x": 1}}},
         {"type": "function", "function": {"name": "g", "arguments": {}}}]},
       {"role": "tool", "content": "one", "tool_call_id": "1", "name": "f"}, {"role": "tool", "content": "two"}],
-      "enable_thinking": true, "reasoning_effort": "high"})"));
+      "enable_thinking": true, "thinking": true, "reasoning_effort": "high"})"));
   EXPECT_EQ(request.prefill, "");
   EXPECT_EQ(chat(R"("think": true)").conversation.at("enable_thinking"), true);
   EXPECT_FALSE(chat("").conversation.contains("enable_thinking"));
@@ -238,7 +239,7 @@ TEST(OllamaRequest, TakesCallsAndTheirResults) {
 TEST(OllamaRequest, RefusesMessagesThatItCannotTake) {
   const std::pair<const char*, const char*> cases[] = {
       {R"("messages": [{"role": "assistant", "tool_calls": [{}]}])", "'messages[0].tool_calls[0].function' is missing"},
-      {R"("tools": [{"type": "function"}])", "does not support tools"},
+      {R"("tools": [{"type": "function"}])", "'tools[0].function' is missing"},
       {R"("messages": [{"role": "robot", "content": "A"}])", "'messages[0].role'"},
       {R"("messages": [{"content": "A"}])", "'messages[0].role' is missing"},
       {R"("messages": [{"role": "user", "content": ["A"]}])", "'messages[0].content' must be a string"},
@@ -264,10 +265,10 @@ TEST(OllamaAnswer, WritesTimesWithNanoseconds) {
 
 TEST(OllamaAnswer, ComesInPieces) {
   const std::chrono::system_clock::time_point time(std::chrono::seconds(1'700'000'000));
-  EXPECT_EQ(ollama_piece(OllamaEndpoint::kGenerate, "m", "Hi", time),
+  EXPECT_EQ(ollama_piece(OllamaEndpoint::kGenerate, "m", {{.text = "Hi"}}, time),
             json::parse(R"({"model": "m", "created_at": "2023-11-14T22:13:20.000000000Z", "response": "Hi",
                             "done": false})"));
-  json::object last = ollama_piece(OllamaEndpoint::kChat, "m", "", time);
+  json::object last = ollama_piece(OllamaEndpoint::kChat, "m", {}, time);
   finish_ollama_answer(last, end_of(FinishReason::kStop));
   EXPECT_EQ(last, json::parse(R"({"model": "m", "created_at": "2023-11-14T22:13:20.000000000Z",
                                   "message": {"role": "assistant", "content": ""}, "done": true,
@@ -276,6 +277,30 @@ TEST(OllamaAnswer, ComesInPieces) {
                                   "eval_duration": 7000000})"));
   EXPECT_EQ(ollama_line(last).find('\n'), ollama_line(last).size() - 1);
   EXPECT_EQ(ollama_line({{"response", "a\u0085b\u2029"}}), "{\"response\":\"a\\u0085b\\u2029\"}\n");
+}
+
+TEST(OllamaAnswer, HasThoughtsAndCalls) {
+  std::vector<AnswerPart> parts = parts_of("<think>Hm.</think>I look." + std::string(kWeatherCall));
+  parts.at(2).call.id = "id";
+  const std::chrono::system_clock::time_point time;
+  const json::object chat_piece = ollama_piece(OllamaEndpoint::kChat, "m", parts, time);
+  EXPECT_EQ(chat_piece.at("message"), json::parse(R"({"role": "assistant", "content": "I look.", "thinking": "Hm.",
+      "tool_calls": [{"id": "id", "function": {"name": "get_weather", "arguments": {"city": "Ulm"}}}]})"));
+  const json::object text_piece = ollama_piece(OllamaEndpoint::kGenerate, "m", parts, time);
+  EXPECT_EQ(text_piece.at("response"), "I look.");
+  EXPECT_EQ(text_piece.at("thinking"), "Hm.");
+}
+
+TEST(OllamaRequest, OffersTools) {
+  const auto request = chat(R"("tools": [{"type": "function", "function": {"name": "f", "description": "F.",
+      "parameters": {"type": "object", "properties": {}}}}], "think": false)");
+  EXPECT_EQ(request.tools.definitions().at(0).at("function").at("name"), "f");
+  EXPECT_EQ(request.conversation.at("enable_thinking"), false);
+  EXPECT_TRUE(
+      chat(R"("tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "none")").tools.empty());
+  EXPECT_TRUE(chat(R"("tools": [])").tools.empty());
+  EXPECT_EQ(error_of([] { chat(R"("tools": [{"type": "function", "function": {}}])"); }),
+            "'tools[0].function.name' is missing");
 }
 
 TEST(OllamaAnswer, SaysWhyItEnded) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "server/answer_reader.h"
 #include "server/token_logprobs.h"
 
 namespace hearth {
@@ -29,9 +30,12 @@ struct AnswerHead {
 
 // One answer to one prompt, whole.
 struct FinishedChoice {
-  std::string text;
-  std::vector<GeneratedToken> prompt = {}, tokens = {};  // where log-probabilities were asked for
+  std::vector<AnswerPart> parts;
+  std::vector<GeneratedToken> prompt = {};  // where its log-probabilities were asked for
   GenerationEnd end;
+
+  std::string text() const { return text_of(parts, AnswerPiece::Kind::kContent); }
+  std::vector<GeneratedToken> tokens() const;  // of the text
 };
 
 // Adds up what the choices of one answer cost; choices to the same prompt share it.
@@ -45,7 +49,7 @@ class UsageTotal {
   Usage total_;
 };
 
-std::string_view openai_finish_reason(FinishReason reason);  // "stop" or "length"
+std::string_view openai_finish_reason(FinishReason reason);  // "stop" or "length"; of an answer that is text
 
 // An event of server-sent events (WHATWG HTML, section 9.2).
 std::string sse_data(const boost::json::value& data);
@@ -63,7 +67,7 @@ class ChoiceFormat {
   virtual std::string opening(int index) = 0;
   // After it, where the prompt's log-probabilities were asked for: its tokens with them.
   virtual std::string scored_prompt(int, std::span<const GeneratedToken>) { return {}; }
-  virtual std::string piece(int index, std::string_view text, std::span<const GeneratedToken> tokens) = 0;
+  virtual std::string piece(int index, const AnswerPiece& piece) = 0;
   virtual std::string closing(int index, const GenerationEnd& end) = 0;
   virtual std::string usage(const UsageTotal& total) = 0;
   // What pieces tell as usage from here on; before, they tell none.
@@ -82,6 +86,7 @@ struct ChoiceFormatOptions {
   bool logprobs = false;
   bool include_usage = false;             // in a streamed answer
   int choice_count = 1;                   // of each prompt
+  bool old_functions = false;             // a call is spelt as in 2023
   std::vector<std::string> prompts = {};  // of plain completions, where they are needed: for `echo` and offsets
   bool echo = false;                      // the answer begins with its prompt
 };

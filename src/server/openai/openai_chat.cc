@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "server/conversation_prompt.h"
 #include "server/from_body.h"
 #include "server/openai/openai_handlers.h"
-#include "server/prefill.h"
 
 namespace hearth {
 namespace {
@@ -21,6 +21,7 @@ ChoiceFormatOptions format_options(const AnswerHead& head, const ModelService& s
           .logprobs = request.generation.logprob_count.has_value(),
           .include_usage = request.include_usage,
           .choice_count = request.choice_count,
+          .old_functions = false,
           .prompts = {},
           .echo = false};
 }
@@ -43,22 +44,28 @@ asio::awaitable<void> answer_chat_completion(Exchange& exchange, ModelService& s
     ChatRequest request;
     AnswerHead head;
     std::vector<PreparedRequest> choices;
+    AnswerReading reading;
   };
   auto make = [&](const boost::json::object& body) {
-    Made made{parse_chat_request(body, service.sampling_defaults()), {}, {}};
-    made.head = answer_head(exchange, service, "chatcmpl-", made.request);
-    std::vector<std::vector<TokenId>> prompts;
-    boost::json::object context = std::move(made.request.context);
-    prompts.push_back(made.request.continues_final_message ? encode_continued_chat(service, std::move(context))
-                                                           : service.encode_chat(std::move(context)));
-    made.choices = prepare_choices(service, made.request, std::move(prompts), made.head, kChatApi);
+    Made made{parse_chat_request(body, service.sampling_defaults()), {}, {}, {}};
+    ChatRequest& request = made.request;
+    made.head = answer_head(exchange, service, "chatcmpl-", request);
+    ConversationPrompt prompt =
+        request.continues_final_message
+            ? encode_continued_conversation(service, std::move(request.context), std::move(request.tools))
+            : encode_conversation(service, std::move(request.context), std::move(request.tools));
+    prompt.put_into(request.generation);
+    made.reading = std::move(prompt.reading);
+    made.choices = prepare_choices(service, request, {std::move(request.generation.prompt)}, made.head, kChatApi);
     return made;
   };
   Made made = co_await from_body(exchange, service, make);
   GenerationGroup group;
   start_choices(group, service, std::move(made.choices), kChatApi);
-  const std::unique_ptr<ChoiceFormat> format = chat_format(format_options(made.head, service, made.request));
-  co_await send_choices(exchange, group, *format, service, made.request);
+  ChoiceFormatOptions options = format_options(made.head, service, made.request);
+  options.old_functions = made.request.has_old_functions;
+  const std::unique_ptr<ChoiceFormat> format = chat_format(std::move(options));
+  co_await send_choices(exchange, group, *format, service, made.request, made.reading);
 }
 
 asio::awaitable<void> answer_completion(Exchange& exchange, ModelService& service) {
@@ -86,7 +93,8 @@ asio::awaitable<void> answer_completion(Exchange& exchange, ModelService& servic
   options.echo = made.request.echo;
   options.prompts = std::move(made.prompts);
   const std::unique_ptr<ChoiceFormat> format = completion_format(std::move(options));
-  co_await send_choices(exchange, group, *format, service, made.request);
+  const AnswerReading plain;
+  co_await send_choices(exchange, group, *format, service, made.request, plain);
 }
 
 }  // namespace hearth

@@ -5,9 +5,11 @@
 #include <optional>
 #include <utility>
 
+#include "server/conversation_prompt.h"
 #include "server/generation_request.h"
 #include "server/openai/openai_request.h"
 #include "server/openai/openai_request_fields.h"
+#include "server/openai/openai_tools.h"
 #include "server/structured_output.h"
 #include "server/template_messages.h"
 #include "text/templates/conversation.h"
@@ -32,11 +34,14 @@ constexpr std::string_view kFields[] = {"model",
                                         "functions",
                                         "tool_choice",
                                         "function_call",
+                                        "parallel_tool_calls",
                                         "modalities",
                                         "audio",
-                                        "web_search_options",
                                         "prediction",
                                         "reasoning_effort",
+                                        "reasoning",
+                                        "thinking",
+                                        "enable_thinking",
                                         "verbosity",
                                         "add_generation_prompt",
                                         "continue_final_message",
@@ -55,9 +60,11 @@ std::string_view template_role(const Fields& message) {
 }
 
 json::value content_of(const Fields& message, std::string_view role) {
+  const json::value* given = message.find("content");
+  if (role == "tool" && given != nullptr && is_plain_data(*given)) return json::string(data_text(*given));
   std::optional<json::value> content = template_content(message, kTextParts);
   if (content) return std::move(*content);
-  if (role == "assistant") return "";  // one that only calls tools says nothing
+  if (role == "assistant" || role == "tool") return "";  // a call or its result alone
   throw bad_request(fmt::format("'{}' is missing", message.path_of("content")), message.path_of("content"));
 }
 
@@ -71,9 +78,9 @@ json::array template_tool_calls(const Fields& message, const json::array& calls)
   for (std::size_t i = 0; i < calls.size(); ++i) {
     const Fields call = object_at(calls, i, message.path_of("tool_calls"));
     const std::string_view id = call.string("id").value_or("");
-    if (const auto custom = call.object("custom")) {  // its input is a text of any form
+    if (const auto custom = call.object("custom")) {
       rendered.push_back(
-          template_call(id, custom->required_string("name"), json::value(custom->string("input").value_or(""))));
+          template_call(id, custom->required_string("name"), custom_arguments(custom->string("input").value_or(""))));
       continue;
     }
     const std::optional<Fields> function = call.object("function");
@@ -137,15 +144,38 @@ void read_logprobs(const Fields& fields, Request& generation) {
 }
 
 void refuse_what_is_not_text(const Fields& fields) {
-  refuse_tools(fields);
-  for (const std::string_view name : {"audio", "web_search_options"}) {
-    if (fields.find(name) == nullptr) continue;
-    throw bad_request(fmt::format("'{}' is not supported", name), std::string(name), "unsupported_parameter");
+  if (fields.find("audio") != nullptr) {
+    throw bad_request("'audio' is not supported", "audio", "unsupported_parameter");
   }
   const json::array* modalities = fields.array("modalities");
   if (modalities != nullptr && *modalities != json::array{"text"}) {
     throw bad_request("'modalities' must be [\"text\"]: the model answers with text alone", "modalities");
   }
+}
+
+// How much is thought. Some models' templates know it; to the others the variables mean nothing. OpenAI has the degree
+// alone, other servers say whether at all.
+void read_thinking(const Fields& fields, json::object& context) {
+  if (const auto effort = fields.string("reasoning_effort")) set_effort(context, *effort);
+  if (const auto reasoning = fields.object("reasoning")) {
+    if (const auto effort = reasoning->string("effort")) set_effort(context, *effort);
+    if (const auto enabled = reasoning->boolean("enabled")) set_thinking(context, *enabled);
+  }
+  if (const json::value* thinking = fields.find("thinking"); thinking != nullptr && thinking->is_bool()) {
+    set_thinking(context, thinking->get_bool());
+  } else if (const auto object = fields.object("thinking")) {
+    set_thinking(context, object->required_string("type") != "disabled");
+  }
+  if (const auto enabled = fields.boolean("enable_thinking")) set_thinking(context, *enabled);
+}
+
+// Tools by today's names; by those of 2023 where there are none.
+void read_tools(const Fields& fields, ChatRequest& request) {
+  request.tools = read_chat_tools(fields);
+  OfferedTools functions = read_old_functions(fields);
+  if (!request.tools.empty() || functions.empty()) return;
+  request.tools = std::move(functions);
+  request.has_old_functions = true;
 }
 
 // Where the template stops, and the answer begins.
@@ -166,8 +196,7 @@ void read_ending(const Fields& fields, ChatRequest& request) {
 
 json::object parse_chat_context(const Fields& fields) {
   json::object context;
-  // Some models' templates say how much to think; to the others the variable means nothing.
-  if (const auto effort = fields.string("reasoning_effort")) context["reasoning_effort"] = *effort;
+  read_thinking(fields, context);
   read_template_variables(fields, context);
   context["messages"] = template_messages(fields);
   return context;
@@ -185,6 +214,7 @@ ChatRequest parse_chat_request(const json::object& body, SamplerOptions defaults
   request.generation.stop = read_stop(fields, "stop");
   refuse_what_is_not_text(fields);
   read_format(fields, "response_format", request.generation);
+  read_tools(fields, request);
   request.context = parse_chat_context(fields);
   fields.string("verbosity");  // without effect
   read_ending(fields, request);

@@ -41,8 +41,9 @@ class CompletionFormat final : public ChoiceFormat {
       total.add(choice.end.usage, index % options_.choice_count == 0);
       std::int64_t offset = count_characters(prompt_of(index)) - characters_in(choice.prompt);
       std::vector<GeneratedToken> tokens = choice.prompt;
-      tokens.insert(tokens.end(), choice.tokens.begin(), choice.tokens.end());
-      all.push_back(described(index, echoed(index) + choice.text, logprobs(tokens, offset),
+      const std::vector<GeneratedToken> answered = choice.tokens();
+      tokens.insert(tokens.end(), answered.begin(), answered.end());
+      all.push_back(described(index, echoed(index) + choice.text(), logprobs(tokens, offset),
                               json::string(openai_finish_reason(choice.end.reason))));
     }
     json::object answer = head();
@@ -61,13 +62,15 @@ class CompletionFormat final : public ChoiceFormat {
     return chunk(described(index, echoed(index), logprobs(tokens, offset), nullptr));
   }
 
-  std::string piece(int index, std::string_view text, std::span<const GeneratedToken> tokens) override {
+  std::string piece(int index, const AnswerPiece& piece) override {
     while (std::ssize(offsets_) <= index) {
       offsets_.push_back(count_characters(prompt_of(static_cast<int>(offsets_.size()))));
     }
     json::value described_tokens;
-    if (!tokens.empty()) described_tokens = logprobs(tokens, offsets_[static_cast<std::size_t>(index)]);
-    return chunk(described(index, text, std::move(described_tokens), nullptr));
+    if (!piece.tokens.empty()) {
+      described_tokens = logprobs(piece.tokens, offsets_[static_cast<std::size_t>(index)]);
+    }
+    return chunk(described(index, piece.text, std::move(described_tokens), nullptr));
   }
 
   std::string closing(int index, const GenerationEnd& end) override {

@@ -17,61 +17,70 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Turns a batch of events into the text of server-sent events. Tokens of one choice that come together are one piece.
+std::vector<AnswerReader> readers_of(std::size_t choice_count, const AnswerReading& reading) {
+  std::vector<AnswerReader> readers;
+  for (std::size_t i = 0; i < choice_count; ++i) readers.emplace_back(reading);
+  return readers;
+}
+
+// Turns pieces of answers into the text of server-sent events. Text of one choice that comes together is one piece,
+// unless log-probabilities come with it.
 class PieceWriter {
  public:
-  PieceWriter(ChoiceFormat& format, std::size_t choice_count, bool logprobs)
-      : format_(format), logprobs_(logprobs), waiting_(choice_count) {}
+  PieceWriter(ChoiceFormat& format, std::size_t choice_count) : format_(format), waiting_(choice_count) {}
 
-  void token(std::size_t index, const GeneratedToken& token) {
-    if (logprobs_) {
-      written_ += format_.piece(static_cast<int>(index), token.text, {&token, 1});
-    } else {
-      waiting_[index] += token.text;
-    }
+  void add(std::size_t index, AnswerPiece piece) {
+    const bool has_tokens = !piece.tokens.empty();
+    join(waiting_[index], std::move(piece));
+    if (has_tokens) flush(index);
   }
 
   void end(std::size_t index, const GenerationEnd& end) {
-    waiting_[index] += end.text;
     flush(index);
     written_ += format_.closing(static_cast<int>(index), end);
   }
 
-  void write(std::string_view event) { written_ += event; }
+  // Behind what waits.
+  void write(std::string_view event) {
+    for (std::size_t i = 0; i < waiting_.size(); ++i) flush(i);
+    written_ += event;
+  }
 
   // What there is to send.
   std::string take() {
-    for (std::size_t i = 0; i < waiting_.size(); ++i) flush(i);
+    write({});
     return std::exchange(written_, {});
   }
 
  private:
   void flush(std::size_t index) {
-    if (waiting_[index].empty()) return;
-    written_ += format_.piece(static_cast<int>(index), waiting_[index], {});
+    for (const AnswerPiece& piece : waiting_[index]) written_ += format_.piece(static_cast<int>(index), piece);
     waiting_[index].clear();
   }
 
   ChoiceFormat& format_;
-  bool logprobs_;
-  std::vector<std::string> waiting_;  // text of each choice
+  std::vector<std::vector<AnswerPiece>> waiting_;  // of each choice
   std::string written_;
 };
 
-asio::awaitable<void> send_whole(Exchange& exchange, GenerationGroup& group, ChoiceFormat& format) {
+asio::awaitable<void> send_whole(Exchange& exchange, GenerationGroup& group, ChoiceFormat& format,
+                                 const AnswerReading& reading) {
   std::vector<FinishedChoice> choices(group.size());
+  std::vector<AnswerReader> readers = readers_of(group.size(), reading);
   while (group.running()) {
     std::vector<GenerationGroup::Item> items = co_await group.next();
     for (GenerationGroup::Item& item : items) {
       FinishedChoice& choice = choices[item.index];
+      AnswerReader& reader = readers[item.index];
       if (auto* token = std::get_if<GeneratedToken>(&item.event)) {
-        choice.text += token->text;
         if (!token->prompt.empty()) choice.prompt = std::exchange(token->prompt, {});
-        if (token->logprob) choice.tokens.push_back(std::move(*token));
+        if (reader.has_enough()) continue;
+        append(choice.parts, reader.add(std::move(*token)), false);
+        if (reader.has_enough()) group.stop(item.index);
         continue;
       }
       choice.end = std::move(std::get<GenerationEnd>(item.event));
-      choice.text += choice.end.text;
+      append(choice.parts, reader.end(choice.end), false);
       if (!choice.end.prompt.empty()) choice.prompt = std::move(choice.end.prompt);
       if (const auto failure = choice_failure(choice.end)) throw HttpError(*failure);
     }
@@ -83,34 +92,34 @@ asio::awaitable<void> send_whole(Exchange& exchange, GenerationGroup& group, Cho
 // Streams the choices of one answer.
 class PieceSender {
  public:
-  PieceSender(GenerationGroup& group, ChoiceFormat& format, const OpenAiRequest& request)
-      : writer_(format, group.size(), request.generation.logprob_count.has_value()),
+  PieceSender(GenerationGroup& group, ChoiceFormat& format, const OpenAiRequest& request, const AnswerReading& reading)
+      : group_(group),
+        writer_(format, group.size()),
         format_(format),
         request_(request),
-        generated_(group.size()) {
+        readers_(readers_of(group.size(), reading)),
+        generated_(group.size()),
+        prompt_tokens_(group.prompt_tokens(static_cast<std::size_t>(request.choice_count))) {
     for (std::size_t i = 0; i < group.size(); ++i) writer_.write(format.opening(static_cast<int>(i)));
   }
 
   std::string take() { return writer_.take(); }
 
   // False: a choice failed, which is written.
-  bool add(const GenerationGroup::Item& item) {
-    if (const auto* token = std::get_if<GeneratedToken>(&item.event)) {
-      ++generated_[item.index];
-      if (request_.continuous_usage) tell_usage();
-      add_prompt(item.index, token->prompt);
-      writer_.token(item.index, *token);
+  bool add(GenerationGroup::Item item) {
+    if (auto* token = std::get_if<GeneratedToken>(&item.event)) {
+      add_token(item.index, std::move(*token));
       return true;
     }
-    const auto& end = std::get<GenerationEnd>(item.event);
+    auto& end = std::get<GenerationEnd>(item.event);
+    std::vector<AnswerPiece> rest = readers_[item.index].end(end);
     if (const auto failure = choice_failure(end)) {
-      std::string pieces = writer_.take();
-      writer_.write(pieces);
       writer_.write("data: " + openai_error_body(*failure) + "\n\n");
       return false;
     }
     total_.add(end.usage, is_first_of_prompt(item.index));
     add_prompt(item.index, end.prompt);
+    for (AnswerPiece& piece : rest) writer_.add(item.index, std::move(piece));
     writer_.end(item.index, end);
     return true;
   }
@@ -120,10 +129,17 @@ class PieceSender {
     writer_.write(kSseDone);
   }
 
-  // `prompt_tokens`: of each prompt.
-  void expect(std::vector<std::int64_t> prompt_tokens) { prompt_tokens_ = std::move(prompt_tokens); }
-
  private:
+  void add_token(std::size_t index, GeneratedToken token) {
+    ++generated_[index];
+    AnswerReader& reader = readers_[index];
+    if (reader.has_enough()) return;
+    if (request_.continuous_usage) tell_usage();
+    add_prompt(index, std::exchange(token.prompt, {}));
+    for (AnswerPiece& piece : reader.add(std::move(token))) writer_.add(index, std::move(piece));
+    if (reader.has_enough()) group_.stop(index);
+  }
+
   bool is_first_of_prompt(std::size_t index) const {
     return index % static_cast<std::size_t>(request_.choice_count) == 0;
   }
@@ -136,23 +152,27 @@ class PieceSender {
     UsageTotal total;
     for (std::size_t i = 0; i < generated_.size(); ++i) {
       const auto prompt = i / static_cast<std::size_t>(request_.choice_count);
-      total.add({.prompt_tokens = prompt_tokens_.at(prompt), .cached_tokens = 0, .generated_tokens = generated_[i]},
+      total.add({.prompt_tokens = prompt_tokens_.at(prompt),
+                 .cached_tokens = 0,
+                 .generated_tokens = generated_[i],
+                 .reasoning_tokens = readers_[i].reasoning_tokens()},
                 is_first_of_prompt(i));
     }
     format_.set_usage_so_far(total);
   }
 
+  GenerationGroup& group_;
   PieceWriter writer_;
   ChoiceFormat& format_;
   const OpenAiRequest& request_;
+  std::vector<AnswerReader> readers_;
   std::vector<std::int64_t> generated_, prompt_tokens_;
   UsageTotal total_;
 };
 
 asio::awaitable<void> send_pieces(Exchange& exchange, GenerationGroup& group, ChoiceFormat& format,
-                                  ModelService& service, const OpenAiRequest& request) {
-  PieceSender sender(group, format, request);
-  sender.expect(group.prompt_tokens(static_cast<std::size_t>(request.choice_count)));
+                                  ModelService& service, const OpenAiRequest& request, const AnswerReading& reading) {
+  PieceSender sender(group, format, request, reading);
   std::string type(kSseContentType);
   HttpHeaders headers;
   co_await exchange.begin_stream(std::move(type), std::move(headers));
@@ -165,8 +185,8 @@ asio::awaitable<void> send_pieces(Exchange& exchange, GenerationGroup& group, Ch
       std::string comment(kSseKeepalive);
       co_await exchange.write(std::move(comment));
     }
-    for (const GenerationGroup::Item& item : items) {
-      good = sender.add(item);
+    for (GenerationGroup::Item& item : items) {
+      good = sender.add(std::move(item));
       if (!good) break;
     }
   }
@@ -225,8 +245,9 @@ std::optional<Router::Failure> choice_failure(const GenerationEnd& end) {
 }
 
 asio::awaitable<void> send_choices(Exchange& exchange, GenerationGroup& group, ChoiceFormat& format,
-                                   ModelService& service, const OpenAiRequest& request) {
-  return request.stream ? send_pieces(exchange, group, format, service, request) : send_whole(exchange, group, format);
+                                   ModelService& service, const OpenAiRequest& request, const AnswerReading& reading) {
+  return request.stream ? send_pieces(exchange, group, format, service, request, reading)
+                        : send_whole(exchange, group, format, reading);
 }
 
 }  // namespace hearth

@@ -40,8 +40,9 @@ void start_choices(GenerationGroup& group, ModelService& service, std::vector<Pr
 // The failure that an end is, with what keeps OpenAI's clients from sending the same again where that is of no use.
 std::optional<Router::Failure> choice_failure(const GenerationEnd& end);
 
-// Sends the whole answer, or the pieces as they come.
+// Sends the whole answer, or the pieces as they come. All that are referred to outlive it.
 boost::asio::awaitable<void> send_choices(Exchange& exchange, GenerationGroup& group, ChoiceFormat& format,
-                                          ModelService& service, const OpenAiRequest& request);
+                                          ModelService& service, const OpenAiRequest& request,
+                                          const AnswerReading& reading);
 
 }  // namespace hearth

@@ -13,6 +13,7 @@
 #include "engine/request.h"
 #include "sampling/sampler_options.h"
 #include "server/fields.h"
+#include "server/offered_tools.h"
 
 namespace hearth {
 
@@ -28,8 +29,10 @@ struct OpenAiRequest {
 
 // /v1/chat/completions.
 struct ChatRequest : OpenAiRequest {
-  boost::json::object context;           // for the model's template
+  boost::json::object context;           // for the model's template, without the tools
   bool continues_final_message = false;  // the answer goes on from the last message's text
+  OfferedTools tools;
+  bool has_old_functions = false;  // they came as `functions`, and are called as such
 };
 ChatRequest parse_chat_request(const boost::json::object& body, SamplerOptions defaults);
 // Of such a request, what its template sees: the messages, and the variables that it sets.
@@ -47,8 +50,9 @@ CompletionRequest parse_completion_request(const boost::json::object& body, Samp
 
 // /v1/responses.
 struct ResponsesRequest : OpenAiRequest {
-  boost::json::object context;  // for the model's template
+  boost::json::object context;  // for the model's template, without the tools
   boost::json::object echoed;   // what the answer repeats of the request
+  OfferedTools tools;
 };
 ResponsesRequest parse_responses_request(const boost::json::object& body, SamplerOptions defaults);
 

@@ -16,12 +16,12 @@ constexpr std::string_view kWithoutEffect[] = {"user",
                                                "metadata",
                                                "store",
                                                "service_tier",
-                                               "parallel_tool_calls",
                                                "safety_identifier",
                                                "prompt_cache_key",
                                                "prompt_cache_retention",
                                                "prediction",
-                                               "client_metadata"};
+                                               "client_metadata",
+                                               "web_search_options"};
 constexpr int kChoicesMax = 128;
 
 boost::json::array text_parts(const boost::json::array& parts, const std::string& path,
@@ -52,8 +52,10 @@ void check_fields_without_effect(const Fields& fields) {
        {"user", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}) {
     fields.string(name);
   }
-  for (const std::string_view name : {"store", "parallel_tool_calls"}) fields.boolean(name);
-  for (const std::string_view name : {"metadata", "client_metadata", "prediction"}) fields.object(name);
+  fields.boolean("store");
+  for (const std::string_view name : {"metadata", "client_metadata", "prediction", "web_search_options"}) {
+    fields.object(name);
+  }
 }
 
 void read_common(const Fields& fields, OpenAiRequest& request, SamplerOptions defaults) {
@@ -97,31 +99,6 @@ void read_template_variables(const Fields& fields, boost::json::object& context)
       throw bad_request(fmt::format("'{}' cannot be set: it is the request's or the model's", path), path);
     }
     context.insert_or_assign(name, value);
-  }
-}
-
-void refuse_tools(const Fields& fields) {
-  struct Names {
-    std::string_view list, choice;
-  };
-  for (const Names& names : {Names{"tools", "tool_choice"}, Names{"functions", "function_call"}}) {
-    const boost::json::array* list = fields.array(names.list);
-    const boost::json::value* choice = fields.find(names.choice);
-    if (choice != nullptr && !choice->is_string() && !choice->is_object()) {
-      throw bad_request(fmt::format("'{}' must be a string or an object", names.choice), std::string(names.choice));
-    }
-    const bool is_none = choice != nullptr && choice->is_string() && choice->get_string() == "none";
-    const bool is_auto = choice == nullptr || (choice->is_string() && choice->get_string() == "auto");
-    const bool has_tools = list != nullptr && !list->empty();
-    if (is_none || (is_auto && !has_tools)) continue;
-    if (!has_tools) {
-      throw bad_request(fmt::format("'{}' asks for a call and there are no '{}'", names.choice, names.list),
-                        std::string(names.choice));
-    }
-    throw bad_request(fmt::format("'{}' is not supported yet: this server does not read calls out of a model's "
-                                  "answer; with \"{}\": \"none\" the request is answered without them",
-                                  names.list, names.choice),
-                      std::string(names.list), "unsupported_parameter");
   }
 }
 

@@ -28,9 +28,6 @@ void read_stream_options(const Fields& fields, OpenAiRequest& request);
 // `chat_template_kwargs`: variables for the model's template. Must come before the conversation itself is put there.
 void read_template_variables(const Fields& fields, boost::json::object& context);
 
-// Refuses tools, under the names of today and of 2023, unless the request says that none may be called.
-void refuse_tools(const Fields& fields);
-
 // A message's `content`, or what else is called so, a string or an array of parts, as templates have it: a string, or a
 // list of text parts; nullopt: there is none. `types`: the parts that hold text.
 std::optional<boost::json::value> template_content(const Fields& message, std::span<const std::string_view> types,

@@ -7,10 +7,12 @@
 #include <string>
 #include <utility>
 
+#include "server/conversation_prompt.h"
 #include "server/generation_request.h"
 #include "server/http/json_reply.h"
 #include "server/openai/openai_request.h"
 #include "server/openai/openai_request_fields.h"
+#include "server/openai/openai_tools.h"
 #include "server/structured_output.h"
 #include "server/template_messages.h"
 #include "text/templates/conversation.h"
@@ -20,25 +22,16 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view kFields[] = {"model",
-                                        "input",
-                                        "instructions",
-                                        "stream",
-                                        "stream_options",
-                                        "max_output_tokens",
-                                        "text",
-                                        "tools",
-                                        "tool_choice",
-                                        "max_tool_calls",
-                                        "previous_response_id",
-                                        "conversation",
-                                        "prompt",
-                                        "background",
-                                        "truncation",
-                                        "include",
-                                        "reasoning",
-                                        "top_logprobs",
-                                        "chat_template_kwargs"};
+constexpr std::string_view kFields[] = {"model",          "input",
+                                        "instructions",   "stream",
+                                        "stream_options", "max_output_tokens",
+                                        "text",           "tools",
+                                        "tool_choice",    "parallel_tool_calls",
+                                        "max_tool_calls", "previous_response_id",
+                                        "conversation",   "prompt",
+                                        "background",     "truncation",
+                                        "include",        "reasoning",
+                                        "top_logprobs",   "chat_template_kwargs"};
 constexpr std::string_view kTextParts[] = {"input_text", "output_text", "text", "refusal"};
 
 HttpError not_supported(const std::string& path, std::string_view why) {
@@ -58,6 +51,13 @@ std::string required_text(const Fields& item, std::string_view name) {
   throw bad_request(fmt::format("'{}' is missing", item.path_of(name)), item.path_of(name));
 }
 
+// What a call gave.
+std::string result_text(const Fields& item) {
+  const json::value* output = item.find("output");
+  if (output != nullptr && is_plain_data(*output)) return data_text(*output);
+  return required_text(item, "output");
+}
+
 // What was thought, where the item says so in clear: encrypted thoughts are for the server that wrote them.
 std::string thought_of(const Fields& item) {
   constexpr std::string_view kThoughts[] = {"reasoning_text", "summary_text", "text"};
@@ -65,13 +65,18 @@ std::string thought_of(const Fields& item) {
   return thought.empty() ? text_of_parts(item, "summary", kThoughts).value_or("") : thought;
 }
 
-// A call of whatever kind: a function's has `arguments`, a tool of any form `input`, a built-in one says what to do.
+// A call of whatever kind: a function's has `arguments`, a custom tool's `input`, a built-in one says what to do.
 void add_call(const Fields& item, std::string_view type, TemplateMessages& messages) {
   const std::string_view id = item.string("call_id").value_or("");
-  if (const auto arguments = item.string("arguments")) {
-    messages.add_call(id, item.required_string("name"), call_arguments(*arguments));
+  const std::string_view space = item.string("namespace").value_or("");
+  const json::value* arguments = item.find("arguments");
+  if (arguments != nullptr && arguments->is_string()) {
+    messages.add_call(id, offered_name(space, item.required_string("name")), call_arguments(arguments->get_string()));
   } else if (const auto input = item.string("input")) {
-    messages.add_call(id, item.required_string("name"), json::value(*input));
+    messages.add_call(id, offered_name(space, item.required_string("name")), custom_arguments(*input));
+  } else if (arguments != nullptr) {
+    type.remove_suffix(std::string_view("_call").size());
+    messages.add_call(id, item.string("name").value_or(type), *arguments);
   } else {
     type.remove_suffix(std::string_view("_call").size());
     const json::value* action = item.find("action");
@@ -80,15 +85,18 @@ void add_call(const Fields& item, std::string_view type, TemplateMessages& messa
   }
 }
 
-// Tools that a conversation brings along instead of the request: refused like those of the request.
-void refuse_additional_tools(const Fields& item, const Fields& request) {
-  const json::value* choice = request.find("tool_choice");
+// Of tools that a search has found; they are read with the request's.
+std::string names_of_tools(const Fields& item) {
+  std::string names;
   const json::array* tools = item.array("tools");
-  if (tools == nullptr || tools->empty() || (choice != nullptr && *choice == "none")) return;
-  throw not_supported(item.path_of("tools"), "with \"tool_choice\": \"none\" the request is answered without them");
+  for (std::size_t i = 0; tools != nullptr && i < tools->size(); ++i) {
+    if (!names.empty()) names += '\n';
+    names += object_at(*tools, i, item.path_of("tools")).string("name").value_or("");
+  }
+  return names;
 }
 
-void add_item(const Fields& item, const Fields& request, TemplateMessages& messages) {
+void add_item(const Fields& item, TemplateMessages& messages) {
   const std::string_view type = item.string("type").value_or("message");
   if (type == "message") {
     const std::string_view role = template_role(item);
@@ -98,13 +106,15 @@ void add_item(const Fields& item, const Fields& request, TemplateMessages& messa
   } else if (type == "reasoning") {
     messages.add_thought(thought_of(item));
   } else if (type.ends_with("_call_output")) {
-    messages.add_result(item.required_string("call_id"), required_text(item, "output"));
+    messages.add_result(item.required_string("call_id"), result_text(item));
   } else if (type.ends_with("_call") && (item.find("call_id") != nullptr || item.find("arguments") != nullptr)) {
     add_call(item, type, messages);
   } else if (type.ends_with("_call")) {
     // A tool of the server that answered: what it found is in that answer.
+  } else if (type == "tool_search_output") {
+    messages.add_result(item.string("call_id").value_or(""), names_of_tools(item));
   } else if (type == "additional_tools") {
-    refuse_additional_tools(item, request);
+    // Read with the request's tools.
   } else {
     throw not_supported(item.path_of("type"), "the input's items must be messages, thoughts, calls and their results");
   }
@@ -124,9 +134,22 @@ json::array template_messages(const Fields& fields) {
   if (!input->is_array()) throw bad_request("'input' must be a string or an array of messages", "input");
   if (input->get_array().empty()) throw bad_request("'input' is empty: there must be at least one message", "input");
   for (std::size_t i = 0; i < input->get_array().size(); ++i) {
-    add_item(object_at(input->get_array(), i, "input"), fields, messages);
+    add_item(object_at(input->get_array(), i, "input"), messages);
   }
   return messages.take();
+}
+
+// The request's tools, and those that its conversation brings along.
+OfferedTools read_tools(const Fields& fields) {
+  std::vector<Fields> more;
+  const json::value* input = fields.find("input");
+  const json::array* items = input != nullptr ? input->if_array() : nullptr;
+  for (std::size_t i = 0; items != nullptr && i < items->size(); ++i) {
+    const Fields item = object_at(*items, i, "input");
+    const std::string_view type = item.string("type").value_or("");
+    if (type == "additional_tools" || type == "tool_search_output") more.push_back(item);
+  }
+  return read_response_tools(fields, more);
 }
 
 void refuse_what_needs_memory(const Fields& fields) {
@@ -148,7 +171,7 @@ void refuse_what_needs_memory(const Fields& fields) {
 // `text` and `reasoning`: how the answer looks, and how much is thought before it.
 void read_style(const Fields& fields, ResponsesRequest& request) {
   constexpr std::string_view kTextFields[] = {"format", "verbosity"};
-  constexpr std::string_view kReasoningFields[] = {"effort", "summary", "generate_summary", "context"};
+  constexpr std::string_view kReasoningFields[] = {"effort", "summary", "generate_summary", "context", "mode"};
   if (const auto text = fields.object("text")) {
     refuse_unknown_fields(*text, {kTextFields}, false);
     read_format(*text, "format", request.generation);
@@ -156,7 +179,7 @@ void read_style(const Fields& fields, ResponsesRequest& request) {
   }
   if (const auto reasoning = fields.object("reasoning")) {
     refuse_unknown_fields(*reasoning, {kReasoningFields}, false);
-    if (const auto effort = reasoning->string("effort")) request.context["reasoning_effort"] = *effort;
+    if (const auto effort = reasoning->string("effort")) set_effort(request.context, *effort);
   }
 }
 
@@ -178,16 +201,24 @@ void read_logprobs(const Fields& fields, ResponsesRequest& request) {
 
 // The fields of the answer that repeat the request's.
 json::object echoed(const Fields& fields, const Request& generation) {
-  const auto as_sent = [&](std::string_view name) {
+  const auto as_sent = [&](std::string_view name, json::value otherwise = {}) {
     const json::value* value = fields.find(name);
-    return value == nullptr ? json::value() : *value;
+    return value == nullptr ? std::move(otherwise) : *value;
   };
-  const json::value metadata = as_sent("metadata");
   const json::value text = as_sent("text");
   const bool has_format = text.is_object() && text.get_object().contains("format");
+  const auto reasoning = fields.object("reasoning");
+  const json::value* effort = reasoning ? reasoning->find("effort") : nullptr;
+  const json::value* summary = reasoning ? reasoning->find("summary") : nullptr;
   return {{"instructions", as_sent("instructions")},
           {"max_output_tokens", as_sent("max_output_tokens")},
-          {"metadata", metadata.is_null() ? json::object() : metadata},
+          {"metadata", as_sent("metadata", json::object())},
+          {"parallel_tool_calls", as_sent("parallel_tool_calls", true)},
+          {"reasoning",
+           {{"effort", effort == nullptr ? json::value() : *effort},
+            {"summary", summary == nullptr ? json::value() : *summary}}},
+          {"tool_choice", as_sent("tool_choice", "auto")},
+          {"tools", as_sent("tools", json::array())},
           {"safety_identifier", as_sent("safety_identifier")},
           {"prompt_cache_key", as_sent("prompt_cache_key")},
           {"temperature", as_written(generation.sampling.temperature)},
@@ -207,7 +238,6 @@ ResponsesRequest parse_responses_request(const json::object& body, SamplerOption
   read_common(fields, request, std::move(defaults));
   read_stream_options(fields, request);
   refuse_what_needs_memory(fields);
-  refuse_tools(fields);
   constexpr std::int64_t kAny = std::numeric_limits<std::int32_t>::max();
   fields.integer("max_tool_calls", 1, kAny);
   request.generation.token_count_max = read_token_limit(fields, "max_output_tokens");
@@ -215,6 +245,7 @@ ResponsesRequest parse_responses_request(const json::object& body, SamplerOption
   read_style(fields, request);
   read_template_variables(fields, request.context);
   request.context["messages"] = template_messages(fields);
+  request.tools = read_tools(fields);
   request.echoed = echoed(fields, request.generation);
   return request;
 }

@@ -315,9 +315,6 @@ TEST(ChatRequest, NamesWhatIsWrong) {
       {R"("grammar": "start ::= a")", "grammar"},
       {R"("structured_outputs": {"structural_tag": "a"})", "structured_outputs.structural_tag"},
       {R"("response_format": {})", "response_format.type"},
-      {R"("tools": [{"type": "function", "function": {"name": "f"}}])", "tools"},
-      {R"("tool_choice": "required")", "tool_choice"},
-      {R"("functions": [{"name": "f"}])", "functions"},
       {R"("modalities": ["text", "audio"])", "modalities"},
       {R"("audio": {})", "audio"},
       {R"("verbosity": 3)", "verbosity"},
@@ -371,11 +368,7 @@ TEST(ChatRequest, TakesMessagesOfOtherServers) {
             R"({"role":"assistant","content":"","reasoning_content":"s",)"
             R"("tool_calls":[{"type":"function","function":{"name":"f","arguments":{}}}]},)"
             R"({"role":"tool","content":"1","name":"f"},{"role":"assistant","content":"",)"
-            R"("tool_calls":[{"id":"1","type":"function","function":{"name":"g","arguments":"any"}}]}])");
-}
-
-TEST(ChatRequest, ToolsMayBeThereIfNoneIsCalled) {
-  EXPECT_NO_THROW(chat(R"(, "tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "none")"));
+            R"("tool_calls":[{"id":"1","type":"function","function":{"name":"g","arguments":{"input":"any"}}}]}])");
 }
 
 TEST(ChatRequest, MakesMessagesForTemplates) {
@@ -482,7 +475,7 @@ TEST(ResponsesRequest, MakesMessagesOfItems) {
       {"role": "user", "content": "a"},
       {"role": "assistant", "content": "", "reasoning_content": "t", "tool_calls": [
         {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"x": 1}}},
-        {"id": "2", "type": "function", "function": {"name": "g", "arguments": "any"}}]},
+        {"id": "2", "type": "function", "function": {"name": "g", "arguments": {"input": "any"}}}]},
       {"role": "tool", "content": "one", "tool_call_id": "1", "name": "f"},
       {"role": "tool", "content": "two", "tool_call_id": "2", "name": "g"},
       {"role": "assistant", "content": "b", "reasoning_content": "u", "tool_calls": [
@@ -499,14 +492,13 @@ TEST(ResponsesRequest, NamesWhatIsWrong) {
       {R"({"input": [{"type": "function_call_output", "output": "x"}]})", "input[0].call_id"},
       {R"({"input": [{"type": "function_call", "call_id": "1", "arguments": "{}"}]})", "input[0].name"},
       {R"({"input": [{"type": "item_reference", "id": "x"}]})", "input[0].type"},
-      {R"({"input": [{"type": "additional_tools", "tools": [{"type": "function"}]}]})", "input[0].tools"},
+      {R"({"input": [{"type": "additional_tools", "tools": [{"type": "function"}]}]})", "input[0].tools[0].name"},
       {R"({"input": [{"type": "function_call_output", "call_id": "1", "output": [{"type": "input_image"}]}]})",
        "input[0].output[0].type"},
       {R"({"input": [{"role": "user", "content": [{"type": "input_image"}]}]})", "input[0].content[0].type"},
       {R"({"input": "a", "previous_response_id": "resp_1"})", "previous_response_id"},
       {R"({"input": "a", "background": true})", "background"},
       {R"({"input": "a", "truncation": "sideways"})", "truncation"},
-      {R"({"input": "a", "tools": [{"type": "web_search"}]})", "tools"},
       {R"({"input": "a", "text": {"format": {"type": "json_schema", "name": "n"}}})", "text.format.schema"},
       {R"({"input": "a", "top_logprobs": 3})", "top_logprobs"},
       {R"({"input": "a", "max_tokens": 3})", "max_tokens"},
@@ -571,9 +563,17 @@ json::object data_of(std::string_view event) {
   return object_of(event.substr(6));
 }
 
+std::vector<AnswerPart> text_part(std::string text, std::vector<GeneratedToken> tokens) {
+  return {{.text = std::move(text), .tokens = std::move(tokens)}};
+}
+
+AnswerPiece text_piece(std::string text, std::vector<GeneratedToken> tokens = {}) {
+  return {.text = std::move(text), .tokens = std::move(tokens)};
+}
+
 std::vector<FinishedChoice> two_choices() {
-  return {{.text = "\xc3\xa9", .tokens = {token(1, ""), token(2, "\xc3\xa9")}, .end = end_of(FinishReason::kStop)},
-          {.text = "b", .tokens = {token(3, "b")}, .end = end_of(FinishReason::kContext)}};
+  return {{.parts = text_part("\xc3\xa9", {token(1, ""), token(2, "\xc3\xa9")}), .end = end_of(FinishReason::kStop)},
+          {.parts = text_part("b", {token(3, "b")}), .end = end_of(FinishReason::kContext)}};
 }
 
 TEST(ChatAnswer, IsOpenAIs) {
@@ -617,11 +617,10 @@ TEST(ChatAnswer, ComesInChunks) {
   EXPECT_TRUE(opening.at("usage").is_null());
   EXPECT_EQ(opening.at("choices").at(0), object_of(R"({"index": 1, "logprobs": null, "finish_reason": null,
       "delta": {"role": "assistant", "content": "", "refusal": null}})"));
-  const GeneratedToken one = token(3, "b");
-  const json::object piece = data_of(format->piece(1, one.text, {&one, 1}));
+  const json::object piece = data_of(format->piece(1, text_piece("b", {token(3, "b")})));
   EXPECT_EQ(piece.at("choices").at(0).at("delta"), object_of(R"({"content": "b"})"));
   EXPECT_EQ(piece.at("choices").at(0).at("logprobs").at("content").as_array().size(), 1U);
-  EXPECT_TRUE(data_of(format->piece(1, "x", {})).at("choices").at(0).at("logprobs").is_null());
+  EXPECT_TRUE(data_of(format->piece(1, text_piece("x"))).at("choices").at(0).at("logprobs").is_null());
   const json::object closing = data_of(format->closing(1, end_of(FinishReason::kLength)));
   EXPECT_EQ(closing.at("choices").at(0).at("delta"), json::object());
   EXPECT_EQ(closing.at("choices").at(0).at("finish_reason"), "length");
@@ -634,7 +633,7 @@ TEST(ChatAnswer, ComesInChunks) {
 
 // Some clients split a stream wherever Unicode sees the end of a line.
 TEST(ChatAnswer, IsOneLineForEveryReader) {
-  const std::string text = chat_format(options_with(true))->piece(0, "a\u0085b\u2028c\u2029d", {});
+  const std::string text = chat_format(options_with(true))->piece(0, text_piece("a\u0085b\u2028c\u2029d"));
   EXPECT_NE(text.find(R"(a\u0085b\u2028c\u2029d)"), std::string::npos) << text;
   EXPECT_EQ(data_of(text).at("choices").at(0).at("delta").at("content"), "a\u0085b\u2028c\u2029d");
 }
@@ -667,9 +666,9 @@ TEST(CompletionAnswer, BeginsWithThePromptIfAsked) {
 
 TEST(CompletionAnswer, CountsOffsetsOverPieces) {
   const auto format = completion_format(options_with(true));
-  const GeneratedToken one = token(3, "b");
-  format->piece(0, one.text, {&one, 1});
-  const json::object second = data_of(format->piece(0, one.text, {&one, 1}));
+  const AnswerPiece one = text_piece("b", {token(3, "b")});
+  format->piece(0, one);
+  const json::object second = data_of(format->piece(0, one));
   EXPECT_EQ(second.at("choices").at(0).at("logprobs").at("text_offset"), json::parse("[3]"));
 }
 
@@ -679,9 +678,8 @@ TEST(CompletionAnswer, CountsOffsetsFromThePromptsStart) {
   options.prompts = {"hé!", ""};
   const auto format = completion_format(options);
   EXPECT_EQ(format->whole(two_choices()).at("choices").at(0).at("logprobs").at("text_offset"), json::parse("[3, 4]"));
-  const GeneratedToken one = token(3, "b");
-  EXPECT_EQ(data_of(format->piece(0, "b", {&one, 1})).at("choices").at(0).at("logprobs").at("text_offset"),
-            json::parse("[3]"));
+  const AnswerPiece one = text_piece("b", {token(3, "b")});
+  EXPECT_EQ(data_of(format->piece(0, one)).at("choices").at(0).at("logprobs").at("text_offset"), json::parse("[3]"));
 }
 
 // The first token of a prompt has no log-probability, and a beginning token that nobody wrote takes no room.
@@ -692,9 +690,8 @@ TEST(CompletionAnswer, HasThePromptsLogprobs) {
   GeneratedToken beginning = token(6, ""), second = token(8, ""), third = token(7, "");
   beginning.logprob.reset();
   beginning.top_logprobs.clear();
-  FinishedChoice choice{.text = "b",
+  FinishedChoice choice{.parts = text_part("b", {token(3, "b")}),
                         .prompt = {beginning, second, third},
-                        .tokens = {token(3, "b")},
                         .end = end_of(FinishReason::kLength)};
   const auto format = completion_format(options);
   const json::object whole = format->whole({&choice, 1}).at("choices").at(0).as_object();
@@ -716,7 +713,7 @@ TEST(ChatAnswer, TellsUsageInEveryPieceIfAsked) {
   UsageTotal total;
   total.add({.prompt_tokens = 10, .cached_tokens = 0, .generated_tokens = 3}, true);
   format->set_usage_so_far(total);
-  EXPECT_EQ(data_of(format->piece(0, "x", {})).at("usage").at("total_tokens"), 13);
+  EXPECT_EQ(data_of(format->piece(0, text_piece("x"))).at("usage").at("total_tokens"), 13);
 }
 
 // The events of a text: their types and their data, which must agree.
@@ -735,12 +732,11 @@ std::vector<json::object> events_of(std::string_view text) {
 
 TEST(ResponsesAnswer, StreamsEveryEvent) {
   ResponseFormat format({.id = "resp_1", .created = 5, .model = "m", .fingerprint = "fp", .seed = 3}, spelling,
-                        {{"instructions", "Be brief."}});
+                        {{"instructions", "Be brief."}}, true);
   std::string text = format.opening();
-  text += format.piece("Hel");
-  text += format.piece("");
+  text += format.piece(text_piece("Hel"));
   text += format.keepalive();
-  text += format.token_piece(token(7, "lo"));
+  text += format.piece(text_piece("lo", {token(7, "lo")}));
   text += format.closing(end_of(FinishReason::kStop));
   const std::vector<json::object> events = events_of(text);
   const std::vector<std::string> types = {"response.created",           "response.in_progress",
@@ -769,9 +765,9 @@ TEST(ResponsesAnswer, StreamsEveryEvent) {
 }
 
 TEST(ResponsesAnswer, CanBeIncompleteOrFail) {
-  ResponseFormat format({.id = "resp_1", .created = 5, .model = "m", .fingerprint = "fp", .seed = 3}, spelling, {});
-  format.piece("Hel");
-  const json::object incomplete = format.whole(end_of(FinishReason::kLength));
+  ResponseFormat format({.id = "resp_1", .created = 5, .model = "m", .fingerprint = "fp", .seed = 3}, spelling, {},
+                        true);
+  const json::object incomplete = format.whole(text_part("Hel", {}), end_of(FinishReason::kLength));
   EXPECT_EQ(incomplete.at("status"), "incomplete");
   EXPECT_EQ(incomplete.at("incomplete_details"), object_of(R"({"reason": "max_output_tokens"})"));
   EXPECT_EQ(incomplete.at("output").at(0).at("status"), "incomplete");
