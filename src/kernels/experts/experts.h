@@ -50,25 +50,33 @@ struct RouteArgs {
 
 // Slots in the order of their experts, so that those of one expert can be multiplied together.
 struct ExpertGroups {
+  const std::int32_t* experts;  // [slots]: as route() chose them
+  // No expert has two slots, as where there is but one token: a device may leave out what follows.
+  bool is_single;
   std::int32_t* begin;  // [experts + 1]: where each expert's slots begin in `slots`
   std::int32_t* slots;  // [slots]: in no particular order within an expert
-  // Tiles of at most kExpertTileSlots slots of one expert: how many there are, then the expert and the place in `slots`
-  // of each. [expert_tile_words()]
+  // Of a GPU. Tiles of at most expert_tile_slots() slots of one expert: how many there are, then the expert and the
+  // place in `slots` of each. [expert_tile_words()]
   std::int32_t* tiles;
 };
 
-inline constexpr std::int64_t kExpertTileSlots = 16;
+// Slots of a tile: few, where an expert has few.
+inline constexpr std::int64_t kExpertTileSlots[] = {16, 64};
+constexpr std::int64_t expert_tile_slots(std::int64_t slot_count, std::int64_t expert_count) {
+  return kExpertTileSlots[slot_count < 12 * expert_count ? 0 : 1];
+}
 
 // No more tiles than this are made.
 constexpr std::int64_t expert_tiles_max(std::int64_t slot_count, std::int64_t expert_count) {
-  return (slot_count < expert_count ? slot_count : expert_count) + slot_count / kExpertTileSlots;
+  return (slot_count < expert_count ? slot_count : expert_count) +
+         slot_count / expert_tile_slots(slot_count, expert_count);
 }
 constexpr std::int64_t expert_tile_words(std::int64_t slot_count, std::int64_t expert_count) {
-  return 1 + 2 * expert_tiles_max(slot_count, expert_count);
+  // Fewer slots may be more tiles.
+  return 1 + 2 * ((slot_count < expert_count ? slot_count : expert_count) + slot_count / kExpertTileSlots[0]);
 }
 
 struct GroupExpertsArgs {
-  const std::int32_t* experts;  // [slots]
   std::int64_t slot_count;
   std::int64_t expert_count;
   ExpertGroups groups;
@@ -77,7 +85,7 @@ struct GroupExpertsArgs {
 // matmul.h's product of each slot with its expert's matrix, which may have a scale of its own.
 struct ExpertMatmulArgs {
   // token_count: slots. x: [slots / slots_per_row, k]. weights: of the first expert. bias: [experts, n], or null.
-  // y: [slots, n]. workspace: of expert_rows_bytes().
+  // y: [slots, n]. workspace: of expert_rows_bytes(), or those on a GPU; without it a GPU takes small tiles.
   MatmulArgs matmul;
   ExpertGroups groups;
   const float* scales;  // [experts], or null; times matmul.scale
@@ -86,9 +94,12 @@ struct ExpertMatmulArgs {
   std::int64_t slots_per_row;  // slots that read one row of x
 };
 
-// Where a device brings the rows of one expert together: x, and y.
+// Where a device brings the rows of one expert together: x, and on the CPU y.
 constexpr std::int64_t expert_rows_bytes(std::int64_t slot_count, std::int64_t n, std::int64_t k) {
   return slot_count * (n + k) * std::int64_t{sizeof(float)};
+}
+constexpr std::int64_t expert_rows_bytes_on_gpu(std::int64_t slot_count, std::int64_t k) {
+  return slot_count * k * std::int64_t{sizeof(std::uint16_t)};
 }
 
 // out[t] = sum_j weights[t][j] * y[t * used + j], j ascending, and then sigmoid(gate[t]) * shared[t] where there is a

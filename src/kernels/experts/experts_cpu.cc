@@ -181,24 +181,16 @@ void group_experts(Stream&, const GroupExpertsArgs& args) {
   std::int32_t* const begin = groups.begin;
   std::fill_n(begin, args.expert_count + 1, 0);
   for (std::int64_t s = 0; s < args.slot_count; ++s) {
-    CHECK(args.experts[s] >= 0 && args.experts[s] < args.expert_count);
-    ++begin[args.experts[s] + 1];
+    CHECK(groups.experts[s] >= 0 && groups.experts[s] < args.expert_count);
+    ++begin[groups.experts[s] + 1];
   }
   for (std::int64_t e = 0; e < args.expert_count; ++e) begin[e + 1] += begin[e];
   for (std::int64_t s = 0; s < args.slot_count; ++s) {
-    groups.slots[begin[args.experts[s]]++] = static_cast<std::int32_t>(s);
+    groups.slots[begin[groups.experts[s]]++] = static_cast<std::int32_t>(s);
   }
   // Each begin has become the next one's.
   for (std::int64_t e = args.expert_count; e > 0; --e) begin[e] = begin[e - 1];
   begin[0] = 0;
-  std::int32_t* tile = groups.tiles + 1;
-  for (std::int64_t e = 0; e < args.expert_count; ++e) {
-    for (std::int32_t at = begin[e]; at < begin[e + 1]; at += std::int32_t{kExpertTileSlots}) {
-      *tile++ = static_cast<std::int32_t>(e);
-      *tile++ = at;
-    }
-  }
-  groups.tiles[0] = static_cast<std::int32_t>((tile - groups.tiles) / 2);
 }
 
 void expert_matmul(Stream& stream, const ExpertMatmulArgs& args, Kernel<MatmulArgs>::Function matmul) {

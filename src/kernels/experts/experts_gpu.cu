@@ -135,37 +135,73 @@ namespace {
 
 struct GroupShared {
   std::uint32_t count[kExpertsMax];
+  std::int32_t slots[kGroupExpertsThreads], tiles[kGroupExpertsThreads];
 };
+
+// Turns each thread's two numbers into the sums of those of the threads before it; `slots` and `tiles` become the sums
+// of all.
+HEARTH_DEVICE void sum_before(GroupShared& s, int& slots, int& tiles) {
+  const int thread = thread_index(), own_slots = slots, own_tiles = tiles;
+  s.slots[thread] = slots;
+  s.tiles[thread] = tiles;
+  for (int step = 1; step < kGroupExpertsThreads; step *= 2) {
+    block_sync();
+    const int more_slots = thread >= step ? s.slots[thread - step] : 0;
+    const int more_tiles = thread >= step ? s.tiles[thread - step] : 0;
+    block_sync();
+    s.slots[thread] += more_slots;
+    s.tiles[thread] += more_tiles;
+  }
+  slots = s.slots[thread] - own_slots;
+  tiles = s.tiles[thread] - own_tiles;
+  block_sync();
+}
 
 }  // namespace
 
-HEARTH_KERNEL(group_experts, kGroupExpertsThreads, GroupExpertsArgs) {
+HEARTH_KERNEL(group_experts, kGroupExpertsThreads, GroupExpertsParams) {
   HEARTH_SHARED(GroupShared, s);
   const int experts = static_cast<int>(p.expert_count), slots = static_cast<int>(p.slot_count);
+  const ExpertGroups& groups = p.groups;
   for (int e = thread_index(); e < experts; e += kGroupExpertsThreads) s.count[e] = 0;
   block_sync();
-  for (int i = thread_index(); i < slots; i += kGroupExpertsThreads) atomic_add(&s.count[p.experts[i]], 1u);
+  for (int i = thread_index(); i < slots; i += kGroupExpertsThreads) atomic_add(&s.count[groups.experts[i]], 1u);
   block_sync();
-  if (thread_index() == 0) {
-    std::int32_t at = 0, tiles = 0;
-    for (int e = 0; e < experts; ++e) {
-      const auto count = static_cast<std::int32_t>(s.count[e]);
-      s.count[e] = static_cast<std::uint32_t>(at);
-      p.groups.begin[e] = at;
-      for (std::int32_t done = 0; done < count; done += static_cast<std::int32_t>(kExpertTileSlots)) {
-        p.groups.tiles[1 + 2 * tiles] = e;
-        p.groups.tiles[2 + 2 * tiles] = at + done;
-        ++tiles;
-      }
-      at += count;
+  // Each thread places some experts in a row.
+  const int own = (experts + kGroupExpertsThreads - 1) / kGroupExpertsThreads;
+  const int first = thread_index() * own, after = first + own < experts ? first + own : experts;
+  int at = 0, tile = 0;
+  for (int e = first; e < after; ++e) {
+    at += static_cast<int>(s.count[e]);
+    tile += (static_cast<int>(s.count[e]) + p.tile_slots - 1) / p.tile_slots;
+  }
+  sum_before(s, at, tile);
+  for (int e = first; e < after; ++e) {
+    const auto count = static_cast<int>(s.count[e]);
+    s.count[e] = static_cast<std::uint32_t>(at);
+    groups.begin[e] = at;
+    for (int done = 0; done < count; done += p.tile_slots) {
+      groups.tiles[1 + 2 * tile] = e;
+      groups.tiles[2 + 2 * tile] = at + done;
+      ++tile;
     }
-    p.groups.begin[experts] = at;
-    p.groups.tiles[0] = tiles;
+    at += count;
+  }
+  if (thread_index() == kGroupExpertsThreads - 1) {
+    groups.begin[experts] = slots;
+    groups.tiles[0] = tile;  // those of all threads before are counted
   }
   block_sync();
   for (int i = thread_index(); i < slots; i += kGroupExpertsThreads) {
-    p.groups.slots[atomic_add(&s.count[p.experts[i]], 1u)] = i;
+    groups.slots[atomic_add(&s.count[groups.experts[i]], 1u)] = i;
   }
+}
+
+HEARTH_KERNEL(expert_gather, kExpertGatherThreads, ExpertGatherParams) {
+  const std::int64_t row = p.slots[block_x()] / p.slots_per_row;
+  const auto* from = reinterpret_cast<const Bytes16*>(p.x + row * p.k);
+  auto* to = reinterpret_cast<Bytes16*>(p.out + static_cast<std::int64_t>(block_x()) * p.k);
+  for (int i = thread_index(); i < p.k / 8; i += kExpertGatherThreads) to[i] = from[i];
 }
 
 namespace {
@@ -173,7 +209,7 @@ namespace {
 constexpr int kF32Chunk = 16;
 
 struct ExpertF32Shared {
-  float x[kExpertTileSlots][kF32Chunk + 1];
+  float x[kExpertF32Slots][kF32Chunk + 1];
   float w[kExpertF32Rows][kF32Chunk + 1];
 };
 
@@ -182,7 +218,7 @@ struct ExpertF32Shared {
 // As matmul_f32 sums: k ascending, by fused multiply-adds, in segments.
 HEARTH_KERNEL(expert_matmul_f32, kExpertF32Threads, ExpertMatmulF32Params) {
   HEARTH_SHARED(ExpertF32Shared, shared);
-  const ExpertTile tile = expert_tile(p, block_y());
+  const ExpertTile tile = expert_tile<kExpertF32Slots>(p, block_y());
   if (tile.slot_count == 0) return;
   const MatmulF32Params& m = p.matmul;
   const auto* weights =
@@ -191,7 +227,7 @@ HEARTH_KERNEL(expert_matmul_f32, kExpertF32Threads, ExpertMatmulF32Params) {
   const int first_row = block_x() * kExpertF32Rows;
   const bool has_slot = across < tile.slot_count, has_row = first_row + across < m.n;
   const float* x =
-      has_slot ? m.x + static_cast<std::int64_t>(p.slots[tile.first + across] / p.slots_per_row) * m.k : m.x;
+      has_slot ? m.x + static_cast<std::int64_t>(slot_at(p, tile.first + across) / p.slots_per_row) * m.k : m.x;
   const float* w = has_row ? weights + static_cast<std::int64_t>(first_row + across) * m.k : weights;
   float total = 0.0f, sum = 0.0f;
   for (int k = 0; k < m.k; k += kF32Chunk) {
@@ -210,7 +246,7 @@ HEARTH_KERNEL(expert_matmul_f32, kExpertF32Threads, ExpertMatmulF32Params) {
   if (!has_slot || n >= m.n) return;
   const float scale = p.scales == nullptr ? m.scale : m.scale * p.scales[tile.expert];
   const float bias = m.bias == nullptr ? 0.0f : m.bias[static_cast<std::int64_t>(tile.expert) * m.n + n];
-  m.y[p.slots[tile.first + across] * m.y_stride + n] = scale * total + bias;
+  m.y[slot_at(p, tile.first + across) * m.y_stride + n] = scale * total + bias;
 }
 
 HEARTH_KERNEL(expert_sum, kExpertSumThreads, ExpertSumArgs) {

@@ -181,9 +181,9 @@ class Input {
   const void* data_ = nullptr;
 };
 
-// y of all slots, rows padded.
+// y of all slots, rows padded. `is_single`: ExpertGroups::is_single.
 std::vector<float> multiply(Runner& run, const Case& c, const std::vector<std::int32_t>& chosen,
-                            const std::vector<float>& x, std::int64_t slots_per_row) {
+                            const std::vector<float>& x, std::int64_t slots_per_row, bool is_single = false) {
   const ExpertMatmulKernel& kernel = expert_matmuls(run.kernels, c.compute)[c.format];
   const std::int64_t slots = std::ssize(chosen), stride = c.n + 3;
   std::vector<std::byte> packed;
@@ -200,8 +200,8 @@ std::vector<float> multiply(Runner& run, const Case& c, const std::vector<std::i
   }
   std::vector<std::int32_t> begin(static_cast<std::size_t>(c.experts + 1)), order(chosen.size()),
       tiles(static_cast<std::size_t>(expert_tile_words(slots, c.experts)));
-  const ExpertGroups groups{run.out(begin), run.out(order), run.out(tiles)};
-  run.kernels.group_experts(*run.stream, {run.in(chosen), slots, c.experts, groups});
+  const ExpertGroups groups{run.in(chosen), is_single, run.out(begin), run.out(order), run.out(tiles)};
+  run.kernels.group_experts(*run.stream, {slots, c.experts, groups});
   std::vector<float> rows(static_cast<std::size_t>(expert_rows_bytes(slots, c.n, c.k)) / sizeof(float));
   const Input input(run, c.compute, x, c.k);
   std::vector<float> padded(static_cast<std::size_t>(slots * stride), -7.0f);
@@ -220,6 +220,7 @@ std::vector<float> multiply(Runner& run, const Case& c, const std::vector<std::i
   args.workspace_bytes = expert_rows_bytes(slots, c.n, c.k);
   kernel.run(*run.stream, {args, groups, run.in(c.scales), c.experts, expert_bytes, slots_per_row});
   run.finish();
+  if (is_single && run.is_gpu()) return padded;
   EXPECT_EQ(begin.back(), slots);
   EXPECT_EQ(std::set<std::int32_t>(order.begin(), order.end()).size(), order.size());
   return padded;
@@ -296,6 +297,53 @@ TEST_P(ExpertMatmulTest, ManySegmentsAndOneSlotToARow) {
   const std::vector<std::int32_t> chosen{1, 1, 0, 2, 1};
   const auto x = random_floats(5 * c.k, 85);
   expect_same_bits(multiply(run, c, chosen, x, 1), multiply_alone(again, c, chosen, x, 1));
+}
+
+TEST_P(ExpertMatmulTest, ASingleTokenHasTheSameBits) {
+  for (const Compute compute : {Compute::kF32, Compute::kBf16, Compute::kInt8}) {
+    for (const Format format : formats_of(run)) {
+      if (!expert_matmuls(run.kernels, compute)[format]) continue;
+      const Case c(compute, format, 4, 40, 256);
+      const std::vector<std::int32_t> chosen{3, 0};
+      const auto x = random_floats(c.k, 86), rows = random_floats(2 * c.k, 87);
+      expect_same_bits(multiply(run, c, chosen, x, 2, true), multiply_alone(again, c, chosen, x, 2));
+      expect_same_bits(multiply(run, c, chosen, rows, 1, true), multiply_alone(again, c, chosen, rows, 1));
+      if (HasFailure()) FAIL() << to_string(compute) << " " << traits(format).name;
+    }
+  }
+}
+
+// More columns than a block of the stream kernel keeps.
+TEST_P(ExpertMatmulTest, ASingleTokenOfManyColumns) {
+  const Format format = run.compute() == Compute::kF32 ? Format::kF32 : Format::kQ8_0;
+  const Case c(run.compute(), format, 2, 8, run.is_gpu() && !run.is_slow() ? 14336 + 32 : 64);
+  const auto x = random_floats(c.k, 88);
+  expect_same_bits(multiply(run, c, {1, 0}, x, 2, true), multiply_alone(again, c, {1, 0}, x, 2));
+}
+
+// Tiles of each size: some full, some not. Of the slots one of each expert is looked at, and the last.
+TEST_P(ExpertMatmulTest, ManySlotsOfAnExpertHaveTheSameBits) {
+  for (const std::int64_t tile_slots : kExpertTileSlots) {
+    const std::int64_t experts = tile_slots == 16 ? 5 : 2, slots = tile_slots == 16 ? 58 : 90;
+    EXPECT_EQ(expert_tile_slots(slots, experts), tile_slots);
+    for (const Format format : {Format::kF32, Format::kQ4K, Format::kQ6K, Format::kQ8_0}) {
+      if (!expert_matmuls(run.kernels, run.compute())[format] || (run.is_slow() && format == Format::kQ6K)) continue;
+      const Case c(run.compute(), format, experts, 40, run.is_slow() ? 256 : 1280);
+      std::vector<std::int32_t> chosen;
+      for (std::int64_t s = 0; s < slots; ++s) {
+        chosen.push_back(s % 11 == 3 ? 0 : static_cast<std::int32_t>(experts - 1));
+      }
+      const auto x = random_floats(slots * c.k, 89);
+      const std::vector<float> all = multiply(run, c, chosen, x, 1);
+      for (const std::int64_t slot : {std::int64_t{3}, std::int64_t{20}, slots - 1}) {
+        const std::vector<float> row(x.begin() + slot * c.k, x.begin() + (slot + 1) * c.k);
+        const auto own = all.begin() + slot * (c.n + 3);
+        expect_same_bits(std::vector<float>(own, own + c.n + 3),
+                         multiply_alone(again, c, {chosen[static_cast<std::size_t>(slot)]}, row, 1));
+      }
+      if (HasFailure()) FAIL() << traits(format).name << ", " << slots << " slots";
+    }
+  }
 }
 
 }  // namespace

@@ -16,62 +16,79 @@
   X(matmul_stream_gpu, matmul_stream_w4_8)        \
   X(matmul_stream_gpu, matmul_stream_w4_16)       \
   X(matmul_stream_gpu, expert_matmul_w4)          \
+  X(matmul_stream_gpu, expert_single_w4)          \
   X(matmul_stream_gpu, matmul_stream_w4_min_1)    \
   X(matmul_stream_gpu, matmul_stream_w4_min_8)    \
   X(matmul_stream_gpu, matmul_stream_w4_min_16)   \
   X(matmul_stream_gpu, expert_matmul_w4_min)      \
+  X(matmul_stream_gpu, expert_single_w4_min)      \
   X(matmul_stream_gpu, matmul_stream_w4_fine_1)   \
   X(matmul_stream_gpu, matmul_stream_w4_fine_8)   \
   X(matmul_stream_gpu, matmul_stream_w4_fine_16)  \
   X(matmul_stream_gpu, expert_matmul_w4_fine)     \
+  X(matmul_stream_gpu, expert_single_w4_fine)     \
   X(matmul_stream_gpu, matmul_stream_w4_table_1)  \
   X(matmul_stream_gpu, matmul_stream_w4_table_8)  \
   X(matmul_stream_gpu, matmul_stream_w4_table_16) \
   X(matmul_stream_gpu, expert_matmul_w4_table)    \
+  X(matmul_stream_gpu, expert_single_w4_table)    \
   X(matmul_stream_gpu, matmul_stream_w6_1)        \
   X(matmul_stream_gpu, matmul_stream_w6_8)        \
   X(matmul_stream_gpu, matmul_stream_w6_16)       \
   X(matmul_stream_gpu, expert_matmul_w6)          \
+  X(matmul_stream_gpu, expert_single_w6)          \
   X(matmul_stream_gpu, matmul_stream_w6_min_1)    \
   X(matmul_stream_gpu, matmul_stream_w6_min_8)    \
   X(matmul_stream_gpu, matmul_stream_w6_min_16)   \
   X(matmul_stream_gpu, expert_matmul_w6_min)      \
+  X(matmul_stream_gpu, expert_single_w6_min)      \
   X(matmul_stream_gpu, matmul_stream_w8_1)        \
   X(matmul_stream_gpu, matmul_stream_w8_8)        \
   X(matmul_stream_gpu, matmul_stream_w8_16)       \
   X(matmul_stream_gpu, expert_matmul_w8)          \
+  X(matmul_stream_gpu, expert_single_w8)          \
   X(matmul_stream_gpu, matmul_stream_w16_1)       \
   X(matmul_stream_gpu, matmul_stream_w16_8)       \
   X(matmul_stream_gpu, matmul_stream_w16_16)      \
   X(matmul_stream_gpu, expert_matmul_w16)         \
+  X(matmul_stream_gpu, expert_single_w16)         \
   X(matmul_tile_gpu, matmul_tile_w4_32)           \
   X(matmul_tile_gpu, matmul_tile_w4_64)           \
   X(matmul_tile_gpu, matmul_tile_w4_128)          \
+  X(matmul_tile_gpu, expert_tile_w4)              \
   X(matmul_tile_gpu, matmul_tile_w4_min_32)       \
   X(matmul_tile_gpu, matmul_tile_w4_min_64)       \
   X(matmul_tile_gpu, matmul_tile_w4_min_128)      \
+  X(matmul_tile_gpu, expert_tile_w4_min)          \
   X(matmul_tile_gpu, matmul_tile_w4_fine_32)      \
   X(matmul_tile_gpu, matmul_tile_w4_fine_64)      \
   X(matmul_tile_gpu, matmul_tile_w4_fine_128)     \
+  X(matmul_tile_gpu, expert_tile_w4_fine)         \
   X(matmul_tile_gpu, matmul_tile_w4_table_32)     \
   X(matmul_tile_gpu, matmul_tile_w4_table_64)     \
   X(matmul_tile_gpu, matmul_tile_w4_table_128)    \
+  X(matmul_tile_gpu, expert_tile_w4_table)        \
   X(matmul_tile_gpu, matmul_tile_w6_32)           \
   X(matmul_tile_gpu, matmul_tile_w6_64)           \
   X(matmul_tile_gpu, matmul_tile_w6_128)          \
+  X(matmul_tile_gpu, expert_tile_w6)              \
   X(matmul_tile_gpu, matmul_tile_w6_min_32)       \
   X(matmul_tile_gpu, matmul_tile_w6_min_64)       \
   X(matmul_tile_gpu, matmul_tile_w6_min_128)      \
+  X(matmul_tile_gpu, expert_tile_w6_min)          \
   X(matmul_tile_gpu, matmul_tile_w8_32)           \
   X(matmul_tile_gpu, matmul_tile_w8_64)           \
   X(matmul_tile_gpu, matmul_tile_w8_128)          \
+  X(matmul_tile_gpu, expert_tile_w8)              \
   X(matmul_tile_gpu, matmul_tile_w16_32)          \
   X(matmul_tile_gpu, matmul_tile_w16_64)          \
   X(matmul_tile_gpu, matmul_tile_w16_128)         \
+  X(matmul_tile_gpu, expert_tile_w16)             \
   X(matmul_sum_gpu, matmul_sum)                   \
   X(matmul_f32_gpu, matmul_f32)                   \
   X(experts_gpu, route)                           \
   X(experts_gpu, group_experts)                   \
+  X(experts_gpu, expert_gather)                   \
   X(experts_gpu, expert_matmul_f32)               \
   X(experts_gpu, expert_sum)                      \
   X(activation_gpu, activation)                   \
@@ -126,41 +143,57 @@
   X(matmul_hopper_gpu, matmul_hopper_w4_64)                  \
   X(matmul_hopper_gpu, matmul_hopper_w4_128)                 \
   X(matmul_hopper_gpu, matmul_hopper_w4_192)                 \
+  X(matmul_hopper_gpu, expert_hopper_w4_16)                  \
+  X(matmul_hopper_gpu, expert_hopper_w4_64)                  \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_min)   \
   X(matmul_hopper_gpu, matmul_hopper_w4_min_16)              \
   X(matmul_hopper_gpu, matmul_hopper_w4_min_64)              \
   X(matmul_hopper_gpu, matmul_hopper_w4_min_128)             \
   X(matmul_hopper_gpu, matmul_hopper_w4_min_192)             \
+  X(matmul_hopper_gpu, expert_hopper_w4_min_16)              \
+  X(matmul_hopper_gpu, expert_hopper_w4_min_64)              \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_fine)  \
   X(matmul_hopper_gpu, matmul_hopper_w4_fine_16)             \
   X(matmul_hopper_gpu, matmul_hopper_w4_fine_64)             \
   X(matmul_hopper_gpu, matmul_hopper_w4_fine_128)            \
   X(matmul_hopper_gpu, matmul_hopper_w4_fine_192)            \
+  X(matmul_hopper_gpu, expert_hopper_w4_fine_16)             \
+  X(matmul_hopper_gpu, expert_hopper_w4_fine_64)             \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_table) \
   X(matmul_hopper_gpu, matmul_hopper_w4_table_16)            \
   X(matmul_hopper_gpu, matmul_hopper_w4_table_64)            \
   X(matmul_hopper_gpu, matmul_hopper_w4_table_128)           \
   X(matmul_hopper_gpu, matmul_hopper_w4_table_192)           \
+  X(matmul_hopper_gpu, expert_hopper_w4_table_16)            \
+  X(matmul_hopper_gpu, expert_hopper_w4_table_64)            \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w6)       \
   X(matmul_hopper_gpu, matmul_hopper_w6_16)                  \
   X(matmul_hopper_gpu, matmul_hopper_w6_64)                  \
   X(matmul_hopper_gpu, matmul_hopper_w6_128)                 \
   X(matmul_hopper_gpu, matmul_hopper_w6_192)                 \
+  X(matmul_hopper_gpu, expert_hopper_w6_16)                  \
+  X(matmul_hopper_gpu, expert_hopper_w6_64)                  \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w6_min)   \
   X(matmul_hopper_gpu, matmul_hopper_w6_min_16)              \
   X(matmul_hopper_gpu, matmul_hopper_w6_min_64)              \
   X(matmul_hopper_gpu, matmul_hopper_w6_min_128)             \
   X(matmul_hopper_gpu, matmul_hopper_w6_min_192)             \
+  X(matmul_hopper_gpu, expert_hopper_w6_min_16)              \
+  X(matmul_hopper_gpu, expert_hopper_w6_min_64)              \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w8)       \
   X(matmul_hopper_gpu, matmul_hopper_w8_16)                  \
   X(matmul_hopper_gpu, matmul_hopper_w8_64)                  \
   X(matmul_hopper_gpu, matmul_hopper_w8_128)                 \
   X(matmul_hopper_gpu, matmul_hopper_w8_192)                 \
+  X(matmul_hopper_gpu, expert_hopper_w8_16)                  \
+  X(matmul_hopper_gpu, expert_hopper_w8_64)                  \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w16)      \
   X(matmul_hopper_gpu, matmul_hopper_w16_16)                 \
   X(matmul_hopper_gpu, matmul_hopper_w16_64)                 \
   X(matmul_hopper_gpu, matmul_hopper_w16_128)                \
   X(matmul_hopper_gpu, matmul_hopper_w16_192)                \
+  X(matmul_hopper_gpu, expert_hopper_w16_16)                 \
+  X(matmul_hopper_gpu, expert_hopper_w16_64)                 \
   X(attention_hopper_gpu, attention_hopper_64)               \
   X(attention_hopper_gpu, attention_hopper_128)              \
   X(attention_hopper_gpu, attention_hopper_packed_64)        \

@@ -8,20 +8,24 @@
 
 namespace hearth {
 
+struct ExpertMatrices;
+
 // One matrix of every expert: y = x W^T for each slot, W that of the slot's expert.
 class ExpertLinear {
  public:
-  // The file's tensors: one stacked [experts, out, in], or one for each expert.
-  ExpertLinear(Binder& binder, const ModelSpec& spec, Weight weight, std::int64_t layer, std::int64_t in,
-               std::int64_t out, Format input);
+  // The file's tensors: one stacked [experts, rows, in], or one for each expert. Several `weights` stand one below the
+  // other as one matrix: of one format, which the device packs in tiles of which `rows` is a multiple.
+  ExpertLinear(Binder& binder, const ModelSpec& spec, const std::vector<Weight>& weights, std::int64_t layer,
+               std::int64_t in, std::int64_t rows, Format input);
   // x: a row for every `slots_per_row` slots. y: [slots, out], rows `y_stride` elements apart.
   void run(Stream& stream, MatmulInput& x, const ExpertGroups& groups, std::int64_t slot_count,
            std::int64_t slots_per_row, float* y, std::int64_t y_stride) const;
   std::int64_t out() const { return out_; }
 
  private:
-  Planned<const float> bind_floats(Binder& binder, const std::vector<std::string>& names, std::string_view suffix,
-                                   std::int64_t count) const;
+  void place(Binder& binder, const std::vector<ExpertMatrices>& parts, std::int64_t rows);
+  Planned<const float> bind_floats(Binder& binder, const std::vector<std::vector<std::string>>& names,
+                                   std::string_view suffix, std::int64_t count) const;
 
   std::int64_t in_, out_, expert_count_, expert_bytes_ = 0;
   Compute compute_ = Compute::kF32;
@@ -50,7 +54,7 @@ class Experts {
   const MatmulConversions& conversions_;
   Linear router_;
   Planned<const float> router_bias_;
-  std::vector<ExpertLinear> gate_up_;  // gate and up, or one that holds both
+  std::vector<ExpertLinear> gate_up_;  // one that holds both, or gate and up
   ExpertLinear down_;
   std::optional<Mlp> shared_;
   std::optional<Linear> shared_router_;

@@ -18,42 +18,44 @@ namespace {
 constexpr std::int64_t kTileTokensMin = 17;
 constexpr std::int64_t kHopperTokensMin = 2;  // where the device has the Hopper kernels
 
-// A kernel whose blocks take `tokens` columns.
-struct SizedKernel {
-  int tokens;
-  GpuKernel kernel;
-  int shared_bytes = 0;
-};
-
 // The CPU's sums and the GPU's are cut at the same places.
 static_assert(kGpuMatmulSegment == kMatmulSegment);
 
 struct LayoutKernels {
   GpuKernel stream[std::size(kStreamTokens)];
-  GpuKernel expert;
   SizedKernel tile[std::size(kTileTokens)];
   SizedKernel hopper[std::size(kHopperTokens)];
-  int hopper_columns;    // of a stage; k is a multiple of this
-  int hopper_row_bytes;  // of a stage of a row of tiles
+  HopperStage hopper_stage;
   GpuKernel hopper_stream;
   int (*hopper_stream_bytes)(int k);
+  ExpertKernels experts;
 };
 
 #define HEARTH_TILE_KERNEL(layout, tokens) \
   { tokens, GpuKernel::matmul_tile_##layout##_##tokens }
 #define HEARTH_HOPPER_KERNEL(layout, Layout, tokens) \
   { tokens, GpuKernel::matmul_hopper_##layout##_##tokens, HopperShared<Layout, tokens>::kBytes }
-#define HEARTH_LAYOUT_KERNELS(layout, Layout)                                                                      \
-  LayoutKernels {                                                                                                  \
-    {GpuKernel::matmul_stream_##layout##_1, GpuKernel::matmul_stream_##layout##_8,                                 \
-     GpuKernel::matmul_stream_##layout##_16},                                                                      \
-        GpuKernel::expert_matmul_##layout,                                                                         \
-        {HEARTH_TILE_KERNEL(layout, 32), HEARTH_TILE_KERNEL(layout, 64), HEARTH_TILE_KERNEL(layout, 128)},         \
-        {HEARTH_HOPPER_KERNEL(layout, Layout, 16), HEARTH_HOPPER_KERNEL(layout, Layout, 64),                       \
-         HEARTH_HOPPER_KERNEL(layout, Layout, 128), HEARTH_HOPPER_KERNEL(layout, Layout, 192)},                    \
-        HopperShared<Layout, kHopperTokens[0]>::kWeightColumns, HopperShared<Layout, kHopperTokens[0]>::kRowBytes, \
-        GpuKernel::matmul_stream_hopper_##layout, stream_hopper_bytes<Layout>                                      \
+#define HEARTH_EXPERT_HOPPER_KERNEL(layout, Layout, tokens) \
+  { tokens, GpuKernel::expert_hopper_##layout##_##tokens, HopperShared<Layout, tokens>::kBytes }
+#define HEARTH_LAYOUT_KERNELS(layout, Layout)                                                                 \
+  LayoutKernels {                                                                                             \
+    {GpuKernel::matmul_stream_##layout##_1, GpuKernel::matmul_stream_##layout##_8,                            \
+     GpuKernel::matmul_stream_##layout##_16},                                                                 \
+        {HEARTH_TILE_KERNEL(layout, 32), HEARTH_TILE_KERNEL(layout, 64), HEARTH_TILE_KERNEL(layout, 128)},    \
+        {HEARTH_HOPPER_KERNEL(layout, Layout, 16), HEARTH_HOPPER_KERNEL(layout, Layout, 64),                  \
+         HEARTH_HOPPER_KERNEL(layout, Layout, 128), HEARTH_HOPPER_KERNEL(layout, Layout, 192)},               \
+        hopper_stage_of<Layout>(), GpuKernel::matmul_stream_hopper_##layout, stream_hopper_bytes<Layout>, {   \
+      GpuKernel::expert_single_##layout, GpuKernel::expert_matmul_##layout, GpuKernel::expert_tile_##layout,  \
+          {HEARTH_EXPERT_HOPPER_KERNEL(layout, Layout, 16), HEARTH_EXPERT_HOPPER_KERNEL(layout, Layout, 64)}, \
+          hopper_stage_of<Layout>()                                                                           \
+    }                                                                                                         \
   }
+
+template <class Layout>
+constexpr HopperStage hopper_stage_of() {
+  using Shared = HopperShared<Layout, kHopperTokens[0]>;
+  return {Shared::kWeightColumns, Shared::kRowBytes};
+}
 
 LayoutKernels kernels_of(GpuLayoutKind kind) {
   switch (kind) {
@@ -173,26 +175,32 @@ void launch_hopper(Stream& stream, const LayoutKernels& kernels, const MatmulGpu
   GpuGrid grid = share_out(device, args, kernel, kHopperRows, hopper_blocks(kernel.tokens), params.matmul);
   const int cluster = hopper_cluster(kernel.tokens);
   grid.y = ceil_divide(grid.y, cluster) * cluster;
-  const auto describe = [&](std::uint64_t* map, const MatrixDescription& matrix) {
-    device.check(device.driver().describe_matrix(map, matrix), "cuTensorMapEncodeTiled");
-  };
-  describe(params.x_map, {.data = p.x,
-                          .element = MatrixDescription::Element::kBf16Swizzled,
-                          .rows = p.token_count,
-                          .columns = p.k,
-                          .box_rows = kernel.tokens / cluster,
-                          .box_columns = kHopperChunk});
-  describe(params.weight_map, {.data = p.weights,
-                               .element = MatrixDescription::Element::kWord8,
-                               .rows = ceil_divide(p.n, kTileRows),
-                               .columns = p.k / kernels.hopper_columns * (kernels.hopper_row_bytes / 8),
-                               .box_rows = kHopperRows / kTileRows,
-                               .box_columns = kernels.hopper_row_bytes / 8});
+  describe_operands(device, kernels.hopper_stage, kernel.tokens, p.token_count, ceil_divide(p.n, kTileRows), params);
   launch(stream, kernel.kernel, grid, kHopperThreads, params, kernel.shared_bytes);
   launch_sum(stream, params.matmul);
 }
 
 }  // namespace
+
+void describe_operands(const GpuDevice& device, const HopperStage& stage, int kernel_tokens, std::int64_t token_count,
+                       std::int64_t row_tiles, MatmulHopperParams& params) {
+  const MatmulGpuParams& p = params.matmul;
+  const auto describe = [&](std::uint64_t* map, const MatrixDescription& matrix) {
+    device.check(device.driver().describe_matrix(map, matrix), "cuTensorMapEncodeTiled");
+  };
+  describe(params.x_map, {.data = p.x,
+                          .element = MatrixDescription::Element::kBf16Swizzled,
+                          .rows = token_count,
+                          .columns = p.k,
+                          .box_rows = kernel_tokens / hopper_cluster(kernel_tokens),
+                          .box_columns = kHopperChunk});
+  describe(params.weight_map, {.data = p.weights,
+                               .element = MatrixDescription::Element::kWord8,
+                               .rows = row_tiles,
+                               .columns = p.k / stage.columns * (stage.row_bytes / 8),
+                               .box_rows = kHopperRows / kTileRows,
+                               .box_columns = stage.row_bytes / 8});
+}
 
 MatmulGpuParams matmul_params(const MatmulArgs& args) {
   MatmulGpuParams p{.x = static_cast<const std::uint16_t*>(args.x),
@@ -237,8 +245,8 @@ int row_tiles_per_block(const MatmulGpuParams& p, const GpuProperties& propertie
   return tiles;
 }
 
-GpuKernel expert_kernel_of(GpuLayoutKind kind) {
-  return kernels_of(kind).expert;
+ExpertKernels expert_kernels_of(GpuLayoutKind kind) {
+  return kernels_of(kind).experts;
 }
 
 void matmul_bf16(Stream& stream, const MatmulArgs& args) {
@@ -246,7 +254,7 @@ void matmul_bf16(Stream& stream, const MatmulArgs& args) {
   const LayoutKernels kernels = kernels_of(gpu_layout_of(args.format));
   const MatmulGpuParams p = matmul_params(args);
   if (gpu_stream(stream).gpu().target() == "sm_90a") {
-    const bool whole_stages = args.k % kernels.hopper_columns == 0;
+    const bool whole_stages = args.k % kernels.hopper_stage.columns == 0;
     if (args.token_count == 1 && args.k <= kStreamSharedColumns) return launch_hopper_stream(stream, kernels, p);
     if (args.token_count >= kHopperTokensMin && whole_stages) return launch_hopper(stream, kernels, p, args);
   }

@@ -3,6 +3,7 @@
 // weights into registers and multiply them with the activations in shared memory. Where rows are too few to fill the
 // GPU, blocks share k: each leaves the sums of its segments in memory, and matmul_sum adds them in order.
 #include "device/gpu/gpu_hopper.h"
+#include "kernels/experts/expert_tile_gpu.h"
 #include "kernels/matmul/gpu/fragment_gpu.h"
 #include "kernels/matmul/gpu/matmul_gpu.h"
 
@@ -34,7 +35,29 @@ struct HopperRing {
   }
 };
 
-template <class Layout, int kTokens>
+// Where a block's part of a product stands: rows of x (`token`), rows of weights (in tiles of 16), and rows of y.
+template <int kTokens>
+struct DenseBlock {
+  HEARTH_DEVICE int first_token() const { return block_x() * kTokens; }
+  HEARTH_DEVICE int after_token(const MatmulGpuParams& p) const { return p.token_count; }
+  HEARTH_DEVICE int row_block() const { return block_y(); }
+  HEARTH_DEVICE int weight_tile() const { return block_y() * (kHopperRows / kTileRows); }
+  HEARTH_DEVICE std::int64_t y_row(int token) const { return token; }
+  HEARTH_DEVICE float scale(const MatmulGpuParams& p) const { return p.scale; }
+  HEARTH_DEVICE const float* bias_of(const float* biases) const { return biases; }
+};
+
+// The same of a tile of slots, whose rows of x stand in the order of experts.
+struct ExpertHopperBlock : ExpertBlock {
+  int row_tiles;  // of an expert
+
+  HEARTH_DEVICE ExpertHopperBlock(const ExpertTilesParams& p, const ExpertTile& its, int expert_row_tiles, int n)
+      : ExpertBlock(p, its, n), row_tiles(expert_row_tiles) {}
+  HEARTH_DEVICE int row_block() const { return block_x(); }
+  HEARTH_DEVICE int weight_tile() const { return tile.expert * row_tiles + block_x() * (kHopperRows / kTileRows); }
+};
+
+template <class Layout, int kTokens, class Place>
 struct HopperBlock {
   using Shared = HopperShared<Layout, kTokens>;
   static constexpr int kRowTiles = kHopperRows / kTileRows;
@@ -42,12 +65,13 @@ struct HopperBlock {
   static constexpr int kValues = kTokens / 2;  // sums of a thread
   static constexpr int kCluster = hopper_cluster(kTokens);
 
+  Place place;
   std::byte* shared;
   HopperRing ring;
   int first_stage, after_stage;  // this block's
 
-  HEARTH_DEVICE HopperBlock(std::byte* memory, const MatmulHopperParams& params)
-      : shared(memory), ring(memory + Shared::kBarriersAt, Shared::kStages) {
+  HEARTH_DEVICE HopperBlock(const Place& where, std::byte* memory, const MatmulHopperParams& params)
+      : place(where), shared(memory), ring(memory + Shared::kBarriersAt, Shared::kStages) {
     const int stages = params.matmul.k / Shared::kWeightColumns;
     const int here = params.matmul.segments_per_block * kStagesPerSegment;
     first_stage = block_z() * here;
@@ -65,14 +89,14 @@ struct HopperBlock {
     at.wait_empty();
     Barrier& full = at.full[at.index];
     full.arrive_expecting(Shared::kWeightBytes + Shared::kActivationBytes);
-    copy_box(weights(at.index), params.weight_map, stage * (Shared::kRowBytes / 8), block_y() * kRowTiles, full);
+    copy_box(weights(at.index), params.weight_map, stage * (Shared::kRowBytes / 8), place.weight_tile(), full);
     at.advance();
   }
 
   HEARTH_DEVICE void produce_activations(const MatmulHopperParams& params, HopperRing& at, int stage) {
     for (int part = 0; part < Shared::kChunks; ++part) {
       std::byte* to = activations(at.index) + part * Shared::kChunkBytes;
-      const int column = (stage * Shared::kChunks + part) * kHopperChunk, token = block_x() * kTokens;
+      const int column = (stage * Shared::kChunks + part) * kHopperChunk, token = place.first_token();
       if constexpr (kCluster == 1) {
         copy_box(to, params.x_map, column, token, at.full[at.index]);
       } else {
@@ -113,8 +137,8 @@ struct HopperBlock {
 };
 
 // Calls visit(value's index, token, row) for the sums of a thread that exist.
-template <int kTokens, class Visit>
-HEARTH_DEVICE void for_each_sum(const MatmulGpuParams& p, int first_row, const Visit& visit) {
+template <int kTokens, class Place, class Visit>
+HEARTH_DEVICE void for_each_sum(const MatmulGpuParams& p, const Place& place, int first_row, const Visit& visit) {
   const int lane = opaque(lane_index());  // else the addresses of all values are kept in registers from the start
   HEARTH_UNROLL
   for (int half = 0; half < 2; ++half) {
@@ -122,14 +146,14 @@ HEARTH_DEVICE void for_each_sum(const MatmulGpuParams& p, int first_row, const V
     if (n >= p.n) continue;
     HEARTH_UNROLL
     for (int i = 0; i < kTokens / 4; ++i) {
-      const int token = block_x() * kTokens + i / 2 * 8 + Mma::c_column(lane, i % 2);
-      if (token < p.token_count) visit(i / 2 * 4 + half * 2 + i % 2, token, n);
+      const int token = place.first_token() + i / 2 * 8 + Mma::c_column(lane, i % 2);
+      if (token < place.after_token(p)) visit(i / 2 * 4 + half * 2 + i % 2, token, n);
     }
   }
 }
 
-template <class Layout, int kTokens>
-HEARTH_DEVICE void HopperBlock<Layout, kTokens>::multiply_stage(float (&sums)[kValues], const CodeTable& table) {
+template <class Layout, int kTokens, class Place>
+HEARTH_DEVICE void HopperBlock<Layout, kTokens, Place>::multiply_stage(float (&sums)[kValues], const CodeTable& table) {
   using Fragment = TileFragment<Layout, FromShared>;
   constexpr int kStepsPerChunk = kHopperChunk / 16, kSteps = Shared::kChunks * kStepsPerChunk;
   ring.wait_full();
@@ -143,8 +167,7 @@ HEARTH_DEVICE void HopperBlock<Layout, kTokens>::multiply_stage(float (&sums)[kV
   Mma::A a[2];  // one is multiplied while the other is decoded
   HEARTH_UNROLL
   for (int at = 0; at < kSteps; ++at) {
-    const std::uint64_t matrix =
-        swizzled_matrix(activations(ring.index) + at / kStepsPerChunk * Shared::kChunkBytes);
+    const std::uint64_t matrix = swizzled_matrix(activations(ring.index) + at / kStepsPerChunk * Shared::kChunkBytes);
     a[at % 2] = fragments[at / Layout::kSteps].decode(at % Layout::kSteps, table, group);
     warpgroup_fence();
     warpgroup_multiply(sums, a[at % 2], matrix + static_cast<std::uint64_t>(at % kStepsPerChunk * 2));
@@ -158,10 +181,10 @@ HEARTH_DEVICE void HopperBlock<Layout, kTokens>::multiply_stage(float (&sums)[kV
   ring.advance();
 }
 
-template <class Layout, int kTokens>
-HEARTH_DEVICE void HopperBlock<Layout, kTokens>::consume(const MatmulGpuParams& p) {
+template <class Layout, int kTokens, class Place>
+HEARTH_DEVICE void HopperBlock<Layout, kTokens, Place>::consume(const MatmulGpuParams& p) {
   const CodeTable table = code_table<Layout>(p.table);
-  const int first_row = block_y() * kHopperRows + wave_index() * kTileRows;
+  const int first_row = place.row_block() * kHopperRows + wave_index() * kTileRows;
   float totals[kValues];
   HEARTH_UNROLL
   for (int i = 0; i < kValues; ++i) totals[i] = 0.0f;
@@ -176,7 +199,7 @@ HEARTH_DEVICE void HopperBlock<Layout, kTokens>::consume(const MatmulGpuParams& 
     for (int i = 0; i < kValues; ++i) sums[i] *= kSumFactor<Layout>;
     if (p.partial != nullptr) {
       float* partial = p.partial + static_cast<std::int64_t>(first / kStagesPerSegment) * p.token_count * p.n;
-      for_each_sum<kTokens>(p, first_row, [&](int i, int token, int n) {
+      for_each_sum<kTokens>(p, place, first_row, [&](int i, int token, int n) {
         partial[static_cast<std::int64_t>(token) * p.n + n] = sums[i];
       });
     } else {
@@ -185,17 +208,18 @@ HEARTH_DEVICE void HopperBlock<Layout, kTokens>::consume(const MatmulGpuParams& 
     }
   }
   if (p.partial != nullptr) return;
-  for_each_sum<kTokens>(p, first_row, [&](int i, int token, int n) {
-    p.y[token * p.y_stride + n] = p.scale * totals[i] + (p.bias == nullptr ? 0.0f : p.bias[n]);
+  for_each_sum<kTokens>(p, place, first_row, [&](int i, int token, int n) {
+    p.y[place.y_row(token) * p.y_stride + n] =
+        place.scale(p) * totals[i] + (p.bias == nullptr ? 0.0f : place.bias_of(p.bias)[n]);
   });
 }
 
-template <class Layout, int kTokens>
-HEARTH_DEVICE void matmul_hopper(const MatmulHopperParams& params) {
-  using Block = HopperBlock<Layout, kTokens>;
+template <class Layout, int kTokens, class Place>
+HEARTH_DEVICE void matmul_hopper(const MatmulHopperParams& params, const Place& place) {
+  using Block = HopperBlock<Layout, kTokens, Place>;
   std::byte* memory = dynamic_shared();
   constexpr int kAlignment = Block::Shared::kAlignment;
-  Block block(memory + (kAlignment - shared_address(memory) % kAlignment) % kAlignment, params);
+  Block block(place, memory + (kAlignment - shared_address(memory) % kAlignment) % kAlignment, params);
   if (thread_index() == 0) {
     block.ring.init(kConsumers * Block::kCluster);
     fence_barrier_init();
@@ -215,14 +239,31 @@ HEARTH_DEVICE void matmul_hopper(const MatmulHopperParams& params) {
   if constexpr (Block::kCluster > 1) sync();
 }
 
+template <class Layout, int kTokens>
+HEARTH_DEVICE void expert_matmul_hopper(const ExpertHopperParams& params) {
+  static_assert(hopper_cluster(kTokens) == 1);
+  wait_for_inputs();  // which weights are read is the router's output
+  const ExpertTile tile = expert_tile<kTokens>(params.tiles, block_y());
+  if (tile.slot_count == 0) return;
+  const int n = params.matmul.n;
+  matmul_hopper<Layout, kTokens>(params, ExpertHopperBlock(params.tiles, tile, (n + kTileRows - 1) / kTileRows, n));
+}
+
 }  // namespace
 
 #define HEARTH_HOPPER(layout, Layout, tokens)                                                     \
   HEARTH_KERNEL_CLUSTER(matmul_hopper_##layout##_##tokens, kHopperThreads, hopper_blocks(tokens), \
                         hopper_cluster(tokens), MatmulHopperParams) {                             \
-    matmul_hopper<Layout, tokens>(p);                                                             \
+    matmul_hopper<Layout, tokens>(p, DenseBlock<tokens>{});                                       \
+  }
+#define HEARTH_EXPERT_HOPPER(layout, Layout, tokens)                                              \
+  HEARTH_KERNEL_CLUSTER(expert_hopper_##layout##_##tokens, kHopperThreads, hopper_blocks(tokens), \
+                        hopper_cluster(tokens), ExpertHopperParams) {                             \
+    expert_matmul_hopper<Layout, tokens>(p);                                                      \
   }
 #define HEARTH_HOPPER_TOKENS(layout, Layout) \
+  HEARTH_EXPERT_HOPPER(layout, Layout, 16)   \
+  HEARTH_EXPERT_HOPPER(layout, Layout, 64)   \
   HEARTH_HOPPER(layout, Layout, 16)          \
   HEARTH_HOPPER(layout, Layout, 64)          \
   HEARTH_HOPPER(layout, Layout, 128)         \

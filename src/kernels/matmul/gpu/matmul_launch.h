@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 
 #include "device/gpu/gpu_device.h"
+#include "kernels/experts/experts.h"
 #include "kernels/gpu/gpu_kernel_list.h"
 #include "kernels/matmul/gpu/matmul_gpu.h"
 #include "kernels/matmul/gpu/pack_gpu.h"
@@ -20,7 +22,32 @@ MatmulF32Params matmul_f32_params(const MatmulArgs& args);
 int row_tiles_per_block(const MatmulGpuParams& p, const GpuProperties& properties, std::int64_t columns,
                         std::int64_t blocks_min);
 
-// The stream kernel over tiles of slots (experts.h) for weights of this layout.
-GpuKernel expert_kernel_of(GpuLayoutKind kind);
+// A kernel whose blocks take `tokens` columns.
+struct SizedKernel {
+  int tokens;
+  GpuKernel kernel;
+  int shared_bytes = 0;
+};
+
+// How the Hopper kernels read weights of a layout.
+struct HopperStage {
+  int columns;    // k is a multiple of this
+  int row_bytes;  // of a row of tiles
+};
+
+// Describes x [token_count, k] and weights [row_tiles * 16, k] to the copy engine, for a Hopper kernel of so many
+// tokens.
+void describe_operands(const GpuDevice& device, const HopperStage& stage, int kernel_tokens, std::int64_t token_count,
+                       std::int64_t row_tiles, MatmulHopperParams& params);
+
+// The kernels for experts (experts.h) with weights of this layout.
+struct ExpertKernels {
+  GpuKernel single;  // a tile for each slot
+  GpuKernel stream;
+  GpuKernel tile;
+  SizedKernel hopper[std::size(kExpertTileSlots)];
+  HopperStage hopper_stage;
+};
+ExpertKernels expert_kernels_of(GpuLayoutKind kind);
 
 }  // namespace hearth::gpu_ops

@@ -183,39 +183,68 @@ HEARTH_DEVICE void matmul_stream(const MatmulGpuParams& p, const Columns& column
 }
 
 // The rows that a tile's slots read and write.
+constexpr int kTileSlots = static_cast<int>(kExpertTileSlots[0]);
 struct TileColumns {
-  const std::int32_t* slots = nullptr;
+  const ExpertTilesParams* tiles = nullptr;
+  int first = 0;
   std::int64_t bias_begin = 0;
-  std::int32_t x[kExpertTileSlots / Mma::kTokens] = {};  // of the lane's column in each tile of columns
+  std::int32_t x[kTileSlots / Mma::kTokens] = {};  // of the lane's column in each tile of columns
 
   HEARTH_DEVICE int x_row(int, int column_tile) const { return x[column_tile]; }
-  HEARTH_DEVICE int y_row(int token) const { return slots[token]; }
+  HEARTH_DEVICE int y_row(int token) const { return slot_at(*tiles, first + token); }
   HEARTH_DEVICE const float* bias_of(const float* biases) const { return biases + bias_begin; }
 };
 
 HEARTH_DEVICE TileColumns columns_of(const ExpertMatmulParams& params, const ExpertTile& tile) {
   TileColumns columns;
-  columns.slots = params.slots + tile.first;
+  columns.tiles = &params;
+  columns.first = tile.first;
   columns.bias_begin = static_cast<std::int64_t>(tile.expert) * params.matmul.n;
   HEARTH_UNROLL
-  for (int t = 0; t < static_cast<int>(kExpertTileSlots) / Mma::kTokens; ++t) {
+  for (int t = 0; t < kTileSlots / Mma::kTokens; ++t) {
     const int own = t * Mma::kTokens + Mma::b_column(lane_index());
-    columns.x[t] = columns.slots[own < tile.slot_count ? own : tile.slot_count - 1] / params.slots_per_row;
+    const int place = tile.first + (own < tile.slot_count ? own : tile.slot_count - 1);
+    columns.x[t] = slot_at(params, place) / params.slots_per_row;
   }
   return columns;
+}
+
+// The product of one expert.
+HEARTH_DEVICE MatmulGpuParams matmul_of(const ExpertMatmulParams& params, const ExpertTile& tile) {
+  MatmulGpuParams p = params.matmul;
+  p.token_count = tile.slot_count;
+  p.weights += tile.expert * params.expert_bytes;
+  if (params.scales != nullptr) p.scale *= params.scales[tile.expert];
+  return p;
 }
 
 // The stream kernel for each tile of slots, with its expert's weights.
 template <class Layout>
 HEARTH_DEVICE void expert_matmul(const ExpertMatmulParams& params) {
   wait_for_inputs();  // which weights are read is the router's output
-  const ExpertTile tile = expert_tile(params, block_y());
+  const ExpertTile tile = expert_tile<kTileSlots>(params, block_y());
   if (tile.slot_count == 0) return;
-  MatmulGpuParams p = params.matmul;
-  p.token_count = tile.slot_count;
-  p.weights += tile.expert * params.expert_bytes;
-  if (params.scales != nullptr) p.scale *= params.scales[tile.expert];
-  matmul_stream<Layout, kExpertTileSlots>(p, columns_of(params, tile));
+  matmul_stream<Layout, kTileSlots>(matmul_of(params, tile), columns_of(params, tile));
+}
+
+struct SingleSlot {
+  std::int64_t bias_begin = 0;
+
+  HEARTH_DEVICE int x_row(int, int) const { return 0; }
+  HEARTH_DEVICE int y_row(int) const { return 0; }
+  HEARTH_DEVICE const float* bias_of(const float* biases) const { return biases + bias_begin; }
+};
+
+// The same where each slot is a tile: the stream kernel for a single token.
+template <class Layout>
+HEARTH_DEVICE void expert_matmul_single(const ExpertMatmulParams& params) {
+  wait_for_inputs();
+  const int slot = block_y();
+  const ExpertTile tile{params.experts[slot], slot, 1};
+  MatmulGpuParams p = matmul_of(params, tile);
+  p.x += static_cast<std::int64_t>(slot / params.slots_per_row) * p.k;
+  p.y += slot * p.y_stride;
+  matmul_stream<Layout, 1>(p, SingleSlot{static_cast<std::int64_t>(tile.expert) * p.n});
 }
 
 }  // namespace
@@ -230,6 +259,9 @@ HEARTH_DEVICE void expert_matmul(const ExpertMatmulParams& params) {
   HEARTH_STREAM(layout, Layout, 16)                                                                \
   HEARTH_KERNEL_EARLY(expert_matmul_##layout, kMatmulThreads, kStreamBlocks, ExpertMatmulParams) { \
     expert_matmul<Layout>(p);                                                                      \
+  }                                                                                                \
+  HEARTH_KERNEL_EARLY(expert_single_##layout, kMatmulThreads, kStreamBlocks, ExpertMatmulParams) { \
+    expert_matmul_single<Layout>(p);                                                               \
   }
 
 HEARTH_STREAM_TOKENS(w4, LayoutW4)

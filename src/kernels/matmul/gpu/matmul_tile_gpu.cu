@@ -3,11 +3,23 @@
 // rows' weights in registers. Where rows are too few to fill the GPU, blocks share k: each leaves the sums of its
 // segments in memory, and matmul_sum adds them in order, which is the stream kernel's.
 #include "device/gpu/gpu.h"
+#include "kernels/experts/expert_tile_gpu.h"
 #include "kernels/matmul/gpu/fragment_gpu.h"
 #include "kernels/matmul/gpu/matmul_gpu.h"
 
 namespace hearth::gpu {
 namespace {
+
+// Where a block's part of a product stands.
+template <int kTokens>
+struct DenseTile {
+  HEARTH_DEVICE int first_token() const { return block_x() * kTokens; }
+  HEARTH_DEVICE int after_token(const MatmulGpuParams& p) const { return p.token_count; }
+  HEARTH_DEVICE int row_block() const { return block_y(); }
+  HEARTH_DEVICE std::int64_t y_row(int token) const { return token; }
+  HEARTH_DEVICE float scale(const MatmulGpuParams& p) const { return p.scale; }
+  HEARTH_DEVICE const float* bias_of(const float* biases) const { return biases; }
+};
 
 // How a kernel for tiles of so many tokens shares out its work.
 template <class Layout, int kTokens>
@@ -39,7 +51,8 @@ struct TileShape {
 
 // Starts copying the chunk `chunk` of the block's activations; zeros where there are none.
 template <class Shape, int kTokens>
-HEARTH_DEVICE void stage_chunk(const MatmulGpuParams& p, typename Shape::Shared& shared, int first_token, int chunk) {
+HEARTH_DEVICE void stage_chunk(const MatmulGpuParams& p, typename Shape::Shared& shared, int first_token,
+                               int after_token, int chunk) {
   constexpr int kPieces = Shape::kChunk / 8;  // of 16 bytes
   constexpr int kRowsAtOnce = kMatmulThreads / kPieces;
   static_assert(kTokens % kRowsAtOnce == 0);
@@ -47,14 +60,14 @@ HEARTH_DEVICE void stage_chunk(const MatmulGpuParams& p, typename Shape::Shared&
   HEARTH_UNROLL
   for (int i = 0; i < kTokens / kRowsAtOnce; ++i) {
     const int row = thread_index() / kPieces + i * kRowsAtOnce, token = first_token + row;
-    const bool valid = token < p.token_count && k < p.k;
+    const bool valid = token < after_token && k < p.k;
     const std::int64_t from = valid ? static_cast<std::int64_t>(token) * p.k + k : 0;
     copy_async(&shared.x[chunk % Shape::kStages][row][8 * piece], p.x + from, valid);
   }
   copy_commit();
 }
 
-template <class Layout, int kTokens>
+template <class Layout, int kTokens, class Place>
 struct TileWave {
   using Shape = TileShape<Layout, kTokens>;
   using Unit = TileFragment<Layout>[Shape::kRowTiles][Shape::kUnitTiles];
@@ -62,7 +75,10 @@ struct TileWave {
   Mma::C totals[Shape::kKeepsTotals ? Shape::kRowTiles : 1][Shape::kColumnTiles];
   Unit weights, next;
   typename TileFragment<Layout>::GroupScales group[Shape::kRowTiles];  // of the step
-  int lane, first_row, first_token;  // of the wave
+  int lane, first_row, first_token;                                    // of the wave
+  Place place;
+
+  HEARTH_DEVICE explicit TileWave(const Place& where) : place(where) {}
 
   HEARTH_DEVICE static void clear(Mma::C (&values)[Shape::kColumnTiles]) {
     HEARTH_UNROLL
@@ -166,32 +182,32 @@ struct TileWave {
       if (!last) return;
     }
     for_each_row(p, [&](int r, int e, int n, int first_of_lane) {
-      const float bias = last && p.bias != nullptr ? p.bias[n] : 0.0f;
-      const float scale = last ? p.scale : 1.0f;
+      const float bias = last && p.bias != nullptr ? place.bias_of(p.bias)[n] : 0.0f;
+      const float scale = last ? place.scale(p) : 1.0f;
       // Read all, then write all: the compiler does not know that they do not overlap, and each would wait for the
       // last.
       float total[Shape::kColumnTiles];
       HEARTH_UNROLL
       for (int c = 0; c < Shape::kColumnTiles; ++c) {
-        const std::int64_t token = first_of_lane + c * Mma::kTokens;
+        const int token = first_of_lane + c * Mma::kTokens;
         if constexpr (Shape::kKeepsTotals) {
           total[c] = totals[r][c].value[e];
         } else {
-          const bool has_before = !first && token < p.token_count;
-          total[c] = (has_before ? p.y[token * p.y_stride + n] : 0.0f) + sum(r, c, e);
+          const bool has_before = !first && token < place.after_token(p);
+          total[c] = (has_before ? p.y[place.y_row(token) * p.y_stride + n] : 0.0f) + sum(r, c, e);
         }
       }
       HEARTH_UNROLL
       for (int c = 0; c < Shape::kColumnTiles; ++c) {
-        const std::int64_t token = first_of_lane + c * Mma::kTokens;
-        if (token < p.token_count) p.y[token * p.y_stride + n] = scale * total[c] + bias;
+        const int token = first_of_lane + c * Mma::kTokens;
+        if (token < place.after_token(p)) p.y[place.y_row(token) * p.y_stride + n] = scale * total[c] + bias;
       }
     });
   }
 };
 
-template <class Layout, int kTokens>
-HEARTH_DEVICE void matmul_tile(const MatmulGpuParams& p) {
+template <class Layout, int kTokens, class Place>
+HEARTH_DEVICE void matmul_tile(const MatmulGpuParams& p, const Place& place) {
   using Shape = TileShape<Layout, kTokens>;
   using Shared = typename Shape::Shared;
   constexpr int kStepsPerChunk = Shape::kChunk / 16;
@@ -203,11 +219,11 @@ HEARTH_DEVICE void matmul_tile(const MatmulGpuParams& p) {
   const int units_of_block = p.segments_per_block * Shape::kUnitsPerSegment;
   const int first_unit = block_z() * units_of_block;
   const int after_unit = first_unit + units_of_block < units ? first_unit + units_of_block : units;
-  const int block_token = block_x() * kTokens;
+  const int block_token = place.first_token(), after_token = place.after_token(p);
 
-  TileWave<Layout, kTokens> wave;
+  TileWave<Layout, kTokens, Place> wave(place);
   wave.lane = lane_index();
-  wave.first_row = block_y() * tile_rows_per_block(kWaveSize) +
+  wave.first_row = place.row_block() * tile_rows_per_block(kWaveSize) +
                    wave_index() / Shape::kTokenWaves * Shape::kRowTiles * kTileRows;
   const int token_in_block = wave_index() % Shape::kTokenWaves * Shape::kTokensPerWave;
   wave.first_token = block_token + token_in_block;
@@ -216,8 +232,8 @@ HEARTH_DEVICE void matmul_tile(const MatmulGpuParams& p) {
   if constexpr (Shape::kReadsAhead) wave.load(p, first_unit, tile_count, wave.next);
   // Weights are nobody's output; activations are the last kernel's.
   wait_for_inputs();
-  stage_chunk<Shape, kTokens>(p, shared, block_token, first_unit * Shape::kUnitChunks);
-  stage_chunk<Shape, kTokens>(p, shared, block_token, first_unit * Shape::kUnitChunks + 1);
+  stage_chunk<Shape, kTokens>(p, shared, block_token, after_token, first_unit * Shape::kUnitChunks);
+  stage_chunk<Shape, kTokens>(p, shared, block_token, after_token, first_unit * Shape::kUnitChunks + 1);
 
   for (int unit = first_unit; unit < after_unit; ++unit) {
     wave.advance(p, unit, after_unit, tile_count);
@@ -227,7 +243,7 @@ HEARTH_DEVICE void matmul_tile(const MatmulGpuParams& p) {
       if (chunk >= chunk_count) break;
       copy_wait<1>();
       block_sync();
-      stage_chunk<Shape, kTokens>(p, shared, block_token, chunk + 2);
+      stage_chunk<Shape, kTokens>(p, shared, block_token, after_token, chunk + 2);
       HEARTH_UNROLL
       for (int step = 0; step < kStepsPerChunk; ++step) {
         const int step_of_unit = part * kStepsPerChunk + step;
@@ -247,16 +263,29 @@ HEARTH_DEVICE void matmul_tile(const MatmulGpuParams& p) {
   }
 }
 
+template <class Layout>
+HEARTH_DEVICE void expert_matmul_tile(const ExpertMatmulParams& params) {
+  wait_for_inputs();  // which weights are read is the router's output
+  const ExpertTile tile = expert_tile<kExpertTileTokens>(params, block_y());
+  if (tile.slot_count == 0) return;
+  MatmulGpuParams p = params.matmul;
+  p.weights += tile.expert * params.expert_bytes;
+  matmul_tile<Layout, kExpertTileTokens>(p, ExpertBlock(params, tile, p.n));
+}
+
 }  // namespace
 
 #define HEARTH_TILE(layout, Layout, tokens)                                                  \
   HEARTH_KERNEL_EARLY(matmul_tile_##layout##_##tokens, kMatmulThreads, 0, MatmulGpuParams) { \
-    matmul_tile<Layout, tokens>(p);                                                          \
+    matmul_tile<Layout, tokens>(p, DenseTile<tokens>{});                                     \
   }
-#define HEARTH_TILE_TOKENS(layout, Layout) \
-  HEARTH_TILE(layout, Layout, 32)          \
-  HEARTH_TILE(layout, Layout, 64)          \
-  HEARTH_TILE(layout, Layout, 128)
+#define HEARTH_TILE_TOKENS(layout, Layout)                                           \
+  HEARTH_TILE(layout, Layout, 32)                                                    \
+  HEARTH_TILE(layout, Layout, 64)                                                    \
+  HEARTH_TILE(layout, Layout, 128)                                                   \
+  HEARTH_KERNEL_EARLY(expert_tile_##layout, kMatmulThreads, 0, ExpertMatmulParams) { \
+    expert_matmul_tile<Layout>(p);                                                   \
+  }
 
 HEARTH_TILE_TOKENS(w4, LayoutW4)
 HEARTH_TILE_TOKENS(w4_min, LayoutW4Min)
