@@ -98,19 +98,51 @@ std::int64_t SamplingStep::memory_bytes(std::int64_t row_count_max, std::int64_t
   return Parts(row_count_max, vocab_size, adjustment_count_max).total();
 }
 
-SamplingStep::SamplingStep(const Backend& backend, Arena& arena, std::int64_t row_count_max, std::int32_t vocab_size,
-                           std::int64_t adjustment_count_max)
-    : kernels_(backend.kernels),
-      row_count_max_(row_count_max),
-      vocab_size_(vocab_size),
-      adjustment_count_max_(std::max(adjustment_count_max, std::int64_t{vocab_size})) {
-  if (!kernels_.sample) {
+namespace {
+
+GpuDevice& sampling_gpu(const Backend& backend, std::int32_t vocab_size) {
+  if (!backend.kernels.sample) {
     throw Unsupported(backend.device.id().to_string() + ": no kernel chooses tokens on this device");
   }
   if (vocab_size > kSampleVocabMax) {
     throw Unsupported(backend.device.id().to_string() + ": choosing among " + std::to_string(vocab_size) +
                       " tokens; at most " + std::to_string(kSampleVocabMax) + " are supported");
   }
+  return static_cast<GpuDevice&>(backend.device);
+}
+
+// The masks of a step's rows, each once: rows that stand at the same place of one grammar have the same.
+class StepMasks {
+ public:
+  // Where the mask begins among all.
+  std::int32_t add(std::span<const std::uint32_t> mask) {
+    const auto same = [&](const std::span<const std::uint32_t>& other) { return other.data() == mask.data(); };
+    const auto place = std::find_if(masks_.begin(), masks_.end(), same) - masks_.begin();
+    if (place == std::ssize(masks_)) masks_.push_back(mask);
+    return static_cast<std::int32_t>(place * std::ssize(mask));
+  }
+  bool empty() const { return masks_.empty(); }
+  std::int64_t bytes() const { return masks_.empty() ? 0 : std::ssize(masks_) * std::ssize(masks_[0]) * 4; }
+  void copy_to(std::byte* to) const {
+    for (const auto& mask : masks_) {
+      std::memcpy(to, mask.data(), mask.size_bytes());
+      to += mask.size_bytes();
+    }
+  }
+
+ private:
+  std::vector<std::span<const std::uint32_t>> masks_;
+};
+
+}  // namespace
+
+SamplingStep::SamplingStep(const Backend& backend, Arena& arena, std::int64_t row_count_max, std::int32_t vocab_size,
+                           std::int64_t adjustment_count_max)
+    : kernels_(backend.kernels),
+      row_count_max_(row_count_max),
+      vocab_size_(vocab_size),
+      adjustment_count_max_(std::max(adjustment_count_max, std::int64_t{vocab_size})),
+      upload_(sampling_gpu(backend, vocab_size), Parts(row_count_max, vocab_size, adjustment_count_max).input) {
   memory_ = arena.take(memory_bytes(row_count_max, vocab_size, adjustment_count_max));
 }
 
@@ -118,7 +150,7 @@ std::size_t SamplingStep::launch_some(Stream& stream, float* logits, std::span<c
                                       std::int32_t* ids) {
   std::vector<SampleRow> rows;
   std::vector<SampleAdjustment> adjustments;
-  std::vector<std::uint32_t> masks;
+  StepMasks masks;
   bool some_select = false, some_narrow = false;
   for (const Request& request : requests) {
     const std::size_t before = adjustments.size();
@@ -129,8 +161,7 @@ std::size_t SamplingStep::launch_some(Stream& stream, float* logits, std::span<c
     }
     if (!request.mask.empty()) {
       CHECK(std::ssize(request.mask) == sample_mask_words(vocab_size_));
-      row.mask_begin = static_cast<std::int32_t>(masks.size());
-      masks.insert(masks.end(), request.mask.begin(), request.mask.end());
+      row.mask_begin = masks.add(request.mask);
     }
     const SampleStart start = sample_start(row, vocab_size_);
     some_select = some_select || start.way == SampleStart::kSelect;
@@ -140,30 +171,26 @@ std::size_t SamplingStep::launch_some(Stream& stream, float* logits, std::span<c
   CHECK(!rows.empty());
   const std::int64_t row_bytes = bytes_of<SampleRow>(std::ssize(rows));
   const auto adjustment_bytes = bytes_of<SampleAdjustment>(std::ssize(adjustments));
-  const auto mask_bytes = std::ssize(masks) * std::int64_t{sizeof(std::uint32_t)};
-  std::vector<std::byte>& upload =
-      uploads_.emplace_back(static_cast<std::size_t>(row_bytes + adjustment_bytes + mask_bytes));
-  const auto copy = [&](std::int64_t at, const auto& list) {
-    if (!list.empty()) std::memcpy(upload.data() + at, list.data(), list.size() * sizeof(list[0]));
-  };
-  copy(0, rows);
-  copy(row_bytes, adjustments);
-  copy(row_bytes + adjustment_bytes, masks);
-  std::byte* const input = memory_;
-  stream.upload(input, upload.data(), std::ssize(upload));
+  std::byte *const upload = upload_.data(), *const input = memory_;
+  const std::int64_t masks_at = row_bytes + adjustment_bytes, upload_bytes = masks_at + masks.bytes();
+  CHECK(upload_bytes <= upload_.bytes());
+  std::memcpy(upload, rows.data(), rows.size() * sizeof(SampleRow));
+  if (!adjustments.empty()) {
+    std::memcpy(upload + row_bytes, adjustments.data(), adjustments.size() * sizeof(SampleAdjustment));
+  }
+  masks.copy_to(upload + masks_at);
+  stream.upload(input, upload, upload_bytes);
   const Parts parts(row_count_max_, vocab_size_, adjustment_count_max_);
-  kernels_.sample(
-      stream,
-      {.logits = logits,
-       .rows = reinterpret_cast<const SampleRow*>(input),
-       .adjustments = reinterpret_cast<const SampleAdjustment*>(input + row_bytes),
-       .masks = masks.empty() ? nullptr : reinterpret_cast<const std::uint32_t*>(input + row_bytes + adjustment_bytes),
-       .ids = ids,
-       .workspace = input + parts.input + parts.ids,
-       .row_count = std::ssize(rows),
-       .vocab = vocab_size_,
-       .some_select = some_select,
-       .some_narrow = some_narrow});
+  kernels_.sample(stream, {.logits = logits,
+                           .rows = reinterpret_cast<const SampleRow*>(input),
+                           .adjustments = reinterpret_cast<const SampleAdjustment*>(input + row_bytes),
+                           .masks = masks.empty() ? nullptr : reinterpret_cast<const std::uint32_t*>(input + masks_at),
+                           .ids = ids,
+                           .workspace = input + parts.input + parts.ids,
+                           .row_count = std::ssize(rows),
+                           .vocab = vocab_size_,
+                           .some_select = some_select,
+                           .some_narrow = some_narrow});
   return rows.size();
 }
 
@@ -173,13 +200,13 @@ void SamplingStep::run(Stream& stream, float* logits, std::span<const Request> r
   const Parts parts(row_count_max_, vocab_size_, adjustment_count_max_);
   auto* const device_ids = reinterpret_cast<std::int32_t*>(memory_ + parts.input);
   for (std::size_t done = 0; done < requests.size();) {
+    if (done > 0) stream.synchronize();  // what is to be uploaded stands where the last upload comes from
     done += launch_some(stream, logits + static_cast<std::int64_t>(done) * vocab_size_, requests.subspan(done),
                         device_ids + done);
   }
   stream.download(ids.data(), reinterpret_cast<const std::byte*>(device_ids),
                   std::ssize(ids) * std::int64_t{sizeof(std::int32_t)});
   stream.synchronize();
-  uploads_.clear();
 }
 
 }  // namespace hearth

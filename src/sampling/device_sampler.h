@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "device/arena.h"
+#include "device/gpu/gpu_device.h"
 #include "kernels/kernel_table.h"
 #include "kernels/sample/sample.h"
 #include "sampling/sampler_options.h"
@@ -72,7 +73,7 @@ class SamplingStep {
   const KernelTable& kernels_;
   std::int64_t row_count_max_, vocab_size_, adjustment_count_max_;
   std::byte* memory_ = nullptr;
-  std::vector<std::vector<std::byte>> uploads_;  // under way
+  GpuDevice::PinnedBuffer upload_;  // what is under way; pinned, else the host would wait for the step before it copies
 };
 
 }  // namespace hearth
