@@ -1,5 +1,5 @@
 # The short commands. Everything is built by CMake under build/; see CMakePresets.json.
-.PHONY: all setup demo test test-gpu bench soak fuzz format clean
+.PHONY: all setup demo test test-agents test-gpu bench soak fuzz format clean
 
 all: setup
 	@tools/build release
@@ -12,6 +12,9 @@ demo: all
 
 test: setup
 	@tools/test
+
+test-agents: setup
+	@tools/test_agents
 
 test-gpu: setup
 	@tools/test_gpu
