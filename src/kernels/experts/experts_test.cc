@@ -301,8 +301,10 @@ TEST_P(ExpertMatmulTest, ManySegmentsAndOneSlotToARow) {
 
 TEST_P(ExpertMatmulTest, ASingleTokenHasTheSameBits) {
   for (const Compute compute : {Compute::kF32, Compute::kBf16, Compute::kInt8}) {
-    for (const Format format : formats_of(run)) {
-      if (!expert_matmuls(run.kernels, compute)[format]) continue;
+    for (const Format format :
+         {Format::kF32, Format::kBf16, Format::kQ4_0, Format::kQ4K, Format::kQ6K, Format::kMxfp4}) {
+      const bool is_tried = run.is_gpu() || format == Format::kQ4K;  // on the CPU it is no case of its own
+      if (!is_tried || !expert_matmuls(run.kernels, compute)[format]) continue;
       const Case c(compute, format, 4, 40, 256);
       const std::vector<std::int32_t> chosen{3, 0};
       const auto x = random_floats(c.k, 86), rows = random_floats(2 * c.k, 87);
