@@ -22,7 +22,9 @@ struct AnswerProgress {
 
 class AnswerStream {
  public:
-  AnswerStream(std::unique_ptr<GenerationStream> stream, AnswerReading reading)
+  // By reference, and on the heap: g++ 12 gets the ends of objects wrong that a coroutine makes of temporaries, when it
+  // is cancelled.
+  AnswerStream(std::unique_ptr<GenerationStream>&& stream, AnswerReading&& reading)
       : stream_(std::move(stream)), reader_(std::move(reading)) {}
 
   const GenerationStream& generation() const { return *stream_; }

@@ -1,8 +1,9 @@
 """Calls of tools and thoughts, in every API of `hearth serve`, with a model that says what it is made to say."""
 import json
+import socket
 
-from cli_case import main
-from scripted_model import ScriptedModel
+from cli_case import TinyModel, main
+from scripted_model import TEMPLATE, ScriptedModel
 from server_case import ServerCase
 
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -126,6 +127,38 @@ class Tools(ServerCase):
             self.assertEqual(after["message"]["content"], "It is sunny in Ulm.")
             generated = server.post("/api/generate", {"model": self.name, "prompt": "Hello", "stream": False})
             self.assertEqual((generated["response"], generated["thinking"]), ("Hello to you.", "No tools here."))
+
+    def leave(self, server, path, body):
+        """A client that goes as soon as its answer has begun, or while it is made."""
+        text = json.dumps(body)
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(text)}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+            connection.sendall((head + text).encode())
+            if body["stream"]:
+                connection.recv(1)
+            else:
+                while server.metrics()["hearth:num_requests_running"] == 0:
+                    pass
+
+    def test_clients_that_leave(self):
+        model = TinyModel(layers=4, width=256, ff_width=512, context=4096)
+        model.metadata["tokenizer.chat_template"] = TEMPLATE
+        common = {"model": "changed", "messages": [USER], "ignore_eos": True}
+        requests = [("/v1/chat/completions", {**common, "tools": TOOLS, "max_tokens": 3000}),
+                    ("/v1/chat/completions", {**common, "n": 2, "max_tokens": 3000}),
+                    ("/v1/responses", {"input": [USER], "ignore_eos": True, "max_output_tokens": 3000}),
+                    ("/v1/messages", {**common, "max_tokens": 3000}),
+                    ("/api/chat", {"model": "changed", "messages": [USER], "tools": TOOLS,
+                                   "options": {"ignore_eos": True, "num_predict": 3000}})]
+        with self.serving(self.write_model(model), "--ctx", 4096) as server:
+            for path, body in requests:
+                for stream in (True, False):
+                    with self.subTest(path=path, stream=stream):
+                        before = server.log.read_text().count("finish_reason=cancelled")
+                        self.leave(server, path, {**body, "stream": stream})
+                        server.wait_until_idle()
+                        after = server.log.read_text().count("finish_reason=cancelled")
+                        self.assertEqual(after - before, body.get("n", 1))
 
     def test_thoughts_can_be_cut(self):
         with self.serving(self.model) as server:

@@ -1,6 +1,7 @@
 // Anthropic's Messages API over the model that is served.
 #include <fmt/format.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -91,11 +92,12 @@ asio::awaitable<void> create_message(Exchange& exchange, ModelService& service) 
                 service.prepare(std::move(generation), kApi)};
   };
   Made made = co_await from_body(exchange, service, make);
-  AnswerStream stream(service.start(std::move(made.generation), kApi), std::move(made.reading));
+  std::unique_ptr<GenerationStream> generation = service.start(std::move(made.generation), kApi);
+  const auto stream = std::make_unique<AnswerStream>(std::move(generation), std::move(made.reading));
   if (made.stream) {
-    co_await answer_streaming(exchange, service, stream, made.head);
+    co_await answer_streaming(exchange, service, *stream, made.head);
   } else {
-    co_await answer_whole(exchange, stream, made.head);
+    co_await answer_whole(exchange, *stream, made.head);
   }
 }
 

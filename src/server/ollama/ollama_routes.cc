@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -178,11 +179,12 @@ asio::awaitable<void> answer_made(Exchange& exchange, ModelService& service, Oll
     co_return;
   }
   Answer answer(endpoint, made.request.model, service.tokenizer(), std::move(made.context));
-  AnswerStream stream(service.start(std::move(*made.generation), api_of(endpoint)), std::move(made.reading));
+  std::unique_ptr<GenerationStream> generation = service.start(std::move(*made.generation), api_of(endpoint));
+  const auto stream = std::make_unique<AnswerStream>(std::move(generation), std::move(made.reading));
   if (made.request.stream) {
-    co_await answer_streaming(exchange, stream, std::move(answer), service.keepalive());
+    co_await answer_streaming(exchange, *stream, std::move(answer), service.keepalive());
   } else {
-    co_await answer_whole(exchange, stream, std::move(answer));
+    co_await answer_whole(exchange, *stream, std::move(answer));
   }
 }
 

@@ -1,5 +1,6 @@
 // POST /v1/responses.
 #include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -77,12 +78,13 @@ asio::awaitable<void> answer_response(Exchange& exchange, ModelService& service)
   };
   Made made = co_await from_body(exchange, service, make);
   const bool is_text = made.reading.syntax == nullptr;
-  AnswerStream stream(service.start(std::move(made.generation), kApi), std::move(made.reading));
+  std::unique_ptr<GenerationStream> generation = service.start(std::move(made.generation), kApi);
+  const auto stream = std::make_unique<AnswerStream>(std::move(generation), std::move(made.reading));
   ResponseFormat format(std::move(made.head), token_spelling(service), std::move(made.request.echoed), is_text);
   if (made.request.stream) {
-    co_await send_events(exchange, stream, format, service.keepalive());
+    co_await send_events(exchange, *stream, format, service.keepalive());
   } else {
-    co_await send_whole(exchange, stream, format);
+    co_await send_whole(exchange, *stream, format);
   }
 }
 
