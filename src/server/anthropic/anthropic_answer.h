@@ -37,7 +37,7 @@ std::string anthropic_message(const AnthropicHead& head, const std::vector<Answe
 // The events of a stream; each is "event: …\ndata: …\n\n".
 class AnthropicEvents {
  public:
-  explicit AnthropicEvents(const AnthropicHead& head) : head_(head) {}
+  explicit AnthropicEvents(AnthropicHead head) : head_(std::move(head)) {}
 
   // In this order: message_start and a ping; blocks; message_delta with the stop reason and the usage, and
   // message_stop. At the start all of the prompt is counted as not cached: what was read from the cache is known at the

@@ -1,11 +1,10 @@
 // Anthropic's Messages API over the model that is served.
 #include <fmt/format.h>
 
-#include <memory>
 #include <string>
 #include <utility>
 
-#include "server/answer_stream.h"
+#include "server/answer_flow.h"
 #include "server/anthropic/anthropic_answer.h"
 #include "server/anthropic/anthropic_request.h"
 #include "server/anthropic/anthropic_routes.h"
@@ -25,7 +24,7 @@ HttpHeaders answer_headers(const Exchange& exchange) {
   return {{"request-id", exchange.id()}};
 }
 
-asio::awaitable<void> answer_whole(Exchange& exchange, AnswerStream& stream, const AnthropicHead& head) {
+asio::awaitable<void> answer_whole(Exchange& exchange, AnswerFlow& stream, const AnthropicHead& head) {
   const WholeAnswer whole = co_await read_whole(stream, true);
   if (const auto failure = generation_failure(whole.end)) throw HttpError(*failure);
   std::string body = anthropic_message(head, whole.parts, whole.end);
@@ -43,8 +42,8 @@ std::string events_of(const Exchange& exchange, const AnswerProgress& progress, 
   return text + anthropic_error_event(anthropic_error_body(*failure));
 }
 
-asio::awaitable<void> answer_streaming(Exchange& exchange, const ModelService& service, AnswerStream& stream,
-                                       const AnthropicHead& head) {
+asio::awaitable<void> answer_flowing(Exchange& exchange, const ModelService& service, AnswerFlow& stream,
+                                     const AnthropicHead& head) {
   HttpHeaders headers = answer_headers(exchange);
   co_await exchange.begin_stream("text/event-stream; charset=utf-8", std::move(headers));
   AnthropicEvents events(head);
@@ -92,12 +91,11 @@ asio::awaitable<void> create_message(Exchange& exchange, ModelService& service) 
                 service.prepare(std::move(generation), kApi)};
   };
   Made made = co_await from_body(exchange, service, make);
-  std::unique_ptr<GenerationStream> generation = service.start(std::move(made.generation), kApi);
-  const auto stream = std::make_unique<AnswerStream>(std::move(generation), std::move(made.reading));
+  AnswerFlow stream(service.start(std::move(made.generation), kApi), std::move(made.reading));
   if (made.stream) {
-    co_await answer_streaming(exchange, service, *stream, made.head);
+    co_await answer_flowing(exchange, service, stream, made.head);
   } else {
-    co_await answer_whole(exchange, *stream, made.head);
+    co_await answer_whole(exchange, stream, made.head);
   }
 }
 

@@ -2,11 +2,10 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <utility>
 
-#include "server/answer_stream.h"
+#include "server/answer_flow.h"
 #include "server/conversation_prompt.h"
 #include "server/from_body.h"
 #include "server/generation_failure.h"
@@ -94,7 +93,7 @@ class Answer {
   std::optional<GenerationEnd> end_;
 };
 
-asio::awaitable<void> answer_whole(Exchange& exchange, AnswerStream& stream, Answer answer) {
+asio::awaitable<void> answer_whole(Exchange& exchange, AnswerFlow& stream, Answer answer) {
   while (!answer.ended()) {
     AnswerProgress progress = co_await stream.next();
     answer.add(std::move(progress));
@@ -104,8 +103,8 @@ asio::awaitable<void> answer_whole(Exchange& exchange, AnswerStream& stream, Ans
   co_await reply(exchange, std::move(object));
 }
 
-asio::awaitable<void> answer_streaming(Exchange& exchange, AnswerStream& stream, Answer answer,
-                                       std::chrono::milliseconds keepalive) {
+asio::awaitable<void> answer_flowing(Exchange& exchange, AnswerFlow& stream, Answer answer,
+                                     std::chrono::milliseconds keepalive) {
   HttpHeaders headers;
   co_await exchange.begin_stream("application/x-ndjson", std::move(headers));
   Silence silence(keepalive);
@@ -179,12 +178,11 @@ asio::awaitable<void> answer_made(Exchange& exchange, ModelService& service, Oll
     co_return;
   }
   Answer answer(endpoint, made.request.model, service.tokenizer(), std::move(made.context));
-  std::unique_ptr<GenerationStream> generation = service.start(std::move(*made.generation), api_of(endpoint));
-  const auto stream = std::make_unique<AnswerStream>(std::move(generation), std::move(made.reading));
+  AnswerFlow stream(service.start(std::move(*made.generation), api_of(endpoint)), std::move(made.reading));
   if (made.request.stream) {
-    co_await answer_streaming(exchange, *stream, std::move(answer), service.keepalive());
+    co_await answer_flowing(exchange, stream, std::move(answer), service.keepalive());
   } else {
-    co_await answer_whole(exchange, *stream, std::move(answer));
+    co_await answer_whole(exchange, stream, std::move(answer));
   }
 }
 

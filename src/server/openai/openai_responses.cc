@@ -1,10 +1,9 @@
 // POST /v1/responses.
 #include <chrono>
-#include <memory>
 #include <string>
 #include <utility>
 
-#include "server/answer_stream.h"
+#include "server/answer_flow.h"
 #include "server/conversation_prompt.h"
 #include "server/from_body.h"
 #include "server/http/json_reply.h"
@@ -18,7 +17,7 @@ namespace asio = boost::asio;
 
 constexpr std::string_view kApi = "/v1/responses";
 
-asio::awaitable<void> send_whole(Exchange& exchange, AnswerStream& stream, ResponseFormat& format) {
+asio::awaitable<void> send_whole(Exchange& exchange, AnswerFlow& stream, ResponseFormat& format) {
   const WholeAnswer whole = co_await read_whole(stream, false);
   if (const auto failure = choice_failure(whole.end)) throw HttpError(*failure);
   boost::json::value answer = format.whole(whole.parts, whole.end);
@@ -33,7 +32,7 @@ std::string events_of(const AnswerProgress& progress, ResponseFormat& format) {
   return events + (failure ? format.failure(*failure) : format.closing(*progress.end));
 }
 
-asio::awaitable<void> send_events(Exchange& exchange, AnswerStream& stream, ResponseFormat& format,
+asio::awaitable<void> send_events(Exchange& exchange, AnswerFlow& stream, ResponseFormat& format,
                                   std::chrono::milliseconds keepalive) {
   std::string type(kSseContentType);
   HttpHeaders headers;
@@ -78,13 +77,12 @@ asio::awaitable<void> answer_response(Exchange& exchange, ModelService& service)
   };
   Made made = co_await from_body(exchange, service, make);
   const bool is_text = made.reading.syntax == nullptr;
-  std::unique_ptr<GenerationStream> generation = service.start(std::move(made.generation), kApi);
-  const auto stream = std::make_unique<AnswerStream>(std::move(generation), std::move(made.reading));
+  AnswerFlow stream(service.start(std::move(made.generation), kApi), std::move(made.reading));
   ResponseFormat format(std::move(made.head), token_spelling(service), std::move(made.request.echoed), is_text);
   if (made.request.stream) {
-    co_await send_events(exchange, *stream, format, service.keepalive());
+    co_await send_events(exchange, stream, format, service.keepalive());
   } else {
-    co_await send_whole(exchange, *stream, format);
+    co_await send_whole(exchange, stream, format);
   }
 }
 

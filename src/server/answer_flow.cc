@@ -1,4 +1,4 @@
-#include "server/answer_stream.h"
+#include "server/answer_flow.h"
 
 #include <utility>
 
@@ -6,7 +6,7 @@ namespace hearth {
 
 namespace asio = boost::asio;
 
-asio::awaitable<AnswerProgress> AnswerStream::next() {
+asio::awaitable<AnswerProgress> AnswerFlow::next() {
   AnswerProgress progress;
   do {
     GenerationStream::Event event = co_await stream_->next();
@@ -15,7 +15,7 @@ asio::awaitable<AnswerProgress> AnswerStream::next() {
   co_return progress;
 }
 
-void AnswerStream::take(GenerationStream::Event event, AnswerProgress& progress) {
+void AnswerFlow::take(GenerationStream::Event event, AnswerProgress& progress) {
   std::vector<AnswerPiece> pieces;
   if (auto* token = std::get_if<GeneratedToken>(&event)) {
     if (reader_.has_enough()) return;
@@ -29,7 +29,7 @@ void AnswerStream::take(GenerationStream::Event event, AnswerProgress& progress)
   for (AnswerPiece& piece : pieces) join(progress.pieces, std::move(piece));
 }
 
-asio::awaitable<WholeAnswer> read_whole(AnswerStream& stream, bool drops_cut_calls) {
+asio::awaitable<WholeAnswer> read_whole(AnswerFlow& stream, bool drops_cut_calls) {
   WholeAnswer whole;
   std::optional<GenerationEnd> end;
   while (!end) {

@@ -20,11 +20,9 @@ struct AnswerProgress {
   std::optional<GenerationEnd> end;  // it is over
 };
 
-class AnswerStream {
+class AnswerFlow {
  public:
-  // By reference, and on the heap: g++ 12 gets the ends of objects wrong that a coroutine makes of temporaries, when it
-  // is cancelled.
-  AnswerStream(std::unique_ptr<GenerationStream>&& stream, AnswerReading&& reading)
+  AnswerFlow(std::unique_ptr<GenerationStream> stream, AnswerReading reading)
       : stream_(std::move(stream)), reader_(std::move(reading)) {}
 
   const GenerationStream& generation() const { return *stream_; }
@@ -64,6 +62,6 @@ struct WholeAnswer {
   std::vector<TokenId> tokens;
   GenerationEnd end;
 };
-boost::asio::awaitable<WholeAnswer> read_whole(AnswerStream& stream, bool drops_cut_calls);
+boost::asio::awaitable<WholeAnswer> read_whole(AnswerFlow& stream, bool drops_cut_calls);
 
 }  // namespace hearth
