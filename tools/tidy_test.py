@@ -125,6 +125,18 @@ class TidyTest(unittest.TestCase):
         subprocess.run(["g++", "-x", "c++", "-std=c++20", "-c", "-", "-o", target], input=source, text=True, check=True)
         return tidy.find(self.root, self.root / "build")
 
+    def test_one_definition(self):
+        text = "// One.\nnamespace hearth {{\n{}struct Box {{\n  int size;\n}};\n\n}}  // namespace hearth\n"
+        self.write("src/CMakeLists.txt", LAYOUT)
+        self.write("src/base/one.cc", text.format(""))
+        self.write("src/model/two.cc", text.format("").replace("hearth {", "hearth::other {"))
+        hidden = text.format("namespace {\n\n").replace("\n\n}  //", "\n\n}  // namespace\n}  //")
+        self.write("src/model/three.cc", hidden)
+        self.assertEqual(tidy.find(self.root), [])
+        self.write("src/model/four.cc", text.format("class Other;\n"))
+        self.assertEqual(len(tidy.find(self.root)), 1)
+        self.assertIn("hearth::Box is defined in", tidy.find(self.root)[0])
+
     def test_objects(self):
         self.write("src/CMakeLists.txt", LAYOUT)
         self.assertIn("no kernel objects", tidy.find(self.root, self.root / "build")[0])
