@@ -9,14 +9,13 @@
 #include "server/call_opening.h"
 #include "server/fields.h"
 #include "text/answers/answer_probe.h"
+#include "text/answers/reading.h"
 #include "text/templates/chat_prompt.h"
 
 namespace hearth {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::string_view kSpace = " \t\r\n";
 
 bool is_special_text(const Tokenizer& tokenizer, std::string_view mark) {
   if (mark.empty()) return false;
@@ -137,8 +136,7 @@ ConversationPrompt encode_continued_conversation(const ModelService& service, js
   Prompt prompt(service, std::move(context), std::move(tools));
   std::size_t at = prompt.text().rfind(last);
   if (at == std::string::npos) {  // templates may cut white space off
-    const std::size_t begin = std::min(last.find_first_not_of(kSpace), last.size());
-    last = last.substr(begin, last.find_last_not_of(kSpace) + 1 - begin);
+    last = std::string(trimmed(last));
     at = prompt.text().rfind(last);
   }
   if (last.empty() || at == std::string::npos) {

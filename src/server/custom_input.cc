@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "base/json_value.h"
+#include "text/answers/reading.h"
 
 namespace hearth {
 namespace {
 
-constexpr std::string_view kBlank = " \t\r\n";
 constexpr std::size_t kInputDepthMax = 32;
 
 // Bytes of the escape that `text` begins with: 0 while it is not whole. A pair of halves of a character is one.
@@ -40,7 +40,7 @@ void CustomInput::find_start() {
   constexpr std::array<std::string_view, 4> kPieces = {"{", "\"input\"", ":", "\""};
   std::size_t at = 0;
   for (const std::string_view piece : kPieces) {
-    at = arguments_.find_first_not_of(kBlank, at);
+    at = arguments_.find_first_not_of(kWhiteSpace, at);
     if (at == std::string::npos) return;
     const std::string_view there = std::string_view(arguments_).substr(at, piece.size());
     if (there != piece.substr(0, there.size())) {

@@ -21,7 +21,7 @@ ROOT = HERE.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "clients"), str(ROOT / "tests" / "cli"), str(ROOT / "tools")]
 
 from run import Server  # noqa: E402 (found through the lines above)
-from scripted_model import ScriptedModel  # noqa: E402
+from scripted_model import CALLS, THOUGHTS, ScriptedModel  # noqa: E402
 
 INSTALL_TIMEOUT_S = 900
 AGENT_TIMEOUT_S = 180
@@ -36,16 +36,7 @@ TEMPLATE = """\
 {% endif %}
 {%- for m in messages %}
 {%- if m.role == 'tool' %}{% set count.results = count.results + 1 %}{% endif %}<|im_start|>{{ m.role }}
-{% if m.reasoning_content %}<think>
-{{ m.reasoning_content }}
-</think>
-
-{% endif %}{{ (m.content or '') | string | truncate(40) }}
-{%- for call in m.tool_calls or [] %}
-<tool_call>
-{"name": {{ call.function.name | tojson }}, "arguments": {{ call.function.arguments | tojson }}}
-</tool_call>{% endfor %}<|im_end|>
-{% endfor %}
+""" + THOUGHTS + """{{ (m.content or '') | string | truncate(40) }}""" + CALLS + """\
 {%- if add_generation_prompt %}<|im_start|>assistant
 {% if not tools %}`{% else %}{{ "~^|@"[count.results] }}{% endif %}
 {%- endif %}"""

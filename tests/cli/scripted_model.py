@@ -11,6 +11,20 @@ from write_tiny_model import TinyModel, byte_alphabet
 
 WIDTH = 256  # of random vectors, any two are then nearly at right angles
 CERTAINTY = 8.0
+# Of a message `m`, as Qwen's templates write them: its thoughts, and its calls up to the turn's end.
+THOUGHTS = """\
+{% if m.reasoning_content %}<think>
+{{ m.reasoning_content }}
+</think>
+
+{% endif %}"""
+CALLS = """
+{%- for call in m.tool_calls or [] %}
+<tool_call>
+{"name": {{ call.function.name | tojson }}, "arguments": {{ call.function.arguments | tojson }}}
+</tool_call>{% endfor %}<|im_end|>
+{% endfor %}
+"""
 # As Qwen's: thoughts, calls in JSON, results. The character at the end chooses the answer.
 TEMPLATE = """\
 {%- if tools %}<|im_start|>system
@@ -19,16 +33,7 @@ TEMPLATE = """\
 </tools><|im_end|>
 {% endif %}
 {%- for m in messages %}<|im_start|>{{ m.role }}
-{% if m.reasoning_content %}<think>
-{{ m.reasoning_content }}
-</think>
-
-{% endif %}{{ m.content }}
-{%- for call in m.tool_calls or [] %}
-<tool_call>
-{"name": {{ call.function.name | tojson }}, "arguments": {{ call.function.arguments | tojson }}}
-</tool_call>{% endfor %}<|im_end|>
-{% endfor %}
+""" + THOUGHTS + """{{ m.content }}""" + CALLS + """\
 {%- if add_generation_prompt %}<|im_start|>assistant
 {% if enable_thinking is defined and not enable_thinking %}<think>
 

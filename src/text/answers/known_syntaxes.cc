@@ -13,12 +13,16 @@ CallSyntax within(CallSyntax syntax, std::string open, std::string close) {
 }
 
 // Each call between marks of its own.
-CallSyntax each_object_syntax(std::string open, std::string close) {
+CallSyntax marked_syntax(CallForm form, std::string open, std::string close) {
   CallSyntax syntax;
-  syntax.form = CallForm::kObject;
+  syntax.form = form;
   syntax.call_open = std::move(open);
   syntax.call_close = std::move(close);
   return syntax;
+}
+
+CallSyntax each_object_syntax(std::string open, std::string close) {
+  return marked_syntax(CallForm::kObject, std::move(open), std::move(close));
 }
 
 CallSyntax object_syntax(std::string open, std::string close) {
@@ -33,10 +37,7 @@ CallSyntax cohere_syntax(std::string open, std::string close) {
 }
 
 CallSyntax named_syntax(std::string open, std::string close, std::vector<std::string> name_end) {
-  CallSyntax syntax;
-  syntax.form = CallForm::kNamedJson;
-  syntax.call_open = std::move(open);
-  syntax.call_close = std::move(close);
+  CallSyntax syntax = marked_syntax(CallForm::kNamedJson, std::move(open), std::move(close));
   syntax.name_end = std::move(name_end);
   return syntax;
 }
@@ -59,10 +60,7 @@ CallSyntax deepseek_syntax(bool has_blocks) {
 
 // An XML element for each argument, with its name in an attribute.
 CallSyntax invoke_syntax(const std::string& prefix, const std::string& section) {
-  CallSyntax syntax;
-  syntax.form = CallForm::kTagged;
-  syntax.call_open = "<" + prefix + "invoke name=\"";
-  syntax.call_close = "</" + prefix + "invoke>";
+  CallSyntax syntax = marked_syntax(CallForm::kTagged, "<" + prefix + "invoke name=\"", "</" + prefix + "invoke>");
   syntax.name_end = {"\">"};
   syntax.argument_open = "<" + prefix + "parameter name=\"";
   syntax.key_end = "\">";
@@ -79,10 +77,7 @@ CallSyntax dsml_syntax() {
 }
 
 CallSyntax glm_syntax() {
-  CallSyntax syntax;
-  syntax.form = CallForm::kTagged;
-  syntax.call_open = "<tool_call>";
-  syntax.call_close = "</tool_call>";
+  CallSyntax syntax = marked_syntax(CallForm::kTagged, "<tool_call>", "</tool_call>");
   syntax.argument_open = "<arg_key>";
   syntax.key_end = "</arg_key>\n<arg_value>";
   syntax.argument_close = "</arg_value>";
@@ -90,10 +85,7 @@ CallSyntax glm_syntax() {
 }
 
 CallSyntax qwen_coder_syntax(const std::string& section) {
-  CallSyntax syntax;
-  syntax.form = CallForm::kTagged;
-  syntax.call_open = "<function=";
-  syntax.call_close = "</function>";
+  CallSyntax syntax = marked_syntax(CallForm::kTagged, "<function=", "</function>");
   syntax.name_end = {">"};
   syntax.argument_open = "<parameter=";
   syntax.key_end = ">";
@@ -104,10 +96,7 @@ CallSyntax qwen_coder_syntax(const std::string& section) {
 
 // f(key=value, …) in a list.
 CallSyntax python_syntax(std::string open, std::string close) {
-  CallSyntax syntax;
-  syntax.form = CallForm::kLiterals;
-  syntax.call_open = std::move(open);
-  syntax.call_close = std::move(close);
+  CallSyntax syntax = marked_syntax(CallForm::kLiterals, std::move(open), std::move(close));
   syntax.arguments_open = "(";
   syntax.key_separator = "=";
   syntax.arguments_close = ")";
@@ -116,10 +105,7 @@ CallSyntax python_syntax(std::string open, std::string close) {
 }
 
 CallSyntax gemma_syntax(std::string open, std::string close, std::string quote) {
-  CallSyntax syntax;
-  syntax.form = CallForm::kLiterals;
-  syntax.call_open = std::move(open);
-  syntax.call_close = std::move(close);
+  CallSyntax syntax = marked_syntax(CallForm::kLiterals, std::move(open), std::move(close));
   syntax.arguments_open = "{";
   syntax.key_separator = ":";
   syntax.arguments_close = "}";

@@ -6,6 +6,8 @@
 #include <boost/json/value.hpp>
 #include <cctype>
 
+#include "text/answers/tool_types.h"
+
 namespace hearth {
 namespace {
 
@@ -23,9 +25,7 @@ class JsonBytes {
     std::string_view given(&byte, 1);
     std::string escape;
     if (in_string_ && static_cast<unsigned char>(byte) < 0x20) {
-      static constexpr std::string_view kHex = "0123456789abcdef";
-      escape = byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : byte == '\r' ? "\\r" : "\\u00";
-      if (escape.size() > 2) escape += {kHex[static_cast<std::size_t>(byte) / 16], kHex[byte % 16]};
+      escape = json_escaped(given);
       given = escape;
     }
     boost::system::error_code error;
