@@ -18,7 +18,7 @@ float* ForwardPass::run(Stream& stream, const Batch& batch, const PagedKvCache& 
   const auto logit_rows = static_cast<std::int64_t>(batch.logit_rows().size());
   CHECK(batch.token_count() <= options_.step_tokens_max && logit_rows <= options_.logit_rows_max);
   if (const std::int64_t padded_count = recorded_count(batch, cache); padded_count > 0) {
-    device_batch_.set(stream, batch, padded_count, static_cast<std::int32_t>(kv_shape_.block_count));
+    device_batch_.set(stream, batch, padded_count, {.block = static_cast<std::int32_t>(kv_shape_.block_count)});
     recorded_.replay(gpu_stream(stream), padded_count, device_batch_.step().key_count_max);
     return logits_.get();
   }

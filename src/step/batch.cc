@@ -8,16 +8,19 @@
 namespace hearth {
 
 void Batch::clear() {
-  for (auto* array : {&tokens_, &positions_, &sequences_, &key_counts_, &prefix_lengths_, &logit_rows_}) {
+  for (auto* array : {&tokens_, &positions_, &sequences_, &key_counts_, &prefix_lengths_, &logit_rows_, &token_starts_,
+                      &state_slots_}) {
     array->clear();
   }
 }
 
 void Batch::add(std::span<const std::int32_t> tokens, std::int64_t first_position, std::span<const std::int32_t> blocks,
-                std::int64_t prefix_length, Logits logits) {
+                std::int64_t prefix_length, Logits logits, std::int32_t state_slot) {
   const auto sequence = static_cast<std::int32_t>(key_counts_.size());
   const std::int64_t key_count = first_position + static_cast<std::int64_t>(tokens.size());
   CHECK(static_cast<std::int64_t>(blocks.size()) >= kv_block_count(key_count));
+  token_starts_.push_back(static_cast<std::int32_t>(tokens_.size()));
+  state_slots_.push_back(state_slot);
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const bool last = i + 1 == tokens.size();
     if (logits == Logits::kAll || (logits == Logits::kLast && last)) {
@@ -55,6 +58,8 @@ StepView Batch::view() const {
   for (std::size_t s = 0; s < key_counts_.size(); ++s) {
     std::copy(tables_[s].begin(), tables_[s].end(), block_tables_.begin() + static_cast<std::ptrdiff_t>(s * stride));
   }
+  starts_with_end_ = token_starts_;
+  starts_with_end_.push_back(static_cast<std::int32_t>(tokens_.size()));
   StepView view;
   view.token_count = token_count();
   view.sequence_count = static_cast<std::int64_t>(key_counts_.size());
@@ -64,6 +69,8 @@ StepView Batch::view() const {
   view.prefix_lengths = prefix_lengths_.data();
   view.block_tables = block_tables_.data();
   view.block_table_stride = static_cast<std::int64_t>(stride);
+  view.token_starts = starts_with_end_.data();
+  view.state_slots = state_slots_.data();
   return view;
 }
 

@@ -16,9 +16,10 @@ class Batch {
 
   void clear();
   // Appends a sequence's next tokens: the first stands at `first_position`. `blocks` is its block table, with room for
-  // all of them. `prefix_length`: how many of the sequence's tokens see each other under a prefix mask.
+  // all of them. `prefix_length`: how many of the sequence's tokens see each other under a prefix mask. `state_slot`:
+  // where its state is, in models that have one.
   void add(std::span<const std::int32_t> tokens, std::int64_t first_position, std::span<const std::int32_t> blocks,
-           std::int64_t prefix_length, Logits logits);
+           std::int64_t prefix_length, Logits logits, std::int32_t state_slot = 0);
 
   std::int64_t token_count() const { return static_cast<std::int64_t>(tokens_.size()); }
   std::int64_t sequence_count() const { return static_cast<std::int64_t>(key_counts_.size()); }
@@ -30,8 +31,9 @@ class Batch {
 
  private:
   std::vector<std::int32_t> tokens_, positions_, sequences_, key_counts_, prefix_lengths_, logit_rows_;
-  std::vector<std::vector<std::int32_t>> tables_;  // reused between steps; the first sequence_count() are in use
-  mutable std::vector<std::int32_t> block_tables_;
+  std::vector<std::int32_t> token_starts_, state_slots_;  // where each sequence's tokens begin
+  std::vector<std::vector<std::int32_t>> tables_;         // reused between steps; the first sequence_count() are in use
+  mutable std::vector<std::int32_t> block_tables_, starts_with_end_;
 };
 
 }  // namespace hearth

@@ -11,8 +11,8 @@ namespace {
 TEST(Batch, MixesSequences) {
   Batch batch;
   const std::vector<std::int32_t> first{7, 8, 9}, second{5}, first_blocks{4}, second_blocks{2, 0};
-  batch.add(first, 0, first_blocks, 3, Batch::Logits::kLast);
-  batch.add(second, 40, second_blocks, 0, Batch::Logits::kAll);
+  batch.add(first, 0, first_blocks, 3, Batch::Logits::kLast, 5);
+  batch.add(second, 40, second_blocks, 0, Batch::Logits::kAll, 2);
   const StepView view = batch.view();
   EXPECT_EQ(view.token_count, 4);
   EXPECT_EQ(view.sequence_count, 2);
@@ -21,6 +21,8 @@ TEST(Batch, MixesSequences) {
   EXPECT_EQ(std::vector(view.key_counts, view.key_counts + 2), (std::vector<std::int32_t>{3, 41}));
   EXPECT_EQ(view.block_table_stride, 2);
   EXPECT_EQ(std::vector(view.block_tables, view.block_tables + 4), (std::vector<std::int32_t>{4, -1, 2, 0}));
+  EXPECT_EQ(std::vector(view.token_starts, view.token_starts + 3), (std::vector<std::int32_t>{0, 3, 4}));
+  EXPECT_EQ(std::vector(view.state_slots, view.state_slots + 2), (std::vector<std::int32_t>{5, 2}));
   EXPECT_EQ(batch.logit_rows(), (std::vector<std::int32_t>{2, 3}));
   batch.clear();
   EXPECT_EQ(batch.view().token_count, 0);

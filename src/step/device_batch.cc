@@ -9,14 +9,16 @@
 namespace hearth {
 namespace {
 
-// Of tokens, in int32: ids, positions, sequences, logit rows; of sequences: key counts, prefix lengths, block tables.
-constexpr std::int64_t kTokenArrays = 4, kSequenceArrays = 2;
+// Of tokens, in int32: ids, positions, sequences, logit rows; of sequences: key counts, prefix lengths, block tables;
+// for states: slots, and where tokens begin, which has one more.
+constexpr std::int64_t kTokenArrays = 4, kSequenceArrays = 2, kStateArrays = 2;
 
 }  // namespace
 
 std::int64_t DeviceBatch::bytes(const Limits& limits) {
   const std::int64_t blocks = kv_block_count(limits.key_count_max);
-  return 4 * (kTokenArrays * limits.tokens_max + (kSequenceArrays + blocks) * limits.sequences_max);
+  const std::int64_t states = limits.has_states ? kStateArrays * limits.sequences_max + 1 : 0;
+  return 4 * (kTokenArrays * limits.tokens_max + (kSequenceArrays + blocks) * limits.sequences_max + states);
 }
 
 void DeviceBatch::lay_out(std::int64_t tokens, std::int64_t sequences) {
@@ -31,6 +33,10 @@ void DeviceBatch::lay_out(std::int64_t tokens, std::int64_t sequences) {
   logit_rows_ = array(tokens);
   step_.key_counts = array(sequences);
   step_.prefix_lengths = array(sequences);
+  if (limits_.has_states) {
+    step_.token_starts = array(sequences + 1);
+    step_.state_slots = array(sequences);
+  }
   step_.block_tables = end;
   step_.block_table_stride = kv_block_count(limits_.key_count_max);
 }
@@ -46,7 +52,7 @@ const StepView& DeviceBatch::layout(std::int64_t sequences) {
 
 void DeviceBatch::set(Stream& stream, const Batch& batch) {
   if (memory_ != nullptr) {
-    set(stream, batch, batch.sequence_count(), -1);
+    set(stream, batch, batch.sequence_count(), {});
     return;
   }
   step_ = batch.view();
@@ -55,17 +61,17 @@ void DeviceBatch::set(Stream& stream, const Batch& batch) {
   logit_rows_ = batch.logit_rows().data();
 }
 
-void DeviceBatch::set(Stream& stream, const Batch& batch, std::int64_t padded_count, std::int32_t padding_block) {
-  const std::int64_t padding = padded_count - batch.sequence_count();
-  const std::int64_t tokens = batch.token_count() + padding;
-  CHECK(padding >= 0 && tokens <= limits_.tokens_max && padded_count <= limits_.sequences_max &&
+void DeviceBatch::set(Stream& stream, const Batch& batch, std::int64_t padded_count, const Padding& padding) {
+  const std::int64_t padding_count = padded_count - batch.sequence_count();
+  const std::int64_t tokens = batch.token_count() + padding_count;
+  CHECK(padding_count >= 0 && tokens <= limits_.tokens_max && padded_count <= limits_.sequences_max &&
         batch.key_count_max() <= limits_.key_count_max);
   stream.synchronize();  // the last batch's upload has read the staging memory
   const StepView host = batch.view();
   lay_out(tokens, padded_count);
   step_.key_count_max = batch.key_count_max();
   // What follows a sequence's blocks, and a step's logit rows, is never read.
-  const std::int64_t last_table = padding > 0 ? 1 : host.block_table_stride;
+  const std::int64_t last_table = padding_count > 0 ? 1 : host.block_table_stride;
   const std::int64_t tables = padded_count == 0 ? 0 : (padded_count - 1) * step_.block_table_stride + last_table;
   staging_.resize(static_cast<std::size_t>(step_.block_tables - tokens_ + tables));
 
@@ -79,17 +85,29 @@ void DeviceBatch::set(Stream& stream, const Batch& batch, std::int64_t padded_co
     std::copy_n(host.block_tables + s * host.block_table_stride, host.block_table_stride,
                 staged(step_.block_tables) + s * step_.block_table_stride);
   }
-  for (std::int64_t s = host.sequence_count; s < padded_count; ++s) {
-    const std::int64_t token = host.token_count + s - host.sequence_count;
+  if (limits_.has_states) {
+    std::copy_n(host.token_starts, host.sequence_count, staged(step_.token_starts));
+    std::copy_n(host.state_slots, host.sequence_count, staged(step_.state_slots));
+    staged(step_.token_starts)[padded_count] = static_cast<std::int32_t>(tokens);
+  }
+  stage_padding(host.token_count, host.sequence_count, padding);
+  stream.upload(memory_, staging_.data(), std::ssize(staging_) * 4);
+}
+
+void DeviceBatch::stage_padding(std::int64_t first_token, std::int64_t first_sequence, const Padding& padding) {
+  for (std::int64_t s = first_sequence; s < step_.sequence_count; ++s) {
+    const std::int64_t token = first_token + s - first_sequence;
     staged(tokens_)[token] = 0;
     staged(step_.positions)[token] = 0;
     staged(step_.sequences)[token] = static_cast<std::int32_t>(s);
     staged(logit_rows_)[token] = static_cast<std::int32_t>(token);
     staged(step_.key_counts)[s] = 1;
     staged(step_.prefix_lengths)[s] = 0;
-    staged(step_.block_tables)[s * step_.block_table_stride] = padding_block;
+    staged(step_.block_tables)[s * step_.block_table_stride] = padding.block;
+    if (!limits_.has_states) continue;
+    staged(step_.token_starts)[s] = static_cast<std::int32_t>(token);
+    staged(step_.state_slots)[s] = padding.state_slot;
   }
-  stream.upload(memory_, staging_.data(), std::ssize(staging_) * 4);
 }
 
 }  // namespace hearth

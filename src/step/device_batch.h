@@ -18,6 +18,7 @@ class DeviceBatch {
     std::int64_t tokens_max = 0;
     std::int64_t sequences_max = 0;
     std::int64_t key_count_max = 0;  // of a sequence
+    bool has_states = false;         // the sequences' tokens and slots are brought as well
   };
   // Bytes of the device's memory that batches within the limits take.
   static std::int64_t bytes(const Limits& limits);
@@ -29,8 +30,11 @@ class DeviceBatch {
   // Brings the arrays of `batch` to the device. They hold until the next call; with host memory, until `batch` changes.
   void set(Stream& stream, const Batch& batch);
   // The same of a step with one token for each sequence, in the device's memory, filled up to `padded_count` sequences:
-  // each further one is a token at position 0 of the cache block `padding_block`, with logits.
-  void set(Stream& stream, const Batch& batch, std::int64_t padded_count, std::int32_t padding_block);
+  // each further one is a token at position 0, with logits and what is no sequence's.
+  struct Padding {
+    std::int32_t block = 0, state_slot = 0;
+  };
+  void set(Stream& stream, const Batch& batch, std::int64_t padded_count, const Padding& padding);
   // Where set() brings the arrays of any step with one token for each of `sequences` sequences: for recording it.
   const StepView& layout(std::int64_t sequences);
 
@@ -42,6 +46,7 @@ class DeviceBatch {
   // The places of a step's arrays in the device's memory.
   void lay_out(std::int64_t tokens, std::int64_t sequences);
   std::int32_t* staged(const std::int32_t* place);  // what will be uploaded to `place`
+  void stage_padding(std::int64_t first_token, std::int64_t first_sequence, const Padding& padding);
 
   Limits limits_;
   std::byte* memory_ = nullptr;

@@ -21,6 +21,9 @@ struct StepView {
       nullptr;  // [sequences]: tokens that see each other under a prefix mask; null: none
   const std::int32_t* block_tables = nullptr;  // [sequences, block_table_stride]: physical blocks, in order
   std::int64_t block_table_stride = 0;
+  // For layers with a state (state/layer_states.h); in a device's memory null where the model has none.
+  const std::int32_t* token_starts = nullptr;  // [sequences + 1]: where its tokens begin; the last: their number
+  const std::int32_t* state_slots = nullptr;   // [sequences]
   std::int64_t key_count_max = 0;  // an upper bound of key_counts that the host knows: what a GPU's grids are sized by
 };
 
