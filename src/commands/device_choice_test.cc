@@ -125,6 +125,7 @@ TEST(FindGpus, ADriverOrItsReason) {
                       .set_zero = nothing,
                       .copy_to_device = nothing,
                       .copy_to_host = nothing,
+                      .copy_on_device = nothing,
                       .stream_create = nothing,
                       .stream_destroy = nothing,
                       .stream_synchronize = nothing,

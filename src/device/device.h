@@ -71,6 +71,8 @@ class Stream {
   // be read, after synchronize().
   virtual void upload(std::byte* to, const void* from, std::int64_t bytes) = 0;
   virtual void download(void* to, const std::byte* from, std::int64_t bytes) = 0;
+  // From one place of the device's memory to another, in the stream's order; they do not overlap.
+  virtual void copy(std::byte* to, const std::byte* from, std::int64_t bytes) = 0;
   virtual void set_zero(std::byte* data, std::int64_t bytes) = 0;
   virtual void synchronize() = 0;  // until all that was launched is done
   // An operator of the device's table is about to run; where operators are what is launched, that is counted.

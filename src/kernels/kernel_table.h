@@ -6,6 +6,7 @@
 #include "kernels/activation/activation.h"
 #include "kernels/attention/attention.h"
 #include "kernels/attention_steps/attention_steps.h"
+#include "kernels/causal_conv/causal_conv.h"
 #include "kernels/embedding_gather/embedding_gather.h"
 #include "kernels/experts/experts.h"
 #include "kernels/kernel.h"
@@ -70,6 +71,7 @@ struct KernelTable {
   Required<ActivationArgs> activation;
   Required<GatedActivationArgs> gated_activation;
   Required<ResidualAddArgs> residual_add;
+  Required<CausalConvArgs> causal_conv;
   Required<SampleArgs> sample;  // unsupported on the CPU, where sampling/sampler.h does it
 
   // The form in which the operators hand activations to the next matmul: float32, rounded where it is computed in bf16

@@ -194,6 +194,13 @@ int hipMemcpyDtoHAsync(void* host, void* device, std::size_t bytes, void* stream
     return int{kSuccess};
   });
 }
+int hipMemcpyDtoDAsync(void* to, void* from, std::size_t bytes, void* stream) {
+  if (!is_device_memory(to, bytes) || !is_device_memory(from, bytes)) return kInvalidValue;
+  return enqueue(stream, [=] {
+    std::memcpy(to, from, bytes);
+    return int{kSuccess};
+  });
+}
 
 int hipStreamCreateWithFlags(void** stream, unsigned) {
   *stream = new Stream;

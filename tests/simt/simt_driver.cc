@@ -244,6 +244,11 @@ int copy_to_host(void* host, const void* device, std::size_t bytes, void* stream
   });
 }
 
+int copy_on_device(void* to, const void* from, std::size_t bytes, void* stream) {
+  if (!is_device_memory(to, bytes) || !is_device_memory(from, bytes)) return kInvalidValue;
+  return enqueue(stream, [=] { std::memcpy(to, from, bytes); });
+}
+
 int stream_create(void** stream) {
   if (state().open_count == 0) return kInvalidDevice;
   *stream = *state().streams.insert(new SimtStream).first;
@@ -419,6 +424,7 @@ const DriverApi& simt_driver() {
       .set_zero = {"simt set_zero", set_zero},
       .copy_to_device = {"simt copy_to_device", copy_to_device},
       .copy_to_host = {"simt copy_to_host", copy_to_host},
+      .copy_on_device = {"simt copy_on_device", copy_on_device},
       .stream_create = {"simt stream_create", stream_create},
       .stream_destroy = {"simt stream_destroy", stream_destroy},
       .stream_synchronize = {"simt stream_synchronize", stream_synchronize},

@@ -91,6 +91,10 @@ void CpuStream::download(void* to, const std::byte* from, std::int64_t bytes) {
   std::memcpy(to, from, static_cast<std::size_t>(bytes));
 }
 
+void CpuStream::copy(std::byte* to, const std::byte* from, std::int64_t bytes) {
+  std::memcpy(to, from, static_cast<std::size_t>(bytes));
+}
+
 void CpuStream::set_zero(std::byte* data, std::int64_t bytes) {
   std::memset(data, 0, static_cast<std::size_t>(bytes));
 }

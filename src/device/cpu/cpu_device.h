@@ -58,6 +58,7 @@ class CpuStream final : public Stream {
 
   void upload(std::byte* to, const void* from, std::int64_t bytes) override;
   void download(void* to, const std::byte* from, std::int64_t bytes) override;
+  void copy(std::byte* to, const std::byte* from, std::int64_t bytes) override;
   void set_zero(std::byte* data, std::int64_t bytes) override;
   void synchronize() override {}
   void note_operator(std::string_view name) override { ++device().ledger().launches[name]; }

@@ -44,6 +44,7 @@ struct Cuda {
   int (*set_bytes)(DevicePointer, unsigned char, std::size_t, void*);
   int (*copy_to_device)(DevicePointer, const void*, std::size_t, void*);
   int (*copy_to_host)(void*, DevicePointer, std::size_t, void*);
+  int (*copy_on_device)(DevicePointer, DevicePointer, std::size_t, void*);
   int (*stream_create)(void**, unsigned);
   int (*stream_destroy)(void*);
   int (*stream_synchronize)(void*);
@@ -93,6 +94,7 @@ Cuda load_cuda() {
   library.find(c.set_bytes, "cuMemsetD8Async");
   library.find(c.copy_to_device, "cuMemcpyHtoDAsync_v2");
   library.find(c.copy_to_host, "cuMemcpyDtoHAsync_v2");
+  library.find(c.copy_on_device, "cuMemcpyDtoDAsync_v2");
   library.find(c.stream_create, "cuStreamCreate");
   library.find(c.stream_destroy, "cuStreamDestroy_v2");
   library.find(c.stream_synchronize, "cuStreamSynchronize");
@@ -254,6 +256,10 @@ int cuda_copy_to_host(void* host, const void* device, std::size_t bytes, void* s
   return cuda().copy_to_host(host, number(device), bytes, stream);
 }
 
+int cuda_copy_on_device(void* to, const void* from, std::size_t bytes, void* stream) {
+  return cuda().copy_on_device(number(to), number(from), bytes, stream);
+}
+
 int cuda_describe_matrix(void* map, const MatrixDescription& matrix) {
   // Of CUtensorMapDataType, CUtensorMapSwizzle and CUtensorMapL2promotion.
   constexpr int kUint64 = 4, kBf16 = 9, kNoSwizzle = 0, kSwizzle128Bytes = 3, kPromote128Bytes = 2;
@@ -284,6 +290,7 @@ DriverApi cuda_api(const Cuda& c) {
       .set_zero = {"cuMemsetD8Async", cuda_set_zero},
       .copy_to_device = {"cuMemcpyHtoDAsync", cuda_copy_to_device},
       .copy_to_host = {"cuMemcpyDtoHAsync", cuda_copy_to_host},
+      .copy_on_device = {"cuMemcpyDtoDAsync", cuda_copy_on_device},
       .stream_create = {"cuStreamCreate",
                         [](void** stream) { return cuda().stream_create(stream, kStreamNonBlocking); }},
       .stream_destroy = {"cuStreamDestroy", c.stream_destroy},

@@ -80,6 +80,7 @@ struct DriverApi {
   DriverCall<int(void* device, std::size_t bytes, void* stream)> set_zero;
   DriverCall<int(void* device, const void* host, std::size_t bytes, void* stream)> copy_to_device;
   DriverCall<int(void* host, const void* device, std::size_t bytes, void* stream)> copy_to_host;
+  DriverCall<int(void* to, const void* from, std::size_t bytes, void* stream)> copy_on_device;
 
   DriverCall<int(void** stream)> stream_create;
   DriverCall<int(void* stream)> stream_destroy;

@@ -131,6 +131,11 @@ void GpuStream::download(void* to, const std::byte* from, std::int64_t bytes) {
   device.ledger().device_to_host_bytes += bytes;
 }
 
+void GpuStream::copy(std::byte* to, const std::byte* from, std::int64_t bytes) {
+  if (bytes == 0) return;
+  gpu().call(gpu().api_.copy_on_device, to, from, static_cast<std::size_t>(bytes), stream_);
+}
+
 void GpuStream::set_zero(std::byte* data, std::int64_t bytes) {
   if (bytes == 0) return;
   gpu().call(gpu().api_.set_zero, data, static_cast<std::size_t>(bytes), stream_);

@@ -68,6 +68,7 @@ class GpuStream final : public Stream {
 
   void upload(std::byte* to, const void* from, std::int64_t bytes) override;
   void download(void* to, const std::byte* from, std::int64_t bytes) override;
+  void copy(std::byte* to, const std::byte* from, std::int64_t bytes) override;
   void set_zero(std::byte* data, std::int64_t bytes) override;
   void synchronize() override;
   void record(GpuEvent& event);

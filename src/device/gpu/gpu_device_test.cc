@@ -156,6 +156,7 @@ DriverApi fake_api(DeviceKind kind = DeviceKind::kCuda) {
                    }},
       .copy_to_device = {"cuMemcpyHtoDAsync", fake_copy},
       .copy_to_host = {"cuMemcpyDtoHAsync", fake_copy},
+      .copy_on_device = {"cuMemcpyDtoDAsync", fake_copy},
       .stream_create = {"cuStreamCreate", [](void** stream) { return take("stream_create", "stream", stream); }},
       .stream_destroy = [](void* stream) { return give("stream", stream); },
       .stream_synchronize = {"cuStreamSynchronize",
@@ -269,9 +270,12 @@ TEST_F(GpuDeviceTest, CopiesAndAllocationsCount) {
   stream->download(&received, buffer.data() + 4, sizeof received);
   stream->upload(buffer.data(), nullptr, 0);
   stream->download(nullptr, buffer.data(), 0);
+  stream->copy(buffer.data(), buffer.data() + 8, 0);
   stream->set_zero(buffer.data(), 0);
   stream->synchronize();
   EXPECT_EQ(received, 42);
+  stream->copy(buffer.data() + 8, buffer.data() + 4, 4);
+  EXPECT_EQ(buffer.data()[8], std::byte{42});
   stream->set_zero(buffer.data(), 16);
   EXPECT_EQ(buffer.data()[4], std::byte{0});
   EXPECT_EQ(device.ledger().host_to_device_bytes, 4);
@@ -346,6 +350,8 @@ TEST_F(GpuDeviceTest, ErrorsNameCallErrorAndKernel) {
             "cuda:0: cuMemcpyHtoDAsync failed: CUDA_ERROR_INVALID_VALUE (invalid argument)");
   EXPECT_EQ(thrown([&] { stream.download(&host, nullptr, 4); }),
             "cuda:0: cuMemcpyDtoHAsync failed: CUDA_ERROR_INVALID_VALUE (invalid argument)");
+  EXPECT_EQ(thrown([&] { stream.copy(nullptr, nullptr, 4); }),
+            "cuda:0: cuMemcpyDtoDAsync failed: CUDA_ERROR_INVALID_VALUE (invalid argument)");
   EXPECT_EQ(thrown([&] { GpuEvent event(device); }),
             "cuda:0: cuEventCreate failed: CUDA_ERROR_INVALID_VALUE (invalid argument)");
   EXPECT_EQ(device.ledger().launches, (std::map<std::string_view, std::int64_t>{{"add", 1}}));

@@ -42,6 +42,7 @@ struct Hip {
   int (*set_bytes)(void*, int, std::size_t, void*);
   int (*copy_to_device)(void*, const void*, std::size_t, void*);
   int (*copy_to_host)(void*, void*, std::size_t, void*);
+  int (*copy_on_device)(void*, void*, std::size_t, void*);
   int (*stream_create)(void**, unsigned);
   int (*stream_destroy)(void*);
   int (*stream_synchronize)(void*);
@@ -88,6 +89,7 @@ Hip load_hip() {
   library.find(h.set_bytes, "hipMemsetAsync");
   library.find(h.copy_to_device, "hipMemcpyHtoDAsync");
   library.find(h.copy_to_host, "hipMemcpyDtoHAsync");
+  library.find(h.copy_on_device, "hipMemcpyDtoDAsync");
   library.find(h.stream_create, "hipStreamCreateWithFlags");
   library.find(h.stream_destroy, "hipStreamDestroy");
   library.find(h.stream_synchronize, "hipStreamSynchronize");
@@ -217,6 +219,10 @@ int hip_copy_to_host(void* host, const void* device, std::size_t bytes, void* st
   return hip().copy_to_host(host, const_cast<void*>(device), bytes, stream);
 }
 
+int hip_copy_on_device(void* to, const void* from, std::size_t bytes, void* stream) {
+  return hip().copy_on_device(to, const_cast<void*>(from), bytes, stream);
+}
+
 // The library's functions are taken once they are known to be there.
 DriverApi hip_api(const Hip& h) {
   return DriverApi{
@@ -234,6 +240,7 @@ DriverApi hip_api(const Hip& h) {
       .set_zero = {"hipMemsetAsync", hip_set_zero},
       .copy_to_device = {"hipMemcpyHtoDAsync", h.copy_to_device},
       .copy_to_host = {"hipMemcpyDtoHAsync", hip_copy_to_host},
+      .copy_on_device = {"hipMemcpyDtoDAsync", hip_copy_on_device},
       .stream_create = {"hipStreamCreateWithFlags",
                         [](void** stream) { return hip().stream_create(stream, kStreamNonBlocking); }},
       .stream_destroy = {"hipStreamDestroy", h.stream_destroy},

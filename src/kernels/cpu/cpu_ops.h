@@ -30,5 +30,6 @@ void attention_weighted_sum(Stream& stream, const AttentionWeightedSumArgs& args
 void activation(Stream& stream, const ActivationArgs& args);
 void gated_activation(Stream& stream, const GatedActivationArgs& args);
 void residual_add(Stream& stream, const ResidualAddArgs& args);
+void causal_conv(Stream& stream, const CausalConvArgs& args);
 
 }  // namespace hearth::HEARTH_ISA

@@ -70,6 +70,7 @@ constexpr KernelTable kTable{
     .activation = {NAME("activation"), activation},
     .gated_activation = {NAME("gated_activation"), gated_activation},
     .residual_add = {NAME("residual_add"), residual_add},
+    .causal_conv = {NAME("causal_conv"), causal_conv},
     .sample = kUnsupported,
 };
 

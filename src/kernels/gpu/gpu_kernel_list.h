@@ -130,6 +130,8 @@
   X(probe_gpu, probe_read)                        \
   X(probe_gpu, probe_matrix)                      \
   X(residual_add_gpu, residual_add)               \
+  X(causal_conv_gpu, causal_conv)                 \
+  X(causal_conv_gpu, causal_conv_keep)            \
   X(sample_gpu, sample_mask)                      \
   X(sample_gpu, sample_select)                    \
   X(sample_gpu, sample_finish)                    \

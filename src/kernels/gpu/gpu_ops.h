@@ -29,6 +29,7 @@ void round_bf16(Stream& stream, const RoundBf16Args& args);
 void rms_norm(Stream& stream, const RmsNormArgs& args);
 void rope(Stream& stream, const RopeArgs& args);
 void residual_add(Stream& stream, const ResidualAddArgs& args);
+void causal_conv(Stream& stream, const CausalConvArgs& args);
 void sample(Stream& stream, const SampleArgs& args);
 
 }  // namespace hearth::gpu_ops

@@ -69,6 +69,7 @@ constexpr KernelTable make_table() {
       .activation = {NAME("activation"), activation},
       .gated_activation = {NAME("gated_activation"), gated_activation},
       .residual_add = {NAME("residual_add"), residual_add},
+      .causal_conv = {NAME("causal_conv"), causal_conv},
       .sample = {NAME("sample"), sample},
       .activation_format = kIsF32 ? Format::kF32 : Format::kBf16,
       .v_by_dimension = true,
