@@ -130,6 +130,9 @@ class TinyModel:
         sizes = {"context_length": self.context, "embedding_length": self.width, "block_count": self.layers,
                  "feed_forward_length": self.ff_width, "attention.head_count": self.heads,
                  "attention.head_count_kv": self.kv_heads, epsilon: 1e-5}
+        if self.architecture == "lfm2":
+            sizes |= {"shortconv.l_cache": 3, "attention.head_count_kv":
+                      [0 if self.is_conv(layer) else self.kv_heads for layer in range(self.layers)]}
         if not self.is_gpt:
             sizes |= {"rope.freq_base": 10000.0, "rope.dimension_count": self.head_dim}
         return {"general.architecture": self.architecture, "general.name": "tiny random model",
@@ -158,18 +161,31 @@ class TinyModel:
         if self.is_gpt:
             yield f"{name}.bias", self._vector(0, count)
 
-    def _layer(self, prefix):
+    def is_conv(self, layer):
+        """Whether the layer has a short convolution in place of attention."""
+        return self.architecture == "lfm2" and layer % 2 == 0
+
+    def _short_conv(self, prefix):
+        yield from self._linear(f"{prefix}.shortconv.in_proj", 3 * self.width, self.width, False)
+        yield f"{prefix}.shortconv.conv.weight", self._matrix(self.width, 3)
+        yield from self._linear(f"{prefix}.shortconv.out_proj", self.width, self.width, False)
+
+    def _attention(self, prefix):
         width, kv_width = self.width, self.kv_heads * self.head_dim
-        yield from self._norm(f"{prefix}.attn_norm", width)
         if self.is_gpt:
             yield from self._linear(f"{prefix}.attn_qkv", width + 2 * kv_width, width, True)
         else:
             for part, rows in (("q", width), ("k", kv_width), ("v", kv_width)):
                 yield from self._linear(f"{prefix}.attn_{part}", rows, width, self.architecture == "qwen2")
-        if self.architecture == "qwen3":
+        if self.architecture in ("qwen3", "lfm2"):
             yield from self._norm(f"{prefix}.attn_q_norm", self.head_dim)
             yield from self._norm(f"{prefix}.attn_k_norm", self.head_dim)
         yield from self._linear(f"{prefix}.attn_output", width, width, self.is_gpt)
+
+    def _layer(self, layer):
+        prefix, width = f"blk.{layer}", self.width
+        yield from self._norm(f"{prefix}.attn_norm", width)
+        yield from self._short_conv(prefix) if self.is_conv(layer) else self._attention(prefix)
         yield from self._norm(f"{prefix}.ffn_norm", width)
         if not self.is_gpt:
             yield from self._linear(f"{prefix}.ffn_gate", self.ff_width, width, False)
@@ -181,8 +197,8 @@ class TinyModel:
         if self.is_gpt:
             tensors |= self._linear("position_embd", self.context, self.width, False)
         for layer in range(self.layers):
-            tensors |= self._layer(f"blk.{layer}")
-        tensors |= self._norm("output_norm", self.width)
+            tensors |= self._layer(layer)
+        tensors |= self._norm("token_embd_norm" if self.architecture == "lfm2" else "output_norm", self.width)
         tensors |= self._linear("output", len(self.tokens), self.width, False)
         # Bytes that are no printable character are unlikely, so that the noise can be read.
         unprintable = [byte for byte in range(256) if not 0x20 <= byte < 0x7F]
@@ -198,7 +214,8 @@ class TinyModel:
             entries.append(text(key) + struct.pack("<I", kind) + data)
         infos, contents, offset = [], [], 0
         for name, values in self.tensors.items():
-            number, encode = FORMATS[matrix_format if values.ndim > 1 else "f32"]
+            is_matrix = values.ndim > 1 and not name.endswith("conv.conv.weight")
+            number, encode = FORMATS[matrix_format if is_matrix else "f32"]
             data = encode(values)
             dims = values.shape[::-1]  # the innermost first
             infos.append(text(name) + struct.pack(f"<I{len(dims)}QIQ", len(dims), *dims, number, offset))
@@ -215,7 +232,7 @@ class TinyModel:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("file")
-    parser.add_argument("--architecture", choices=["llama", "qwen2", "qwen3", "gpt2", "starcoder"], default="llama")
+    parser.add_argument("--architecture", choices=["llama", "qwen2", "qwen3", "gpt2", "starcoder", "lfm2"], default="llama")
     parser.add_argument("--format", choices=FORMATS, default="q8_0", help="of the matrices")
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--width", type=int, default=64, help="a multiple of 32")

@@ -6,6 +6,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <cstdio>
+#include <functional>
 #include <map>
 
 #include "base/error.h"
@@ -29,11 +30,16 @@ boost::json::array shape_json(const Shape& shape) {
 }
 
 // A number that layers have: one where they agree, else a list.
-boost::json::value by_layer(const ModelSpec& spec, std::int64_t (*number)(const LayerSpec&)) {
+boost::json::value by_layer(const ModelSpec& spec, const std::function<std::int64_t(const LayerSpec&)>& number) {
   boost::json::array numbers;
   for (const LayerSpec& layer : spec.layers) numbers.emplace_back(number(layer));
   const bool agree = std::all_of(numbers.begin(), numbers.end(), [&](const auto& n) { return n == numbers.front(); });
   return agree && !numbers.empty() ? numbers.front() : boost::json::value(std::move(numbers));
+}
+
+// Of layers that have attention; 0 for others.
+auto of_attention(std::int64_t AttentionSpec::*number) {
+  return [=](const LayerSpec& layer) { return layer.has_attention() ? layer.attention().*number : 0; };
 }
 
 // The model's sizes, or why they cannot be read: a file of an unknown architecture can still be looked at.
@@ -45,9 +51,9 @@ boost::json::object describe_model(const ModelSource& source) {
     const ModelSpec spec = read_model_spec(settings);
     result["layers"] = spec.layer_count();
     result["width"] = spec.width;
-    result["heads"] = by_layer(spec, [](const LayerSpec& layer) { return layer.attention().head_count; });
-    result["kv_heads"] = by_layer(spec, [](const LayerSpec& layer) { return layer.attention().kv_head_count; });
-    result["head_dim"] = by_layer(spec, [](const LayerSpec& layer) { return layer.attention().head_dim; });
+    result["heads"] = by_layer(spec, of_attention(&AttentionSpec::head_count));
+    result["kv_heads"] = by_layer(spec, of_attention(&AttentionSpec::kv_head_count));
+    result["head_dim"] = by_layer(spec, of_attention(&AttentionSpec::head_dim));
     result["ff_width"] = by_layer(
         spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().width : layer.mlp().width; });
     if (std::ranges::any_of(spec.layers, &LayerSpec::has_experts)) {
@@ -55,6 +61,9 @@ boost::json::object describe_model(const ModelSource& source) {
           spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().routing.expert_count : 0; });
       result["experts_used"] =
           by_layer(spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().routing.used : 0; });
+    }
+    if (spec.has_states()) {
+      result["state_floats"] = by_layer(spec, [](const LayerSpec& layer) { return layer.state_floats(); });
     }
     result["context"] = spec.context_max;
   } catch (const Error& error) {

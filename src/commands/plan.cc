@@ -32,6 +32,7 @@ void print_json(ModelSession& session) {
         {"kv_cache_bytes", memory.kv_cache_bytes},
         {"workspace_bytes", memory.workspace_bytes},
         {"sampling_bytes", memory.sampling_bytes},
+        {"state_bytes", memory.state_bytes},
         {"total_bytes", memory.total_bytes()}}},
   };
   std::puts(serialized_json(result).c_str());
@@ -58,6 +59,7 @@ void plan(const PlanOptions& options) {
              session.pass().options().step_tokens_max);
   fmt::print("  weights, copied into the device's layout {:>16}\n", memory.weight_bytes);
   fmt::print("  key/value cache                          {:>16}\n", memory.kv_cache_bytes);
+  if (memory.state_bytes > 0) fmt::print("  states of recurrent layers               {:>16}\n", memory.state_bytes);
   fmt::print("  work space                               {:>16}\n", memory.workspace_bytes);
   fmt::print("  choosing tokens on the device            {:>16}\n", memory.sampling_bytes);
   fmt::print("  allocated in all                         {:>16}\n", memory.total_bytes());

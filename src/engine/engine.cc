@@ -21,11 +21,15 @@ namespace {
 
 SchedulerLimits limits_of(const ForwardPass& pass, const EngineOptions& options) {
   const ForwardPassOptions& bound = pass.options();
+  const SequenceMemoryShape& memory = pass.sequence_memory_shape();
   return {.step_tokens_max = bound.step_tokens_max,
           .sequences_max = std::min({bound.sequences_max, bound.logit_rows_max, bound.step_tokens_max}),
           .context = bound.context,
-          .block_count = pass.kv_cache_shape().block_count,
+          .block_count = memory.kv.block_count,
           .chunk_tokens_max = options.chunk_tokens_max,
+          .state_slot_count = memory.states.slot_count,
+          .checkpoint_count = memory.states.checkpoint_count,
+          .checkpoint_tokens = options.checkpoint_tokens,
           .rows_max = bound.logit_rows_max};
 }
 
@@ -47,10 +51,10 @@ class Engine::Impl {
         stream_(stream),
         tokenizer_(tokenizer),
         options_(options),
-        cache_(pass.arena(), pass.kv_cache_shape()),
+        memory_(pass.arena(), pass.sequence_memory_shape()),
         sampler_(pass, tokenizer),
         scheduler_(limits_of(pass, options)) {
-    pass.record_decode_steps(stream, cache_);
+    pass.record_decode_steps(stream, memory_);
     update_stats();
   }
 
@@ -94,7 +98,7 @@ class Engine::Impl {
   Stream& stream_;
   const Tokenizer& tokenizer_;
   EngineOptions options_;
-  PagedKvCache cache_;
+  SequenceMemory memory_;
   StepSampler sampler_;
   Scheduler scheduler_;
   Batch batch_;
@@ -305,7 +309,13 @@ void Engine::Impl::step() {
   note_step(plan, start);
 }
 
+// What a sequence's state was before the step is copied before it; what is kept, after it, from the same slots: a
+// checkpoint that is given up for another in this step is read first.
 void Engine::Impl::launch(const Scheduler::StepPlan& plan) {
+  const StateShape& states = memory_.shape().states;
+  for (const Scheduler::Restored& restored : plan.restored) {
+    memory_.copy_state(stream_, states.checkpoint_slot(restored.checkpoint), restored.state_slot);
+  }
   batch_.clear();
   for (const Scheduler::Item& item : plan.items) {
     const auto tokens = scheduler_.tokens(item.id).subspan(static_cast<std::size_t>(item.first_position),
@@ -313,9 +323,14 @@ void Engine::Impl::launch(const Scheduler::StepPlan& plan) {
     batch_.add(tokens, item.first_position, scheduler_.blocks(item.id), 0,
                item.row_count == 0   ? Batch::Logits::kNone
                : item.row_count == 1 ? Batch::Logits::kLast
-                                     : Batch::Logits::kAll);
+                                     : Batch::Logits::kAll,
+               item.state_slot);
   }
-  logits_ = pass_.run(stream_, batch_, cache_);
+  logits_ = pass_.run(stream_, batch_, memory_);
+  for (const Scheduler::Item& item : plan.items) {
+    if (item.checkpoint == BlockCache::kNone) continue;
+    memory_.copy_state(stream_, item.state_slot, states.checkpoint_slot(item.checkpoint));
+  }
 }
 
 std::vector<StepSampler::Choice> Engine::Impl::choose(const Scheduler::StepPlan& plan) {
@@ -432,6 +447,8 @@ void Engine::Impl::update_stats() {
             .block_count = cache.block_count(),
             .blocks_in_use = cache.held_count(),
             .cached_blocks = cache.cached_count(),
+            .checkpoint_count = cache.checkpoint_count(),
+            .kept_checkpoints = cache.kept_checkpoint_count(),
             .prefix_queried_tokens = counts.prefix_queried_tokens,
             .prefix_hit_tokens = counts.prefix_hit_tokens,
             .prompt_tokens = prompt_tokens_,

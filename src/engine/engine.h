@@ -20,6 +20,9 @@ struct EngineOptions {
   std::int64_t queue_max = 1024;  // requests that wait or run at once; more are refused
   // Prompt tokens of one sequence in one step, at most; 0: as many as the step has room for.
   std::int64_t chunk_tokens_max = 0;
+  // Of models with states: a prompt's state is kept at all multiples, and at places that others may begin with. A
+  // multiple of a block of the cache.
+  std::int64_t checkpoint_tokens = kCheckpointTokens;
 };
 
 // One step that was carried out.
@@ -33,6 +36,7 @@ struct EngineStats {
   std::int64_t running = 0, waiting = 0;
   std::int64_t block_count = 0, blocks_in_use = 0;  // blocks that a request holds; those only cached are free
   std::int64_t cached_blocks = 0;
+  std::int64_t checkpoint_count = 0, kept_checkpoints = 0;  // of states
   std::int64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;
   std::int64_t prompt_tokens = 0, generated_tokens = 0;  // computed; chosen
   std::int64_t preemptions = 0, steps = 0;

@@ -87,6 +87,30 @@ class ExactnessTest : public testing::TestWithParam<kernel_testing::Setup> {
     EXPECT_GT(stats_.preemptions, 0);
   }
 
+  // The same prompts again, while the first ones are answered or when they have been. Returns all requests.
+  std::vector<Request> expect_same_on_a_warm_cache(const std::vector<Answer>& expected,
+                                                   const std::vector<Request>& all) {
+    std::vector<Request> twice = all;
+    for (Request request : all) {
+      request.id += " again";
+      twice.push_back(std::move(request));
+    }
+    const std::vector<Answer> warm = answers(options(), twice);
+    EXPECT_GT(stats_.prefix_hit_tokens, 0);
+    expect_same(expected, warm);
+    expect_same(expected, {warm.begin() + std::ssize(all), warm.end()});
+    return twice;
+  }
+
+  void expect_no_change_by_small_chunks(const std::vector<Answer>& expected, std::vector<Request> all) {
+    RunOptions chunked = options();
+    chunked.chunk = 16;
+    std::reverse(all.begin(), all.end());
+    std::vector<Answer> reversed = answers(chunked, all);
+    std::reverse(reversed.begin(), reversed.end());
+    expect_same(expected, reversed);
+  }
+
   EngineStats stats_;
   std::string model_ = "llama3-rope";
 };
@@ -108,16 +132,7 @@ TEST_P(ExactnessTest, CompanyAndChunksChangeNoBit) {
 TEST_P(ExactnessTest, AWarmCacheChangesNoBit) {
   const std::vector<Request> all = requests();
   const std::vector<Answer> expected = alone(all);
-  // The same prompts again, while the first ones are answered or when they have been.
-  std::vector<Request> twice = all;
-  for (Request request : all) {
-    request.id += " again";
-    twice.push_back(std::move(request));
-  }
-  const std::vector<Answer> warm = answers(options(), twice);
-  EXPECT_GT(stats_.prefix_hit_tokens, 0);
-  expect_same(expected, warm);
-  expect_same(expected, {warm.begin() + std::ssize(all), warm.end()});
+  std::vector<Request> twice = expect_same_on_a_warm_cache(expected, all);
   for (Request& request : twice) request.use_prefix_cache = false;
   expect_same(expected, answers(options(), twice));
   EXPECT_EQ(stats_.prefix_hit_tokens, 0);
@@ -150,15 +165,23 @@ TEST_P(ExactnessTest, TheOrderOfArrivalChangesNoBit) {
 // Which tokens share an expert's matrices is another company still.
 TEST_P(ExactnessTest, ExpertsChangeNoBit) {
   model_ = "glm4_moe";
-  std::vector<Request> all = long_requests();
+  const std::vector<Request> all = long_requests();
   const std::vector<Answer> expected = alone(all);
   expect_no_change_by_preemption(expected, all);
-  RunOptions chunked = options();
-  chunked.chunk = 16;
-  std::reverse(all.begin(), all.end());
-  std::vector<Answer> reversed = answers(chunked, all);
-  std::reverse(reversed.begin(), reversed.end());
-  expect_same(expected, reversed);
+  expect_no_change_by_small_chunks(expected, all);
+}
+
+// States are kept as checkpoints and found again, given up and computed again, and cut elsewhere for every company.
+TEST_P(ExactnessTest, StatesChangeNoBit) {
+  model_ = "lfm2";
+  const std::vector<Request> all = requests();
+  const std::vector<Answer> expected = alone(all);
+  expect_same(expected, answers(options(), all));
+  expect_same_on_a_warm_cache(expected, all);
+  EXPECT_GT(stats_.kept_checkpoints, 0);
+  expect_no_change_by_small_chunks(expected, all);
+  const std::vector<Request> longer = long_requests();
+  expect_no_change_by_preemption(alone(longer), longer);
 }
 
 // The best instruction set of the CPU with several threads, and the GPUs.

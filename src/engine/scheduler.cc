@@ -17,11 +17,15 @@ std::int64_t usable_blocks(std::span<const std::int32_t> tokens) {
 
 }  // namespace
 
-Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits), cache_(limits.block_count) {
+Scheduler::Scheduler(const SchedulerLimits& limits)
+    : limits_(limits), cache_(limits.block_count, limits.checkpoint_count) {
   CHECK(limits.context > 0 && limits.sequences_max > 0 && limits.sequences_max <= limits.step_tokens_max);
   CHECK(limits.block_count >= kv_block_count(limits.context));
   if (limits_.chunk_tokens_max <= 0) limits_.chunk_tokens_max = limits_.step_tokens_max;
   limits_.rows_max = std::max(limits_.rows_max, limits_.sequences_max);
+  CHECK(limits.checkpoint_tokens > 0 && limits.checkpoint_tokens % kKvBlockTokens == 0);
+  for (auto slot = static_cast<std::int32_t>(limits.state_slot_count) - 1; slot >= 0; --slot)
+    free_slots_.push_back(slot);
 }
 
 void Scheduler::add(Arrival arrival) {
@@ -96,10 +100,17 @@ void Scheduler::admit(StepPlan& plan, Budget& budget) {
     Sequence& sequence = *place->second;
     const auto next = std::next(place);
     std::vector<std::int32_t> prefix;
+    std::int64_t known_tokens = 0;
     if (sequence.use_prefix_cache && !sequence.scores_prompt) {
       if (!still_awaits(sequence)) {
         prefix = cache_.find_prefix(sequence.tokens, usable_blocks(sequence.tokens));
-        await_prefix(sequence, prefix);
+        known_tokens = std::ssize(prefix) * kKvBlockTokens;
+        if (has_states()) {
+          prefix.resize(static_cast<std::size_t>(cache_.checkpointed_count(prefix)));
+          await_checkpoint(plan, budget, sequence, std::ssize(prefix) * kKvBlockTokens);
+        } else {
+          await_prefix(sequence, prefix);
+        }
       }
       if (still_awaits(sequence)) {
         place = next;
@@ -109,6 +120,7 @@ void Scheduler::admit(StepPlan& plan, Budget& budget) {
     for (const std::int32_t block : prefix) cache_.hold(block);
     sequence.blocks = std::move(prefix);
     if (!try_admit(sequence)) return;  // whoever is next in line must not be overtaken by smaller ones for ever
+    if (has_states()) begin_state(plan, sequence, known_tokens);
     plan.admitted.push_back(sequence.id);
     add_prompt_chunk(plan, sequence, budget);
     place = next;
@@ -121,7 +133,8 @@ bool Scheduler::try_admit(Sequence& sequence) {
   const std::int64_t needed = kv_block_count(std::ssize(sequence.tokens)) - std::ssize(sequence.blocks);
   // Each of those that run may need a block soon: one that comes in now must not be what preempts them.
   const std::int64_t spare = running_.empty() ? 0 : running_count() + 1;
-  if (cache_.free_count() < needed + spare || !reserve(sequence, std::ssize(sequence.tokens))) {
+  const bool has_slot = !has_states() || !free_slots_.empty();
+  if (!has_slot || cache_.free_count() < needed + spare || !reserve(sequence, std::ssize(sequence.tokens))) {
     release_blocks(sequence);
     return false;
   }
@@ -173,15 +186,16 @@ bool Scheduler::still_awaits(const Sequence& sequence) const {
   return other.published < sequence.awaited_blocks && !other.decodes() && running_.contains(other.rank);
 }
 
-void Scheduler::add_decoding(StepPlan& plan, const Sequence& sequence, Budget& budget) {
-  plan.items.push_back({sequence.id, sequence.computed, 1, true, false, 1});
+void Scheduler::add_decoding(StepPlan& plan, Sequence& sequence, Budget& budget) {
+  plan.items.push_back({sequence.id, sequence.computed, 1, true, false, 1, sequence.state_slot,
+                        checkpoint_of_answer(sequence, sequence.computed + 1)});
   --budget.tokens;
   --budget.rows;
 }
 
 void Scheduler::add_prompt_chunk(StepPlan& plan, const Sequence& sequence, Budget& budget) {
   const std::int64_t left = std::ssize(sequence.tokens) - sequence.computed;
-  std::int64_t count = std::min({left, budget.tokens, limits_.chunk_tokens_max});
+  std::int64_t count = std::min({left, budget.tokens, limits_.chunk_tokens_max, tokens_to_cut(sequence)});
   if (sequence.scores_prompt) {
     count = std::min(count, budget.rows);
   } else if (count == left && budget.rows == 0) {
@@ -189,10 +203,16 @@ void Scheduler::add_prompt_chunk(StepPlan& plan, const Sequence& sequence, Budge
   }
   if (count == 0) return;
   const bool samples = count == left;
-  const std::int64_t rows = sequence.scores_prompt ? count : samples ? 1 : 0;
-  plan.items.push_back({sequence.id, sequence.computed, count, samples, true, rows});
+  const std::int64_t rows = rows_of(sequence, count, samples);
+  plan.items.push_back({sequence.id, sequence.computed, count, samples, true, rows, sequence.state_slot,
+                        checkpoint_of_prompt(sequence, sequence.computed + count)});
   budget.tokens -= count;
   budget.rows -= rows;
+}
+
+// Of a chunk of the prompt.
+std::int64_t Scheduler::rows_of(const Sequence& sequence, std::int64_t count, bool samples) {
+  return sequence.scores_prompt ? count : samples ? 1 : 0;
 }
 
 bool Scheduler::reserve(Sequence& sequence, std::int64_t position_count) {
@@ -215,6 +235,8 @@ void Scheduler::release_blocks(Sequence& sequence) {
   sequence.blocks.clear();
   sequence.computed = sequence.published = 0;
   sequence.content = BlockCache::kEmpty;
+  if (sequence.state_slot == BlockCache::kNone) return;
+  free_slots_.push_back(std::exchange(sequence.state_slot, BlockCache::kNone));
 }
 
 void Scheduler::commit(const StepPlan& plan, std::span<const std::int32_t> chosen) {
@@ -226,20 +248,22 @@ void Scheduler::commit(const StepPlan& plan, std::span<const std::int32_t> chose
     Sequence& sequence = at(item.id);
     CHECK(sequence.computed == item.first_position);
     sequence.computed += item.token_count;
-    publish_full_blocks(sequence);
+    publish_full_blocks(sequence, item);
     if (item.samples) sequence.tokens.push_back(chosen[next++]);
   }
   CHECK(next == chosen.size());
 }
 
-void Scheduler::publish_full_blocks(Sequence& sequence) {
+void Scheduler::publish_full_blocks(Sequence& sequence, const Item& item) {
   if (!sequence.use_prefix_cache) return;
   const std::int64_t full = sequence.computed / kKvBlockTokens;
   for (; sequence.published < full; ++sequence.published) {
-    const std::span<const std::int32_t> tokens(sequence.tokens);
-    sequence.content = cache_.publish(sequence.blocks[static_cast<std::size_t>(sequence.published)], sequence.content,
-                                      tokens.subspan(static_cast<std::size_t>(sequence.published * kKvBlockTokens),
-                                                     static_cast<std::size_t>(kKvBlockTokens)));
+    const auto tokens =
+        std::span<const std::int32_t>(sequence.tokens)
+            .subspan(static_cast<std::size_t>(sequence.published * kKvBlockTokens), std::size_t{kKvBlockTokens});
+    const BlockCache::ContentId before = sequence.content;
+    sequence.content = cache_.publish(sequence.blocks[static_cast<std::size_t>(sequence.published)], before, tokens);
+    if (sequence.published == full - 1) keep_checkpoint(sequence, item, before, tokens);
   }
 }
 

@@ -4,6 +4,9 @@
 // Sequences that decode come first, one token each; what the step has left goes to prompts, in chunks. A sequence that
 // runs keeps its place until it ends, or until one that ranks before it needs its blocks: then it waits again, and what
 // it had computed is computed again (or found in the cache).
+//
+// Where the model has layers with a state, a sequence that runs has a slot for it. Prompts are cut where their state is
+// to be kept as a checkpoint of the cache (scheduler_checkpoints.cc), and begin behind one.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +15,20 @@
 #include <vector>
 
 #include "kv/block_cache.h"
+#include "kv/sequence_memory.h"
 
 namespace hearth {
 
 struct SchedulerLimits {
   std::int64_t step_tokens_max = 512;
-  std::int64_t sequences_max = 16;    // that run at once; at most step_tokens_max
-  std::int64_t context = 0;           // tokens of a sequence that are computed
-  std::int64_t block_count = 0;       // at least as many as a whole context takes
-  std::int64_t chunk_tokens_max = 0;  // of one prompt in one step; 0: step_tokens_max
-  std::int64_t rows_max = 0;          // tokens of one step whose logits are wanted; 0: sequences_max, the least
+  std::int64_t sequences_max = 16;                     // that run at once; at most step_tokens_max
+  std::int64_t context = 0;                            // tokens of a sequence that are computed
+  std::int64_t block_count = 0;                        // at least as many as a whole context takes
+  std::int64_t chunk_tokens_max = 0;                   // of one prompt in one step; 0: step_tokens_max
+  std::int64_t state_slot_count = 0;                   // sequences that have a state at once; 0: the model has none
+  std::int64_t checkpoint_count = 0;                   // states that the cache keeps
+  std::int64_t checkpoint_tokens = kCheckpointTokens;  // they are kept at all multiples; a multiple of a block
+  std::int64_t rows_max = 0;  // tokens of one step whose logits are wanted; 0: sequences_max, the least
 };
 
 class Scheduler {
@@ -48,11 +55,18 @@ class Scheduler {
     bool samples = false;        // the last of them is the sequence's last: a token is chosen after it
     bool is_prompt = false;      // of the prompt, or computed again after a preemption; else the token chosen last
     std::int64_t row_count = 0;  // of the last tokens so many have logits
+    std::int32_t state_slot = 0;
+    std::int32_t checkpoint = BlockCache::kNone;  // where the state is kept once the step is done
+  };
+  // A sequence's state, before the step: that of a checkpoint.
+  struct Restored {
+    std::int32_t checkpoint, state_slot;
   };
   struct StepPlan {
     std::vector<Item> items;  // empty: there is nothing to do
     std::vector<SequenceId> admitted;
     std::vector<SequenceId> preempted;
+    std::vector<Restored> restored;
   };
 
   explicit Scheduler(const SchedulerLimits& limits);
@@ -104,6 +118,13 @@ class Scheduler {
     // While it waits: the running sequence that computes what it begins with, until that has published so many blocks.
     SequenceId awaited = 0;
     std::int64_t awaited_blocks = 0;
+    // With a state: its slot, and positions of the prompt at which it is kept besides the multiples of
+    // checkpoint_tokens. The checkpoint after the answer's last block moves on with the answer: the block, and what it
+    // is known for.
+    std::int32_t state_slot = BlockCache::kNone;
+    std::vector<std::int64_t> marks;
+    std::int32_t moving_block = BlockCache::kNone;
+    BlockCache::ContentId moving_content = BlockCache::kEmpty;
     bool decodes() const { return computed == std::ssize(tokens) - 1 && computed >= prompt_count; }
   };
   using Queue = std::map<Rank, Sequence*>;
@@ -120,15 +141,29 @@ class Scheduler {
   bool try_admit(Sequence& sequence);
   void await_prefix(Sequence& sequence, std::span<const std::int32_t> prefix) const;
   bool still_awaits(const Sequence& sequence) const;
-  void add_decoding(StepPlan& plan, const Sequence& sequence, Budget& budget);
+  void add_decoding(StepPlan& plan, Sequence& sequence, Budget& budget);
   void add_prompt_chunk(StepPlan& plan, const Sequence& sequence, Budget& budget);
+  static std::int64_t rows_of(const Sequence& sequence, std::int64_t count, bool samples);
   bool reserve(Sequence& sequence, std::int64_t position_count);
   void preempt(Sequence& sequence, StepPlan& plan);
-  void publish_full_blocks(Sequence& sequence);
+  void publish_full_blocks(Sequence& sequence, const Item& item);
   void release_blocks(Sequence& sequence);
+
+  // Of models with states:
+  bool has_states() const { return limits_.state_slot_count > 0; }
+  bool keeps_checkpoints(const Sequence& sequence) const;
+  void begin_state(StepPlan& plan, Sequence& sequence, std::int64_t known_tokens);
+  void await_checkpoint(StepPlan& plan, Budget& budget, Sequence& sequence, std::int64_t cached_tokens);
+  void mark(StepPlan& plan, Budget& budget, Sequence& sequence, std::int64_t position);
+  std::int64_t tokens_to_cut(const Sequence& sequence) const;
+  std::int32_t checkpoint_of_prompt(const Sequence& sequence, std::int64_t end);
+  std::int32_t checkpoint_of_answer(Sequence& sequence, std::int64_t end);
+  void keep_checkpoint(Sequence& sequence, const Item& item, BlockCache::ContentId before,
+                       std::span<const std::int32_t> block_tokens);
 
   SchedulerLimits limits_;
   BlockCache cache_;
+  std::vector<std::int32_t> free_slots_;
   std::map<SequenceId, Sequence> sequences_;
   Queue running_, waiting_;
   std::uint64_t added_count_ = 0;

@@ -190,13 +190,23 @@ SchedulerLimits with_chunks(SchedulerLimits limits, std::int64_t step_tokens, st
   return limits;
 }
 
+SchedulerLimits with_states(SchedulerLimits limits, std::int64_t slots, std::int64_t checkpoints) {
+  limits.state_slot_count = slots;
+  limits.checkpoint_count = checkpoints;
+  limits.checkpoint_tokens = 2 * kKvBlockTokens;
+  return limits;
+}
+
 INSTANTIATE_TEST_SUITE_P(Pools, SchedulerSimulation,
                          testing::Values(Case{"one_context", tight_limits(0), 24},
                                          Case{"a_few_blocks_more", tight_limits(5), 16},
                                          Case{"overloaded", tight_limits(6), 6},
                                          Case{"small_chunks", with_chunks(tight_limits(9), 64, 7), 12},
                                          Case{"steps_full_of_decoding", with_chunks(tight_limits(4), 8, 0), 30},
-                                         Case{"enough_blocks", tight_limits(8 * 7), 12, false}),
+                                         Case{"enough_blocks", tight_limits(8 * 7), 12, false},
+                                         Case{"states", with_states(tight_limits(7), 8, 12), 16},
+                                         Case{"few_slots", with_states(tight_limits(8 * 7), 5, 40), 16, false},
+                                         Case{"few_checkpoints", with_states(tight_limits(9), 8, 4), 16}),
                          [](const auto& test) { return test.param.name; });
 
 // Spoils the first view that it can be spoilt in; by then much has happened.
@@ -204,6 +214,7 @@ struct Spoilt {
   const char* name;
   std::function<bool(SchedulerView&)> spoil;
   const char* words;  // of the violation
+  bool has_states = false;
 };
 
 // The blocks of another sequence that holds some; null: there is none.
@@ -344,10 +355,32 @@ bool spoil_count(SchedulerView& view) {
   return true;
 }
 
+// As if a sequence went on behind a checkpoint without its state.
+bool spoil_restored(SchedulerView& view) {
+  if (view.plan.restored.empty()) return false;
+  view.plan.restored.clear();
+  return true;
+}
+
+bool spoil_state_slot(SchedulerView& view) {
+  auto& items = view.plan.items;
+  if (items.size() < 2 || items[0].first_position == 0 || items[1].first_position == 0) return false;
+  std::swap(items[0].state_slot, items[1].state_slot);
+  return true;
+}
+
+// As if a sequence began with the state of another checkpoint.
+bool spoil_checkpoint(SchedulerView& view) {
+  if (view.plan.restored.empty()) return false;
+  view.plan.restored.front().checkpoint = (view.plan.restored.front().checkpoint + 1) % 12;
+  return true;
+}
+
 class SpoiltScheduler : public testing::TestWithParam<Spoilt> {};
 
 TEST_P(SpoiltScheduler, IsNoticed) {
   SimulationOptions options{.limits = tight_limits(5), .seed = 3, .spoil = {}};
+  if (GetParam().has_states) options.limits = with_states(options.limits, 8, 12);
   std::int64_t steps = 0;
   options.spoil = [&](SchedulerView& view) { return ++steps > 400 && GetParam().spoil(view); };
   const Outcome outcome = Simulation(options).run();
@@ -364,7 +397,10 @@ INSTANTIATE_TEST_SUITE_P(
         Spoilt{"everything", spoil_everything, "somebody waits"}, Spoilt{"twice", spoil_twice, "twice"},
         Spoilt{"position", spoil_position, "computes tokens"}, Spoilt{"sampling", spoil_sampling, "samples at"},
         Spoilt{"tokens", spoil_tokens, "other tokens"}, Spoilt{"victim", spoil_victim, "ranks after"},
-        Spoilt{"waiting", spoil_waiting, "does not run"}, Spoilt{"count", spoil_count, "run and"}),
+        Spoilt{"waiting", spoil_waiting, "does not run"}, Spoilt{"count", spoil_count, "run and"},
+        Spoilt{"restored", spoil_restored, "another state than its own", true},
+        Spoilt{"state_slot", spoil_state_slot, "changes its state's slot", true},
+        Spoilt{"checkpoint", spoil_checkpoint, "another state than its own", true}),
     [](const auto& test) { return test.param.name; });
 
 // Computes steps until nobody is left or there were `step_count`; hears of the sequences that are admitted.
@@ -417,21 +453,93 @@ TEST(SchedulerFairness, APriorityOutranksAndAnAgedRequestIsNotStarved) {
   EXPECT_FALSE(checker.is_live(kMorePatient));
 }
 
+// Requests that begin with the same `common` tokens and go on with `own` ones, one token each to answer.
+void add_with_common_beginning(Scheduler& scheduler, SchedulerChecker& checker, std::int64_t count, std::int64_t common,
+                               std::int64_t own) {
+  for (std::int64_t id = 0; id < count; ++id) {
+    std::vector<std::int32_t> prompt(static_cast<std::size_t>(common), 1);
+    prompt.resize(static_cast<std::size_t>(common + own), static_cast<std::int32_t>(id + 2));
+    add(scheduler, checker, {static_cast<SequenceId>(id), std::move(prompt)}, 1);
+  }
+}
+
 TEST(SchedulerPrefix, ManyRequestsComputeTheirCommonBeginningOnce) {
   const SchedulerLimits limits{
       .step_tokens_max = 1024, .sequences_max = 64, .context = 640, .block_count = 400, .chunk_tokens_max = 128};
   Scheduler scheduler(limits);
   SchedulerChecker checker(limits);
   constexpr std::int64_t kCommon = 512, kOwn = 9, kRequests = 64;
-  for (SequenceId id = 0; id < kRequests; ++id) {
-    std::vector<std::int32_t> prompt(kCommon, 1);
-    prompt.resize(kCommon + kOwn, static_cast<std::int32_t>(id + 2));
-    add(scheduler, checker, {id, std::move(prompt)}, 1);
-  }
+  add_with_common_beginning(scheduler, checker, kRequests, kCommon, kOwn);
   run_steps(scheduler, checker, 1000);
   EXPECT_EQ(checker.ended_count(), kRequests);
   EXPECT_EQ(checker.computed_tokens(), kCommon + kRequests * kOwn);
   EXPECT_EQ(scheduler.counts().prefix_hit_tokens, (kRequests - 1) * kCommon);
+}
+
+SchedulerLimits roomy_limits_with_states() {
+  SchedulerLimits limits{
+      .step_tokens_max = 1024, .sequences_max = 64, .context = 4096, .block_count = 2000, .chunk_tokens_max = 0};
+  limits = with_states(limits, 64, 200);
+  limits.checkpoint_tokens = 1024;
+  return limits;
+}
+
+// Of models with states: the one that computes the common beginning is cut where the others leave it.
+TEST(SchedulerCheckpoints, ManyRequestsComputeTheirCommonBeginningOnce) {
+  const SchedulerLimits limits = roomy_limits_with_states();
+  Scheduler scheduler(limits);
+  SchedulerChecker checker(limits);
+  constexpr std::int64_t kCommon = 480, kOwn = 109, kRequests = 60;
+  add_with_common_beginning(scheduler, checker, kRequests, kCommon, kOwn);
+  run_steps(scheduler, checker, 1000);
+  EXPECT_EQ(checker.ended_count(), kRequests);
+  EXPECT_EQ(checker.computed_tokens(), kCommon + kRequests * kOwn);
+}
+
+// One after another: the second one leaves a checkpoint where it left the first, and the third begins there.
+TEST(SchedulerCheckpoints, ABeginningThatTwoShareIsKeptForAThird) {
+  const SchedulerLimits limits = roomy_limits_with_states();
+  Scheduler scheduler(limits);
+  SchedulerChecker checker(limits);
+  constexpr std::int64_t kCommon = 480, kOwn = 400;
+  for (SequenceId id = 0; id < 3; ++id) {
+    std::vector<std::int32_t> prompt(kCommon, 1);
+    prompt.resize(kCommon + kOwn, static_cast<std::int32_t>(id + 2));
+    add(scheduler, checker, {id, std::move(prompt)}, 1);
+    run_steps(scheduler, checker, 1000);
+  }
+  EXPECT_EQ(checker.computed_tokens(), 3 * (kCommon + kOwn) - kCommon);
+}
+
+// Each turn has all before it, and a message. Where the template repeats the answer as it was written, the new tokens
+// are computed and less than a block; where it does not, the answer again and what opens it.
+TEST(SchedulerCheckpoints, ATurnOfAConversationComputesWhatIsNew) {
+  constexpr std::int64_t kMessage = 45, kAnswer = 61, kOpening = 5;
+  for (const bool repeats : {true, false}) {
+    const SchedulerLimits limits = roomy_limits_with_states();
+    Scheduler scheduler(limits);
+    SchedulerChecker checker(limits);
+    std::vector<std::int32_t> conversation;
+    for (SequenceId turn = 0; turn < 20; ++turn) {
+      const auto before = std::ssize(conversation);
+      conversation.resize(conversation.size() + kMessage, static_cast<std::int32_t>(turn % 5));
+      std::vector<std::int32_t> prompt = conversation;
+      prompt.resize(prompt.size() + kOpening, 7);
+      const std::int64_t computed = checker.computed_tokens();
+      add(scheduler, checker, {turn, prompt}, kAnswer);
+      for (std::int64_t i = 0; i < kAnswer; ++i) prompt.push_back(next_token(prompt));
+      run_steps(scheduler, checker, 1000);
+      // The last token of an answer is not computed any more.
+      const std::int64_t prompt_computed = checker.computed_tokens() - computed - (kAnswer - 1);
+      const std::int64_t again = turn == 0 ? 0 : repeats ? 1 : 2 * kKvBlockTokens + kAnswer;
+      EXPECT_LT(prompt_computed, std::ssize(conversation) - before + kOpening + kKvBlockTokens + again) << turn;
+      if (repeats) {
+        conversation = prompt;
+      } else {
+        conversation.resize(conversation.size() + kAnswer, 8);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -12,10 +12,10 @@ namespace hearth {
 SequenceRunner::SequenceRunner(ForwardPass& pass, Stream& stream)
     : pass_(pass),
       stream_(stream),
-      cache_(pass.arena(), pass.kv_cache_shape()),
-      pool_(pass.kv_cache_shape().block_count),
+      memory_(pass.arena(), pass.sequence_memory_shape()),
+      pool_(pass.sequence_memory_shape().kv.block_count),
       table_(pool_) {
-  pass.record_decode_steps(stream, cache_);
+  pass.record_decode_steps(stream, memory_);
 }
 
 std::span<const float> SequenceRunner::on_host(const float* logits, std::int64_t row_count) {
@@ -42,7 +42,7 @@ void SequenceRunner::feed(std::span<const std::int32_t> tokens, const OnLogits& 
     CHECK(table_.reserve(position_ + static_cast<std::int64_t>(count)));
     batch_.clear();
     batch_.add(tokens.first(count), position_, table_.blocks(), 0, Batch::Logits::kAll);
-    const float* values = pass_.run(stream_, batch_, cache_);
+    const float* values = pass_.run(stream_, batch_, memory_);
     position_ += static_cast<std::int64_t>(count);
     tokens = tokens.subspan(count);
     on_logits(on_host(values, static_cast<std::int64_t>(count)));

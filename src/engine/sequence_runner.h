@@ -14,8 +14,8 @@ namespace hearth {
 
 class SequenceRunner {
  public:
-  // Takes the cache from the pass's arena, and on a GPU records decoding steps. The pass is loaded and outlives the
-  // runner.
+  // Takes the sequence's memory from the pass's arena, and on a GPU records decoding steps. The pass is loaded and
+  // outlives the runner.
   SequenceRunner(ForwardPass& pass, Stream& stream);
 
   // Appends tokens to the sequence, in steps of at most `step_tokens_max`. `on_logits` hears of all their logits,
@@ -31,7 +31,7 @@ class SequenceRunner {
 
   ForwardPass& pass_;
   Stream& stream_;
-  PagedKvCache cache_;
+  SequenceMemory memory_;
   BlockPool pool_;
   BlockTable table_;
   Batch batch_;

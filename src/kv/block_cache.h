@@ -4,6 +4,10 @@
 //
 // Content is compared, never trusted to a hash: a block is known by the identity of the block before it and its own
 // tokens.
+//
+// A known block may own a checkpoint: a slot with the states of recurrent layers after its last token, without which
+// models that have such layers cannot go on behind it. There are fewer slots than blocks; the least recently used
+// checkpoint gives its slot to the next.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +29,7 @@ class BlockCache {
   using ContentId = std::uint64_t;
   static constexpr ContentId kEmpty = 0;
 
-  explicit BlockCache(std::int64_t block_count);
+  explicit BlockCache(std::int64_t block_count, std::int64_t checkpoint_count = 0);
 
   // A block with one holder, of unknown content. Forgets the least recently used known block if no other is free;
   // nullopt if every block is held.
@@ -40,6 +44,20 @@ class BlockCache {
   ContentId publish(std::int32_t block, ContentId before, std::span<const std::int32_t> tokens);
   // The known blocks that a sequence begins with, at most `count_max`. None is held by this.
   std::vector<std::int32_t> find_prefix(std::span<const std::int32_t> tokens, std::int64_t count_max) const;
+
+  // A slot to keep a state in: a free one, or that of the least recently used checkpoint, which is forgotten. It
+  // belongs to whoever asked until keep_checkpoint(). nullopt: there is none that nobody asked for.
+  std::optional<std::int32_t> take_checkpoint();
+  // The same of the checkpoint that a block with this content has, if it still has one.
+  std::optional<std::int32_t> take_checkpoint_of(std::int32_t block, ContentId content);
+  // The slot has the state after the known block of these tokens after `before`. Returns that block; kNone, and the
+  // slot is free again, if there is none or it has a checkpoint.
+  std::int32_t keep_checkpoint(std::int32_t slot, ContentId before, std::span<const std::int32_t> tokens);
+  // How many of a prefix's blocks there are up to the last that has a checkpoint.
+  std::int64_t checkpointed_count(std::span<const std::int32_t> prefix) const;
+  std::int32_t use_checkpoint(std::int32_t block);  // its slot; it is the most recently used now
+  std::int64_t checkpoint_count() const { return checkpoint_count_; }
+  std::int64_t kept_checkpoint_count() const { return static_cast<std::int64_t>(checkpointed_.size()); }
 
   std::int64_t block_count() const { return pool_.block_count(); }
   std::int64_t held_count() const { return block_count() - free_count(); }
@@ -74,12 +92,15 @@ class BlockCache {
   struct Block {
     std::int64_t holders = 0;
     ContentId content = kEmpty;
-    Index::iterator entry;                     // where it is known
-    std::list<std::int32_t>::iterator unheld;  // where known and without holders
+    Index::iterator entry;                           // where it is known
+    std::list<std::int32_t>::iterator unheld;        // where known and without holders
+    std::int32_t checkpoint = kNone;                 // slot
+    std::list<std::int32_t>::iterator checkpointed;  // where it has one
   };
 
   Block& at(std::int32_t block);
   const Block& at(std::int32_t block) const;
+  std::int32_t detach_checkpoint(Block& block);
   std::int32_t find(ContentId before, std::span<const std::int32_t> tokens) const;  // kNone: not known
 
   BlockPool pool_;
@@ -87,6 +108,9 @@ class BlockCache {
   Index index_;
   std::list<std::int32_t> unheld_;  // the least recently released first
   ContentId content_count_ = 0;
+  std::int64_t checkpoint_count_;
+  std::vector<std::int32_t> free_checkpoints_;
+  std::list<std::int32_t> checkpointed_;  // blocks, the least recently used first
 };
 
 }  // namespace hearth

@@ -92,5 +92,50 @@ TEST(BlockCache, CountsHolders) {
   EXPECT_DEATH(cache.release(block), "broken invariant");
 }
 
+// Keeps a checkpoint after the sequence's block with this index.
+void keep(BlockCache& cache, const Tokens& tokens, const std::vector<std::int32_t>& blocks, std::size_t index) {
+  const auto before = index == 0 ? BlockCache::kEmpty : cache.content(blocks[index - 1]);
+  const auto of_block = std::span(tokens).subspan(index * kKvBlockTokens, kKvBlockTokens);
+  cache.keep_checkpoint(cache.take_checkpoint().value(), before, of_block);
+}
+
+TEST(BlockCache, ACheckpointStaysUntilItsSlotOrItsBlockIsNeeded) {
+  BlockCache cache(4, 2);
+  const Tokens tokens = tokens_from(0, 4);
+  const auto blocks = fill(cache, tokens);
+  EXPECT_EQ(cache.checkpointed_count(blocks), 0);
+  keep(cache, tokens, blocks, 0);
+  keep(cache, tokens, blocks, 2);
+  EXPECT_EQ(cache.checkpointed_count(blocks), 3);
+  EXPECT_EQ(cache.checkpointed_count(std::span(blocks).first(2)), 1);
+  // The least recently used one gives way.
+  cache.use_checkpoint(blocks[0]);
+  keep(cache, tokens, blocks, 3);
+  EXPECT_EQ(cache.checkpointed_count(blocks), 4);
+  EXPECT_EQ(cache.checkpointed_count(std::span(blocks).first(3)), 1);
+  EXPECT_EQ(cache.kept_checkpoint_count(), 2);
+  // With its block's content a checkpoint is forgotten too, and its slot is free.
+  release(cache, blocks);
+  EXPECT_EQ(cache.allocate(), blocks[3]);
+  EXPECT_EQ(cache.kept_checkpoint_count(), 1);
+  EXPECT_NE(cache.take_checkpoint(), std::nullopt);
+  EXPECT_EQ(cache.kept_checkpoint_count(), 1);
+}
+
+TEST(BlockCache, ABlockHasOneCheckpointAndSlotsAreNotLost) {
+  BlockCache cache(2, 1);
+  const Tokens tokens = tokens_from(0, 2);
+  const auto blocks = fill(cache, tokens);
+  const std::int32_t slot = cache.take_checkpoint().value();
+  EXPECT_EQ(cache.take_checkpoint(), std::nullopt);
+  EXPECT_EQ(cache.keep_checkpoint(slot, BlockCache::kEmpty, tokens_from(77)), BlockCache::kNone);
+  keep(cache, tokens, blocks, 1);
+  // Another state of the same content is not needed.
+  EXPECT_EQ(cache.take_checkpoint_of(blocks[0], cache.content(blocks[0])), std::nullopt);
+  EXPECT_EQ(cache.take_checkpoint_of(blocks[1], cache.content(blocks[0])), std::nullopt);
+  EXPECT_EQ(cache.take_checkpoint_of(blocks[1], cache.content(blocks[1])), slot);
+  EXPECT_EQ(cache.checkpointed_count(blocks), 0);
+}
+
 }  // namespace
 }  // namespace hearth

@@ -14,11 +14,12 @@ void ForwardPass::load(Stream& stream, const std::function<void(std::int64_t)>& 
   if (batch_) device_batch_ = DeviceBatch(batch_limits(), batch_.get());
 }
 
-float* ForwardPass::run(Stream& stream, const Batch& batch, const PagedKvCache& cache) {
+float* ForwardPass::run(Stream& stream, const Batch& batch, const SequenceMemory& memory) {
   const auto logit_rows = static_cast<std::int64_t>(batch.logit_rows().size());
   CHECK(batch.token_count() <= options_.step_tokens_max && logit_rows <= options_.logit_rows_max);
-  if (const std::int64_t padded_count = recorded_count(batch, cache); padded_count > 0) {
-    device_batch_.set(stream, batch, padded_count, {.block = static_cast<std::int32_t>(kv_shape_.block_count)});
+  if (const std::int64_t padded_count = recorded_count(batch, memory); padded_count > 0) {
+    device_batch_.set(stream, batch, padded_count,
+                      {static_cast<std::int32_t>(memory_shape_.kv.block_count), memory_shape_.states.padding_slot()});
     recorded_.replay(gpu_stream(stream), padded_count, device_batch_.step().key_count_max);
     return logits_.get();
   }
@@ -27,7 +28,7 @@ float* ForwardPass::run(Stream& stream, const Batch& batch, const PagedKvCache& 
     sequences_ = batch.sequence_parts();
     for (const SequencePart& part : sequences_) CHECK(part.key_count <= options_.context);
   }
-  launch_step(stream, device_batch_.step(), cache, logit_rows);
+  launch_step(stream, device_batch_.step(), memory, logit_rows);
   return logits_.get();
 }
 
@@ -36,7 +37,7 @@ ForwardPass::States ForwardPass::output_states() const {
   return {normed_logit_x_.as<const std::byte>().get(), format, format_bytes(format, spec_.width)};
 }
 
-void ForwardPass::launch_step(Stream& stream, const StepView& step, const PagedKvCache& cache,
+void ForwardPass::launch_step(Stream& stream, const StepView& step, const SequenceMemory& memory,
                               std::int64_t logit_rows) {
   const StepContext context{stream, step, sequences_, x_.get(), delta_.get()};
   const std::int64_t tokens = step.token_count;
@@ -48,7 +49,7 @@ void ForwardPass::launch_step(Stream& stream, const StepView& step, const PagedK
   }
   if (observer_) observer_(-1, context.x, nullptr);
   for (std::int64_t i = 0; i < std::ssize(layers_); ++i) {
-    layers_[static_cast<std::size_t>(i)].run(context, cache.layer(i), i > 0);
+    layers_[static_cast<std::size_t>(i)].run(context, memory.layer(i), i > 0);
     if (observer_) observer_(i, context.x, context.delta);
   }
   if (logit_rows == 0) return;
@@ -61,23 +62,23 @@ void ForwardPass::launch_step(Stream& stream, const StepView& step, const PagedK
   if (logit_cap_) logit_cap_(stream, {logits_.get(), logit_rows * spec_.vocabulary, 1.0f, spec_.logit_softcap});
 }
 
-void ForwardPass::record_decode_steps(Stream& stream, const PagedKvCache& cache) {
+void ForwardPass::record_decode_steps(Stream& stream, const SequenceMemory& memory) {
   if (backend_.device.is_cpu() || options_.attention == AttentionMode::kSteps) return;
   const std::int64_t sequences_max =
       std::min({options_.sequences_max, options_.logit_rows_max, options_.step_tokens_max});
   // Where the arrays stand depends on the numbers of tokens and sequences alone; what is in them, nothing reads now.
-  recorded_.record(gpu_stream(stream), cache, sequences_max, options_.context,
+  recorded_.record(gpu_stream(stream), memory, sequences_max, options_.context,
                    [&](std::int64_t sequences, std::int64_t keys) {
                      StepView step = device_batch_.layout(sequences);
                      step.key_count_max = keys;
-                     launch_step(stream, step, cache, sequences);
+                     launch_step(stream, step, memory, sequences);
                    });
 }
 
-std::int64_t ForwardPass::recorded_count(const Batch& batch, const PagedKvCache& cache) const {
+std::int64_t ForwardPass::recorded_count(const Batch& batch, const SequenceMemory& memory) const {
   const bool is_decode = batch.token_count() == batch.sequence_count() &&
                          batch.token_count() == static_cast<std::int64_t>(batch.logit_rows().size());
-  return is_decode && !observer_ ? recorded_.padded_count(cache, batch.sequence_count()) : 0;
+  return is_decode && !observer_ ? recorded_.padded_count(memory, batch.sequence_count()) : 0;
 }
 
 }  // namespace hearth

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "device/arena.h"
-#include "kv/paged_kv_cache.h"
+#include "kv/sequence_memory.h"
 #include "model/architecture.h"
 #include "model/blocks/transformer_layer.h"
 #include "model/recorded_steps.h"
@@ -28,6 +28,8 @@ struct ForwardPassOptions {
   std::int64_t step_tokens_max = 512;
   std::int64_t logit_rows_max = 1;  // of one step
   bool sampling = false;            // whether tokens are to be chosen from the logits (StepSampler)
+  // Whether states are kept for sequences to come, as an engine's prefix cache does; without states no matter.
+  bool checkpoints = false;
 };
 
 // The parts of the device's arena, which is all that a run allocates there. Mapped weights are read where the file is
@@ -38,7 +40,10 @@ struct MemoryPlan {
   std::int64_t kv_cache_bytes = 0;
   std::int64_t workspace_bytes = 0;
   std::int64_t sampling_bytes = 0;  // for choosing tokens on the device
-  std::int64_t total_bytes() const { return weight_bytes + kv_cache_bytes + workspace_bytes + sampling_bytes; }
+  std::int64_t state_bytes = 0;     // of sequences that run, and checkpoints; 0: the model has no states
+  std::int64_t total_bytes() const {
+    return weight_bytes + kv_cache_bytes + workspace_bytes + sampling_bytes + state_bytes;
+  }
   // For messages: "1024 weights, 512 key/value cache, 256 work space, 0 sampling".
   std::string parts() const;
 };
@@ -53,7 +58,7 @@ class ForwardPass {
   const ModelSpec& spec() const { return spec_; }
   const MemoryPlan& memory_plan() const { return plan_; }
   const std::vector<OperatorPlan>& operators() const { return binder_.operators(); }
-  const KvCacheShape& kv_cache_shape() const { return kv_shape_; }
+  const SequenceMemoryShape& sequence_memory_shape() const { return memory_shape_; }
   const ForwardPassOptions& options() const { return options_; }
   const Backend& backend() const { return backend_; }
   // Sentences for the user on what is odd in the files and works all the same.
@@ -62,12 +67,13 @@ class ForwardPass {
   // Allocates the arena that the plan says and fills the weights; `progress` hears of bytes done, of
   // memory_plan().weight_bytes in all (less what aligns the parts). Throws OutOfMemory, naming the parts.
   void load(Stream& stream, const std::function<void(std::int64_t)>& progress = {});
-  // Once loaded, with room for what the plan has besides: one PagedKvCache of kv_cache_shape(), and a StepSampler.
+  // Once loaded, with room for what the plan has besides: one SequenceMemory of
+  // sequence_memory_shape(), and a StepSampler.
   Arena& arena() { return arena_; }
 
-  // Writes the batch's keys and values to the cache and returns the logits of its logit_rows(), [rows, vocabulary], in
-  // the device's memory, valid until the next call. Token ids must be in [0, vocabulary).
-  float* run(Stream& stream, const Batch& batch, const PagedKvCache& cache);
+  // Writes the batch's keys, values and states to the memory and returns the logits of its logit_rows(), [rows,
+  // vocabulary], in the device's memory, valid until the next call. Token ids must be in [0, vocabulary).
+  float* run(Stream& stream, const Batch& batch, const SequenceMemory& memory);
 
   // The states from which the last run() computed its logits, after the output norm: [rows, width] in the device's
   // memory, in the kernels' activation format, valid until the next call.
@@ -85,9 +91,9 @@ class ForwardPass {
   void observe(Observer observer) { observer_ = std::move(observer); }
 
   // On a GPU: records the decoding steps (one token for each sequence, logits for all), so that run() replays them:
-  // those of any number of sequences, filled up with rows that are no sequence's. `cache` outlives the pass's use. On
+  // those of any number of sequences, filled up with rows that are no sequence's. `memory` outlives the pass's use. On
   // the CPU there is nothing to record.
-  void record_decode_steps(Stream& stream, const PagedKvCache& cache);
+  void record_decode_steps(Stream& stream, const SequenceMemory& memory);
 
  private:
   ForwardPass(const Settings& settings, const Backend& backend, const ForwardPassOptions& options);
@@ -110,9 +116,9 @@ class ForwardPass {
   void bind_sampling();
   void plan_memory();
   DeviceBatch::Limits batch_limits() const;
-  void launch_step(Stream& stream, const StepView& step, const PagedKvCache& cache, std::int64_t logit_rows);
+  void launch_step(Stream& stream, const StepView& step, const SequenceMemory& memory, std::int64_t logit_rows);
   // How many sequences the recorded step has that takes the place of this one; 0: there is none.
-  std::int64_t recorded_count(const Batch& batch, const PagedKvCache& cache) const;
+  std::int64_t recorded_count(const Batch& batch, const SequenceMemory& memory) const;
 
   ModelSpec spec_;
   ForwardPassOptions options_;
@@ -136,7 +142,7 @@ class ForwardPass {
   Planned<float> logits_;         // [logit rows, vocabulary]
   Planned<std::byte> batch_;
 
-  KvCacheShape kv_shape_;
+  SequenceMemoryShape memory_shape_;
   MemoryPlan plan_;
   Arena arena_;
   DeviceBatch device_batch_;

@@ -56,8 +56,8 @@ ForwardPass::ForwardPass(const Settings& settings, const Backend& backend, const
 ForwardPass::~ForwardPass() = default;
 
 std::string MemoryPlan::parts() const {
-  return fmt::format("{} weights, {} key/value cache, {} work space, {} sampling", weight_bytes, kv_cache_bytes,
-                     workspace_bytes, sampling_bytes);
+  return fmt::format("{} weights, {} key/value cache, {} work space, {} sampling{}", weight_bytes, kv_cache_bytes,
+                     workspace_bytes, sampling_bytes, state_bytes > 0 ? fmt::format(", {} states", state_bytes) : "");
 }
 
 void ForwardPass::bind_embeddings() {
@@ -156,23 +156,36 @@ void ForwardPass::bind_sampling() {
 }
 
 DeviceBatch::Limits ForwardPass::batch_limits() const {
-  return {options_.step_tokens_max, options_.sequences_max, options_.context};
+  return {options_.step_tokens_max, options_.sequences_max, options_.context, spec_.has_states()};
 }
 
 void ForwardPass::plan_memory() {
-  for (const LayerSpec& layer : spec_.layers) {
-    kv_shape_.layers.push_back({layer.attention().kv_head_count, layer.attention().head_dim});
-  }
-  kv_shape_.block_count = options_.cache_tokens > 0 ? kv_block_count(std::max(options_.cache_tokens, options_.context))
-                                                    : options_.sequences_max * kv_block_count(options_.context);
   const bool is_cpu = backend_.device.is_cpu();
-  kv_shape_.padding_count = is_cpu ? 0 : 1;  // what fills up recorded steps
-  kv_shape_.format = binder_.all_f32() ? Format::kF32 : Format::kBf16;
-  kv_shape_.v_by_dimension = binder_.kernels().v_by_dimension;
+  const std::int64_t padding_count = is_cpu ? 0 : 1;  // what fills up recorded steps
+  KvCacheShape& kv = memory_shape_.kv;
+  StateShape& states = memory_shape_.states;
+  for (const LayerSpec& layer : spec_.layers) {
+    const AttentionSpec attention = layer.has_attention() ? layer.attention() : AttentionSpec();
+    kv.layers.push_back({attention.kv_head_count, attention.head_dim});
+    states.layer_floats.push_back(layer.state_floats());
+  }
+  kv.block_count = options_.cache_tokens > 0 ? kv_block_count(std::max(options_.cache_tokens, options_.context))
+                                             : options_.sequences_max * kv_block_count(options_.context);
+  kv.padding_count = padding_count;
+  kv.format = binder_.all_f32() ? Format::kF32 : Format::kBf16;
+  kv.v_by_dimension = binder_.kernels().v_by_dimension;
+  if (spec_.has_states()) {
+    states.slot_count = options_.sequences_max;
+    states.padding_count = padding_count;
+    if (options_.checkpoints) states.checkpoint_count = checkpoint_count(memory_shape_);
+  }
   const bool samples_here = options_.sampling && !is_cpu;
-  plan_ = {binder_.mapped_bytes(), Arena::part_bytes(binder_.reserved_bytes()), Arena::part_bytes(kv_shape_.bytes()),
+  plan_ = {binder_.mapped_bytes(),
+           Arena::part_bytes(binder_.reserved_bytes()),
+           Arena::part_bytes(kv.bytes()),
            Arena::part_bytes(binder_.work_space().bytes()),
-           Arena::part_bytes(samples_here ? SamplingStep::memory_bytes(options_.logit_rows_max, spec_.vocabulary) : 0)};
+           Arena::part_bytes(samples_here ? SamplingStep::memory_bytes(options_.logit_rows_max, spec_.vocabulary) : 0),
+           Arena::part_bytes(states.bytes())};
 }
 
 }  // namespace hearth

@@ -50,11 +50,11 @@ std::vector<float> logits(const fs::path& model, const std::vector<std::int32_t>
                     .step_tokens_max = setup.chunk,
                     .logit_rows_max = setup.chunk});
   pass.load(*stream);
-  PagedKvCache cache(pass.arena(), pass.kv_cache_shape());
+  const SequenceMemory memory(pass.arena(), pass.sequence_memory_shape());
   EXPECT_EQ(device.ledger().allocated_bytes, pass.memory_plan().total_bytes());
   EXPECT_EQ(device.ledger().allocation_count, 1);
   EXPECT_EQ(pass.arena().taken_bytes(), pass.memory_plan().total_bytes());
-  BlockPool pool(pass.kv_cache_shape().block_count);
+  BlockPool pool(pass.sequence_memory_shape().kv.block_count);
   BlockTable table(pool);
   EXPECT_TRUE(table.reserve(count));
   std::vector<float> result;
@@ -64,7 +64,7 @@ std::vector<float> logits(const fs::path& model, const std::vector<std::int32_t>
                                                 static_cast<std::size_t>(std::min(setup.chunk, count - at)));
     batch.clear();
     batch.add(step, at, table.blocks(), 0, Batch::Logits::kAll);
-    const float* rows = pass.run(*stream, batch, cache);
+    const float* rows = pass.run(*stream, batch, memory);
     result.insert(result.end(), rows, rows + static_cast<std::int64_t>(step.size()) * pass.spec().vocabulary);
   }
   EXPECT_EQ(device.ledger().allocation_count, 1);
@@ -114,10 +114,10 @@ TEST_P(HuggingFaceModel, AttentionInStepsIsTheFusedKernel) {
       EXPECT_EQ(launches.count("attention"), 0u);
       for (const char* step :
            {"attention_scores", "attention_scale", "attention_mask", "softmax", "attention_weighted_sum"}) {
-        // Of a model of three layers; the same kernel caps logits.
-        const bool caps_logits =
-            std::string_view(GetParam()) == "gemma2" && step == std::string_view("attention_scale");
-        EXPECT_EQ(launches[step], caps_logits ? 4 : 3) << step;
+        // Of a model of three layers, or two with attention; the same kernel caps logits.
+        const std::string_view model = GetParam();
+        const bool caps_logits = model == "gemma2" && step == std::string_view("attention_scale");
+        EXPECT_EQ(launches[step], caps_logits ? 4 : model == "lfm2" ? 2 : 3) << step;
       }
       LogitsSetup in_chunks = in_steps;
       in_chunks.chunk = 7;
@@ -128,7 +128,7 @@ TEST_P(HuggingFaceModel, AttentionInStepsIsTheFusedKernel) {
 
 INSTANTIATE_TEST_SUITE_P(Families, HuggingFaceModel,
                          testing::Values("llama3-rope", "mistral-swa", "qwen2", "qwen3", "gpt2", "gpt_bigcode",
-                                         "gemma2", "olmo2", "phi", "glm4_moe", "qwen2_moe"),
+                                         "gemma2", "olmo2", "phi", "glm4_moe", "qwen2_moe", "lfm2"),
                          [](const auto& test) {
                            std::string name = test.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -357,14 +357,14 @@ TEST(AttentionInSteps, SequencesDoNotDependOnTheirNeighbours) {
                     .step_tokens_max = 100,
                     .logit_rows_max = 100});
   pass.load(*stream);
-  PagedKvCache cache(pass.arena(), pass.kv_cache_shape());
-  BlockPool pool(pass.kv_cache_shape().block_count);
+  const SequenceMemory memory(pass.arena(), pass.sequence_memory_shape());
+  BlockPool pool(pass.sequence_memory_shape().kv.block_count);
   std::vector<BlockTable> tables;
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(tables.emplace_back(pool).reserve(50));
   const auto tokens = std::span(fixture.prompt);
   Batch batch;
   const auto run = [&] {
-    const float* rows = pass.run(*stream, batch, cache);
+    const float* rows = pass.run(*stream, batch, memory);
     return std::vector<float>(rows, rows + std::ssize(batch.logit_rows()) * pass.spec().vocabulary);
   };
   std::vector<float> alone;
@@ -448,13 +448,13 @@ TEST(Ledger, CountsEveryOperator) {
   const auto stream = device.open_stream();
   ForwardPass pass(*source, {device, cpu_kernels(device.instruction_set())}, {.compute = ComputeMode::kF32});
   pass.load(*stream);
-  PagedKvCache cache(pass.arena(), pass.kv_cache_shape());
-  BlockPool pool(pass.kv_cache_shape().block_count);
+  const SequenceMemory memory(pass.arena(), pass.sequence_memory_shape());
+  BlockPool pool(pass.sequence_memory_shape().kv.block_count);
   BlockTable table(pool);
   ASSERT_TRUE(table.reserve(5));
   Batch batch;
   batch.add(std::vector<std::int32_t>{1, 2, 3, 4, 5}, 0, table.blocks(), 0, Batch::Logits::kLast);
-  pass.run(*stream, batch, cache);
+  pass.run(*stream, batch, memory);
   std::map<std::string, std::int64_t> launches;
   for (const auto& [name, count] : device.ledger().launches) {
     launches[std::string(name.substr(0, name.find(".cpu.")))] += count;

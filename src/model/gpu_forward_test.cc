@@ -28,19 +28,21 @@ TEST_P(GpuModelTest, AgreesInBf16) {
 }
 
 TEST_P(GpuModelTest, ChunksAndRecordedStepsDoNotChangeBits) {
-  const Fixture fixture(fixture_names().front());
-  const std::int64_t context = fixture.context();
-  for (const ComputeMode compute : {ComputeMode::kAuto, ComputeMode::kF32}) {
-    const auto whole = Model(fixture.path, gpu(), compute, context, 512).logits(fixture.all());
-    EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 5).logits(fixture.all()), whole);
-    EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 1).logits(fixture.all()), whole);
-    // Token by token again, replayed: positions, tables and tokens come from the device's memory, never from the
-    // record.
-    Model recorded(fixture.path, gpu(), compute, context, 1);
-    recorded.record_decode_steps();
-    const std::int64_t replays = gpu().ledger().graph_replay_count;
-    EXPECT_EQ(recorded.logits(fixture.all()), whole);
-    EXPECT_EQ(gpu().ledger().graph_replay_count - replays, std::ssize(fixture.all()));
+  for (const std::string& name : {fixture_names().front(), std::string("lfm2")}) {
+    const Fixture fixture(name);
+    const std::int64_t context = fixture.context();
+    for (const ComputeMode compute : {ComputeMode::kAuto, ComputeMode::kF32}) {
+      const auto whole = Model(fixture.path, gpu(), compute, context, 512).logits(fixture.all());
+      EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 5).logits(fixture.all()), whole);
+      EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 1).logits(fixture.all()), whole);
+      // Token by token again, replayed: positions, tables and tokens come from the device's memory, never from the
+      // record.
+      Model recorded(fixture.path, gpu(), compute, context, 1);
+      recorded.record_decode_steps();
+      const std::int64_t replays = gpu().ledger().graph_replay_count;
+      EXPECT_EQ(recorded.logits(fixture.all()), whole);
+      EXPECT_EQ(gpu().ledger().graph_replay_count - replays, std::ssize(fixture.all()));
+    }
   }
 }
 
@@ -58,7 +60,9 @@ TEST_P(GpuModelTest, AttentionInStepsIsTheFusedKernel) {
       const auto launches = launches_since(before, gpu().ledger());
       // In bf16 the steps' queries and probabilities stay float32.
       EXPECT_LT(relative_error(stepped, fused), compute == ComputeMode::kF32 ? 1e-5 : 2e-2);
-      const std::int64_t layers = model.pass().spec().layer_count();
+      const auto& all_layers = model.pass().spec().layers;
+      const std::int64_t layers =
+          std::count_if(all_layers.begin(), all_layers.end(), std::mem_fn(&LayerSpec::has_attention));
       std::int64_t of_steps = 0;
       for (const char* step : {"attention_scores", "attention_scale", "attention_mask", "attention_weighted_sum"}) {
         // The same kernel caps logits.

@@ -2,6 +2,7 @@
 // metadata and config.json both become one of these (architectures/), and the forward pass is built from it alone.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -9,6 +10,7 @@
 
 #include "kernels/activation/activation.h"
 #include "kernels/attention/mask.h"
+#include "kernels/causal_conv/causal_conv.h"
 #include "kernels/experts/experts.h"
 #include "model/rope_frequencies.h"
 
@@ -39,6 +41,14 @@ struct AttentionSpec {
   std::int64_t kv_width() const { return kv_head_count * head_dim; }
 };
 
+// LFM2's mixer: out(c * conv(b * x)), where b, c and x are projections of the input.
+struct ShortConvSpec {
+  std::int64_t width = 0;   // of the residual stream, and of each projection
+  std::int64_t kernel = 0;  // tokens that a position sees, its own included
+
+  std::int64_t state_floats() const { return causal_conv_state_floats(width, kernel); }
+};
+
 // down(act(gate) * up) where it is gated, else down(act(up)).
 struct MlpSpec {
   std::int64_t width = 0;
@@ -61,13 +71,23 @@ struct ExpertsSpec {
 // x += scale * after(mixer(before(x))), then the same with the feed-forward part. Where `parallel`, both read x as it
 // was before the layer.
 struct LayerSpec {
-  std::variant<AttentionSpec> mixer;
+  std::variant<AttentionSpec, ShortConvSpec> mixer;
   std::variant<MlpSpec, ExpertsSpec> feed_forward;
   bool norm_before = true;  // of what each part reads
   bool norm_after = false;  // of what each part adds
   bool parallel = false;
   float residual_scale = 1;
 
+  bool has_attention() const { return std::holds_alternative<AttentionSpec>(mixer); }
+  // Of the state that the mixer keeps for each sequence; 0: none.
+  std::int64_t state_floats() const {
+    return std::visit(
+        []<class Mixer>(const Mixer& m) -> std::int64_t {
+          if constexpr (requires { m.state_floats(); }) return m.state_floats();
+          return 0;
+        },
+        mixer);
+  }
   const AttentionSpec& attention() const { return std::get<AttentionSpec>(mixer); }
   AttentionSpec& attention() { return std::get<AttentionSpec>(mixer); }
   bool has_experts() const { return std::holds_alternative<ExpertsSpec>(feed_forward); }
@@ -97,6 +117,9 @@ struct ModelSpec {
   bool ff_scales = false;              // GGUF: the feed-forward matrices' ".scale" counts
   bool interleaved_qkv_heads = false;  // fused rows are head by head q, k, v (GPT-BigCode with multi-head attention)
 
+  bool has_states() const {
+    return std::any_of(layers.begin(), layers.end(), [](const LayerSpec& l) { return l.state_floats() > 0; });
+  }
   std::int64_t layer_count() const { return static_cast<std::int64_t>(layers.size()); }
 };
 

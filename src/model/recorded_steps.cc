@@ -29,11 +29,11 @@ std::vector<std::int64_t> RecordedSteps::key_bounds(std::int64_t context) {
   return bounds;
 }
 
-void RecordedSteps::record(GpuStream& stream, const PagedKvCache& cache, std::int64_t sequences_max,
+void RecordedSteps::record(GpuStream& stream, const SequenceMemory& memory, std::int64_t sequences_max,
                            std::int64_t context,
                            const std::function<void(std::int64_t sequences, std::int64_t keys)>& launch) {
   steps_.clear();
-  cache_ = &cache;
+  memory_ = &memory;
   for (const std::int64_t sequences : sequence_counts(sequences_max)) {
     for (const std::int64_t keys : key_bounds(context)) {
       stream.begin_capture();
@@ -43,8 +43,8 @@ void RecordedSteps::record(GpuStream& stream, const PagedKvCache& cache, std::in
   }
 }
 
-std::int64_t RecordedSteps::padded_count(const PagedKvCache& cache, std::int64_t sequences) const {
-  if (cache_ != &cache || sequences == 0) return 0;
+std::int64_t RecordedSteps::padded_count(const SequenceMemory& memory, std::int64_t sequences) const {
+  if (memory_ != &memory || sequences == 0) return 0;
   const auto found = steps_.lower_bound({sequences, 0});
   return found == steps_.end() ? 0 : found->first.first;
 }

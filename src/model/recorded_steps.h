@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "device/gpu/gpu_device.h"
-#include "kv/paged_kv_cache.h"
+#include "kv/sequence_memory.h"
 
 namespace hearth {
 
@@ -22,18 +22,18 @@ class RecordedSteps {
   // what lies beyond its keys costs little.
   static std::vector<std::int64_t> key_bounds(std::int64_t context);
 
-  // Records over `cache` what `launch` launches for each number of sequences and bound of keys.
-  void record(GpuStream& stream, const PagedKvCache& cache, std::int64_t sequences_max, std::int64_t context,
+  // Records over `memory` what `launch` launches for each number of sequences and bound of keys.
+  void record(GpuStream& stream, const SequenceMemory& memory, std::int64_t sequences_max, std::int64_t context,
               const std::function<void(std::int64_t sequences, std::int64_t keys)>& launch);
 
-  // How many sequences the recorded step has that takes one of `sequences` over `cache`; 0: none does.
-  std::int64_t padded_count(const PagedKvCache& cache, std::int64_t sequences) const;
+  // How many sequences the recorded step has that takes one of `sequences` over `memory`; 0: none does.
+  std::int64_t padded_count(const SequenceMemory& memory, std::int64_t sequences) const;
   // The step of that many sequences, with up to `keys` keys each.
   void replay(GpuStream& stream, std::int64_t padded_count, std::int64_t keys) const;
 
  private:
   std::map<std::pair<std::int64_t, std::int64_t>, GpuGraph> steps_;  // by sequences and bound of keys
-  const PagedKvCache* cache_ = nullptr;
+  const SequenceMemory* memory_ = nullptr;
 };
 
 }  // namespace hearth

@@ -159,6 +159,39 @@ TEST(Settings, MiniMaxRotatesAPartOfEachHeadWhereItSaysSo) {
   EXPECT_THROW(rotary_dim("64"), InvalidInput);
 }
 
+TEST(Settings, Lfm2sLayersAreListedInTwoWays) {
+  const auto read = [](std::string_view more) {
+    return spec_of(config_with(fmt::format(R"("conv_L_cache":4,{})", more), "lfm2"));
+  };
+  for (const std::string_view layers : {R"("layer_types":["conv","full_attention"])", R"("full_attn_idxs":[1])"}) {
+    const ModelSpec spec = read(layers);
+    EXPECT_FALSE(spec.layers[0].has_attention());
+    EXPECT_EQ(spec.layers[0].state_floats(), 3 * spec.width);
+    EXPECT_TRUE(spec.layers[1].has_attention());
+    EXPECT_EQ(spec.layers[1].state_floats(), 0);
+    EXPECT_TRUE(spec.has_states());
+  }
+  EXPECT_THROW(read(R"("layer_types":["conv","sliding_attention"])"), Unsupported);
+  EXPECT_THROW(read(R"("layer_types":["conv"])"), InvalidInput);
+  EXPECT_THROW(read(R"("full_attn_idxs":[2])"), InvalidInput);
+  EXPECT_THROW(spec_of(config_with(R"("layer_types":["conv","full_attention"])", "lfm2")), InvalidInput);
+}
+
+TEST(Settings, Lfm2sFeedForwardWidthIsAdjusted) {
+  const auto width = [](std::string_view more) {
+    return spec_of(config_with(fmt::format(R"("conv_L_cache":3,"full_attn_idxs":[1],{})", more), "lfm2"))
+        .layers[0]
+        .mlp()
+        .width;
+  };
+  EXPECT_EQ(width(R"("intermediate_size":600)"), 512);  // two thirds, to the next multiple of 256
+  EXPECT_EQ(width(R"("block_ff_dim":600)"), 512);
+  EXPECT_EQ(width(R"("intermediate_size":600,"block_multiple_of":32)"), 416);
+  EXPECT_EQ(width(R"("intermediate_size":600,"block_multiple_of":32,"block_ffn_dim_multiplier":0.5)"), 224);
+  EXPECT_EQ(width(R"("intermediate_size":600,"block_ffn_dim_multiplier":null)"), 400);
+  EXPECT_EQ(width(R"("intermediate_size":600,"block_auto_adjust_ff_dim":false)"), 600);
+}
+
 TEST(Settings, AHeadSizeThatIsNotSaidIsTheFamilys) {
   EXPECT_EQ(spec_of(config_with("", "llama")).layers[0].attention().head_dim, 32);
   EXPECT_EQ(spec_of(config_with("", "qwen2")).layers[0].attention().head_dim, 32);

@@ -46,6 +46,9 @@ constexpr std::array kRows{
     Row{Weight::kSharedUp, "blk.{}.ffn_up_shexp", "model.layers.{}.mlp.shared_experts.up_proj", ""},
     Row{Weight::kSharedDown, "blk.{}.ffn_down_shexp", "model.layers.{}.mlp.shared_experts.down_proj", ""},
     Row{Weight::kSharedRouter, "blk.{}.ffn_gate_inp_shexp", "model.layers.{}.mlp.shared_expert_gate", ""},
+    Row{Weight::kConvIn, "blk.{}.shortconv.in_proj", "model.layers.{}.conv.in_proj", ""},
+    Row{Weight::kConv, "blk.{}.shortconv.conv", "model.layers.{}.conv.conv", ""},
+    Row{Weight::kConvOut, "blk.{}.shortconv.out_proj", "model.layers.{}.conv.out_proj", ""},
 };
 
 }  // namespace

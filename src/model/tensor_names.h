@@ -41,6 +41,10 @@ enum class Weight : std::uint8_t {
   kSharedUp,
   kSharedDown,
   kSharedRouter,
+  // Of a short convolution:
+  kConvIn,
+  kConv,
+  kConvOut,
 };
 
 enum class NameScheme : std::uint8_t {

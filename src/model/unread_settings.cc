@@ -55,7 +55,8 @@ struct Model {
 
   template <typename Is>
   bool every_layer(Is is) const {
-    return std::ranges::all_of(spec.layers, [&](const LayerSpec& layer) { return is(layer.attention()); });
+    return std::ranges::all_of(spec.layers,
+                               [&](const LayerSpec& layer) { return !layer.has_attention() || is(layer.attention()); });
   }
   bool slides_nowhere() const {
     return every_layer([](const AttentionSpec& a) { return a.mask.kind != MaskKind::kSlidingWindow; });
@@ -118,12 +119,21 @@ bool if_types_of_no_window(const Model& model, const value& types) {
          });
 }
 
+// A list of the layers that have no attention, in whose place they have a recurrence.
+bool if_layers_without_attention(const Model& model, const value& v) {
+  const auto& layers = model.spec.layers;
+  return v.is_array() && std::ranges::equal(v.get_array(), layers, [](const value& item, const LayerSpec& layer) {
+           return (number_of(item) == 1) != layer.has_attention();
+         });
+}
+
 constexpr Known kKnownGguf[]{
     {"attention.layer_norm_epsilon", always},      // of a norm that the family does not have: it reads its own
     {"attention.layer_norm_rms_epsilon", always},  // the same
     {"attention.group_norm_epsilon", always},      // the same; what has groups says attention.group_norm_groups
     {"attention.causal", if_true},                 // as every model is that is read here
     {"attention.rope_pattern", if_one},            // every layer
+    {"attention.recurrent_layers", if_layers_without_attention},
     {"attention.scale", if_the_scale},
     {"attention.sliding_window", if_no_other_window},
     {"attention.sliding_window_pattern", if_layers_are_known},

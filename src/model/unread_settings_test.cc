@@ -60,6 +60,8 @@ TEST(UnreadSettings, OfGgufAreRefusedByName) {
   EXPECT_NE(with("attention.causal", false).find("attention.causal"), std::string::npos);
   EXPECT_NE(with("rope.dimension_sections", Integers{16, 24, 24, 0}).find("dimension_sections"), std::string::npos);
   EXPECT_NE(with("attention.kind", "alibi").find("(alibi)"), std::string::npos);
+  EXPECT_NE(with("attention.recurrent_layers", Integers{0, 1}).find("recurrent_layers"), std::string::npos);
+  EXPECT_EQ(with("attention.recurrent_layers", Integers{0, 0}), "");
 }
 
 TEST(UnreadSettings, AllOfThemAreNamedAtOnce) {

@@ -7,7 +7,7 @@ from cli_case import CliCase, TinyModel, main
 class Plan(CliCase):
     def test_a_run_allocates_what_was_planned(self):
         for architecture, matrix_format in (("llama", "f32"), ("llama", "q8_0"), ("qwen2", "q4_0"), ("gpt2", "bf16"),
-                                            ("starcoder", "f16")):
+                                            ("starcoder", "f16"), ("lfm2", "q8_0")):
             path = self.model(architecture, matrix_format)
             for options in (["--ctx", 100], ["--ctx", 33, "--chunk", 5], ["--ctx", 512, "--compute", "f32"],
                             ["--ctx", 90, "--attention", "steps"]):
@@ -17,7 +17,8 @@ class Plan(CliCase):
                     allocated = re.search(rb"(\d+) allocations, (\d+) bytes allocated", done.stderr)
                     self.assertEqual([int(number) for number in allocated.groups()], [1, memory["total_bytes"]])
                     self.assertEqual(memory["total_bytes"], memory["weight_bytes"] + memory["kv_cache_bytes"] +
-                                     memory["workspace_bytes"] + memory["sampling_bytes"])
+                                     memory["workspace_bytes"] + memory["sampling_bytes"] + memory["state_bytes"])
+                    self.assertEqual(memory["state_bytes"] > 0, architecture == "lfm2")
 
     def test_operators(self):
         plan = self.json("plan", self.model("llama", "q8_0"))
@@ -52,6 +53,16 @@ class Plan(CliCase):
         fused, steps = (self.json("plan", path, "--ctx", 512, "--chunk", 128, "--attention", attention)["memory"]
                         for attention in ("fused", "steps"))
         self.assertEqual(steps["workspace_bytes"] - fused["workspace_bytes"], 4 * heads * 128 * 512)
+
+    def test_states(self):
+        """Two of a layer's inputs for one sequence; a layer with attention has none, and no other model."""
+        path = self.model("lfm2", "q8_0")
+        self.assertEqual(self.json("inspect", path)["model"]["state_floats"], [2 * 64, 0])
+        self.assertEqual(self.json("inspect", path)["model"]["kv_heads"], [0, 2])
+        memory = self.json("plan", path)["memory"]
+        self.assertEqual(memory["state_bytes"], 2 * 64 * 4)
+        self.assertRegex(self.hearth("plan", path).stdout.decode(), r"states of recurrent layers +512\n")
+        self.assertNotIn("states", self.hearth("plan", self.model("llama")).stdout.decode())
 
     def test_for_readers(self):
         path = self.model("llama", "q8_0")

@@ -147,6 +147,24 @@ class Caching(Requests):
                 self.cached(server, header.format(1))
                 self.assertLess(self.cached(server, header.format(2)), 100)
 
+    def test_a_conversation_with_a_model_that_has_states(self):
+        """Every turn computes what is new, and the little that lies before the last state that was kept."""
+        path = self.folder / "states.gguf"
+        tiny = TinyModel("lfm2", context=CONTEXT, chat=True)
+        tiny.write(path)
+        with self.serving(path) as server:
+            messages, before = [], 0
+            for turn in range(20):
+                messages.append({"role": "user", "content": "the bird is in the house and the tree " * (1 + turn % 3)})
+                answer = server.post("/v1/chat/completions", {"messages": messages, "max_tokens": 8})
+                usage = answer["usage"]
+                cached = usage["prompt_tokens_details"]["cached_tokens"]
+                self.assertGreater(cached, before - 2 * 32 - 40, f"turn {turn}: {usage}")
+                self.assertLess(cached, usage["prompt_tokens"])
+                before = usage["prompt_tokens"]
+                messages.append(answer["choices"][0]["message"])
+            self.assertIn("hearth:state_checkpoints_kept", server.request("GET", "/metrics")[1])
+
     def test_a_private_prompt(self):
         with self.serving(self.tiny) as server:
             body = {"prompt": "the little bird " * 40, "max_tokens": 1}

@@ -79,8 +79,8 @@ class LoadedModel {
         pass_(source, {device_, cpu_kernels(usable_instruction_sets().back())},
               {.compute = compute, .context = kContext, .step_tokens_max = kContext, .logit_rows_max = kContext}) {
     pass_.load(*stream_);
-    cache_.emplace(pass_.arena(), pass_.kv_cache_shape());
-    pool_.emplace(pass_.kv_cache_shape().block_count);
+    memory_.emplace(pass_.arena(), pass_.sequence_memory_shape());
+    pool_.emplace(pass_.sequence_memory_shape().kv.block_count);
     table_.emplace(*pool_);
     EXPECT_TRUE(table_->reserve(kContext));
   }
@@ -108,13 +108,13 @@ class LoadedModel {
   const float* run(std::span<const TokenId> tokens, std::int64_t position, Batch::Logits wanted) {
     batch_.clear();
     batch_.add(tokens, position, table_->blocks(), 0, wanted);
-    return pass_.run(*stream_, batch_, *cache_);
+    return pass_.run(*stream_, batch_, *memory_);
   }
 
   CpuDevice device_;
   std::unique_ptr<Stream> stream_;
   ForwardPass pass_;
-  std::optional<PagedKvCache> cache_;
+  std::optional<SequenceMemory> memory_;
   std::optional<BlockPool> pool_;
   std::optional<BlockTable> table_;
   Batch batch_;

@@ -31,7 +31,8 @@ void bind(std::span<const std::byte> file) {
   const ForwardPass pass(*source, chosen.backend, {.compute = chosen.compute, .context = 16, .step_tokens_max = 16});
   const MemoryPlan& plan = pass.memory_plan();
   for (const std::int64_t bytes :
-       {plan.mapped_weight_bytes, plan.weight_bytes, plan.kv_cache_bytes, plan.workspace_bytes, plan.sampling_bytes}) {
+       {plan.mapped_weight_bytes, plan.weight_bytes, plan.kv_cache_bytes, plan.workspace_bytes, plan.sampling_bytes,
+        plan.state_bytes}) {
     CHECK(bytes >= 0);
   }
   CHECK(pass.spec().layer_count() > 0 && !pass.operators().empty());

@@ -49,6 +49,12 @@ std::int64_t ff_columns(const LayerSpec& layer) {
   return experts.routing.expert_count + 3 * (experts.routing.used * experts.width + experts.shared_width);
 }
 
+// Likewise of the mixer's.
+std::int64_t mixer_columns(const LayerSpec& layer) {
+  if (!layer.has_attention()) return 4 * std::get<ShortConvSpec>(layer.mixer).width;
+  return 2 * layer.attention().q_width() + 2 * layer.attention().kv_width();
+}
+
 }  // namespace
 
 std::int64_t bench_block_count(const BenchCase& bench_case, bool share_depth) {
@@ -60,9 +66,9 @@ double prefill_flops(const ModelSpec& spec, const BenchCase& bench_case) {
   const auto tokens = static_cast<double>(bench_case.tokens);
   double flops = 2.0 * static_cast<double>(spec.width * spec.vocabulary);
   for (const LayerSpec& layer : spec.layers) {
+    flops += 2.0 * static_cast<double>(spec.width * (mixer_columns(layer) + ff_columns(layer))) * tokens;
+    if (!layer.has_attention()) continue;
     const AttentionSpec& attention = layer.attention();
-    const std::int64_t projections = 2 * attention.q_width() + 2 * attention.kv_width();
-    flops += 2.0 * static_cast<double>(spec.width * (projections + ff_columns(layer))) * tokens;
     flops +=
         4.0 * static_cast<double>(attention.q_width()) * keys_seen(attention.mask, bench_case.depth, bench_case.tokens);
   }
@@ -75,6 +81,9 @@ double decode_cache_bytes(const ModelSpec& spec, Format cache_format, const Benc
   const auto shared = static_cast<double>(shared_blocks(bench_case, share_depth) * kKvBlockTokens);
   double bytes = 0;  // that all sequences together read in a step
   for (const LayerSpec& layer : spec.layers) {
+    // A state is read and written, whatever the depth.
+    bytes += static_cast<double>(bench_case.batch * layer.state_floats() * 2 * std::int64_t{sizeof(float)});
+    if (!layer.has_attention()) continue;
     const AttentionSpec& attention = layer.attention();
     const auto key_bytes = static_cast<double>(2 * format_bytes(cache_format, attention.kv_width()));  // and value's
     const double each = keys_seen(attention.mask, bench_case.depth, bench_case.tokens) / steps;
@@ -123,15 +132,15 @@ std::vector<Format> BenchRunner::formats_read_in_place() const {
 
 void BenchRunner::load(const std::function<void(std::int64_t)>& progress) {
   pass_->load(stream_, progress);
-  cache_ = std::make_unique<PagedKvCache>(pass_->arena(), pass_->kv_cache_shape());
+  memory_ = std::make_unique<SequenceMemory>(pass_->arena(), pass_->sequence_memory_shape());
   fill_cache();
-  pass_->record_decode_steps(stream_, *cache_);
+  pass_->record_decode_steps(stream_, *memory_);
 }
 
 // Random keys and values cost a kernel what real ones do; zeros may draw less power, and a processor then runs faster.
 void BenchRunner::fill_cache() {
   constexpr std::int64_t kPieceElements = 1 << 20;
-  const KvCacheShape& shape = pass_->kv_cache_shape();
+  const KvCacheShape& shape = pass_->sequence_memory_shape().kv;
   const FormatTraits& format = traits(shape.format);
   std::mt19937_64 generator(3);
   std::normal_distribution<float> distribution(0.0f, 1.0f);
@@ -143,7 +152,7 @@ void BenchRunner::fill_cache() {
   const auto piece_bytes = static_cast<std::int64_t>(piece.size());
   for (std::int64_t i = 0; i < std::ssize(shape.layers); ++i) {
     const std::int64_t bytes = shape.layer_bytes(shape.layers[static_cast<std::size_t>(i)]);
-    const PagedKv layer = cache_->layer(i);
+    const PagedKv layer = memory_->layer(i).kv;
     for (std::byte* to : {layer.k, layer.v}) {
       for (std::int64_t at = 0; at < bytes; at += piece_bytes) {
         stream_.upload(to + at, piece.data(), std::min(piece_bytes, bytes - at));
@@ -175,7 +184,7 @@ void BenchRunner::prefill(const BenchCase& bench_case, std::int64_t tokens) {
     batch.clear();
     batch.add(ids, bench_case.depth + done, table, 0,
               done + count == tokens ? Batch::Logits::kLast : Batch::Logits::kNone);
-    pass_->run(stream_, batch, *cache_);
+    pass_->run(stream_, batch, *memory_);
     done += count;
   }
   stream_.synchronize();
@@ -189,9 +198,10 @@ void BenchRunner::decode(const BenchCase& bench_case, std::int64_t steps) {
     batch.clear();
     for (std::size_t s = 0; s < tables.size(); ++s) {
       const std::size_t token = (static_cast<std::size_t>(step) + s) % tokens_.size();
-      batch.add(std::span(tokens_).subspan(token, 1), bench_case.depth + step, tables[s], 0, Batch::Logits::kLast);
+      batch.add(std::span(tokens_).subspan(token, 1), bench_case.depth + step, tables[s], 0, Batch::Logits::kLast,
+                static_cast<std::int32_t>(s));
     }
-    pass_->run(stream_, batch, *cache_);
+    pass_->run(stream_, batch, *memory_);
     // A user's next step begins with a token that depends on this one's logits.
     stream_.synchronize();
   }
@@ -228,7 +238,8 @@ double experts_read(const ModelSpec& spec, std::int64_t tokens) {
 }  // namespace
 
 double BenchRunner::needed_bytes(const BenchCase& bench_case) const {
-  double step = decode_cache_bytes(pass_->spec(), pass_->kv_cache_shape().format, bench_case, options_.share_depth);
+  double step =
+      decode_cache_bytes(pass_->spec(), pass_->sequence_memory_shape().kv.format, bench_case, options_.share_depth);
   const double experts = experts_read(pass_->spec(), bench_case.batch);
   for (const OperatorPlan& op : pass_->operators()) {
     if (op.kernel.starts_with("expert_matmul.")) {

@@ -77,7 +77,7 @@ class BenchRunner {
   ChosenBackend backend_;
   std::unique_ptr<ForwardPass> pass_;
   Compute compute_ = Compute::kBf16;
-  std::unique_ptr<PagedKvCache> cache_;
+  std::unique_ptr<SequenceMemory> memory_;
   std::vector<std::int32_t> tokens_;  // random ids, as many as a case needs
   std::vector<Batch> batches_;        // of a prompt's steps; kept until the device has read them
 };

@@ -73,7 +73,7 @@ void ChatEngine::serve(const ChatOptions& options) {
     model_.context_model = session.context_max();
     model_.context =
         options.model.context > 0 ? options.model.context : std::min(model_.context_model, kContextDefault);
-    session.bind({.context = model_.context, .step_tokens_max = kStepTokens, .sampling = true});
+    session.bind({.context = model_.context, .step_tokens_max = kStepTokens, .sampling = true, .checkpoints = true});
     model_.notes = model_.tokenizer->notes();
     model_.notes.insert(model_.notes.end(), session.pass().notes().begin(), session.pass().notes().end());
     validate(model_.sampling, static_cast<std::int32_t>(session.pass().spec().vocabulary));

@@ -113,6 +113,7 @@ void LoadedModel::bind(const ServeOptions& options) {
   wanted.sequences_max = or_default(options.sequences_max, kCpuSequences, kGpuSequences);
   wanted.logit_rows_max = wanted.sequences_max;
   wanted.sampling = true;
+  wanted.checkpoints = true;
   wanted.step_tokens_max =
       std::max(or_default(options.step_tokens, kCpuStepTokens, kGpuStepTokens), wanted.sequences_max);
   wanted.cache_tokens =
@@ -129,7 +130,10 @@ void LoadedModel::bind(const ServeOptions& options) {
 std::int64_t LoadedModel::cache_tokens_that_fit(const ForwardPassOptions& wanted) {
   const MemoryPlan& plan = session_.pass().memory_plan();
   const bool is_cpu = session_.device().is_cpu();
-  const std::int64_t cache_bytes = plan.kv_cache_bytes;
+  // Beyond their least number, checkpoints of states grow and shrink with the cache.
+  const StateShape& states = session_.pass().sequence_memory_shape().states;
+  const std::int64_t cache_bytes =
+      plan.kv_cache_bytes + (states.checkpoint_count - states.checkpoint_count_min()) * states.slot_bytes();
   const std::int64_t other_bytes = plan.total_bytes() - cache_bytes + (is_cpu ? plan.mapped_weight_bytes : 0);
   const double room =
       static_cast<double>(session_.device().memory_available_bytes()) * (is_cpu ? 1.0 : kGpuMemoryShare) -

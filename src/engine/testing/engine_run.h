@@ -81,6 +81,7 @@ struct RunOptions {
   std::int64_t cache_tokens = 0;
   std::int64_t chunk = 0;
   std::int64_t queue = 4096;
+  std::int64_t checkpoint_tokens = 64;
 };
 
 class EngineRun {
@@ -97,11 +98,14 @@ class EngineRun {
                .cache_tokens = options.cache_tokens,
                .step_tokens_max = options.step_tokens,
                .logit_rows_max = options.sequences,
-               .sampling = true}) {
+               .sampling = true,
+               .checkpoints = true}) {
     const Ledger before = device.ledger();
     pass_.load(*stream_);
     engine_ = std::make_unique<Engine>(pass_, *stream_, *tokenizer_,
-                                       EngineOptions{.queue_max = options.queue, .chunk_tokens_max = options.chunk});
+                                       EngineOptions{.queue_max = options.queue,
+                                                     .chunk_tokens_max = options.chunk,
+                                                     .checkpoint_tokens = options.checkpoint_tokens});
     EXPECT_EQ(device.ledger().allocated_bytes - before.allocated_bytes, pass_.memory_plan().total_bytes());
     EXPECT_EQ(device.ledger().allocation_count - before.allocation_count, 1);
     EXPECT_EQ(pass_.arena().taken_bytes(), pass_.memory_plan().total_bytes());

@@ -41,7 +41,10 @@ std::int32_t next_token(std::span<const std::int32_t> tokens) {
 }
 
 SchedulerChecker::SchedulerChecker(const SchedulerLimits& limits)
-    : limits_(limits), slots_(static_cast<std::size_t>(limits.block_count * kKvBlockTokens)) {
+    : limits_(limits),
+      slots_(static_cast<std::size_t>(limits.block_count * kKvBlockTokens)),
+      states_(static_cast<std::size_t>(limits.state_slot_count)),
+      checkpoints_(static_cast<std::size_t>(limits.checkpoint_count)) {
   if (limits_.chunk_tokens_max == 0) limits_.chunk_tokens_max = limits_.step_tokens_max;
 }
 
@@ -104,7 +107,9 @@ std::vector<std::int32_t> SchedulerChecker::carry_out(const SchedulerView& view)
   check_admissions(view);
   check_blocks(view);
   check_items(view);
+  check_states(view);
   if (!violation_.empty()) return {};
+  restore_states(view);
   // The device computes all items at once: nobody reads what another one writes in the same step.
   for (const Scheduler::Item& item : view.plan.items) check_content(view, item);
   std::vector<std::int32_t> chosen;
@@ -119,6 +124,7 @@ std::vector<std::int32_t> SchedulerChecker::carry_out(const SchedulerView& view)
             "sequence {} goes on with a token that does not follow from its own", item.id);
     sequence.tokens.push_back(chosen.back());
   }
+  keep_states(view);
   ++step_count_;
   return chosen;
 }
@@ -240,6 +246,46 @@ void SchedulerChecker::check_content(const SchedulerView& view, const Scheduler:
     require(slots_[slot_of(sequence, position)] == digest, "sequence {} finds another one's content at token {}",
             item.id, position);
   }
+  if (states_.empty() || item.first_position == 0) return;
+  require(states_[static_cast<std::size_t>(item.state_slot)] == digest,
+          "sequence {} has another state than its own before token {}", item.id, item.first_position);
+}
+
+// Each sequence that runs has a slot of its own, and keeps it; what is kept goes to slots of its own as well.
+void SchedulerChecker::check_states(const SchedulerView& view) {
+  if (states_.empty()) return;
+  std::set<std::int32_t> slots, kept;
+  for (const Scheduler::Item& item : view.plan.items) {
+    Sequence& sequence = sequences_.at(item.id);
+    if (contains(view.plan.admitted, item.id)) sequence.state_slot = item.state_slot;
+    require(item.state_slot == sequence.state_slot, "sequence {} changes its state's slot", item.id);
+    require(item.state_slot >= 0 && item.state_slot < std::ssize(states_), "there is no slot {}", item.state_slot);
+    if (item.checkpoint == BlockCache::kNone) continue;
+    require(item.checkpoint >= 0 && item.checkpoint < std::ssize(checkpoints_), "there is no checkpoint {}",
+            item.checkpoint);
+    require(kept.insert(item.checkpoint).second, "checkpoint {} is written twice", item.checkpoint);
+    require((item.first_position + item.token_count) % kKvBlockTokens == 0, "a checkpoint at token {}",
+            item.first_position + item.token_count);
+  }
+  for (const auto& [id, sequence] : sequences_) {
+    require(!sequence.is_running || slots.insert(sequence.state_slot).second, "two sequences have the state slot {}",
+            sequence.state_slot);
+  }
+}
+
+void SchedulerChecker::restore_states(const SchedulerView& view) {
+  for (const Scheduler::Restored& restored : view.plan.restored) {
+    states_.at(static_cast<std::size_t>(restored.state_slot)) =
+        checkpoints_.at(static_cast<std::size_t>(restored.checkpoint));
+  }
+}
+
+// Once the step is done.
+void SchedulerChecker::keep_states(const SchedulerView& view) {
+  for (const Scheduler::Item& item : view.plan.items) {
+    if (item.checkpoint == BlockCache::kNone) continue;
+    checkpoints_.at(static_cast<std::size_t>(item.checkpoint)) = states_.at(static_cast<std::size_t>(item.state_slot));
+  }
 }
 
 // The digest of the item's last token.
@@ -255,6 +301,7 @@ std::uint64_t SchedulerChecker::write(const SchedulerView& view, const Scheduler
     digest = mix(digest, sequence.tokens[static_cast<std::size_t>(position)]);
     slots_[slot_of(sequence, position)] = digest;
   }
+  if (!states_.empty()) states_[static_cast<std::size_t>(item.state_slot)] = digest;
   return digest;
 }
 

@@ -1,5 +1,5 @@
 // What must hold for every step of a scheduler, whatever it was asked for; and a device of a few integers, on which
-// plans are carried out so that a block with the wrong content is noticed.
+// plans are carried out so that a block with the wrong content, or a state that is another sequence's, is noticed.
 #pragma once
 
 #include <fmt/format.h>
@@ -72,6 +72,7 @@ class SchedulerChecker {
     bool uses_prefix_cache = true;
     bool is_running = false;
     std::int64_t computed = 0;
+    std::int32_t state_slot = 0;
     bool decodes() const { return is_running && computed >= prompt_count && computed == std::ssize(tokens) - 1; }
   };
 
@@ -86,11 +87,16 @@ class SchedulerChecker {
   void check_items(const SchedulerView& view);
   void check_decoding_goes_on(const SchedulerView& view);
   void check_content(const SchedulerView& view, const Scheduler::Item& item);
+  void check_states(const SchedulerView& view);
+  void restore_states(const SchedulerView& view);
+  void keep_states(const SchedulerView& view);
   std::uint64_t write(const SchedulerView& view, const Scheduler::Item& item);
 
   SchedulerLimits limits_;
   std::map<SequenceId, Sequence> sequences_;
   std::vector<std::uint64_t> slots_;  // by block and position in it: a digest of all tokens up to there
+  // Digests of all tokens that a state has seen: of sequences by slot, and those that are kept.
+  std::vector<std::uint64_t> states_, checkpoints_;
   std::string violation_;
   std::int64_t step_count_ = 0, added_count_ = 0, ended_count_ = 0, longest_life_ = 0, computed_tokens_ = 0;
 };

@@ -28,15 +28,51 @@ void check_heads(const Settings& settings, const AttentionSpec& spec) {
   }
 }
 
+// Of the layers that have any; absent, or 0 everywhere: nullopt.
+std::optional<std::int64_t> heads_of_some(const Settings& settings, const Setting& setting) {
+  const auto list = settings.per_layer(setting);
+  if (!list) return std::nullopt;
+  std::int64_t count = 0;
+  for (const std::int64_t of_layer : *list) {
+    if (of_layer <= 0) continue;
+    if (count > 0 && of_layer != count) {
+      throw Unsupported(fmt::format("{}: setting '{}' is {} in one layer and {} in another", settings.file_name(),
+                                    setting.gguf, count, of_layer));
+    }
+    count = of_layer;
+  }
+  if (count > kSizeMax) throw InvalidInput(fmt::format("{}: {} heads", settings.file_name(), count));
+  return count > 0 ? std::optional(count) : std::nullopt;
+}
+
+void read_heads(const Settings& settings, AttentionLayers layers, AttentionSpec& attention) {
+  if (layers == AttentionLayers::kAll) {
+    attention.head_count = settings.required(settings::kHeads, kSizeMax);
+    attention.kv_head_count = settings.positive(settings::kKvHeads).value_or(attention.head_count);
+    return;
+  }
+  const auto heads = heads_of_some(settings, settings::kHeads);
+  if (!heads) throw InvalidInput(fmt::format("{}: no layer has heads", settings.file_name()));
+  attention.head_count = *heads;
+  attention.kv_head_count = heads_of_some(settings, settings::kKvHeads).value_or(*heads);
+}
+
 }  // namespace
 
-ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> config_head_dim) {
+std::vector<bool> layers_without_kv_heads(const Settings& settings) {
+  const auto kv_heads = settings.per_layer(settings::kKvHeads);
+  std::vector<bool> result(static_cast<std::size_t>(settings.layer_count()));
+  for (std::size_t i = 0; kv_heads && i < result.size(); ++i) result[i] = (*kv_heads)[i] == 0;
+  return result;
+}
+
+ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> config_head_dim,
+                     AttentionLayers attention_layers) {
   ModelSpec spec;
   spec.architecture = settings.architecture();
   spec.width = settings.required(settings::kWidth, kSizeMax);
   AttentionSpec attention;
-  attention.head_count = settings.required(settings::kHeads, kSizeMax);
-  attention.kv_head_count = settings.positive(settings::kKvHeads).value_or(attention.head_count);
+  read_heads(settings, attention_layers, attention);
   const bool family_has_one = config_head_dim && !settings.is_gguf();
   const std::int64_t usual_head_dim = family_has_one ? *config_head_dim : spec.width / attention.head_count;
   attention.head_dim = settings.positive(settings::kHeadDim).value_or(usual_head_dim);
@@ -131,7 +167,7 @@ void read_activation(const Settings& settings, Activation fallback, ModelSpec& s
 }
 
 ModelSpec read_gated_decoder(const Settings& settings, const GatedDecoder& family) {
-  ModelSpec spec = read_sizes(settings, family.config_head_dim);
+  ModelSpec spec = read_sizes(settings, family.config_head_dim, family.attention_layers);
   spec.norm.epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(family.epsilon));
   read_activation(settings, family.activation, spec);
   read_rope(settings, family.gguf_pairs, spec, family.config_pairs);

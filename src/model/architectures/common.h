@@ -3,15 +3,24 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "model/model_spec.h"
 #include "model/settings.h"
 
 namespace hearth {
 
+// Whether all layers have attention, or others are among them: then GGUF files list heads by layer, none for those.
+enum class AttentionLayers : std::uint8_t { kAll, kSome };
+
 // Sizes, context and layers; every layer causal with attention scale 1 / sqrt(head_dim) and no rope. `config_head_dim`:
-// what the family's config.json means where it says no head_dim, if not the width divided by the heads.
-ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> config_head_dim = std::nullopt);
+// what the family's config.json means where it says no head_dim, if not the width divided by the heads. With kSome,
+// those layers too that have no attention: the family gives them what they have.
+ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> config_head_dim = std::nullopt,
+                     AttentionLayers attention_layers = AttentionLayers::kAll);
+
+// Which layers of a GGUF file have no attention: those whose number of key/value heads is 0.
+std::vector<bool> layers_without_kv_heads(const Settings& settings);
 
 // Adds the model's rope and gives it to every layer. `gguf_pairs`: the layout in this family's GGUF files; checkpoints
 // in Hugging Face's layout have `config_pairs`.
@@ -34,6 +43,7 @@ struct GatedDecoder {
   Activation activation = Activation::kSilu;
   double epsilon = 1e-6;
   std::optional<std::int64_t> config_head_dim = std::nullopt;  // as of read_sizes()
+  AttentionLayers attention_layers = AttentionLayers::kAll;    // likewise
 };
 ModelSpec read_gated_decoder(const Settings& settings, const GatedDecoder& family);
 

@@ -22,7 +22,8 @@
   FAMILY(starcoder2)            \
   FAMILY(gpt_neox)              \
   FAMILY(mixtral)               \
-  FAMILY(glm4_moe)
+  FAMILY(glm4_moe)              \
+  FAMILY(lfm2)
 
 namespace hearth {
 

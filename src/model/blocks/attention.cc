@@ -102,7 +102,8 @@ void Attention::rotate_and_write(const StepContext& c, const PagedKv& cache) con
                    spec_.head_dim, spec_.head_count, spec_.kv_head_count, q, row, c.step, cache});
 }
 
-void Attention::run(const StepContext& c, const Activations& input, const PagedKv& cache, float* out) const {
+void Attention::run(const StepContext& c, const Activations& input, const LayerMemory& memory, float* out) const {
+  const PagedKv& cache = memory.kv;
   const std::int64_t tokens = c.step.token_count;
   const std::int64_t row = spec_.q_width() + 2 * spec_.kv_width();
   float* const q = qkv_.get();

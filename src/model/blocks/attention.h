@@ -23,7 +23,7 @@ class Attention {
   // `input`: the form of what run() is given.
   Attention(const LayerParts& parts, std::int64_t layer, Format input);
   // out [tokens, width] = attention(input).
-  void run(const StepContext& context, const Activations& input, const PagedKv& cache, float* out) const;
+  void run(const StepContext& context, const Activations& input, const LayerMemory& memory, float* out) const;
 
  private:
   void rotate_and_write(const StepContext& context, const PagedKv& cache) const;

@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "kv/sequence_memory.h"
 #include "model/blocks/linear.h"
 
 namespace hearth {

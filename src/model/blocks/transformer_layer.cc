@@ -35,6 +35,13 @@ Format input_format(const LayerParts& parts, std::int64_t layer) {
   return layer_of(parts, layer).norm_before ? parts.binder.kernels().activation_format : Format::kF32;
 }
 
+std::variant<Attention, ShortConv> bind_mixer(const LayerParts& parts, std::int64_t layer) {
+  const Format input = input_format(parts, layer);
+  using Part = std::variant<Attention, ShortConv>;
+  if (layer_of(parts, layer).has_attention()) return Part(std::in_place_type<Attention>, parts, layer, input);
+  return Part(std::in_place_type<ShortConv>, parts, layer, input);
+}
+
 std::variant<Mlp, Experts> bind_feed_forward(const LayerParts& parts, std::int64_t layer) {
   const LayerSpec& spec = layer_of(parts, layer);
   const Format input = input_format(parts, layer);
@@ -53,7 +60,7 @@ TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
       ff_norm_(bind_ff_norm(parts, layer)),
       mixer_post_norm_(bind_norm_after(parts, Weight::kAttentionPostNorm, layer)),
       ff_post_norm_(bind_norm_after(parts, Weight::kFfPostNorm, layer)),
-      attention_(parts, layer, input_format(parts, layer)),
+      mixer_(bind_mixer(parts, layer)),
       feed_forward_(bind_feed_forward(parts, layer)) {
   Binder& binder = parts.binder;
   const std::int64_t tokens = binder.limits().tokens_max;
@@ -82,9 +89,9 @@ void TransformerLayer::run_feed_forward(const StepContext& c, const Activations&
   std::visit([&](const auto& part) { part.run(c, input, delta); }, feed_forward_);
 }
 
-void TransformerLayer::run(const StepContext& c, const PagedKv& cache, bool add_delta) const {
+void TransformerLayer::run(const StepContext& c, const LayerMemory& memory, bool add_delta) const {
   Activations input = read(c, mixer_norm_, add_delta);
-  attention_.run(c, input, cache, c.delta);
+  std::visit([&](const auto& part) { part.run(c, input, memory, c.delta); }, mixer_);
   finish(c, mixer_post_norm_, c.delta);
   if (!parallel_) {
     run_feed_forward(c, read(c, ff_norm_, true), c.delta);

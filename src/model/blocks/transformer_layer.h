@@ -8,6 +8,7 @@
 #include "model/blocks/attention.h"
 #include "model/blocks/experts.h"
 #include "model/blocks/mlp.h"
+#include "model/blocks/short_conv.h"
 
 namespace hearth {
 
@@ -15,7 +16,7 @@ class TransformerLayer {
  public:
   TransformerLayer(const LayerParts& parts, std::int64_t layer);
   // Leaves in context.delta what is still to be added to context.x; `add_delta`: so did the layer before.
-  void run(const StepContext& context, const PagedKv& cache, bool add_delta) const;
+  void run(const StepContext& context, const LayerMemory& memory, bool add_delta) const;
 
  private:
   // What the next part reads: the norm of x, or x itself. With `add_delta`, x += delta comes first.
@@ -27,7 +28,7 @@ class TransformerLayer {
   bool parallel_;
   Format handed_on_;
   std::optional<Norm> mixer_norm_, ff_norm_, mixer_post_norm_, ff_post_norm_;
-  Attention attention_;
+  std::variant<Attention, ShortConv> mixer_;
   std::variant<Mlp, Experts> feed_forward_;
   Kernel<ResidualAddArgs> residual_add_;  // where there is no norm that adds
   Planned<void> normed_;                  // [tokens, width]

@@ -37,11 +37,11 @@ class Model {
                .logit_rows_max = chunk}) {
     const Ledger before = device.ledger();
     pass_.load(*stream_);
-    cache_.emplace(pass_.arena(), pass_.kv_cache_shape());
+    memory_.emplace(pass_.arena(), pass_.sequence_memory_shape());
     EXPECT_EQ(device.ledger().allocated_bytes - before.allocated_bytes, pass_.memory_plan().total_bytes());
     EXPECT_EQ(device.ledger().allocation_count - before.allocation_count, 1);
     EXPECT_EQ(pass_.arena().taken_bytes(), pass_.memory_plan().total_bytes());
-    pool_.emplace(pass_.kv_cache_shape().block_count);
+    pool_.emplace(pass_.sequence_memory_shape().kv.block_count);
     table_.emplace(*pool_);
     EXPECT_TRUE(table_->reserve(context));
   }
@@ -50,7 +50,7 @@ class Model {
   std::vector<float> step(std::span<const std::int32_t> tokens, std::int64_t position, Batch::Logits wanted) {
     batch_.clear();
     batch_.add(tokens, position, table_->blocks(), 0, wanted);
-    const float* rows = pass_.run(*stream_, batch_, *cache_);
+    const float* rows = pass_.run(*stream_, batch_, *memory_);
     std::vector<float> result(batch_.logit_rows().size() * static_cast<std::size_t>(pass_.spec().vocabulary));
     if (!result.empty()) {
       stream_->download(result.data(), reinterpret_cast<const std::byte*>(rows), std::ssize(result) * 4);
@@ -69,7 +69,7 @@ class Model {
     return result;
   }
 
-  void record_decode_steps() { pass_.record_decode_steps(*stream_, *cache_); }
+  void record_decode_steps() { pass_.record_decode_steps(*stream_, *memory_); }
   Device& device() { return device_; }
   ForwardPass& pass() { return pass_; }
   Stream& stream() { return *stream_; }
@@ -81,7 +81,7 @@ class Model {
   ChosenBackend chosen_;
   std::int64_t chunk_;
   ForwardPass pass_;
-  std::optional<PagedKvCache> cache_;
+  std::optional<SequenceMemory> memory_;
   std::optional<BlockPool> pool_;
   std::optional<BlockTable> table_;
   Batch batch_;
@@ -98,8 +98,8 @@ inline std::vector<std::string> fixture_names() {
 }
 
 // float32 against what an independent implementation computed.
-inline void check_float32(GpuDevice& gpu, const Fixture& fixture) {
-  expect_float32(fixture, Model(fixture.path, gpu, ComputeMode::kF32, fixture.context(), 512).logits(fixture.all()));
+inline void check_float32(GpuDevice& gpu, const Fixture& fixture, std::int64_t chunk = 512) {
+  expect_float32(fixture, Model(fixture.path, gpu, ComputeMode::kF32, fixture.context(), chunk).logits(fixture.all()));
 }
 
 // bf16 likewise.

@@ -136,6 +136,11 @@ void write_own(MetricPage& page, const Requests& requests, const EngineStats& st
   page.gauge(kOwnPrefix, "kv_cache_blocks", "Blocks of the key/value cache.", number(stats.block_count));
   page.gauge(kOwnPrefix, "kv_cache_blocks_in_use", "Those that a request holds.", number(stats.blocks_in_use));
   page.gauge(kOwnPrefix, "kv_cache_blocks_cached", "Those kept only for prompts to come.", number(stats.cached_blocks));
+  if (stats.checkpoint_count > 0) {
+    page.gauge(kOwnPrefix, "state_checkpoints", "Room for states that prompts to come may begin with.",
+               number(stats.checkpoint_count));
+    page.gauge(kOwnPrefix, "state_checkpoints_kept", "Those that are there.", number(stats.kept_checkpoints));
+  }
   page.counter(kOwnPrefix, "steps_total", "Steps carried out.", number(stats.steps));
   page.counter(kOwnPrefix, "scheduling_seconds_total", "Time spent on planning and committing steps.",
                stats.scheduling_seconds);
