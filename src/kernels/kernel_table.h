@@ -10,6 +10,8 @@
 #include "kernels/embedding_gather/embedding_gather.h"
 #include "kernels/experts/experts.h"
 #include "kernels/kernel.h"
+#include "kernels/gated_delta/gated_delta.h"
+#include "kernels/gated_rms_norm/gated_rms_norm.h"
 #include "kernels/kv_write/kv_write.h"
 #include "kernels/layer_norm/layer_norm.h"
 #include "kernels/matmul/matmul.h"
@@ -19,6 +21,7 @@
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope/rope.h"
 #include "kernels/sample/sample.h"
+#include "kernels/selective_scan/selective_scan.h"
 
 namespace hearth {
 
@@ -72,6 +75,9 @@ struct KernelTable {
   Required<GatedActivationArgs> gated_activation;
   Required<ResidualAddArgs> residual_add;
   Required<CausalConvArgs> causal_conv;
+  Required<GatedDeltaArgs> gated_delta;
+  Required<SelectiveScanArgs> selective_scan;
+  Required<GatedRmsNormArgs> gated_rms_norm;
   Required<SampleArgs> sample;  // unsupported on the CPU, where sampling/sampler.h does it
 
   // The form in which the operators hand activations to the next matmul: float32, rounded where it is computed in bf16

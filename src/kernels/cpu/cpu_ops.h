@@ -31,5 +31,8 @@ void activation(Stream& stream, const ActivationArgs& args);
 void gated_activation(Stream& stream, const GatedActivationArgs& args);
 void residual_add(Stream& stream, const ResidualAddArgs& args);
 void causal_conv(Stream& stream, const CausalConvArgs& args);
+void gated_delta(Stream& stream, const GatedDeltaArgs& args);
+void selective_scan(Stream& stream, const SelectiveScanArgs& args);
+void gated_rms_norm(Stream& stream, const GatedRmsNormArgs& args);
 
 }  // namespace hearth::HEARTH_ISA

@@ -71,6 +71,9 @@ constexpr KernelTable kTable{
     .gated_activation = {NAME("gated_activation"), gated_activation},
     .residual_add = {NAME("residual_add"), residual_add},
     .causal_conv = {NAME("causal_conv"), causal_conv},
+    .gated_delta = {NAME("gated_delta"), gated_delta},
+    .selective_scan = {NAME("selective_scan"), selective_scan},
+    .gated_rms_norm = {NAME("gated_rms_norm"), gated_rms_norm},
     .sample = kUnsupported,
 };
 

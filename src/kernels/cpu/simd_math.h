@@ -91,6 +91,16 @@ HEARTH_INLINE F32x8 exp8(F32x8 x) {
   return power * power_of_two(half) * power_of_two(exponent - half);
 }
 
+// log(1 + e^x), within 4 units in the last place; NaN stays NaN.
+HEARTH_INLINE F32x8 softplus8(F32x8 x) {
+  // log(1 + t) = 2 atanh(t / (2 + t)), and t = e^-|x| is at most 1.
+  const F32x8 t = exp8(-absolute(x));
+  const F32x8 s = t / (t + 2.0f);
+  const F32x8 series = polynomial(s * s, {1.0f, 0x1.555556p-2f, 0x1.99999ap-3f, 0x1.24924ap-3f, 0x1.c71c72p-4f,
+                                          0x1.745d18p-4f, 0x1.3b13b2p-4f, 0x1.111112p-4f, 0x1.e1e1e2p-5f});
+  return select_less(x, F32x8{}, F32x8{}, x) + (s + s) * series;
+}
+
 // tanh(x), within 2 units in the last place; NaN stays NaN.
 HEARTH_INLINE F32x8 tanh8(F32x8 x) {
   const F32x8 square = x * x;

@@ -49,6 +49,21 @@ TEST(SimdMathTest, ExpAtTheEnds) {
   EXPECT_TRUE(std::isnan(HEARTH_ISA::exp8(HEARTH_ISA::broadcast(-kNan))[0]));
 }
 
+TEST(SimdMathTest, Softplus) {
+  double worst = 0;
+  const auto check = [&](float x) {
+    const double expected = std::log1p(std::exp(static_cast<double>(x)));
+    worst = std::max(worst, ulps(HEARTH_ISA::softplus8(HEARTH_ISA::broadcast(x))[3], expected));
+  };
+  for_floats(1e-30f, 80.0f, 997, check);
+  for_floats(-1e-30f, -80.0f, 997, check);
+  EXPECT_LT(worst, 4);
+  const F32x8 y = HEARTH_ISA::softplus8(F32x8{kInfinity, -kInfinity, 1e30f, -1e30f, kNan, 0.0f, 0.0f, 0.0f});
+  const float expected[4] = {kInfinity, 0, 1e30f, 0};
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(y[i], expected[i]) << i;
+  EXPECT_TRUE(std::isnan(y[4]));
+}
+
 TEST(SimdMathTest, Tanh) {
   double worst = 0;
   const auto check = [&](float x) {

@@ -130,6 +130,22 @@
   X(probe_gpu, probe_read)                        \
   X(probe_gpu, probe_matrix)                      \
   X(residual_add_gpu, residual_add)               \
+  X(gated_delta_gpu, gated_delta_32)              \
+  X(gated_delta_gpu, gated_delta_128)             \
+  X(gated_delta_gpu, gated_delta_256)             \
+  X(gated_delta_gpu, gated_delta_channels_32)     \
+  X(gated_delta_gpu, gated_delta_channels_128)    \
+  X(gated_delta_gpu, gated_delta_channels_256)    \
+  X(selective_scan_gpu, scan_16)                  \
+  X(selective_scan_gpu, scan_64)                  \
+  X(selective_scan_gpu, scan_128)                 \
+  X(selective_scan_gpu, scan_256)                 \
+  X(selective_scan_gpu, scan_states_16)           \
+  X(selective_scan_gpu, scan_states_64)           \
+  X(selective_scan_gpu, scan_states_128)          \
+  X(selective_scan_gpu, scan_states_256)          \
+  X(gated_rms_norm_gpu, gated_rms_norm_head)      \
+  X(gated_rms_norm_gpu, gated_rms_norm_row)       \
   X(causal_conv_gpu, causal_conv)                 \
   X(causal_conv_gpu, causal_conv_keep)            \
   X(sample_gpu, sample_mask)                      \

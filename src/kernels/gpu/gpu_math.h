@@ -1,5 +1,6 @@
-// Exponential, hyperbolic tangent and error function for kernels: polynomials and exactly rounded operations alone, so
-// that every GPU computes the same, to a few units in the last place. (They are cpu/simd_math.h for one value.)
+// Exponential, logistic function, softplus, hyperbolic tangent and error function for kernels: polynomials and exactly
+// rounded operations alone, so that every GPU computes the same, to a few units in the last place. (They are
+// cpu/simd_math.h for one value.)
 #pragma once
 
 #include "device/gpu/gpu.h"
@@ -39,6 +40,20 @@ HEARTH_DEVICE float exp_accurate(float x) {
   const int exponent = static_cast<int>(float_bits(shifted) - float_bits(0x1.8p23f));
   const int half = exponent >> 1;
   return power * power_of_two(half) * power_of_two(exponent - half);
+}
+
+// log(1 + e^x), within 4 units in the last place; NaN stays NaN.
+HEARTH_DEVICE float softplus_accurate(float x) {
+  // log(1 + t) = 2 atanh(t / (2 + t)), and t = e^-|x| is at most 1.
+  const float t = exp_accurate(-float_from_bits(float_bits(x) & 0x7fffffffu));
+  const float s = t / (t + 2.0f);
+  const float series = polynomial(s * s, {1.0f, 0x1.555556p-2f, 0x1.99999ap-3f, 0x1.24924ap-3f, 0x1.c71c72p-4f,
+                                          0x1.745d18p-4f, 0x1.3b13b2p-4f, 0x1.111112p-4f, 0x1.e1e1e2p-5f});
+  return (x < 0.0f ? 0.0f : x) + (s + s) * series;
+}
+
+HEARTH_DEVICE float sigmoid_accurate(float x) {
+  return 1.0f / (exp_accurate(-x) + 1.0f);
 }
 
 // tanh(x), within 2 units in the last place; NaN stays NaN.

@@ -30,6 +30,9 @@ void rms_norm(Stream& stream, const RmsNormArgs& args);
 void rope(Stream& stream, const RopeArgs& args);
 void residual_add(Stream& stream, const ResidualAddArgs& args);
 void causal_conv(Stream& stream, const CausalConvArgs& args);
+void gated_delta(Stream& stream, const GatedDeltaArgs& args);
+void selective_scan(Stream& stream, const SelectiveScanArgs& args);
+void gated_rms_norm(Stream& stream, const GatedRmsNormArgs& args);
 void sample(Stream& stream, const SampleArgs& args);
 
 }  // namespace hearth::gpu_ops
