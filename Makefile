@@ -1,5 +1,5 @@
 # The short commands. Everything is built by CMake under build/; see CMakePresets.json.
-.PHONY: all setup demo test test-agents test-gpu bench soak fuzz format clean
+.PHONY: all setup demo test test-agents test-gpu test-page bench soak fuzz format clean
 
 all: setup
 	@tools/build release
@@ -10,8 +10,14 @@ setup:
 demo: all
 	@tools/demo
 
-test: setup
+test:
+	@tools/setup chromium
 	@tools/test
+
+test-page:
+	@tools/setup chromium
+	@tools/build release hearth
+	@python3 -B tests/page/run.py build/release/hearth build/page
 
 test-agents: setup
 	@tools/test_agents

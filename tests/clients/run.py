@@ -9,12 +9,9 @@ Installs the packages of package-lock.json into WORK_FOLDER (kept between runs),
 address, without a slash at the end.
 """
 import contextlib
-import fcntl
-import hashlib
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,38 +22,18 @@ import urllib.request
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent.parent / "tools"), str(HERE.parent / "cli")]
+sys.path[:0] = [str(HERE.parent.parent / "tools"), str(HERE.parent), str(HERE.parent / "cli")]
 
-from scripted_model import ScriptedModel  # noqa: E402 (found through the line above)
+from npm_packages import install  # noqa: E402 (found through the line above)
+from scripted_model import ScriptedModel  # noqa: E402
 from write_tiny_model import TinyModel  # noqa: E402
 
-INSTALL_TIMEOUT_S = 300
 START_TIMEOUT_S = 120  # a sanitizer's build on a busy machine
 TESTS_TIMEOUT_S = 600
 EXIT_TIMEOUT_S = 60
 # Answers of this length, from a model of this size, take seconds: they are still under way when a test ends them.
 CONTEXT = 4096
 SIZES = {"layers": 4, "width": 256, "ff_width": 512}
-
-
-def install(folder):
-    """The packages of package-lock.json, and the tests with them: node looks for packages beside who imports them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        packages = [HERE / "package.json", HERE / "package-lock.json"]
-        wanted = hashlib.sha256(b"".join(path.read_bytes() for path in packages)).hexdigest()
-        installed = folder / "installed"
-        if not installed.exists() or installed.read_text() != wanted:
-            for path in packages:
-                shutil.copy(path, folder)
-            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True,
-                           timeout=INSTALL_TIMEOUT_S)
-            installed.write_text(wanted)
-        for path in HERE.glob("*.mjs"):
-            copy = folder / path.name
-            if not copy.exists() or copy.read_bytes() != path.read_bytes():  # one that runs is left alone
-                shutil.copy(path, copy)
 
 
 class Server:
@@ -132,7 +109,7 @@ def serve_and_test(program, folder, model, names):
 def main():
     program, folder, *names = sys.argv[1:]
     folder = pathlib.Path(folder)
-    install(folder)
+    install(HERE, folder)
     names = names or sorted(path.name.split(".")[0] for path in HERE.glob("*.test.mjs"))
     with_tools = [name for name in names if name.startswith("tools")]
     others = [name for name in names if name not in with_tools]

@@ -22,6 +22,7 @@
 #include "server/ollama/ollama_routes.h"
 #include "server/openai/openai_routes.h"
 #include "server/own/own_api.h"
+#include "server/page/page_routes.h"
 
 namespace hearth {
 namespace {
@@ -67,6 +68,7 @@ HttpServerOptions http_options(const ServeOptions& options) {
   for (const std::string& key : http.api_keys) {
     if (key.empty()) throw InvalidInput("an API key is empty");
   }
+  for (std::string& path : page_paths()) http.open_paths.push_back(std::move(path));
   http.tls_certificate = options.tls_certificate;
   http.tls_key = options.tls_key;
   http.body_bytes_max = options.body_bytes_max;
@@ -104,6 +106,7 @@ class Serving {
     add_anthropic_routes(router_, service_);
     add_ollama_routes(router_, service_);
     add_own_routes(router_, service_, progress_);
+    add_page_routes(router_, openai_error_body);
     metrics_.count_dropped_traces([this] { return log_.dropped_trace_count(); });
   }
 

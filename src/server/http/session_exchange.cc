@@ -33,7 +33,7 @@ std::string SessionExchange::head(unsigned status, const std::string& content_ty
 asio::awaitable<void> SessionExchange::reply(unsigned status, std::string body, std::string content_type,
                                              HttpHeaders headers) {
   HttpHeaders own;
-  if (status != 204) own.emplace_back("content-length", std::to_string(body.size()));
+  if (status != 204 && status != 304) own.emplace_back("content-length", std::to_string(body.size()));
   std::string bytes = head(status, content_type, std::move(own), headers);
   if (!is_head()) bytes += body;
   co_await session_.send(std::move(bytes));

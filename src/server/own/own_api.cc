@@ -26,15 +26,6 @@ using boost::json::object;
 using boost::json::value;
 
 constexpr std::size_t kTracesDefault = 32;
-constexpr std::string_view kWelcome =
-    "This is Hearth, a server for a large language model.\n\n"
-    "OpenAI's API:     /v1/chat/completions /v1/completions /v1/responses /v1/embeddings /v1/models\n"
-    "Anthropic's API:  /v1/messages /v1/messages/count_tokens\n"
-    "Ollama's API:     /api/chat /api/generate /api/embed /api/tags /api/show /api/ps /api/version\n"
-    "Text and tokens:  /tokenize /detokenize /apply-template\n"
-    "Requests:         /v1/requests/{id} (GET, DELETE) /traces\n"
-    "The server:       /health /ready /metrics /props\n";
-
 asio::awaitable<void> reply_text(Exchange& exchange, std::string text, std::string type) {
   HttpHeaders headers;
   co_await exchange.reply(200, std::move(text), std::move(type), std::move(headers));
@@ -244,12 +235,6 @@ asio::awaitable<void> health(Exchange& exchange) {
   co_await reply_json(exchange, std::move(answer));
 }
 
-asio::awaitable<void> welcome(Exchange& exchange) {
-  std::string text(kWelcome);
-  std::string type = "text/plain; charset=utf-8";
-  co_await reply_text(exchange, std::move(text), std::move(type));
-}
-
 }  // namespace
 
 void add_own_routes(Router& router, ModelService& service, const LoadProgress& progress) {
@@ -259,7 +244,6 @@ void add_own_routes(Router& router, ModelService& service, const LoadProgress& p
   const auto add_for_model = [&](std::string_view method, std::string_view pattern, auto handle) {
     add(method, pattern, [&service, handle](Exchange& exchange) { return handle(exchange, service); });
   };
-  add("GET", "/", welcome);
   add("GET", "/health", health);
   add("GET", "/ready", [&](Exchange& exchange) { return ready(exchange, service, progress); });
   add_for_model("GET", "/metrics", metrics);
