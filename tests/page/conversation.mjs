@@ -159,6 +159,22 @@ test('search, export, deletion, import', async () => {
   await leave(page);
 });
 
+test('a long conversation shows its end first', async () => {
+  const page = await open(hearth);
+  const messages = Array.from({ length: 150 }, (_, at) => ({
+    role: at % 2 ? 'assistant' : 'user',
+    content: `No. ${at}`,
+  }));
+  const buffer = Buffer.from(JSON.stringify({ messages }));
+  await page.getByLabel('Import').setInputFiles({ name: 'long.json', mimeType: 'application/json', buffer });
+  await page.getByText('No. 149').waitFor();
+  assert.equal(await page.locator('.message').count(), 60);
+  await page.getByRole('button', { name: 'Show earlier messages (90)' }).click();
+  await page.getByText('No. 0', { exact: true }).waitFor();
+  assert.equal(await page.locator('.message').count(), 150);
+  await leave(page);
+});
+
 test('files go with a message, presets keep settings, the engine shows itself', async () => {
   const page = await open(hearth);
   await page.locator('.composer input[type=file]').setInputFiles([

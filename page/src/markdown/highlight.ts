@@ -77,6 +77,12 @@ export function piecesOf(text: string): string[] {
   return pieces;
 }
 
+// Reads a language's rules, which its first use would have to wait for.
+export const languages = lowlight.listLanguages();
+export function prepareLanguage(language: string) {
+  lowlight.highlight(language, 'x');
+}
+
 type Node = { type: string; value?: string; children?: Node[]; properties?: { className?: unknown } };
 
 function gather(node: Node, kind: string, runs: Run[]) {

@@ -75,6 +75,20 @@ interface TreeNode {
   children?: TreeNode[];
 }
 
+function treeOf(text: string, isDisplay: boolean): TreeNode {
+  return temml.__renderToMathMLTree(text, {
+    displayMode: isDisplay,
+    throwOnError: true,
+    trust: false,
+    maxExpand: 500,
+    maxSize: [25, 50],
+  });
+}
+
+export function prepareMathematics() {
+  treeOf('\\frac{x}{y}', false);
+}
+
 function elementOf(node: TreeNode): ComponentChildren {
   if (node.text !== undefined && !node.type) return String(node.text);
   const children = (node.children ?? []).map(elementOf);
@@ -98,14 +112,7 @@ export class Mathematics extends Component<{ text: string; isDisplay: boolean }>
     const fallback = <code class="math-source">{text}</code>;
     if (text.length > SOURCE_MAX) return fallback;
     try {
-      const tree: TreeNode = temml.__renderToMathMLTree(text, {
-        displayMode: isDisplay,
-        throwOnError: true,
-        trust: false,
-        maxExpand: 500,
-        maxSize: [25, 50],
-      });
-      return <span class={isDisplay ? 'math-display' : 'math-inline'}>{elementOf(tree)}</span>;
+      return <span class={isDisplay ? 'math-display' : 'math-inline'}>{elementOf(treeOf(text, isDisplay))}</span>;
     } catch {
       return fallback; // while it is written, and where it is no TeX
     }

@@ -10,7 +10,7 @@ const PIECE_MIN = 400,
 
 export class Pace {
   private drawn = 0; // characters
-  private piece = 600;
+  private piece = 150; // small at first: what is drawn for the first time takes longer
   private isDue = false;
   private isOver = false;
   private lastEnd = 0;

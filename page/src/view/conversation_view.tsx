@@ -1,11 +1,12 @@
 // The open conversation's messages. While an answer grows, its end stays in view, unless the reader has scrolled away.
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { shownPath } from '../state/conversation';
 import { store, useStore } from '../state/store';
 import type { Conversation, Message } from '../state/types';
 import { MessageView } from './message';
 
 const NEAR_END_PX = 80;
+const SHOWN_AT_FIRST = 60; // messages: a conversation of a thousand opens as fast as a short one
 
 function useFollowing(conversation: Conversation) {
   const log = useRef<HTMLDivElement>(null);
@@ -58,7 +59,10 @@ export function ConversationView() {
   const conversation = useStore((state) => state.current);
   const trouble = useStore((state) => state.trouble);
   const { log, onScroll } = useFollowing(conversation);
+  const [shown, setShown] = useState(SHOWN_AT_FIRST);
+  useEffect(() => setShown(SHOWN_AT_FIRST), [conversation.id]);
   const path = shownPath(conversation);
+  const hidden = Math.max(0, path.length - shown);
   const places = placesIn(conversation, path);
   const isBusy = path.some((message) => store.running.has(message.id));
   return (
@@ -69,7 +73,12 @@ export function ConversationView() {
         </p>
       )}
       {path.length === 0 && <Welcome />}
-      {path.map((message, index) => {
+      {hidden > 0 && (
+        <button type="button" class="earlier" onClick={() => setShown(shown + 10 * SHOWN_AT_FIRST)}>
+          Show earlier messages ({hidden})
+        </button>
+      )}
+      {path.slice(hidden).map((message, index) => {
         const { at, ids } = places.get(message.id)!;
         return (
           <MessageView
@@ -79,7 +88,7 @@ export function ConversationView() {
             count={ids.length}
             previous={ids[at - 1] ?? ''}
             next={ids[at + 1] ?? ''}
-            isLast={index === path.length - 1}
+            isLast={hidden + index === path.length - 1}
             isBusy={isBusy}
           />
         );
