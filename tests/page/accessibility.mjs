@@ -56,12 +56,13 @@ for (const width of [360, 1920]) {
       });
       await page.evaluate(AXE);
       const picture = (name) => check(page, `${width}-${colorScheme}-${name}`);
-      await picture('empty');
+      const isLight = colorScheme === 'light';
+      if (isLight) await picture('empty');
       await ask(page, 'markdown');
       await ask(page, 'think');
       await page.getByText(/Thought for/).click();
       await picture('conversation');
-      for (const panel of ['Settings', 'Engine', 'Help']) {
+      for (const panel of isLight ? ['Settings', 'Engine', 'Help'] : ['Settings', 'Engine']) {
         await page.getByRole('button', { name: panel, exact: true }).click();
         if (panel === 'Engine') await page.getByText('Kernel').waitFor();
         await picture(panel.toLowerCase());
