@@ -1,7 +1,7 @@
 // How answers look: Markdown, code, tables, mathematics, thoughts and calls of tools, as a scripted model writes them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ask, hearth, leave, open, setting, settled } from './browser.mjs';
+import { ask, hearth, leave, open, say, setting, settled } from './browser.mjs';
 import { startProxy } from './proxy.mjs';
 
 const MARKDOWN = `# Title
@@ -142,4 +142,14 @@ test('a setting that makes no sense is said before anything is asked', () =>
     await page.keyboard.press('Enter');
     await page.getByText('The tools are no list in JSON.').first().waitFor();
     assert.equal(await page.locator('.message').count(), 0);
+  }));
+
+test('an answer comes to its end though nobody sees the page, and no frame is drawn', () =>
+  withProxy(async (page) => {
+    await page.evaluate(() => {
+      globalThis.requestAnimationFrame = () => 0;
+    });
+    await say(page, 'think');
+    await page.locator('.message.assistant .measured').waitFor();
+    assert.equal(await page.getByText('Done.').isVisible(), true);
   }));

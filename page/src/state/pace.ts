@@ -8,6 +8,18 @@ const GOAL_MS = 16; // of a frame
 const PIECE_MIN = 400,
   PIECE_MAX = 6000; // characters
 
+// With the next frame; where the browser draws none, because nobody sees the page, a little later all the same.
+function whenDrawn(work: () => void) {
+  const frame = requestAnimationFrame(() => {
+    clearTimeout(timer);
+    work();
+  });
+  const timer = setTimeout(() => {
+    cancelAnimationFrame(frame);
+    work();
+  }, HIDDEN_PAUSE_MS);
+}
+
 export class Pace {
   private drawn = 0; // characters
   private piece = 150; // small at first: what is drawn for the first time takes longer
@@ -28,10 +40,7 @@ export class Pace {
     if (this.isDue || this.isOver) return;
     this.isDue = true;
     const wait = document.hidden ? HIDDEN_PAUSE_MS : Math.max(0, this.lastEnd + this.pause - performance.now());
-    setTimeout(() => {
-      if (document.hidden) this.drawAll();
-      else requestAnimationFrame(() => this.drawPiece());
-    }, wait);
+    setTimeout(() => whenDrawn(() => (document.hidden ? this.drawAll() : this.drawPiece())), wait);
   }
 
   // Until all has been drawn; nothing is drawn afterwards.
