@@ -16,8 +16,7 @@ test:
 
 test-page:
 	@tools/setup chromium
-	@tools/build release hearth
-	@python3 -B tests/page/run.py build/release/hearth build/page
+	@tools/test_page
 
 test-agents: setup
 	@tools/test_agents
