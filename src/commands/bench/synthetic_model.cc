@@ -30,6 +30,8 @@ constexpr std::array kShapes = {
     ModelShape{"qwen3-8b", "qwen3", 36, 4096, 12288, 32, 8, 128, 151936, 1e6, 40960, false, false, true},
     ModelShape{"qwen3-32b", "qwen3", 64, 5120, 25600, 64, 8, 128, 151936, 1e6, 40960, false, false, true},
     ModelShape{"qwen3-30b-a3b", "qwen3moe", 48, 2048, 768, 32, 4, 128, 151936, 1e6, 40960, false, false, true, 128, 8},
+    ModelShape{"lfm2-1.2b", "lfm2", 16, 2048, 8192, 32, 8, 64, 65536, 1e6, 128000, true, false, true, 0, 0, 3,
+               0b0101'0101'0010'0100},
     ModelShape{"llama-3.3-70b", "llama", 80, 8192, 28672, 64, 8, 128, 128256, 5e5, 131072, false},
 };
 
@@ -107,16 +109,19 @@ void add_feed_forward(const ModelShape& shape, Format base, Format varied, const
   list.experts(prefix + "ffn_down_exps.weight", shape.width, shape.ff_width, varied);
 }
 
-void add_layer(const ModelShape& shape, const FormatMix& mix, std::int64_t layer, TensorList& list) {
-  const auto name = [&](std::string_view part) { return fmt::format("blk.{}.{}", layer, part); };
+void add_short_conv(const ModelShape& shape, Format base, const std::string& prefix, TensorList& list) {
+  list.matrix(prefix + "shortconv.in_proj.weight", 3 * shape.width, shape.width, base);
+  list.matrix(prefix + "shortconv.conv.weight", shape.width, shape.conv_kernel, Format::kF32);
+  list.matrix(prefix + "shortconv.out_proj.weight", shape.width, shape.width, base);
+}
+
+void add_attention(const ModelShape& shape, Format base, Format varied, const std::string& prefix, TensorList& list) {
+  const auto name = [&](std::string_view part) { return prefix + std::string(part); };
   const std::int64_t q_width = shape.heads * shape.head_dim, kv_width = shape.kv_heads * shape.head_dim;
-  const Format varied = layer_gets_better(layer, shape.layers) ? mix.better : mix.base;
-  list.vector(name("attn_norm.weight"), shape.width);
-  list.vector(name("ffn_norm.weight"), shape.width);
-  list.matrix(name("attn_q.weight"), q_width, shape.width, mix.base);
-  list.matrix(name("attn_k.weight"), kv_width, shape.width, mix.base);
+  list.matrix(name("attn_q.weight"), q_width, shape.width, base);
+  list.matrix(name("attn_k.weight"), kv_width, shape.width, base);
   list.matrix(name("attn_v.weight"), kv_width, shape.width, varied);
-  list.matrix(name("attn_output.weight"), shape.width, q_width, mix.base);
+  list.matrix(name("attn_output.weight"), shape.width, q_width, base);
   if (shape.qkv_bias) {
     list.vector(name("attn_q.bias"), q_width);
     list.vector(name("attn_k.bias"), kv_width);
@@ -126,7 +131,28 @@ void add_layer(const ModelShape& shape, const FormatMix& mix, std::int64_t layer
     list.vector(name("attn_q_norm.weight"), shape.head_dim);
     list.vector(name("attn_k_norm.weight"), shape.head_dim);
   }
-  add_feed_forward(shape, mix.base, varied, name(""), list);
+}
+
+void add_layer(const ModelShape& shape, const FormatMix& mix, std::int64_t layer, TensorList& list) {
+  const std::string prefix = fmt::format("blk.{}.", layer);
+  const Format varied = layer_gets_better(layer, shape.layers) ? mix.better : mix.base;
+  list.vector(prefix + "attn_norm.weight", shape.width);
+  list.vector(prefix + "ffn_norm.weight", shape.width);
+  if (shape.has_attention(layer)) {
+    add_attention(shape, mix.base, varied, prefix, list);
+  } else {
+    add_short_conv(shape, mix.base, prefix, list);
+  }
+  add_feed_forward(shape, mix.base, varied, prefix, list);
+}
+
+// As files list them: 0 for layers without attention.
+std::vector<std::int32_t> kv_heads_by_layer(const ModelShape& shape) {
+  std::vector<std::int32_t> counts;
+  for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
+    counts.push_back(shape.has_attention(layer) ? static_cast<std::int32_t>(shape.kv_heads) : 0);
+  }
+  return counts;
 }
 
 // The metadata that an architecture reads its settings from, as a GGUF file without tensors.
@@ -148,7 +174,12 @@ std::string gguf_head(const ModelShape& shape, std::string_view name) {
     add_count("expert_used_count", shape.experts_used);
   }
   add_count("attention.head_count", shape.heads);
-  add_count("attention.head_count_kv", shape.kv_heads);
+  if (shape.conv_kernel > 0) {
+    add("attention.head_count_kv", kv_heads_by_layer(shape));
+    add_count("shortconv.l_cache", shape.conv_kernel);
+  } else {
+    add_count("attention.head_count_kv", shape.kv_heads);
+  }
   add_count("attention.key_length", shape.head_dim);
   add_count("attention.value_length", shape.head_dim);
   add_count("rope.dimension_count", shape.head_dim);
@@ -214,7 +245,7 @@ std::vector<SyntheticTensor> synthetic_tensors(const ModelShape& shape, std::str
   const FormatMix mix = mix_by_name(format);
   TensorList list(shape);
   list.matrix("token_embd.weight", shape.vocabulary, shape.width, shape.tied ? mix.better : mix.base);
-  list.vector("output_norm.weight", shape.width);
+  list.vector(shape.conv_kernel > 0 ? "token_embd_norm.weight" : "output_norm.weight", shape.width);
   if (!shape.tied) list.matrix("output.weight", shape.vocabulary, shape.width, mix.better);
   for (std::int64_t layer = 0; layer < shape.layers; ++layer) add_layer(shape, mix, layer, list);
   return list.take();

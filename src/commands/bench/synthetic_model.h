@@ -25,6 +25,11 @@ struct ModelShape {
   bool query_key_norm = false;  // a norm of each query and key head
   // Of every layer's feed-forward part, whose width then is each expert's; 0: a dense one.
   std::int64_t experts = 0, experts_used = 0;
+  // Layers without a bit have a short convolution over so many tokens in place of attention.
+  std::int64_t conv_kernel = 0;
+  std::uint64_t attention_layers = ~std::uint64_t{0};
+
+  bool has_attention(std::int64_t layer) const { return conv_kernel == 0 || (attention_layers >> layer & 1) != 0; }
 };
 
 std::span<const ModelShape> model_shapes();

@@ -29,6 +29,7 @@ TEST(ModelShapes, HaveTheirModelsParameterCounts) {
   EXPECT_NEAR(billions("qwen3-32b"), 32.76, 0.01);
   EXPECT_NEAR(billions("qwen3-30b-a3b"), 30.53, 0.01);
   EXPECT_NEAR(billions("llama-3.3-70b"), 70.55, 0.01);
+  EXPECT_NEAR(billions("lfm2-1.2b"), 1.17, 0.01);
 }
 
 TEST(ModelShapes, AnUnknownOneListsTheKnown) {
@@ -110,6 +111,17 @@ TEST(SyntheticModel, HasExperts) {
   EXPECT_EQ(spec.layers.back().experts().routing.used, 8);
   EXPECT_EQ(spec.layers.back().experts().width, 768);
   EXPECT_EQ(model.source().find("blk.47.ffn_down_exps.weight")->shape, (Shape{128, 2048, 768}));
+}
+
+TEST(SyntheticModel, HasShortConvolutions) {
+  const SyntheticModel model(model_shape("lfm2-1.2b"), "q4_0");
+  const ModelSpec spec = read_model_spec(Settings(model.source()));
+  std::string attention;
+  for (std::int64_t i = 0; i < spec.layer_count(); ++i) {
+    if (spec.layers[static_cast<std::size_t>(i)].has_attention()) attention += std::to_string(i) + " ";
+  }
+  EXPECT_EQ(attention, "2 5 8 10 12 14 ");
+  EXPECT_EQ(spec.layers[0].state_floats(), 2 * 2048);
 }
 
 TEST(SyntheticModel, ReadsAsTheArchitectureItIs) {
