@@ -28,21 +28,21 @@ TEST_P(GpuModelTest, AgreesInBf16) {
 }
 
 TEST_P(GpuModelTest, ChunksAndRecordedStepsDoNotChangeBits) {
-  for (const std::string& name : {fixture_names().front(), std::string("lfm2")}) {
+  const std::string first = fixture_names().front();
+  for (const auto& [name, compute] :
+       {std::pair{first, ComputeMode::kAuto}, {first, ComputeMode::kF32}, {"lfm2", ComputeMode::kAuto}}) {
     const Fixture fixture(name);
     const std::int64_t context = fixture.context();
-    for (const ComputeMode compute : {ComputeMode::kAuto, ComputeMode::kF32}) {
-      const auto whole = Model(fixture.path, gpu(), compute, context, 512).logits(fixture.all());
-      EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 5).logits(fixture.all()), whole);
-      EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 1).logits(fixture.all()), whole);
-      // Token by token again, replayed: positions, tables and tokens come from the device's memory, never from the
-      // record.
-      Model recorded(fixture.path, gpu(), compute, context, 1);
-      recorded.record_decode_steps();
-      const std::int64_t replays = gpu().ledger().graph_replay_count;
-      EXPECT_EQ(recorded.logits(fixture.all()), whole);
-      EXPECT_EQ(gpu().ledger().graph_replay_count - replays, std::ssize(fixture.all()));
-    }
+    const auto whole = Model(fixture.path, gpu(), compute, context, 512).logits(fixture.all());
+    EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 5).logits(fixture.all()), whole);
+    EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 1).logits(fixture.all()), whole);
+    // Token by token again, replayed: positions, tables and tokens come from the device's memory, never from the
+    // record.
+    Model recorded(fixture.path, gpu(), compute, context, 1);
+    recorded.record_decode_steps();
+    const std::int64_t replays = gpu().ledger().graph_replay_count;
+    EXPECT_EQ(recorded.logits(fixture.all()), whole);
+    EXPECT_EQ(gpu().ledger().graph_replay_count - replays, std::ssize(fixture.all()));
   }
 }
 
