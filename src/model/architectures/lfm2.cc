@@ -54,7 +54,6 @@ ModelSpec read_hybrid(const Settings& settings) {
   ModelSpec spec =
       read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit, .attention_layers = AttentionLayers::kSome});
   spec.norm.epsilon = static_cast<float>(settings.number(kEpsilon).value_or(1e-5));
-  spec.ff_scales = true;
   const std::int64_t kernel = settings.required(kConvKernel, kConvKernelMax);
   const std::vector<bool> is_conv = conv_layers(settings, spec.layers.size());
   const auto window = settings.is_gguf() ? settings.positive(settings::kSlidingWindow) : std::nullopt;
