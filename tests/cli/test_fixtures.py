@@ -18,6 +18,8 @@ EXPERT_FAMILIES = ("hf/glm4_moe", "hf/qwen3_moe", "hf2/dots1", "hf2/ernie4_5_moe
 GGUF_FAMILIES = ("llama-dense", "gpt2-dense", "qwen3-dense", "starcoder-dense", "chatglm-dense", "gemma3-dense",
                  "glm4-dense", "glm4moe-moe", "lfm2-dense", "qwen3moe-moe")
 HF_ERROR_MAX, GGUF_ERROR_MAX, BF16_ERROR_MAX = 1e-4, 1e-3, 3e-2
+# Whose short convolutions change the logits by less than 1e-4 in all.
+FAINT_FAMILIES, FAINT_ERROR_MAX = ("hf2/lfm2", "hf2/lfm2_moe"), 1e-5
 
 
 class TinyStories(CliCase):
@@ -50,7 +52,8 @@ class Logits(CliCase):
             tokens = json.loads((folder / "tokens.json").read_text())
             prompt, greedy = tokens["prompt"], tokens["greedy"]
             expected = np.load(folder / "logits.npy")
-            for compute, error_max in (("f32", HF_ERROR_MAX), ("bf16", BF16_ERROR_MAX)):
+            f32_error_max = FAINT_ERROR_MAX if family in FAINT_FAMILIES else HF_ERROR_MAX
+            for compute, error_max in (("f32", f32_error_max), ("bf16", BF16_ERROR_MAX)):
                 with self.subTest(f"{family} {compute}"):
                     values, data = self.logits(folder, prompt + greedy, "--compute", compute)
                     if family in EXPERT_FAMILIES and compute == "bf16":

@@ -65,6 +65,8 @@ struct Fixture {
     expected = floats_of(std::string_view(npy).substr(10 + header));
   }
   std::size_t vocabulary() const { return expected.size() / prompt.size(); }
+  // The short convolutions of the LFM2 checkpoint change its logits by 6e-5 in all.
+  double float32_error_max() const { return path.filename() == "lfm2" ? 1e-5 : 1e-4; }
   bool has_experts() const { return path.filename().string().find("moe") != std::string::npos; }
   std::vector<std::int32_t> all() const {
     std::vector<std::int32_t> tokens = prompt;
@@ -76,7 +78,7 @@ struct Fixture {
 
 // Float32 logits of all(), [tokens, vocabulary], against the fixture's, and the greedy choices along the continuation.
 inline void expect_float32(const Fixture& fixture, std::span<const float> y) {
-  EXPECT_LT(relative_error(y.first(fixture.expected.size()), fixture.expected), 1e-4);
+  EXPECT_LT(relative_error(y.first(fixture.expected.size()), fixture.expected), fixture.float32_error_max());
   const std::size_t vocabulary = fixture.vocabulary();
   for (std::size_t i = 0; i < fixture.greedy.size(); ++i) {
     const auto row = y.begin() + static_cast<std::ptrdiff_t>((fixture.prompt.size() - 1 + i) * vocabulary);

@@ -98,8 +98,8 @@ inline std::vector<std::string> fixture_names() {
 }
 
 // float32 against what an independent implementation computed.
-inline void check_float32(GpuDevice& gpu, const Fixture& fixture, std::int64_t chunk = 512) {
-  expect_float32(fixture, Model(fixture.path, gpu, ComputeMode::kF32, fixture.context(), chunk).logits(fixture.all()));
+inline void check_float32(GpuDevice& gpu, const Fixture& fixture) {
+  expect_float32(fixture, Model(fixture.path, gpu, ComputeMode::kF32, fixture.context(), 512).logits(fixture.all()));
 }
 
 // bf16 likewise.
