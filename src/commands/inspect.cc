@@ -54,8 +54,10 @@ boost::json::object describe_model(const ModelSource& source) {
     result["heads"] = by_layer(spec, of_attention(&AttentionSpec::head_count));
     result["kv_heads"] = by_layer(spec, of_attention(&AttentionSpec::kv_head_count));
     result["head_dim"] = by_layer(spec, of_attention(&AttentionSpec::head_dim));
-    result["ff_width"] = by_layer(
-        spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().width : layer.mlp().width; });
+    result["ff_width"] = by_layer(spec, [](const LayerSpec& layer) {
+      if (!layer.has_feed_forward()) return std::int64_t{0};
+      return layer.has_experts() ? layer.experts().width : layer.mlp().width;
+    });
     if (std::ranges::any_of(spec.layers, &LayerSpec::has_experts)) {
       result["experts"] = by_layer(
           spec, [](const LayerSpec& layer) { return layer.has_experts() ? layer.experts().routing.expert_count : 0; });

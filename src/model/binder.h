@@ -69,6 +69,7 @@ class Binder {
   const StepLimits& limits() const { return limits_; }
   WorkSpace& work_space() { return work_space_; }
 
+  NameScheme scheme() const { return names_.scheme(); }
   std::string name(Weight weight, std::int64_t layer = 0, std::int64_t expert = 0) const {
     return names_.of(weight, layer, expert);
   }

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,6 +15,8 @@
 #include "kernels/attention/mask.h"
 #include "kernels/causal_conv/causal_conv.h"
 #include "kernels/experts/experts.h"
+#include "kernels/gated_delta/gated_delta.h"
+#include "kernels/gated_rms_norm/gated_rms_norm.h"
 #include "model/rope_frequencies.h"
 
 namespace hearth {
@@ -36,6 +41,11 @@ struct AttentionSpec {
   float scale = 0;    // of the scores
   float softcap = 0;  // of the scaled scores; 0: none
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
+  bool gated = false;  // heads are multiplied by a sigmoid of further rows of the queries' matrix, head by head
+  // Falcon-H1's multipliers: of the input, of keys, and of the output.
+  float input_factor = 1;
+  float key_factor = 1;
+  float output_factor = 1;
 
   std::int64_t q_width() const { return head_count * head_dim; }
   std::int64_t kv_width() const { return kv_head_count * head_dim; }
@@ -49,11 +59,71 @@ struct ShortConvSpec {
   std::int64_t state_floats() const { return causal_conv_state_floats(width, kernel); }
 };
 
+// Floats from the beginning of a mixer's state, where its convolution's stands, to that of its recurrence.
+constexpr std::int64_t recurrence_offset(std::int64_t conv_floats) {
+  return (conv_floats + 15) / 16 * 16;
+}
+
+// The gated delta rule over convolved queries, keys and values.
+struct DeltaSpec {
+  std::int64_t k_heads = 0;
+  std::int64_t v_heads = 0;
+  std::int64_t k_dim = 0;
+  std::int64_t v_dim = 0;
+  KeyHeadOrder key_heads = KeyHeadOrder::kGrouped;
+  std::int64_t kernel = 0;     // of the convolution: tokens that a position sees, its own included
+  bool channel_decay = false;  // Kimi delta attention
+  NormGate gate = NormGate::kSilu;
+  float scale = 0;               // of queries
+  float length_epsilon = 1e-6f;  // of the lengths that queries and keys are divided by
+  bool plain_products = false;   // a file's biases and scales of the projections do not count
+
+  std::int64_t v_width() const { return v_heads * v_dim; }
+  std::int64_t conv_width() const { return 2 * k_heads * k_dim + v_width(); }
+  std::int64_t conv_floats() const { return causal_conv_state_floats(conv_width(), kernel); }
+  std::int64_t state_floats() const {
+    return recurrence_offset(conv_floats()) + gated_delta_state_size(v_heads, k_dim, v_dim);
+  }
+};
+
+// What becomes of a state space's output and its gate z: y * silu(z), or with an RMS norm behind that or before it.
+// kIfInFile: kGateFirst where the file has a norm, else kNone.
+enum class MambaNorm : std::uint8_t { kNone, kGateFirst, kNormFirst, kIfInFile };
+
+// Mamba 2, or where `dt_rank` is not 0 Mamba 1: B, C and a step of that rank are projections of the convolved input.
+struct MambaSpec {
+  std::int64_t heads = 0;
+  std::int64_t head_dim = 1;
+  std::int64_t groups = 1;
+  std::int64_t state = 0;
+  std::int64_t kernel = 0;
+  std::int64_t dt_rank = 0;
+  float step_norm_epsilon = 0;  // of an RMS norm of step, B and C (Falcon Mamba); 0: none
+  float delta_min = 0;
+  float delta_max = std::numeric_limits<float>::infinity();
+  MambaNorm norm = MambaNorm::kNone;
+  std::int64_t norm_groups = 1;
+  // Falcon-H1's multipliers: of the input, of the projections z, x, B, C and steps, and of the output.
+  float input_factor = 1;
+  std::array<float, 5> factors{1, 1, 1, 1, 1};
+  float output_factor = 1;
+
+  std::int64_t inner() const { return heads * head_dim; }
+  std::int64_t conv_width() const { return inner() + (dt_rank > 0 ? 0 : 2 * groups * state); }
+  std::int64_t conv_floats() const { return causal_conv_state_floats(conv_width(), kernel); }
+  std::int64_t state_floats() const { return recurrence_offset(conv_floats()) + inner() * state; }
+};
+
+// What a layer lacks that is a mixer or a feed-forward part alone.
+struct NoPart {};
+
 // down(act(gate) * up) where it is gated, else down(act(up)).
 struct MlpSpec {
   std::int64_t width = 0;
   Activation activation = Activation::kSilu;
   bool gated = true;
+  float gate_factor = 1;  // of gate before the activation
+  float down_factor = 1;
 };
 
 // The weighted sum of what a few of many experts say, each an MLP of its own; and of one that all tokens ask, where
@@ -63,16 +133,18 @@ struct ExpertsSpec {
   Activation activation = Activation::kSilu;
   Routing routing;
   std::int64_t shared_width = 0;
+  bool gated = true;         // else down(act(up))
   bool shared_gate = false;  // what the shared one says is multiplied by a sigmoid of the input
 
-  MlpSpec shared() const { return {shared_width, activation, true}; }
+  MlpSpec shared() const { return {shared_width, activation, gated}; }
 };
 
 // x += scale * after(mixer(before(x))), then the same with the feed-forward part. Where `parallel`, both read x as it
 // was before the layer.
 struct LayerSpec {
-  std::variant<AttentionSpec, ShortConvSpec> mixer;
-  std::variant<MlpSpec, ExpertsSpec> feed_forward;
+  std::variant<AttentionSpec, ShortConvSpec, DeltaSpec, MambaSpec, NoPart> mixer;
+  std::optional<MambaSpec> beside;  // the mixer, reading and adding to what it does (Falcon-H1)
+  std::variant<MlpSpec, ExpertsSpec, NoPart> feed_forward;
   bool norm_before = true;  // of what each part reads
   bool norm_after = false;  // of what each part adds
   bool parallel = false;
@@ -81,6 +153,7 @@ struct LayerSpec {
   bool has_attention() const { return std::holds_alternative<AttentionSpec>(mixer); }
   // Of the state that the mixer keeps for each sequence; 0: none.
   std::int64_t state_floats() const {
+    if (beside) return beside->state_floats();
     return std::visit(
         []<class Mixer>(const Mixer& m) -> std::int64_t {
           if constexpr (requires { m.state_floats(); }) return m.state_floats();
@@ -88,6 +161,8 @@ struct LayerSpec {
         },
         mixer);
   }
+  bool has_mixer() const { return !std::holds_alternative<NoPart>(mixer); }
+  bool has_feed_forward() const { return !std::holds_alternative<NoPart>(feed_forward); }
   const AttentionSpec& attention() const { return std::get<AttentionSpec>(mixer); }
   AttentionSpec& attention() { return std::get<AttentionSpec>(mixer); }
   bool has_experts() const { return std::holds_alternative<ExpertsSpec>(feed_forward); }

@@ -223,14 +223,18 @@ std::int64_t Settings::required(const Setting& setting, std::int64_t max) const 
 std::int64_t Settings::layer_count() const {
   const std::int64_t count = required(settings::kLayers, kLayersMax);
   const std::int64_t predicting = std::max<std::int64_t>(0, integer(settings::kPredictingLayers).value_or(0));
+  bool has_further = false;
   for (const WeightEntry& entry : source_.tensors()) {
     const std::optional<std::int64_t> layer = layer_of_tensor(entry.name, is_gguf());
+    has_further = has_further || (layer && *layer >= count);
     if (!layer || *layer < count + predicting) continue;
     throw InvalidInput(
         fmt::format("{}: setting '{}' is {}, and the file has a tensor of layer {}, counted from 0: '{}'", file_name(),
                     name_of(settings::kLayers), count, *layer, entry.name));
   }
-  return count;
+  // GGUF's converters count them in; where they stand behind the count, whoever wrote the file did not.
+  const bool counted_in = is_gguf() && !has_further && predicting < count;
+  return counted_in ? count - predicting : count;
 }
 
 }  // namespace hearth

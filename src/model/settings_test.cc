@@ -83,6 +83,9 @@ TEST(Settings, TensorsOfFurtherLayersAreNoticed) {
       "'blk.2.attn_q.weight'");
   const GgufModel predicting({"blk.2.x"}, entry("llama.nextn_predict_layers", std::uint32_t{1}));
   EXPECT_EQ(predicting.settings().layer_count(), 2);
+  // As converters write it: the count has them in it, whether their tensors are there or not.
+  EXPECT_EQ(GgufModel({"blk.1.x"}, entry("llama.nextn_predict_layers", std::uint32_t{1})).settings().layer_count(), 1);
+  EXPECT_EQ(GgufModel({"blk.0.x"}, entry("llama.nextn_predict_layers", std::uint32_t{1})).settings().layer_count(), 1);
 }
 
 // What config.json of a Llama would say, with changes in front.

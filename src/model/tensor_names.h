@@ -39,12 +39,34 @@ enum class Weight : std::uint8_t {
   kExpertDown,
   kSharedGate,
   kSharedUp,
+  kSharedGateUp,  // both in one, gate first
   kSharedDown,
   kSharedRouter,
   // Of a short convolution:
   kConvIn,
   kConv,
   kConvOut,
+  // Of a recurrence:
+  kRecurrenceInput,
+  kRecurrenceConv,
+  kRecurrenceOutput,
+  kRecurrenceNorm,
+  kRecurrenceRate,      // the whole name of the tensor, as of the next two
+  kRecurrenceStepBias,  // of Mamba's steps and the delta rule's decays
+  kRecurrenceSkip,
+  kScanInputs,  // Mamba 1's step, B and C
+  kScanStep,
+  kDeltaQueryKeyValue,
+  kDeltaGate,
+  kDeltaGate2,  // where the gate is a product of two matrices
+  kDeltaMixed,  // queries, keys, values and gate, key head by key head
+  kDeltaBeta,
+  kDeltaDecay,
+  kDeltaDecay2,
+  kDeltaMixedBetaDecay,  // both, key head by key head
+  kDeltaConvQuery,
+  kDeltaConvKey,
+  kDeltaConvValue,
 };
 
 enum class NameScheme : std::uint8_t {

@@ -162,7 +162,8 @@ constexpr Known kKnownConfig[]{
     {"sliding_window_pattern", if_layers_are_known},
     {"_sliding_window_pattern", if_layers_are_known},
     {"layer_types", if_types_of_no_window},
-    {"finetuned", always},  // how the model was trained
+    {"finetuned", always},                 // how the model was trained
+    {"rescale_prenorm_residual", always},  // how its weights began
 };
 
 // Kinds of config.json's keys that are without effect whatever their value.

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 
+import recurrent_reference
 from cli_case import CliCase, main
 
 TARGETS = ["gfx90a", "gfx942", "gfx1100", "gfx1151", "gfx1201"]
@@ -28,6 +29,20 @@ class Amd(CliCase):
                 result = self.json("verify", model, "--device", f"hip:{index}", "--compute", compute, "-n", "20")
                 self.assertTrue(result["agrees"], result)
                 self.assertLess(result["stages"][-1]["relative_l2"], error_max)
+
+    def test_models_with_recurrences_agree_with_the_cpu(self):
+        reference = recurrent_reference
+        tokens = [3, 17, 44, 8, 25, 0, 31, 12, 46]
+        for build in (reference.qwen_next, reference.falcon_h1, reference.nemotron_h, reference.mamba):
+            model = build([1], 1)[0].folder(self.folder / build.__name__)
+            for index in (0, 2):  # waves of 64 and of 32 lanes
+                device = ("--device", f"hip:{index}")
+                result = self.json("verify", model, *device, "--compute", "f32", "-n", "12")
+                self.assertTrue(result["agrees"], result)
+                self.assertLess(result["stages"][-1]["relative_l2"], 1e-4)
+                whole = self.logits(model, tokens, *device, "--compute", "bf16")[1]
+                self.assertEqual(self.logits(model, tokens, *device, "--compute", "bf16", "--chunk", 4)[1], whole)
+                self.assertEqual(self.logits(model, tokens, *device, "--compute", "bf16", "--chunk", 1)[1], whole)
 
     def test_a_run_writes_the_cpus_text_and_moves_only_the_chosen_tokens(self):
         arguments = ("--prompt", "one two three", "--raw", "-n", "6", "--temp", "0", "--compute", "f32")

@@ -10,13 +10,15 @@ SHARED = ROOT.parent / "shared"
 HF_FAMILIES = ("hf/llama", "hf/llama3-rope", "hf/mistral-swa", "hf/qwen2", "hf/qwen3", "hf/gpt2", "hf/gpt_bigcode",
                "hf/gemma2", "hf/gemma3", "hf/glm", "hf/glm4", "hf/phi3", "hf2/gemma", "hf2/cohere", "hf2/cohere2",
                "hf2/ernie4_5", "hf2/exaone4", "hf2/gpt_neox", "hf2/granite", "hf2/olmo2", "hf2/olmo3", "hf2/phi",
-               "hf2/lfm2", "hf2/phi3-longrope", "hf2/seed_oss", "hf2/smollm3", "hf2/stablelm", "hf2/starcoder2")
+               "hf2/lfm2", "hf2/phi3-longrope", "hf2/seed_oss", "hf2/smollm3", "hf2/stablelm", "hf2/starcoder2",
+               "hf2/qwen3_5", "hf2/falcon_h1", "hf2/nemotron_h", "hf2/mamba", "hf2/mamba2")
 # In bf16 a token between two experts may go to the other one: the median row's error counts.
 EXPERT_FAMILIES = ("hf/glm4_moe", "hf/qwen3_moe", "hf2/dots1", "hf2/ernie4_5_moe", "hf2/granitemoe", "hf2/lfm2_moe",
                    "hf2/minimax_m2",
-                   "hf2/mixtral", "hf2/qwen2_moe", "hf2/qwen3_moe-norm")
+                   "hf2/mixtral", "hf2/qwen2_moe", "hf2/qwen3_moe-norm", "hf2/qwen3_next", "hf2/qwen3_5_moe",
+                   "hf2/granitemoehybrid")
 GGUF_FAMILIES = ("llama-dense", "gpt2-dense", "qwen3-dense", "starcoder-dense", "chatglm-dense", "gemma3-dense",
-                 "glm4-dense", "glm4moe-moe", "lfm2-dense", "qwen3moe-moe")
+                 "glm4-dense", "glm4moe-moe", "qwen35moe-moe", "granitehybrid-dense", "lfm2-dense", "qwen3moe-moe")
 HF_ERROR_MAX, GGUF_ERROR_MAX, BF16_ERROR_MAX = 1e-4, 1e-3, 3e-2
 # Whose short convolutions change the logits by less than 1e-4 in all.
 FAINT_FAMILIES, FAINT_ERROR_MAX = ("hf2/lfm2", "hf2/lfm2_moe"), 1e-5

@@ -44,15 +44,33 @@ std::int64_t shared_blocks(const BenchCase& bench_case, bool share_depth) {
 
 // Of the feed-forward part's matrices, for each element of the residual stream.
 std::int64_t ff_columns(const LayerSpec& layer) {
+  if (!layer.has_feed_forward()) return 0;
   if (!layer.has_experts()) return (layer.mlp().gated ? 3 : 2) * layer.mlp().width;
   const ExpertsSpec& experts = layer.experts();
-  return experts.routing.expert_count + 3 * (experts.routing.used * experts.width + experts.shared_width);
+  return experts.routing.expert_count +
+         (experts.gated ? 3 : 2) * (experts.routing.used * experts.width + experts.shared_width);
 }
 
-// Likewise of the mixer's.
+// Likewise of a mixer's.
+std::int64_t columns_of(const AttentionSpec& mixer) {
+  return (mixer.gated ? 3 : 2) * mixer.q_width() + 2 * mixer.kv_width();
+}
+std::int64_t columns_of(const ShortConvSpec& mixer) {
+  return 4 * mixer.width;
+}
+std::int64_t columns_of(const DeltaSpec& mixer) {
+  return mixer.conv_width() + 2 * mixer.v_width() + 2 * mixer.v_heads;
+}
+std::int64_t columns_of(const MambaSpec& mixer) {
+  return 2 * mixer.inner() + mixer.conv_width() + mixer.heads;
+}
+std::int64_t columns_of(const NoPart&) {
+  return 0;
+}
+
 std::int64_t mixer_columns(const LayerSpec& layer) {
-  if (!layer.has_attention()) return 4 * std::get<ShortConvSpec>(layer.mixer).width;
-  return 2 * layer.attention().q_width() + 2 * layer.attention().kv_width();
+  const std::int64_t beside = layer.beside ? columns_of(*layer.beside) : 0;
+  return beside + std::visit([](const auto& mixer) { return columns_of(mixer); }, layer.mixer);
 }
 
 }  // namespace

@@ -17,17 +17,6 @@ namespace {
 // Past any model there is, and small enough that products of two never overflow.
 constexpr std::int64_t kSizeMax = std::int64_t{1} << 28;
 
-void check_heads(const Settings& settings, const AttentionSpec& spec) {
-  if (spec.head_count % spec.kv_head_count != 0) {
-    throw InvalidInput(fmt::format("{}: {} query heads cannot be shared by {} key/value heads", settings.file_name(),
-                                   spec.head_count, spec.kv_head_count));
-  }
-  if (spec.head_dim % 8 != 0 || spec.head_dim > kHeadDimMax) {
-    throw Unsupported(fmt::format("{}: a head size of {}; supported are multiples of 8 up to {}", settings.file_name(),
-                                  spec.head_dim, kHeadDimMax));
-  }
-}
-
 // Of the layers that have any; absent, or 0 everywhere: nullopt.
 std::optional<std::int64_t> heads_of_some(const Settings& settings, const Setting& setting) {
   const auto list = settings.per_layer(setting);
@@ -58,6 +47,17 @@ void read_heads(const Settings& settings, AttentionLayers layers, AttentionSpec&
 }
 
 }  // namespace
+
+void check_heads(const Settings& settings, const AttentionSpec& spec) {
+  if (spec.head_count % spec.kv_head_count != 0) {
+    throw InvalidInput(fmt::format("{}: {} query heads cannot be shared by {} key/value heads", settings.file_name(),
+                                   spec.head_count, spec.kv_head_count));
+  }
+  if (spec.head_dim % 8 != 0 || spec.head_dim > kHeadDimMax) {
+    throw Unsupported(fmt::format("{}: a head size of {}; supported are multiples of 8 up to {}", settings.file_name(),
+                                  spec.head_dim, kHeadDimMax));
+  }
+}
 
 std::vector<bool> layers_without_kv_heads(const Settings& settings) {
   const auto kv_heads = settings.per_layer(settings::kKvHeads);

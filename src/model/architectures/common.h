@@ -19,6 +19,9 @@ enum class AttentionLayers : std::uint8_t { kAll, kSome };
 ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> config_head_dim = std::nullopt,
                      AttentionLayers attention_layers = AttentionLayers::kAll);
 
+// Throws where query heads cannot share the key/value heads, or a head's size is none that attention has kernels for.
+void check_heads(const Settings& settings, const AttentionSpec& attention);
+
 // Which layers of a GGUF file have no attention: those whose number of key/value heads is 0.
 std::vector<bool> layers_without_kv_heads(const Settings& settings);
 

@@ -23,7 +23,12 @@
   FAMILY(gpt_neox)              \
   FAMILY(mixtral)               \
   FAMILY(glm4_moe)              \
-  FAMILY(lfm2)
+  FAMILY(lfm2)                  \
+  FAMILY(qwen_hybrid)           \
+  FAMILY(granite_hybrid)        \
+  FAMILY(falcon_h1)             \
+  FAMILY(nemotron_h)            \
+  FAMILY(mamba)
 
 namespace hearth {
 

@@ -2,12 +2,12 @@
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
+#include "model/architectures/granite_settings.h"
 
 namespace hearth {
-namespace {
 
-ModelSpec read_granite(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent});
+ModelSpec read_granite_decoder(const Settings& settings, AttentionLayers layers) {
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent, .attention_layers = layers});
   spec.ff_scales = true;
   const auto factor = [&](const Setting& setting, double fallback) {
     return static_cast<float>(settings.positive_number(setting).value_or(fallback));
@@ -20,6 +20,12 @@ ModelSpec read_granite(const Settings& settings) {
     layer.attention().scale = factor({"attention.scale", {"attention_multiplier"}}, layer.attention().scale);
   }
   return spec;
+}
+
+namespace {
+
+ModelSpec read_granite(const Settings& settings) {
+  return read_granite_decoder(settings);
 }
 
 ModelSpec read_granite_moe(const Settings& settings) {

@@ -10,6 +10,16 @@ namespace {
 // Sequences whose attention in decoding steps shares the keys out over the GPU; more fill it by themselves.
 constexpr std::int64_t kSharedAttentionSequences = 32;
 
+// Of a matrix whose rows are head by head those of queries (half 0) and of their gates (half 1).
+Linear::Part rows_of_heads(const std::string& name, const AttentionSpec& spec, std::int64_t half) {
+  Linear::Part part{name, spec.q_width()};
+  part.file_rows = 2 * spec.q_width();
+  for (std::int64_t head = 0; head < spec.head_count; ++head) {
+    for (std::int64_t i = 0; i < spec.head_dim; ++i) part.rows.push_back((2 * head + half) * spec.head_dim + i);
+  }
+  return part;
+}
+
 // Fused where the file has one tensor for queries, keys and values, else three that write side by side.
 std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer, Format input) {
   Binder& binder = parts.binder;
@@ -29,11 +39,17 @@ std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer
     const std::string own = binder.name(weight, layer);
     return own.empty() ? fused : own;
   };
-  const Linear::Part pieces[]{{name(Weight::kQuery), spec.q_width()},
-                              {name(Weight::kKey), spec.kv_width()},
-                              {name(Weight::kValue), spec.kv_width()}};
-  return Linear::bind_side_by_side(binder, pieces, model.width,
-                                   {.transposed = model.transposed_linears, .input = input});
+  std::vector<Linear::Part> pieces{{name(Weight::kQuery), spec.q_width()},
+                                   {name(Weight::kKey), spec.kv_width()},
+                                   {name(Weight::kValue), spec.kv_width()}};
+  pieces[1].factor = spec.key_factor;
+  if (spec.gated) {
+    pieces.push_back(rows_of_heads(pieces[0].name, spec, 1));
+    pieces[0] = rows_of_heads(pieces[0].name, spec, 0);
+  }
+  return Linear::bind_side_by_side(
+      binder, pieces, model.width,
+      {.transposed = model.transposed_linears, .input_factor = spec.input_factor, .input = input});
 }
 
 // A norm of queries or keys with `width` elements in all.
@@ -58,7 +74,7 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
       k_norm_(bind_head_norm(parts, Weight::kKeyNorm, layer, spec_.kv_width())),
       output_(parts.binder, parts.binder.name(Weight::kAttentionOutput, layer), spec_.q_width(), width_,
               {.transposed = parts.spec.transposed_linears,
-               .factor = parts.spec.layers[static_cast<std::size_t>(layer)].residual_scale}) {
+               .factor = spec_.output_factor * parts.spec.layers[static_cast<std::size_t>(layer)].residual_scale}) {
   Binder& binder = parts.binder;
   const KernelTable& kernels = binder.kernels();
   const auto name = [&](std::string_view op) { return fmt::format("layer {} {}", layer, op); };
@@ -71,8 +87,12 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
     kv_write_ = binder.kernel(kernels.kv_write, name("kv_write"));
   }
   const StepLimits& limits = binder.limits();
-  qkv_ = binder.work_space().area<float>(
-      "qkv", limits.tokens_max * (spec_.q_width() + 2 * spec_.kv_width()) * std::int64_t{sizeof(float)});
+  qkv_ = binder.work_space().area<float>("qkv", limits.tokens_max * row_width() * std::int64_t{sizeof(float)});
+  if (spec_.gated) {
+    gate_ = binder.kernel(kernels.gated_rms_norm, name("gate"));
+    ungated_ = binder.work_space().area<float>("attended, not gated",
+                                               limits.tokens_max * spec_.q_width() * std::int64_t{sizeof(float)});
+  }
   attended_ = binder.work_space().area<void>("attended", format_bytes(handed_on_, limits.tokens_max * spec_.q_width()));
   if (parts.attention == AttentionMode::kSteps) {
     steps_.emplace(binder, spec_, layer);
@@ -91,7 +111,7 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
 }
 
 void Attention::rotate_and_write(const StepContext& c, const PagedKv& cache) const {
-  const std::int64_t row = spec_.q_width() + 2 * spec_.kv_width();
+  const std::int64_t row = row_width();
   float* const q = qkv_.get();
   float* const k = q + spec_.q_width();
   if (spec_.rope < 0) {
@@ -102,10 +122,27 @@ void Attention::rotate_and_write(const StepContext& c, const PagedKv& cache) con
                    spec_.head_dim, spec_.head_count, spec_.kv_head_count, q, row, c.step, cache});
 }
 
+void Attention::apply_gate(const StepContext& c, const float* gate) const {
+  gate_(c.stream, {.x = ungated_.get(),
+                   .x_stride = spec_.q_width(),
+                   .gate = gate,
+                   .gate_stride = row_width(),
+                   .row_count = c.step.token_count,
+                   .group_count = 1,
+                   .width = spec_.q_width(),
+                   .weight = nullptr,
+                   .group_weights = false,
+                   .epsilon = 0,
+                   .activation = NormGate::kSigmoid,
+                   .gate_first = false,
+                   .out = attended_.get(),
+                   .out_format = handed_on_});
+}
+
 void Attention::run(const StepContext& c, const Activations& input, const LayerMemory& memory, float* out) const {
   const PagedKv& cache = memory.kv;
   const std::int64_t tokens = c.step.token_count;
-  const std::int64_t row = spec_.q_width() + 2 * spec_.kv_width();
+  const std::int64_t row = row_width();
   float* const q = qkv_.get();
   MatmulInput x(c.stream, conversions_, input.data, input.format, tokens, width_);
   run_side_by_side(projections_, c.stream, x, tokens, q, row);
@@ -113,12 +150,15 @@ void Attention::run(const StepContext& c, const Activations& input, const LayerM
   if (q_norm_) q_norm_->run_heads(c.stream, q, tokens, row, of_heads ? spec_.head_count : 1);
   if (k_norm_) k_norm_->run_heads(c.stream, q + spec_.q_width(), tokens, row, of_heads ? spec_.kv_head_count : 1);
   rotate_and_write(c, cache);
+  // Gates read float32.
+  void* const sums = spec_.gated ? ungated_.get() : attended_.get();
   if (steps_) {
-    steps_->run(c, q, row, cache, attended_.get());
+    steps_->run(c, q, row, cache, sums);
   } else {
-    attention_(c.stream, {q, row, spec_.head_count, c.step, cache, spec_.mask, spec_.scale, spec_.softcap,
-                          attended_.get(), handed_on_, workspace_.get(), workspace_bytes_});
+    attention_(c.stream, {q, row, spec_.head_count, c.step, cache, spec_.mask, spec_.scale, spec_.softcap, sums,
+                          spec_.gated ? Format::kF32 : handed_on_, workspace_.get(), workspace_bytes_});
   }
+  if (spec_.gated) apply_gate(c, q + row - spec_.q_width());
   MatmulInput attended(c.stream, conversions_, attended_.get(), handed_on_, tokens, spec_.q_width());
   output_.run(c.stream, attended, tokens, out, width_);
 }

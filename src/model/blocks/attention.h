@@ -26,6 +26,9 @@ class Attention {
   void run(const StepContext& context, const Activations& input, const LayerMemory& memory, float* out) const;
 
  private:
+  // Of a token's queries, keys and values, and gates where there are some.
+  std::int64_t row_width() const { return (spec_.gated ? 2 : 1) * spec_.q_width() + 2 * spec_.kv_width(); }
+  void apply_gate(const StepContext& context, const float* gate) const;
   void rotate_and_write(const StepContext& context, const PagedKv& cache) const;
 
   AttentionSpec spec_;
@@ -41,7 +44,9 @@ class Attention {
   Kernel<KvWriteArgs> kv_write_;
   Kernel<AttentionArgs> attention_;        // fused, or
   std::optional<AttentionInSteps> steps_;  // this instead
-  Planned<float> qkv_;                     // [tokens, q_width + 2 kv_width]
+  Kernel<GatedRmsNormArgs> gate_;          // without a norm
+  Planned<float> qkv_;                     // [tokens, row_width()]
+  Planned<float> ungated_;                 // [tokens, q_width]
   Planned<void> attended_;                 // [tokens, q_width]
   Planned<void> workspace_;
   std::int64_t workspace_bytes_ = 0;

@@ -17,7 +17,7 @@ AttentionInSteps::AttentionInSteps(Binder& binder, const AttentionSpec& spec, st
   const StepLimits& limits = binder.limits();
   const std::int64_t scores = spec.head_count * std::min(limits.tokens_max, limits.context) * limits.context;
   score_rows_ = binder.work_space().area<float>("scores", scores * std::int64_t{sizeof(float)});
-  if (kernels.activation_format != Format::kBf16) return;
+  if (kernels.activation_format != Format::kBf16 || spec.gated) return;  // gates read float32
   round_bf16_ = binder.kernel(kernels.round_bf16, name("round_bf16"));
   sums_ = binder.work_space().area<float>("weighted sums",
                                           limits.tokens_max * spec.q_width() * std::int64_t{sizeof(float)});

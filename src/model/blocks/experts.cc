@@ -16,7 +16,7 @@ struct ExpertMatrices {
 
 namespace {
 
-constexpr MlpWeights kSharedWeights{Weight::kSharedGate, Weight::kSharedUp, Weight::kSharedDown, std::nullopt};
+constexpr MlpWeights kSharedWeights{Weight::kSharedGate, Weight::kSharedUp, Weight::kSharedDown, Weight::kSharedGateUp};
 
 const ExpertsSpec& experts_of(const ModelSpec& spec, std::int64_t layer) {
   return spec.layers[static_cast<std::size_t>(layer)].experts();
@@ -77,7 +77,9 @@ std::vector<ExpertLinear> bind_gate_up(Binder& binder, const ModelSpec& spec, st
   const std::int64_t width = experts_of(spec, layer).width;
   std::vector<ExpertLinear> result;
   const auto has = [&](Weight weight) { return binder.find(binder.name(weight, layer) + ".weight") != nullptr; };
-  if (!has(Weight::kExpertGate) && has(Weight::kExpertGateUp)) {
+  if (!experts_of(spec, layer).gated) {
+    result.emplace_back(binder, spec, std::vector{Weight::kExpertUp}, layer, spec.width, width, input);
+  } else if (!has(Weight::kExpertGate) && has(Weight::kExpertGateUp)) {
     result.emplace_back(binder, spec, std::vector{Weight::kExpertGateUp}, layer, spec.width, 2 * width, input);
   } else if (can_join(binder, layer, width)) {
     result.emplace_back(binder, spec, std::vector{Weight::kExpertGate, Weight::kExpertUp}, layer, spec.width, width,
@@ -218,7 +220,12 @@ Experts::Experts(Binder& binder, const ModelSpec& spec, std::int64_t layer, Form
   }
   route_ = binder.kernel(binder.kernels().route, fmt::format("layer {} route", layer));
   group_ = binder.kernel(binder.kernels().group_experts, fmt::format("layer {} group_experts", layer));
-  activation_ = binder.kernel(binder.kernels().gated_activation, fmt::format("layer {} activation", layer));
+  const std::string activation = fmt::format("layer {} activation", layer);
+  if (spec_.gated) {
+    gated_activation_ = binder.kernel(binder.kernels().gated_activation, activation);
+  } else {
+    activation_ = binder.kernel(binder.kernels().activation, activation);
+  }
   sum_ = binder.kernel(binder.kernels().expert_sum, fmt::format("layer {} expert_sum", layer));
   spec_.routing.scale *= spec.layers[static_cast<std::size_t>(layer)].residual_scale;
   const std::int64_t tokens = binder.limits().tokens_max, slots = tokens * spec_.routing.used;
@@ -246,11 +253,15 @@ void Experts::run_experts(const StepContext& c, MatmulInput& x) const {
   group_(c.stream, {slots, spec_.routing.expert_count, groups});
   float* rows = gate_up_rows_.get();
   for (const ExpertLinear& linear : gate_up_) {
-    linear.run(c.stream, x, groups, slots, used, rows, 2 * ff);
+    linear.run(c.stream, x, groups, slots, used, rows, spec_.gated ? 2 * ff : ff);
     rows += linear.out();
   }
   float* const gate = gate_up_rows_.get();
-  activation_(c.stream, {spec_.activation, gate, gate + ff, slots, ff, 2 * ff, hidden_.get(), handed_on_});
+  if (spec_.gated) {
+    gated_activation_(c.stream, {spec_.activation, gate, gate + ff, slots, ff, 2 * ff, hidden_.get(), handed_on_});
+  } else {
+    activation_(c.stream, {spec_.activation, gate, slots * ff, hidden_.get(), handed_on_});
+  }
   MatmulInput hidden(c.stream, conversions_, hidden_.get(), handed_on_, slots, ff);
   down_.run(c.stream, hidden, groups, slots, 1, said_.get(), width_);
 }

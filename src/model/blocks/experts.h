@@ -54,13 +54,14 @@ class Experts {
   const MatmulConversions& conversions_;
   Linear router_;
   Planned<const float> router_bias_;
-  std::vector<ExpertLinear> gate_up_;  // one that holds both, or gate and up
+  std::vector<ExpertLinear> gate_up_;  // one that holds both, or gate and up, or up alone
   ExpertLinear down_;
   std::optional<Mlp> shared_;
   std::optional<Linear> shared_router_;
   Kernel<RouteArgs> route_;
   Kernel<GroupExpertsArgs> group_;
-  Kernel<GatedActivationArgs> activation_;
+  Kernel<GatedActivationArgs> gated_activation_;
+  Kernel<ActivationArgs> activation_;  // where experts have no gate
   Kernel<ExpertSumArgs> sum_;
   Planned<float> products_;                      // [tokens, experts]
   Planned<std::int32_t> experts_;                // [tokens, used]

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <numeric>
+#include <utility>
 
 #include "base/check.h"
 
@@ -15,6 +17,7 @@ class RowSource {
   struct Piece {
     const std::byte* data;
     std::int64_t rows;
+    std::vector<std::int64_t> order;  // which of the file's rows they are; empty: as they stand
   };
   RowSource(std::vector<Piece> pieces, Format format, std::int64_t in, const Linear::Options& options)
       : pieces_(std::move(pieces)),
@@ -25,7 +28,8 @@ class RowSource {
 
   // Rows [begin, end), in the file where they stand there in a row.
   const std::byte* operator()(std::int64_t begin, std::int64_t end, std::vector<std::byte>& scratch) const {
-    if (pieces_.size() == 1 && !options_.transposed && options_.interleaved_heads == 0) {
+    const bool as_they_stand = !options_.transposed && options_.interleaved_heads == 0 && pieces_[0].order.empty();
+    if (pieces_.size() == 1 && as_they_stand) {
       return pieces_[0].data + begin * row_bytes_;
     }
     scratch.resize(static_cast<std::size_t>((end - begin) * row_bytes_));
@@ -45,8 +49,9 @@ class RowSource {
       }
       return;
     }
-    std::memcpy(to, piece.data + file_row(row, piece.rows, options_.interleaved_heads) * row_bytes_,
-                static_cast<std::size_t>(row_bytes_));
+    const std::int64_t from = !piece.order.empty() ? piece.order[static_cast<std::size_t>(row)]
+                                                   : file_row(row, piece.rows, options_.interleaved_heads);
+    std::memcpy(to, piece.data + from * row_bytes_, static_cast<std::size_t>(row_bytes_));
   }
 
  public:
@@ -115,7 +120,7 @@ void MatmulInput::fill(Compute compute, MatmulArgs& args) {
 
 Linear::Linear(Binder& binder, std::span<const Part> parts, std::int64_t in, const Options& options) : in_(in) {
   for (const Part& part : parts) out_ += part.out;
-  scale_ = options.factor * file_scale(binder, parts[0].name, options);
+  scale_ = options.factor * parts[0].factor * options.input_factor * file_scale(binder, parts[0].name, options);
   bind_weight(binder, parts, options);
   bind_bias(binder, parts, options);
 }
@@ -124,10 +129,11 @@ void Linear::bind_weight(Binder& binder, std::span<const Part> parts, const Opti
   std::vector<RowSource::Piece> pieces;
   const WeightEntry* entry = nullptr;
   for (const Part& part : parts) {
-    const Shape shape = options.transposed ? Shape{in_, part.out} : Shape{part.out, in_};
+    CHECK(part.rows.empty() || (!options.transposed && options.interleaved_heads == 0));
+    const Shape shape = options.transposed ? Shape{in_, part.out} : Shape{part.rows_in_file(), in_};
     entry = binder.require(part.name + ".weight", shape);
     if (entry == nullptr) return;
-    pieces.push_back({entry->bytes.data(), part.out});
+    pieces.push_back({entry->bytes.data(), part.out, part.rows});
   }
   const std::string& name = parts[0].name;
   format_ = entry->format;
@@ -150,7 +156,7 @@ void Linear::bind_weight(Binder& binder, std::span<const Part> parts, const Opti
   binder.operation(
       {names, std::string(kernel_.run.name()), std::string(format.name),
        kernel_.packing == nullptr ? out_ * format_bytes(format_, in_) : kernel_.packing->bytes(out_, in_)});
-  if (parts.size() == 1 && !options.transposed && options.interleaved_heads == 0) {
+  if (parts.size() == 1 && !options.transposed && options.interleaved_heads == 0 && parts[0].rows.empty()) {
     weight_ = binder.place_matrix(*entry, kernel_.packing);
   } else {
     weight_ =
@@ -159,38 +165,51 @@ void Linear::bind_weight(Binder& binder, std::span<const Part> parts, const Opti
 }
 
 void Linear::bind_bias(Binder& binder, std::span<const Part> parts, const Options& options) {
-  const float factor = options.scale == FileScale::kProductAndBias ? scale_ : options.factor;
-  if (parts.size() == 1 && options.interleaved_heads == 0) {
+  if (!options.bias) return;
+  const float factor =
+      options.scale == FileScale::kProductAndBias ? scale_ / options.input_factor : options.factor * parts[0].factor;
+  if (parts.size() == 1 && options.interleaved_heads == 0 && parts[0].rows.empty()) {
     bias_ = binder.floats(parts[0].name + ".bias", out_, false, factor);
     return;
   }
   struct Piece {
     const WeightEntry* entry;  // null: zeros
     std::int64_t count;
+    std::vector<std::int64_t> order;
   };
   std::vector<Piece> pieces;
   bool any = false;
   for (const Part& part : parts) {
     const std::string name = part.name + ".bias";
-    const WeightEntry* entry = binder.find(name) == nullptr ? nullptr : binder.require(name, Shape{part.out});
+    const WeightEntry* entry =
+        binder.find(name) == nullptr ? nullptr : binder.require(name, Shape{part.rows_in_file()});
     any = any || entry != nullptr;
-    pieces.push_back({entry, part.out});
+    pieces.push_back({entry, part.out, part.rows});
   }
   if (!any) return;
   const std::int64_t heads = options.interleaved_heads;
   const auto fill = [=](std::byte* to) {
     auto* out = reinterpret_cast<float*>(to);
     for (const Piece& piece : pieces) {
-      std::vector<float> values(static_cast<std::size_t>(piece.count));
-      if (piece.entry != nullptr) {
-        traits(piece.entry->format).decode_f32(piece.entry->bytes.data(), values.data(), piece.count);
-      }
+      const std::int64_t in_file = piece.entry == nullptr ? 0 : piece.entry->shape.element_count();
+      std::vector<float> values(static_cast<std::size_t>(in_file));
+      if (in_file > 0) traits(piece.entry->format).decode_f32(piece.entry->bytes.data(), values.data(), in_file);
       for (std::int64_t i = 0; i < piece.count; ++i) {
-        *out++ = factor * values[static_cast<std::size_t>(RowSource::file_row(i, piece.count, heads))];
+        const std::int64_t from = !piece.order.empty() ? piece.order[static_cast<std::size_t>(i)]
+                                                       : RowSource::file_row(i, piece.count, heads);
+        *out++ = in_file == 0 ? 0.0f : factor * values[static_cast<std::size_t>(from)];
       }
     }
   };
   bias_ = binder.reserve(out_ * std::int64_t{sizeof(float)}, fill).as<const float>();
+}
+
+Linear::Part Linear::rows_of(std::string name, std::int64_t begin, std::int64_t end, std::int64_t file_rows,
+                             float factor) {
+  if (begin == 0 && end == file_rows) return {std::move(name), end, {}, 0, factor};
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(end - begin));
+  std::iota(rows.begin(), rows.end(), begin);
+  return {std::move(name), end - begin, std::move(rows), file_rows, factor};
 }
 
 std::vector<Linear> Linear::bind_side_by_side(Binder& binder, std::span<const Part> parts, std::int64_t in,
@@ -199,7 +218,7 @@ std::vector<Linear> Linear::bind_side_by_side(Binder& binder, std::span<const Pa
   const auto mergeable = [&](const Part& a, const Part& b) {
     if (binder.backend().device.is_cpu()) return false;
     const WeightEntry *first = binder.find(a.name + ".weight"), *second = binder.find(b.name + ".weight");
-    return first != nullptr && second != nullptr && first->format == second->format &&
+    return first != nullptr && second != nullptr && first->format == second->format && a.factor == b.factor &&
            file_scale(binder, a.name, options) == file_scale(binder, b.name, options);
   };
   for (std::size_t begin = 0; begin < parts.size();) {

@@ -48,14 +48,24 @@ class Linear {
     std::int64_t interleaved_heads =
         0;  // > 0: rows are q, k, v of one head after another; stored as all q, all k, all v
     FileScale scale = FileScale::kProduct;
-    float factor = 1;  // y is multiplied by it, the bias included
+    bool bias = true;        // where the file has one
+    float factor = 1;        // y is multiplied by it, the bias included
+    float input_factor = 1;  // and this is the input's, not the bias's
     // The form of the input where it is not what the device's operators hand on (KernelTable::activation_format).
     std::optional<Format> input = std::nullopt;
   };
   struct Part {
     std::string name;  // the tensor's name without ".weight"
     std::int64_t out;
+    // Which of the tensor's `file_rows` rows it is, in this order; empty: all of them, and their number is `out`.
+    std::vector<std::int64_t> rows = {};
+    std::int64_t file_rows = 0;
+    float factor = 1;  // times the options'
+
+    std::int64_t rows_in_file() const { return rows.empty() ? out : file_rows; }
   };
+  // Rows [begin, end) of a tensor that has `file_rows`.
+  static Part rows_of(std::string name, std::int64_t begin, std::int64_t end, std::int64_t file_rows, float factor = 1);
   Linear(Binder& binder, std::span<const Part> parts, std::int64_t in, const Options& options);
   Linear(Binder& binder, const std::string& name, std::int64_t in, std::int64_t out, const Options& options)
       : Linear(binder, std::array{Part{name, out}}, in, options) {}

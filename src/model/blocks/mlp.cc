@@ -25,14 +25,17 @@ std::vector<Linear> bind_gate_up(Binder& binder, const ModelSpec& spec, const Ml
     return result;
   }
   std::vector<Linear::Part> parts;
-  if (mlp.gated) parts.push_back({gate, mlp.width});
+  if (mlp.gated) {
+    parts.push_back({gate, mlp.width});
+    parts.back().factor = mlp.gate_factor;
+  }
   parts.push_back({binder.name(weights.up, layer), mlp.width});
   return Linear::bind_side_by_side(binder, parts, spec.width, options);
 }
 
 Linear bind_down(Binder& binder, const ModelSpec& spec, const MlpSpec& mlp, std::int64_t layer, Weight weight) {
   Linear::Options options = ff_options(spec);
-  options.factor = spec.layers[static_cast<std::size_t>(layer)].residual_scale;
+  options.factor = mlp.down_factor * spec.layers[static_cast<std::size_t>(layer)].residual_scale;
   return Linear(binder, binder.name(weight, layer), mlp.width, spec.width, options);
 }
 

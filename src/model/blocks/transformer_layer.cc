@@ -14,7 +14,9 @@ std::optional<Norm> bind_norm(const LayerParts& parts, Weight weight, std::int64
 }
 
 std::optional<Norm> bind_norm_before(const LayerParts& parts, Weight weight, std::int64_t layer) {
-  if (!layer_of(parts, layer).norm_before) return std::nullopt;
+  const LayerSpec& spec = layer_of(parts, layer);
+  const bool has_part = weight == Weight::kFfNorm ? spec.has_feed_forward() : spec.has_mixer();
+  if (!spec.norm_before || !has_part) return std::nullopt;
   return bind_norm(parts, weight, layer);
 }
 
@@ -35,22 +37,28 @@ Format input_format(const LayerParts& parts, std::int64_t layer) {
   return layer_of(parts, layer).norm_before ? parts.binder.kernels().activation_format : Format::kF32;
 }
 
-std::variant<Attention, ShortConv> bind_mixer(const LayerParts& parts, std::int64_t layer) {
+}  // namespace
+
+std::optional<TransformerLayer::Mixer> TransformerLayer::bind_mixer(const LayerParts& parts, std::int64_t layer) {
   const Format input = input_format(parts, layer);
-  using Part = std::variant<Attention, ShortConv>;
-  if (layer_of(parts, layer).has_attention()) return Part(std::in_place_type<Attention>, parts, layer, input);
-  return Part(std::in_place_type<ShortConv>, parts, layer, input);
+  const LayerSpec& spec = layer_of(parts, layer);
+  if (!spec.has_mixer()) return std::nullopt;
+  if (spec.has_attention()) return Mixer(std::in_place_type<Attention>, parts, layer, input);
+  if (std::holds_alternative<DeltaSpec>(spec.mixer)) return Mixer(std::in_place_type<DeltaNet>, parts, layer, input);
+  if (const auto* mamba = std::get_if<MambaSpec>(&spec.mixer)) {
+    return Mixer(std::in_place_type<Mamba>, parts, *mamba, layer, input);
+  }
+  return Mixer(std::in_place_type<ShortConv>, parts, layer, input);
 }
 
-std::variant<Mlp, Experts> bind_feed_forward(const LayerParts& parts, std::int64_t layer) {
+std::optional<TransformerLayer::FeedForward> TransformerLayer::bind_feed_forward(const LayerParts& parts,
+                                                                                 std::int64_t layer) {
   const LayerSpec& spec = layer_of(parts, layer);
   const Format input = input_format(parts, layer);
-  using Part = std::variant<Mlp, Experts>;
-  if (spec.has_experts()) return Part(std::in_place_type<Experts>, parts.binder, parts.spec, layer, input);
-  return Part(std::in_place_type<Mlp>, parts.binder, parts.spec, spec.mlp(), layer, input);
+  if (!spec.has_feed_forward()) return std::nullopt;
+  if (spec.has_experts()) return FeedForward(std::in_place_type<Experts>, parts.binder, parts.spec, layer, input);
+  return FeedForward(std::in_place_type<Mlp>, parts.binder, parts.spec, spec.mlp(), layer, input);
 }
-
-}  // namespace
 
 TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
     : width_(parts.spec.width),
@@ -67,8 +75,13 @@ TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
   if (!layer_of(parts, layer).norm_before || parallel_) {
     residual_add_ = binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer));
   }
+  if (const auto& beside = layer_of(parts, layer).beside) {
+    beside_.emplace(parts, *beside, layer, input_format(parts, layer));
+    residual_add_ = binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer));
+  }
   normed_ = binder.work_space().area<void>("normed", format_bytes(handed_on_, tokens * width_));
-  if (parallel_) second_ = binder.work_space().area<float>("second delta", tokens * width_ * std::int64_t{4});
+  if (!parallel_ && !beside_) return;
+  second_ = binder.work_space().area<float>("second delta", tokens * width_ * std::int64_t{sizeof(float)});
 }
 
 Activations TransformerLayer::read(const StepContext& c, const std::optional<Norm>& norm, bool add_delta) const {
@@ -85,14 +98,23 @@ void TransformerLayer::finish(const StepContext& c, const std::optional<Norm>& n
   if (norm) norm->run(c.stream, delta, c.step.token_count, nullptr, delta, Format::kF32);
 }
 
+void TransformerLayer::run_mixer(const StepContext& c, const Activations& input, const LayerMemory& memory) const {
+  std::visit([&](const auto& part) { part.run(c, input, memory, c.delta); }, *mixer_);
+  if (!beside_) return;
+  beside_->run(c, input, memory, second_.get());
+  residual_add_(c.stream, {c.delta, second_.get(), c.step.token_count * width_});
+}
+
 void TransformerLayer::run_feed_forward(const StepContext& c, const Activations& input, float* delta) const {
-  std::visit([&](const auto& part) { part.run(c, input, delta); }, feed_forward_);
+  std::visit([&](const auto& part) { part.run(c, input, delta); }, *feed_forward_);
 }
 
 void TransformerLayer::run(const StepContext& c, const LayerMemory& memory, bool add_delta) const {
+  if (!mixer_) return run_feed_forward(c, read(c, ff_norm_, add_delta), c.delta);
   Activations input = read(c, mixer_norm_, add_delta);
-  std::visit([&](const auto& part) { part.run(c, input, memory, c.delta); }, mixer_);
+  run_mixer(c, input, memory);
   finish(c, mixer_post_norm_, c.delta);
+  if (!feed_forward_) return;
   if (!parallel_) {
     run_feed_forward(c, read(c, ff_norm_, true), c.delta);
     finish(c, ff_post_norm_, c.delta);

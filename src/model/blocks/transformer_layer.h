@@ -6,7 +6,9 @@
 #include <variant>
 
 #include "model/blocks/attention.h"
+#include "model/blocks/delta_net.h"
 #include "model/blocks/experts.h"
+#include "model/blocks/mamba.h"
 #include "model/blocks/mlp.h"
 #include "model/blocks/short_conv.h"
 
@@ -21,6 +23,7 @@ class TransformerLayer {
  private:
   // What the next part reads: the norm of x, or x itself. With `add_delta`, x += delta comes first.
   Activations read(const StepContext& context, const std::optional<Norm>& norm, bool add_delta) const;
+  void run_mixer(const StepContext& context, const Activations& input, const LayerMemory& memory) const;
   void run_feed_forward(const StepContext& context, const Activations& input, float* delta) const;
   void finish(const StepContext& context, const std::optional<Norm>& norm, float* delta) const;
 
@@ -28,8 +31,14 @@ class TransformerLayer {
   bool parallel_;
   Format handed_on_;
   std::optional<Norm> mixer_norm_, ff_norm_, mixer_post_norm_, ff_post_norm_;
-  std::variant<Attention, ShortConv> mixer_;
-  std::variant<Mlp, Experts> feed_forward_;
+  using Mixer = std::variant<Attention, ShortConv, DeltaNet, Mamba>;
+  using FeedForward = std::variant<Mlp, Experts>;
+  static std::optional<Mixer> bind_mixer(const LayerParts& parts, std::int64_t layer);
+  static std::optional<FeedForward> bind_feed_forward(const LayerParts& parts, std::int64_t layer);
+
+  std::optional<Mixer> mixer_;  // a layer has it, or a feed-forward part, or both
+  std::optional<Mamba> beside_;
+  std::optional<FeedForward> feed_forward_;
   Kernel<ResidualAddArgs> residual_add_;  // where there is no norm that adds
   Planned<void> normed_;                  // [tokens, width]
   Planned<float> second_;                 // [tokens, width]: of two parts that run side by side
