@@ -158,7 +158,7 @@ std::shared_ptr<const GrammarVocabulary> Engine::Impl::grammar_tokens() const {
 
 PreparedRequest Engine::Impl::prepare(Request request) const {
   validate(request);
-  auto vocabulary = request.grammar ? grammar_tokens() : nullptr;
+  auto vocabulary = GrammarFollower::is_needed(request) ? grammar_tokens() : nullptr;
   return PreparedRequest(
       std::make_unique<Generation>(std::move(request), sampler_, tokenizer_, limits().context, std::move(vocabulary)));
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/json/object.hpp>
 #include <numeric>
 
 #include "engine/testing/engine_run.h"
@@ -35,8 +36,20 @@ class ExactnessTest : public testing::TestWithParam<kernel_testing::Setup> {
       result.push_back(sampled_request(std::to_string(i), prompt, answer_tokens(), 100 + i));
       result.back().embed = i == 1;
       if (i % 4 == 2) result.back().grammar = GrammarRequest{{}, letters, {}};
+      if (i % 4 == 3) add_thoughts_and_calls(result.back());
     }
     return result;
+  }
+
+  // Thoughts that are ended after a few tokens, and then calls, which every comma begins.
+  static void add_thoughts_and_calls(Request& request) {
+    CallGrammar calls;
+    calls.syntaxes.emplace_back();
+    calls.syntaxes.back().form = CallForm::kObject;
+    calls.syntaxes.back().call_open = ",";
+    calls.tools = {{{"f", "fg"}, boost::json::object{{"type", "object"}}, false}};
+    request.calls = CallGrammarRequest{source_of(calls), compile_calls(calls), call_marks(calls), {}, false};
+    request.thinking = {.open = "<", .close = ">,", .is_open = true, .token_count_max = 2};
   }
 
   RunOptions options() const { return {.context = 128, .step_tokens = 64, .sequences = is_slow() ? 4 : 32}; }

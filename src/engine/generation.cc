@@ -29,7 +29,7 @@ Generation::Generation(Request request, const StepSampler& sampler, const Tokeni
     if (id && tokenizer.is_special(*id)) stop_tokens_.emplace_back(*id, stop);
   }
   usage_.prompt_tokens = std::ssize(request_.prompt);
-  if (request_.grammar) grammar_.emplace(*request_.grammar, tokenizer, std::move(vocabulary));
+  if (GrammarFollower::is_needed(request_)) grammar_.emplace(request_, tokenizer, std::move(vocabulary));
 }
 
 StepSampler::Row Generation::row(std::int64_t position, std::int64_t row) {

@@ -1,8 +1,13 @@
-// Follows one sequence's tokens through the grammar that its answer must obey, and says which may come next.
+// Follows one sequence's tokens through what its answer must obey, and says which may come next: a grammar for its
+// text, a grammar for the calls of tools within a text that is free otherwise, and a bound on what is thought before.
+// A text that has few tokens left is closed while it can be.
+// A function of the sequence's own tokens, so that the answer is the same in any company.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,12 +24,15 @@ std::shared_ptr<const GrammarVocabulary> grammar_vocabulary(const Tokenizer& tok
 
 class GrammarFollower {
  public:
+  // Whether the request asks for anything that must be followed.
+  static bool is_needed(const Request& request);
+
   // The tokenizer outlives it.
-  GrammarFollower(const GrammarRequest& request, const Tokenizer& tokenizer,
+  GrammarFollower(const Request& request, const Tokenizer& tokenizer,
                   std::shared_ptr<const GrammarVocabulary> vocabulary);
 
-  // The tokens that may come now: before the grammar is binding, all that do not end the answer. Throws Unsupported
-  // where the text is too ambiguous to be followed. Valid until the next call.
+  // The tokens that may come now; empty: all of them. Throws Unsupported where the text is too ambiguous to be
+  // followed. Valid until the next call.
   std::span<const std::uint32_t> mask();
   // A token was chosen.
   void accept(TokenId token);
@@ -32,14 +40,44 @@ class GrammarFollower {
   bool is_over() const { return over_; }
 
  private:
-  void enter(std::string_view bytes);
+  enum class Phase : std::uint8_t {
+    kThoughts,  // until thinking.close
+    kWaiting,   // free, until the text's grammar begins
+    kText,      // by the text's grammar, or free
+    kCalls,     // by the calls' grammar
+  };
+
+  void enter(Phase phase);
+  void read(std::string_view bytes, TokenId token);
+  void read_text(std::string_view bytes, TokenId token);
+  bool read_beginning(std::string_view bytes);
+  void watch(std::string_view bytes);
+  void begin_calls(std::string_view mark, std::string_view rest);
+  void follow_text(std::string_view bytes);
+  void follow_calls(std::string_view bytes);
+  bool may_end() const;
+  std::span<const std::uint32_t> free_mask();
+  void bound_thoughts();
+  void close_in_time();
+  bool mask_crossings(std::string_view mark);
 
   const Tokenizer& tokenizer_;
-  std::string begin_after_;  // empty: it has begun
-  std::string waiting_;      // the last bytes before it begins
-  TokenMask free_mask_;      // until then
-  TokenMasks masks_;
-  GrammarState state_;
+  ThinkingRequest thinking_;
+  CallMarks marks_;
+  std::string begin_after_;  // the text's grammar; empty: it has begun
+  bool ends_with_call_ = false, has_called_ = false;
+  std::shared_ptr<const GrammarVocabulary> vocabulary_;
+  std::optional<TokenMasks> text_, calls_;
+  GrammarState text_state_ = kDeadState, calls_state_ = kDeadState;
+  Phase phase_ = Phase::kText;
+  std::string seen_;       // the last bytes, in which a mark may have begun
+  std::string beginning_;  // of a text, without white space
+  bool begins_ = true;     // nothing but what may become a mark has come of the text
+  std::int64_t thought_tokens_ = 0;
+  std::int64_t tokens_left_;         // of the answer; below 0: no bound
+  bool has_ended_thoughts_ = false;  // those that are open
+  std::deque<TokenId> forced_;
+  TokenMask mask_;  // of what no grammar says
   bool over_ = false;
 };
 

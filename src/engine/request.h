@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "grammar/call_grammar.h"
 #include "grammar/grammar_source.h"
 #include "sampling/sampler_options.h"
 #include "text/tokenizers/vocabulary.h"
@@ -26,12 +27,31 @@ inline bool reached(EngineClock::time_point time) {
   return time != EngineClock::time_point{};
 }
 
-// What the answer's text must be.
+// What the answer's text must be. Where its grammar has the mark that opens thoughts (GrammarSource::Kind::kAnswer),
+// these may come before.
 struct GrammarRequest {
   GrammarSource source;  // for the record; compiled:
   std::shared_ptr<const Grammar> grammar;
   // It is binding after this text, which the model writes when it likes (the end of its thinking); empty: at once.
   std::string begin_after;
+};
+
+// What the calls of tools in an answer must be, from the mark that begins them on; other text is free.
+struct CallGrammarRequest {
+  GrammarSource source;  // of the kind kCalls; compiled:
+  std::shared_ptr<const Grammar> grammar;
+  CallMarks marks;
+  std::string begun;            // a call's beginning, at the prompt's end
+  bool ends_with_call = false;  // the answer is over with the first one
+};
+
+// What the model thinks before it answers.
+struct ThinkingRequest {
+  std::string open = {}, close = {};  // the marks around; empty: it does not think
+  bool is_open = false;               // the prompt ends within it
+  bool may_come_anywhere = false;     // else at the answer's beginning
+  std::string end = {};               // what ends it where there is no more room; empty: `close`
+  std::int64_t token_count_max = -1;  // then `end` follows, whatever the model would have said; below 0: no bound
 };
 
 struct Request {
@@ -49,6 +69,8 @@ struct Request {
   std::int32_t priority = 0;         // higher first
   bool use_prefix_cache = true;      // read what other requests have computed, and let them find what this one does
   std::optional<GrammarRequest> grammar;
+  std::optional<CallGrammarRequest> calls;
+  ThinkingRequest thinking;
   bool embed = false;                               // no answer: GenerationEnd::embedding of the prompt
   std::optional<EngineClock::time_point> deadline;  // past it the request ends, wherever it is
 };

@@ -122,7 +122,7 @@ class Explorer {
     const std::size_t begin = dfa.edges.size();
     std::map<std::pair<std::vector<bool>, std::uint32_t>, std::uint32_t> targets;
     for (std::size_t i = 0; i < cuts.size(); ++i) {
-      const char32_t last = i + 1 < cuts.size() ? cuts[i + 1] - 1 : kCodePointMax;
+      const char32_t last = i + 1 < cuts.size() ? cuts[i + 1] - 1 : std::max(cuts[i], kCodePointMax);
       std::vector<bool> signature;
       for (const std::uint32_t set : sets) signature.push_back(expressions_.set(set).contains(cuts[i]));
       std::uint32_t trie = kOffTrie;

@@ -109,7 +109,7 @@ CharReading read_utf8(std::uint32_t state, std::uint8_t byte) {
     if (byte >= 0xC2 && byte <= 0xDF) return utf8_partial(1, byte & 0x1Fu);
     if (byte >= 0xE0 && byte <= 0xEF) return utf8_partial(2, byte & 0x0Fu);
     if (byte >= 0xF0 && byte <= 0xF4) return utf8_partial(3, byte & 0x07u);
-    return {};
+    return byte == static_cast<std::uint8_t>(kSpecialByte) ? character(kSpecialCharacter) : CharReading{};
   }
   if (byte < 0x80 || byte > 0xBF) return {};
   const std::uint32_t missing = state >> 28, before = state & 0xffffff;
@@ -140,7 +140,7 @@ CharReading read_json_char(std::uint32_t state, std::uint8_t byte) {
       break;
   }
   if (state == 0) {
-    if (byte < 0x20 || byte == '"') return {};
+    if (byte < 0x20 || byte == '"' || byte == static_cast<std::uint8_t>(kSpecialByte)) return {};
     if (byte == '\\') return partial(packed(kEscape, 0, 0), {0, 0x10FFFF});
   }
   return read_utf8(state, byte);

@@ -21,6 +21,11 @@ struct CharReading {
   std::size_t range_count = 0;
 };
 
+// What stands before a special token's name where a grammar spells it (token_mask.h): the byte 0xff, which is no UTF-8,
+// is read as a character beyond the last code point. No set of code points has it, so no text does.
+inline constexpr char kSpecialByte = '\xff';
+inline constexpr char32_t kSpecialCharacter = 0x110000;
+
 // The byte after `partial`. Neither a string's closing quote nor what may not stand in UTF-8 is a character.
 CharReading read_utf8(std::uint32_t partial, std::uint8_t byte);
 // The same within a JSON string (RFC 8259, section 7). A surrogate without its other half is invalid.

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/utf8.h"
+#include "grammar/grammar_text.h"
 #include "grammar/rules.h"
 
 namespace hearth {
@@ -22,9 +23,9 @@ bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-class GbnfParser {
+class GbnfParser : private GrammarText {
  public:
-  GbnfParser(Expressions& expressions, std::string_view text) : expressions_(expressions), text_(text) {}
+  GbnfParser(Expressions& expressions, std::string_view text) : GrammarText(expressions, text) {}
 
   std::vector<Rule> parse(std::uint32_t& root) {
     skip_space();
@@ -33,33 +34,16 @@ class GbnfParser {
       if (name.empty()) invalid("a rule's name is missing");
       skip_space();
       if (!skip_if("::=")) invalid("'::=' is missing after the name " + quote_name(name));
-      const std::uint32_t rule = rule_number(name);
-      if (defined_[rule]) invalid("rule " + quote_name(name) + " is defined twice");
-      defined_[rule] = true;
-      rules_[rule].body = choice(0);
+      const std::uint32_t rule = define(name);
+      RulePart body = choice(0);
+      rules_[rule].body = std::move(body);
       if (at_ < text_.size() && text_[at_] == ')') invalid("an unmatched ')'");
     }
-    for (std::size_t rule = 0; rule < rules_.size(); ++rule) {
-      if (!defined_[rule]) throw InvalidInput("grammar rule " + quote_name(rules_[rule].name) + " is not defined");
-    }
-    const auto found = numbers_.find("root");
-    if (found == numbers_.end()) throw InvalidInput("the grammar has no rule named 'root'");
-    root = found->second;
+    root = root_named("root");
     return std::move(rules_);
   }
 
  private:
-  [[noreturn]] void invalid(const std::string& what) const {
-    const auto end = text_.begin() + static_cast<std::ptrdiff_t>(std::min(at_, text_.size()));
-    throw InvalidInput("grammar, line " + std::to_string(1 + std::count(text_.begin(), end, '\n')) + ": " + what);
-  }
-
-  bool skip_if(std::string_view expected) {
-    if (!text_.substr(at_).starts_with(expected)) return false;
-    at_ += expected.size();
-    return true;
-  }
-
   void skip_space() {
     while (at_ < text_.size()) {
       const char c = text_[at_];
@@ -77,15 +61,6 @@ class GbnfParser {
     const std::size_t start = at_;
     while (at_ < text_.size() && is_name_character(text_[at_])) ++at_;
     return std::string(text_.substr(start, at_ - start));
-  }
-
-  std::uint32_t rule_number(const std::string& name) {
-    const auto [found, is_new] = numbers_.try_emplace(name, static_cast<std::uint32_t>(rules_.size()));
-    if (is_new) {
-      rules_.push_back({name, {}});
-      defined_.push_back(false);
-    }
-    return found->second;
   }
 
   // A rule ends where the next one's name and "::=" stand.
@@ -244,13 +219,6 @@ class GbnfParser {
     }
     return value;
   }
-
-  Expressions& expressions_;
-  std::string_view text_;
-  std::size_t at_ = 0;
-  std::vector<Rule> rules_;
-  std::vector<bool> defined_;
-  std::map<std::string, std::uint32_t> numbers_;
 };
 
 }  // namespace

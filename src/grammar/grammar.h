@@ -67,13 +67,25 @@ struct Grammar {
   // A place within a rule of a context-free grammar.
   struct Place {
     struct Call {
-      std::uint32_t rule;              // a place: the rule's beginning; kNone: a terminal
-      std::uint32_t target;            // where it goes on
-      std::uint32_t terminal = kNone;  // a text without quotes, indices of dfas
-      std::uint32_t value = kNone;     // or a JSON value
+      std::uint32_t rule;               // a place: the rule's beginning; kNone: a terminal
+      std::uint32_t target;             // where it goes on
+      std::uint32_t terminal = kNone;   // a text without quotes, indices of dfas
+      std::uint32_t value = kNone;      // or a JSON value
+      std::uint32_t any_order = kNone;  // or one of `any_orders`
     };
     std::vector<Call> calls;
     bool may_end = false;
+  };
+
+  // Rules that follow each other in any order.
+  struct AnyOrder {
+    struct Part {
+      std::uint32_t rule;  // a place
+      bool required;       // it must come
+      bool repeats;        // it may come again
+    };
+    std::vector<Part> parts;
+    std::uint32_t separator = kNone;  // a place: what stands between two of them
   };
 
   std::vector<CharDfa> dfas;
@@ -83,6 +95,7 @@ struct Grammar {
   std::vector<Array> arrays;
   std::vector<Object> objects;
   std::vector<Place> places;
+  std::vector<AnyOrder> any_orders;
 
   // Where it begins: a value, or a place.
   std::uint32_t root_value = kNone;

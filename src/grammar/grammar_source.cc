@@ -8,7 +8,9 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/json_value.h"
+#include "grammar/call_grammar.h"
 #include "grammar/gbnf.h"
+#include "grammar/lark.h"
 #include "grammar/recognizer.h"
 #include "grammar/rules.h"
 #include "grammar/schema_compiler.h"
@@ -20,11 +22,14 @@ using Kind = GrammarSource::Kind;
 
 constexpr std::size_t kSchemaDepthMax = 200;
 constexpr std::size_t kChoicesMax = 10000;
-constexpr std::array<std::pair<Kind, std::string_view>, 5> kNames{{{Kind::kJsonObject, "json_object"},
+constexpr std::array<std::pair<Kind, std::string_view>, 8> kNames{{{Kind::kJsonObject, "json_object"},
                                                                    {Kind::kSchema, "json_schema"},
                                                                    {Kind::kRegex, "regex"},
                                                                    {Kind::kChoices, "choice"},
-                                                                   {Kind::kGbnf, "gbnf"}}};
+                                                                   {Kind::kGbnf, "gbnf"},
+                                                                   {Kind::kLark, "lark"},
+                                                                   {Kind::kCalls, "tool_calls"},
+                                                                   {Kind::kAnswer, "answer"}}};
 
 boost::json::value parsed(std::string_view text, std::string_view what) {
   ParsedJson result = parse_json(text, kSchemaDepthMax, BigIntegers::kKeepDigits);
@@ -55,6 +60,12 @@ std::shared_ptr<const Grammar> compiled(const GrammarSource& source) {
       return choices_of(source.text);
     case Kind::kGbnf:
       return compile_gbnf(source.text);
+    case Kind::kLark:
+      return compile_lark(source.text);
+    case Kind::kCalls:
+      return compile_calls(parse_call_grammar(source.text));
+    case Kind::kAnswer:
+      return compile_answer(parse_answer_grammar(source.text));
     case Kind::kJsonObject:
       break;
   }

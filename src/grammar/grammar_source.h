@@ -16,12 +16,15 @@ struct GrammarSource {
     kRegex,       // a regular expression for the whole text
     kChoices,     // a JSON array of texts, one of which is the answer
     kGbnf,
+    kLark,
+    kCalls,   // call_grammar.h's CallGrammar
+    kAnswer,  // and AnswerGrammar
   };
   Kind kind = Kind::kJsonObject;
   std::string text;
 };
 
-// "json_object", "json_schema", "regex", "choice", "gbnf".
+// "json_object", "json_schema", "regex", "choice", "gbnf", "lark", "tool_calls", "answer".
 std::string_view kind_name(GrammarSource::Kind kind);
 // Throws InvalidInput for an unknown name.
 GrammarSource::Kind parse_grammar_kind(std::string_view name);

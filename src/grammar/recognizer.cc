@@ -10,6 +10,7 @@
 //             character; d and e: a hash of the key, where keys are remembered
 //   rule      index: of Grammar::places
 //   terminal  index: of Grammar::dfas; a: state; c: partial character
+//   any order index: of Grammar::any_orders; a: parts that have come (bits)
 #include "grammar/recognizer.h"
 
 #include <algorithm>
@@ -225,6 +226,7 @@ GrammarState Recognizer::keep_only(GrammarState state) {
         frame.d = set->second;
       }
       if (frame.kind == Kind::kKey) frame.b = intern_bits(bits[frame.b]);
+      if (frame.kind == Kind::kAnyOrder) frame.a = intern_bits(bits[frame.a]);
       moved[*at] = push(frame, moved.at(frame.below));
     }
     return moved.at(stack);
@@ -257,6 +259,7 @@ void Recognizer::settle(Stack stack, Stacks& out, int depth) {
     if (frame.c == 0 && dfa.accepting[frame.a]) settle(frame.below, out, depth + 1);
     return;
   }
+  if (frame.kind == Kind::kAnyOrder) return settle_any_order(frame, out, depth);
   if (frame.kind != Kind::kRule) {
     out.push_back(stack);
     return;
@@ -275,13 +278,51 @@ void Recognizer::settle(Stack stack, Stacks& out, int depth) {
       after.index = call.target;
       below = push(after, frame.below);
     }
-    GrammarFrame next;
-    next.kind = call.rule != Grammar::kNone    ? Kind::kRule
-                : call.value != Grammar::kNone ? Kind::kValue
-                                               : Kind::kTerminal;
-    next.index = call.rule != Grammar::kNone ? call.rule : call.value != Grammar::kNone ? call.value : call.terminal;
-    if (next.kind == Kind::kValue) next.space = kNoSpace;
-    settle(push(next, below), out, depth + 1);
+    settle_call(call, below, out, depth);
+  }
+}
+
+void Recognizer::settle_call(const Grammar::Place::Call& call, Stack below, Stacks& out, int depth) {
+  GrammarFrame next;
+  if (call.rule != Grammar::kNone) {
+    next.kind = Kind::kRule;
+    next.index = call.rule;
+  } else if (call.value != Grammar::kNone) {
+    next.kind = Kind::kValue;
+    next.index = call.value;
+    next.space = kNoSpace;
+  } else if (call.any_order != Grammar::kNone) {
+    next.kind = Kind::kAnyOrder;
+    next.index = call.any_order;
+    next.a = intern_bits(BitSet(grammar_->any_orders[call.any_order].parts.size()));
+  } else {
+    next.kind = Kind::kTerminal;
+    next.index = call.terminal;
+  }
+  settle(push(next, below), out, depth + 1);
+}
+
+void Recognizer::settle_any_order(const GrammarFrame& frame, Stacks& out, int depth) {
+  const Grammar::AnyOrder& any_order = grammar_->any_orders[frame.index];
+  const std::vector<Grammar::AnyOrder::Part>& parts = any_order.parts;
+  const BitSet come = bits_[frame.a];
+  GrammarFrame separator;
+  separator.kind = Kind::kRule;
+  separator.index = any_order.separator;
+  bool may_end = true;
+  for (std::size_t i = 0; i < parts.size(); ++i) may_end = may_end && (!parts[i].required || come.test(i));
+  if (may_end) settle(frame.below, out, depth + 1);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (come.test(i) && !parts[i].repeats) continue;
+    BitSet with = come;
+    with.set(i);
+    GrammarFrame after = frame, next;
+    after.a = intern_bits(with);
+    next.kind = Kind::kRule;
+    next.index = parts[i].rule;
+    Stack begun = push(next, push(after, frame.below));
+    if (separator.index != Grammar::kNone && come.any()) begun = push(separator, begun);
+    settle(begun, out, depth + 1);
   }
 }
 
@@ -306,6 +347,7 @@ void Recognizer::step(Stack stack, std::uint8_t byte, Stacks& out) {
       return step_key(frame, byte, out);
     case Kind::kBottom:
     case Kind::kRule:
+    case Kind::kAnyOrder:
       return;
   }
 }

@@ -24,7 +24,19 @@ inline constexpr GrammarState kDeadState = 0;
 
 // Part of a stack; of what its numbers mean, recognizer.cc tells.
 struct GrammarFrame {
-  enum class Kind : std::uint8_t { kBottom, kValue, kWord, kText, kNumber, kArray, kObject, kKey, kRule, kTerminal };
+  enum class Kind : std::uint8_t {
+    kBottom,
+    kValue,
+    kWord,
+    kText,
+    kNumber,
+    kArray,
+    kObject,
+    kKey,
+    kRule,
+    kTerminal,
+    kAnyOrder
+  };
   Kind kind = Kind::kBottom;
   std::uint8_t phase = 0;
   std::uint16_t space = 0;
@@ -100,6 +112,8 @@ class Recognizer {
 
   void settle(Stack stack, Stacks& out);
   void settle(Stack stack, Stacks& out, int depth);
+  void settle_call(const Grammar::Place::Call& call, Stack below, Stacks& out, int depth);
+  void settle_any_order(const GrammarFrame& frame, Stacks& out, int depth);
   void step(Stack stack, std::uint8_t byte, Stacks& out);
   void step_value(const GrammarFrame& frame, std::uint8_t byte, Stacks& out);
   void step_word(const GrammarFrame& frame, std::uint8_t byte, Stacks& out);

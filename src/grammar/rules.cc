@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "grammar/char_dfa.h"
+#include "grammar/included_grammar.h"
 #include "grammar/regex_parser.h"
 
 namespace hearth {
@@ -32,6 +33,12 @@ class RuleCompiler {
     refuse_left_recursion();
     grammar_->root_place = root;
     return grammar_;
+  }
+
+  std::optional<Expression> language(std::uint32_t root) {
+    for (std::uint32_t rule = 0; rule < rules_.size(); ++rule) turn_left_recursion(rule);
+    folded_.resize(rules_.size());
+    return fold_rule(root) ? std::optional(rules_[root].body.language) : std::nullopt;
   }
 
  private:
@@ -94,6 +101,10 @@ class RuleCompiler {
       if (fold_rule(part.rule, depth)) part = regular_part(rules_[part.rule].body.language);
       return;
     }
+    if (part.kind == RulePart::Kind::kAnyOrder) {
+      for (RulePart& each : part.parts) fold(each.parts[0], depth);
+      return;
+    }
     for (RulePart& each : part.parts) fold(each, depth);
     switch (part.kind) {
       case RulePart::Kind::kSequence:
@@ -109,6 +120,8 @@ class RuleCompiler {
         break;
       case RulePart::Kind::kRegular:
       case RulePart::Kind::kRule:
+      case RulePart::Kind::kGrammar:
+      case RulePart::Kind::kAnyOrder:  // see above
         break;
     }
   }
@@ -177,7 +190,40 @@ class RuleCompiler {
       case RulePart::Kind::kRepetition:
         build_repetition(part, from, to);
         return;
+      case RulePart::Kind::kGrammar:
+        build_grammar(part, from, to);
+        return;
+      case RulePart::Kind::kAnyOrder:
+        build_any_order(part, from, to);
+        return;
     }
+  }
+
+  void build_grammar(const RulePart& part, std::uint32_t from, std::uint32_t to) {
+    const auto [found, is_new] = included_.try_emplace(part.grammar.get());
+    if (is_new) found->second = include(*part.grammar, *grammar_);
+    Grammar::Place::Call call{Grammar::kNone, to};
+    call.rule = found->second.place;
+    call.value = found->second.value;
+    grammar_->places[from].calls.push_back(call);
+  }
+
+  void build_any_order(const RulePart& part, std::uint32_t from, std::uint32_t to) {
+    Grammar::AnyOrder made;
+    const auto rule_of = [&](const RulePart& body) {
+      const std::uint32_t begin = place(), end = place();
+      grammar_->places[end].may_end = true;
+      build(body, begin, end);
+      return begin;
+    };
+    for (const RulePart& each : part.parts) {
+      made.parts.push_back({rule_of(each.parts[0]), each.min > 0, each.max > 1});
+    }
+    if (part.language != kEmptyText) made.separator = rule_of(regular_part(part.language));
+    Grammar::Place::Call call{Grammar::kNone, to};
+    call.any_order = static_cast<std::uint32_t>(grammar_->any_orders.size());
+    grammar_->any_orders.push_back(std::move(made));
+    grammar_->places[from].calls.push_back(call);
   }
 
   void build_repetition(const RulePart& part, std::uint32_t from, std::uint32_t to) {
@@ -205,6 +251,10 @@ class RuleCompiler {
 
   bool matches_empty(const Grammar::Place::Call& call, const std::vector<bool>& empty) const {
     if (call.rule != Grammar::kNone) return empty[call.rule];
+    if (call.any_order != Grammar::kNone) {
+      const auto& parts = grammar_->any_orders[call.any_order].parts;
+      return std::none_of(parts.begin(), parts.end(), [](const auto& part) { return part.required; });
+    }
     return call.terminal != Grammar::kNone && grammar_->dfas[call.terminal].accepting[0];
   }
 
@@ -237,7 +287,8 @@ class RuleCompiler {
       const std::uint32_t at = open.back();
       open.pop_back();
       for (const Grammar::Place::Call& call : grammar_->places[at].calls) {
-        if (call.rule != Grammar::kNone) look(call.rule, mark, empty, depth + 1);
+        // What was included is a grammar of its own.
+        if (call.rule < rules_.size()) look(call.rule, mark, empty, depth + 1);
         if (!matches_empty(call, empty)) continue;
         if (std::find(met.begin(), met.end(), call.target) != met.end()) continue;
         met.push_back(call.target);
@@ -252,6 +303,7 @@ class RuleCompiler {
   std::vector<Fold> folded_;
   std::shared_ptr<Grammar> grammar_ = std::make_shared<Grammar>();
   std::map<Expression, std::uint32_t> dfas_;
+  std::map<const Grammar*, GrammarRoot> included_;
 };
 
 RulePart of_parts(RulePart::Kind kind, std::vector<RulePart> parts) {
@@ -297,8 +349,29 @@ RulePart repetition_of(RulePart part, std::uint32_t min, std::uint32_t max) {
   return result;
 }
 
+RulePart optional_part(RulePart part) {
+  return repetition_of(std::move(part), 0, 1);
+}
+
+RulePart grammar_part(std::shared_ptr<const Grammar> grammar) {
+  RulePart part;
+  part.kind = RulePart::Kind::kGrammar;
+  part.grammar = std::move(grammar);
+  return part;
+}
+
+RulePart any_order_of(std::vector<RulePart> repetitions, Expression separator) {
+  RulePart part = of_parts(RulePart::Kind::kAnyOrder, std::move(repetitions));
+  part.language = separator;
+  return part;
+}
+
 std::shared_ptr<const Grammar> compile_rules(Expressions& expressions, std::vector<Rule> rules, std::uint32_t root) {
   return RuleCompiler(expressions, std::move(rules)).compile(root);
+}
+
+std::optional<Expression> regular_language(Expressions& expressions, std::vector<Rule> rules, std::uint32_t root) {
+  return RuleCompiler(expressions, std::move(rules)).language(root);
 }
 
 std::shared_ptr<const Grammar> compile_regex(std::string_view pattern) {

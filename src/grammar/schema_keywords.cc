@@ -10,6 +10,7 @@
 #include "base/escape.h"
 #include "grammar/char_dfa.h"
 #include "grammar/formats.h"
+#include "grammar/lark.h"
 #include "grammar/regex_parser.h"
 #include "grammar/schema_expander.h"
 
@@ -164,6 +165,11 @@ void SchemaExpander::add_texts(const Here& here, std::vector<Part>& parts) {
   if (const json::value* pattern = here.object->if_contains("pattern")) {
     if (!pattern->is_string()) document_.invalid(here.node, "pattern", "it is no text");
     const Expression language = regex_at(here, "pattern", std::string_view(pattern->get_string()));
+    add({language}, {{expressions_.complement(language)}});
+  }
+  if (const json::value* grammar = here.object->if_contains(kLarkKeyword)) {
+    if (!grammar->is_string()) document_.invalid(here.node, kLarkKeyword, "it is no text");
+    const Expression language = lark_language(expressions_, std::string_view(grammar->get_string()));
     add({language}, {{expressions_.complement(language)}});
   }
   const json::value* format = here.object->if_contains("format");

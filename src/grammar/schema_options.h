@@ -7,6 +7,9 @@
 
 namespace hearth {
 
+// Of Hearth's own: a text that a Lark grammar describes, which must be a regular language.
+inline constexpr const char* kLarkKeyword = "hearth:lark";
+
 struct SchemaOptions {
   // `format` as a constraint; false: as a note, which is what JSON Schema 2020-12 says unless a dialect asks for more.
   bool formats = true;

@@ -35,9 +35,10 @@ class AnswerProber {
     if (!prompt_) find_thinking();
     AnswerSyntax& syntax = probe_.syntax;
     if (source_.find("<|channel|>") != std::string::npos && source_.find("<|message|>") != std::string::npos) {
-      syntax.has_message_headers = true;
+      syntax.has_message_headers = syntax.has_channels = true;
     }
     probe_.shows_calls = syntax.calls();
+    probe_.reads_effort = source_.find("reasoning_effort") != std::string::npos;
     if (!probe_.shows_calls) take_known_calls();
     add_forgotten_marks();
     return std::move(probe_);

@@ -15,7 +15,8 @@ struct AnswerProbe {
   AnswerSyntax syntax;
   // The field of a message in which the template looks for what was thought; empty: it does not.
   std::string reasoning_field;
-  bool shows_tools = false;  // the prompt names the tools
+  bool shows_tools = false;   // the prompt names the tools
+  bool reads_effort = false;  // the template tells the model how much to think
   // The template writes calls, and the syntax is that in which it does. Else it is a known one, by marks in the source,
   // or where there are none, the default: <tool_call>{"name": …, "arguments": …}</tool_call>, as Hermes has it. Nobody
   // has told the model of that then.

@@ -51,6 +51,7 @@ struct AnswerSyntax {
   std::vector<CallSyntax> other_calls;  // in which the model may write them as well
   // Messages with a header, as OpenAI's Harmony has them: <|channel|>commentary to=functions.f<|message|>{…}<|call|>
   bool has_message_headers = false;
+  bool has_channels = false;  // and these name channels, and tools as functions.NAME: OpenAI's own
 
   bool thinks() const { return !thinking_close.empty() || has_message_headers; }
   // Whether what the model writes after the prompt is thought, without a mark.

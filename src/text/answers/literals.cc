@@ -115,7 +115,12 @@ class LiteralReader {
         if (!in_.want(1)) return false;
         const char escaped = in_.rest().front();
         in_.skip(1);
-        if (!escape(escaped, text)) return false;
+        // In JSON's quotes, JSON's escape.
+        if (escaped == '/' && quote == '"') {
+          text += escaped;
+        } else if (!escape(escaped, text)) {
+          return false;
+        }
       } else {
         text += byte;
       }

@@ -145,7 +145,9 @@ std::string json_of_bare_text(std::string_view text, ValueTypes types) {
     const std::string_view bare = trimmed(text);
     boost::system::error_code error;
     const json::value value = json::parse(bare, error);
-    if (!error && (type_of(value) & allowed) != 0 && !value.is_string()) return std::string(bare);
+    // Whether 3.0 is a whole number is the schema's affair.
+    const ValueTypes numbers = value.is_number() ? kInteger | kNumber : 0;
+    if (!error && ((type_of(value) | numbers) & allowed) != 0 && !value.is_string()) return std::string(bare);
     // A text in quotes, where a text is not all that is allowed.
     if (!error && value.is_string() && (allowed & kText) == 0) return std::string(bare);
     if (error) {
