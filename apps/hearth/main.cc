@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   hearth::add_tokenize(app, action);
   hearth::add_render_template(app, action);
   hearth::add_logits(app, action);
+  hearth::add_embed(app, action);
   hearth::add_bench(app, action);
   hearth::add_devices(app, action);
   hearth::add_verify(app, action);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string_view>
@@ -55,7 +56,16 @@ std::int64_t ModelSession::context_max() const {
   return read_model_spec(settings).context_max;
 }
 
-void ModelSession::bind(ForwardPassOptions options) {
+void ModelSession::bind(ForwardPassOptions options, bool needs_logits) {
+  const ModelSpec spec = read_model_spec(Settings(*source_));
+  if (needs_logits && !spec.has_logits) {
+    throw InvalidInput(fmt::format("{}: models of architecture '{}' make vectors of texts, and no text: `hearth embed`",
+                                   source_->path().string(), spec.architecture));
+  }
+  if (spec.looks_ahead()) {
+    const std::int64_t context = options.context > 0 ? options.context : spec.context_max;
+    options.step_tokens_max = std::max(options.step_tokens_max, context);
+  }
   const auto [backend, compute] = backend_for(device(), parse_compute(options_.compute));
   options.compute = compute;
   options.attention = parse_attention(options_.attention);

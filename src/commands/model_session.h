@@ -40,8 +40,10 @@ class ModelSession {
   const std::string& device_choice() const { return opened_.choice; }
   Stream& stream() { return *stream_; }
 
-  // Binds with all options but compute and attention mode, which are the session's; throws what ForwardPass does.
-  void bind(ForwardPassOptions options);
+  // Binds with all options but compute and attention mode, which are the session's; throws what ForwardPass does, and
+  // InvalidInput for a model without logits where the verb needs them. Steps of a model that looks ahead have room for
+  // a whole context.
+  void bind(ForwardPassOptions options, bool needs_logits = true);
   ForwardPass& pass() { return *pass_; }
   // The model's own context, without binding it.
   std::int64_t context_max() const;

@@ -42,7 +42,8 @@ void print_json(ModelSession& session) {
 
 void plan(const PlanOptions& options) {
   ModelSession session(options.model);
-  session.bind({.context = options.model.context, .step_tokens_max = options.step_tokens, .sampling = true});
+  session.bind({.context = options.model.context, .step_tokens_max = options.step_tokens, .sampling = true},
+               /*needs_logits=*/false);
   print_notes(session.pass().notes());
   if (options.json) return print_json(session);
 

@@ -30,7 +30,8 @@ SchedulerLimits limits_of(const ForwardPass& pass, const EngineOptions& options)
           .state_slot_count = memory.states.slot_count,
           .checkpoint_count = memory.states.checkpoint_count,
           .checkpoint_tokens = options.checkpoint_tokens,
-          .rows_max = bound.logit_rows_max};
+          .rows_max = bound.logit_rows_max,
+          .whole_prompts = pass.spec().looks_ahead()};
 }
 
 }  // namespace
@@ -128,6 +129,10 @@ class Engine::Impl {
 
 void Engine::Impl::validate(const Request& request) const {
   const std::int64_t vocabulary = pass_.spec().vocabulary;
+  if (!request.embed && !pass_.spec().has_logits) {
+    throw InvalidInput(fmt::format("the model ({}) makes vectors of texts and no text: it has embeddings alone",
+                                   pass_.spec().architecture));
+  }
   if (request.prompt.empty()) throw InvalidInput("the prompt is empty");
   for (const TokenId id : request.prompt) {
     if (id < 0 || id >= vocabulary) {
@@ -226,7 +231,9 @@ void Engine::Impl::admit_submissions(std::vector<Submission> submissions) {
   for (Submission& submission : submissions) {
     const SequenceId id = next_id_++;
     const Request& request = submission.generation->request();
-    scheduler_.add({id, request.prompt, request.priority, request.use_prefix_cache, request.logprobs_of_prompt});
+    const bool pools_all = request.embed && options_.embedding.pooling != Pooling::kLast;
+    scheduler_.add({id, request.prompt, request.priority, request.use_prefix_cache && !pass_.spec().looks_ahead(),
+                    request.logprobs_of_prompt || pools_all});
     ids_.insert_or_assign(request.id, id);
     submission.generation->open(std::move(submission.sink));
     const bool is_new = generations_.try_emplace(id, std::move(submission.generation)).second;
@@ -347,6 +354,7 @@ std::vector<StepSampler::Choice> Engine::Impl::choose(const Scheduler::StepPlan&
   }
   take_scores(plan);
   take_embeddings(plan);
+  if (logits_ == nullptr) return std::vector<StepSampler::Choice>(rows.size());
   return sampler_.run(stream_, logits_, rows);
 }
 
@@ -368,19 +376,23 @@ void Engine::Impl::take_scores(const Scheduler::StepPlan& plan) {
 }
 
 void Engine::Impl::take_embeddings(const Scheduler::StepPlan& plan) {
-  std::int64_t row = -1;  // the item's last
+  std::int64_t row = 0;  // the item's first
   for (const Scheduler::Item& item : plan.items) {
-    row += item.row_count;
-    if (!item.samples) continue;
+    const std::int64_t first = std::exchange(row, row + item.row_count);
     Generation& generation = this->generation(item.id);
-    if (generation.request().embed) {
-      const ForwardPass::States states = pass_.output_states();
-      std::vector<std::byte> state(static_cast<std::size_t>(states.row_bytes));
-      stream_.download(state.data(), states.data + row * states.row_bytes, states.row_bytes);
-      stream_.synchronize();
-      std::vector<float> embedding(static_cast<std::size_t>(pass_.spec().width));
-      traits(states.format).decode_f32(state.data(), embedding.data(), std::ssize(embedding));
-      generation.accept_embedding(std::move(embedding));
+    if (!generation.request().embed || item.row_count == 0) continue;
+    const ForwardPass::States states = pass_.output_states();
+    std::vector<std::byte> bytes(static_cast<std::size_t>(item.row_count * states.row_bytes));
+    stream_.download(bytes.data(), states.data + first * states.row_bytes, std::ssize(bytes));
+    stream_.synchronize();
+    std::vector<float> rows(static_cast<std::size_t>(item.row_count * pass_.spec().width));
+    traits(states.format).decode_f32(bytes.data(), rows.data(), std::ssize(rows));
+    // From the first position on again after a preemption.
+    if (item.first_position == 0) generation.pooler().reset();
+    if (!generation.pooler()) generation.pooler().emplace(options_.embedding.pooling, pass_.spec().width);
+    generation.pooler()->add(rows);
+    if (item.samples) {
+      generation.accept_embedding(through_dense(options_.embedding, generation.pooler()->result()));
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "engine/request.h"
+#include "model/embedding.h"
 #include "model/forward_pass.h"
 #include "text/tokenizers/tokenizer.h"
 
@@ -23,6 +24,7 @@ struct EngineOptions {
   // Of models with states: a prompt's state is kept at all multiples, and at places that others may begin with. A
   // multiple of a block of the cache.
   std::int64_t checkpoint_tokens = kCheckpointTokens;
+  EmbeddingSpec embedding = {};  // of requests that embed
 };
 
 // One step that was carried out.

@@ -11,6 +11,7 @@
 #include "engine/grammar_follower.h"
 #include "engine/request.h"
 #include "engine/step_sampler.h"
+#include "model/embedding.h"
 #include "text/tokenizers/stop_matcher.h"
 #include "text/tokenizers/stream_decoder.h"
 
@@ -40,6 +41,8 @@ class Generation {
   bool deliver();
   // The log-probability of the prompt's token at `position`, from the logits after the one before.
   void accept_score(std::int64_t position, StepSampler::Choice score);
+  // Of a prompt that is to be embedded, while it is computed.
+  std::optional<Pooler>& pooler() { return pooler_; }
   // The prompt was computed, and this is what was asked for of it.
   void accept_embedding(std::vector<float> embedding) { embedding_ = std::move(embedding); }
   // Delivers, and tells the sink that it is over. The last call.
@@ -63,6 +66,7 @@ class Generation {
   std::vector<std::pair<TokenId, std::string>> stop_tokens_;
   std::string stop_token_text_;         // of the one that was chosen
   std::vector<GeneratedToken> prompt_;  // scored; goes with the first token
+  std::optional<Pooler> pooler_;
   std::vector<float> embedding_;
   Usage usage_;
   Timeline timeline_;

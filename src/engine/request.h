@@ -128,7 +128,7 @@ struct GenerationEnd {
   std::string stop_text;               // the member of Request::stop that was found; empty: none
   std::string error;                   // kFailed
   std::vector<GeneratedToken> prompt;  // as GeneratedToken's
-  std::vector<float> embedding;        // Request::embed: the last token's state after the output norm, not normalized
+  std::vector<float> embedding;        // Request::embed: the prompt's states, pooled (EngineOptions), not normalized
   Usage usage;
   Timeline timeline;
 };

@@ -21,7 +21,8 @@ Scheduler::Scheduler(const SchedulerLimits& limits)
     : limits_(limits), cache_(limits.block_count, limits.checkpoint_count) {
   CHECK(limits.context > 0 && limits.sequences_max > 0 && limits.sequences_max <= limits.step_tokens_max);
   CHECK(limits.block_count >= kv_block_count(limits.context));
-  if (limits_.chunk_tokens_max <= 0) limits_.chunk_tokens_max = limits_.step_tokens_max;
+  CHECK(!limits.whole_prompts || limits.context <= limits.step_tokens_max);
+  if (limits_.chunk_tokens_max <= 0 || limits.whole_prompts) limits_.chunk_tokens_max = limits_.step_tokens_max;
   limits_.rows_max = std::max(limits_.rows_max, limits_.sequences_max);
   CHECK(limits.checkpoint_tokens > 0 && limits.checkpoint_tokens % kKvBlockTokens == 0);
   for (auto slot = static_cast<std::int32_t>(limits.state_slot_count) - 1; slot >= 0; --slot)
@@ -201,6 +202,7 @@ void Scheduler::add_prompt_chunk(StepPlan& plan, const Sequence& sequence, Budge
   } else if (count == left && budget.rows == 0) {
     --count;  // what is chosen after the last token has to wait for a step that has a row for it
   }
+  if (limits_.whole_prompts && count < left) return;  // the next step begins with it
   if (count == 0) return;
   const bool samples = count == left;
   const std::int64_t rows = rows_of(sequence, count, samples);

@@ -48,7 +48,7 @@ class LogProbabilities {
 
 StepSampler::StepSampler(ForwardPass& pass, const Tokenizer& tokenizer)
     : tokenizer_(tokenizer), vocabulary_(pass.spec().vocabulary), on_host_(pass.backend().device.is_cpu()) {
-  if (on_host_) return;
+  if (on_host_ || !pass.spec().has_logits) return;
   CHECK(pass.options().sampling);
   step_.emplace(pass.backend(), pass.arena(), pass.options().logit_rows_max, static_cast<std::int32_t>(vocabulary_));
 }

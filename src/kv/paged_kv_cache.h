@@ -21,6 +21,7 @@ struct KvCacheShape {
   struct Layer {
     std::int64_t kv_heads = 0;
     std::int64_t head_dim = 0;
+    bool operator==(const Layer&) const = default;
   };
   std::vector<Layer> layers;
   std::int64_t block_count = 0;    // that sequences may have

@@ -24,6 +24,12 @@ const std::vector<Architecture>& architectures() {
 }
 
 const Architecture& architecture_of(const Settings& settings) {
+  if (settings.is_gguf() && settings.architecture() == "clip") {
+    throw Unsupported(
+        fmt::format("{}: this is the part of a model that sees or hears (a projector, mmproj), and no "
+                    "language model; open the file of its text model",
+                    settings.file_name()));
+  }
   std::set<std::string_view> known;
   for (const Architecture& candidate : architectures()) {
     const std::string_view name = settings.is_gguf() ? candidate.gguf_name : candidate.config_name;

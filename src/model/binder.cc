@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numeric>
 #include <span>
+#include <utility>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -39,12 +40,38 @@ Binder::Binder(const ModelSource& source, const TensorNames& names, const Backen
   all_f32_ = compute == ComputeMode::kF32 || (compute == ComputeMode::kAuto && matrices_are_f32(source));
 }
 
+std::string Binder::name(Weight weight, std::int64_t layer, std::int64_t expert) const {
+  const std::string names = names_.of(weight, layer, expert);
+  const std::size_t first_end = names.find('|');
+  if (first_end == std::string::npos) return names;
+  for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+    end = names.find('|', begin);
+    std::string candidate = names.substr(begin, end - begin);
+    try {
+      if (look_up(candidate + ".weight") != nullptr) return candidate;
+    } catch (const Unsupported&) {
+      return candidate;  // whoever binds it reports it
+    }
+  }
+  return names.substr(0, first_end);
+}
+
+const WeightEntry* Binder::look_up(const std::string& tensor) const {
+  const WeightEntry* entry = source_.find(tensor);
+  if (entry != nullptr || names_.scheme() == NameScheme::kGguf) return entry;
+  // Checkpoints saved from the bare model, without its head, lack the first part of every name ("transformer.").
+  entry = source_.find(tensor.substr(tensor.find('.') + 1));
+  if (entry != nullptr) return entry;
+  // What the first BERTs, of TensorFlow, call their norms' vectors.
+  for (const auto& [end, former] : {std::pair{".LayerNorm.weight", "gamma"}, {".LayerNorm.bias", "beta"}}) {
+    if (tensor.ends_with(end)) return source_.find(tensor.substr(0, tensor.rfind('.') + 1) + former);
+  }
+  return nullptr;
+}
+
 const WeightEntry* Binder::find(const std::string& tensor) {
   try {
-    const WeightEntry* entry = source_.find(tensor);
-    // Checkpoints saved from the bare model, without its head, lack the first part of every name ("transformer.").
-    if (entry != nullptr || names_.scheme() == NameScheme::kGguf) return entry;
-    return source_.find(tensor.substr(tensor.find('.') + 1));
+    return look_up(tensor);
   } catch (const Unsupported& error) {
     problem(error.what());
     return nullptr;
@@ -64,10 +91,11 @@ const WeightEntry* Binder::require(const std::string& tensor, const Shape& shape
   return entry;
 }
 
-Planned<const float> Binder::floats(const std::string& tensor, std::int64_t count, bool needed, float factor,
+Planned<const float> Binder::floats(const std::string& tensor, const Shape& shape, bool needed, float factor,
                                     float offset) {
   if (!needed && find(tensor) == nullptr) return {};
-  const WeightEntry* entry = require(tensor, Shape{count});
+  const std::int64_t count = shape.element_count();
+  const WeightEntry* entry = require(tensor, shape);
   if (entry == nullptr) return {};
   const FormatTraits& format = traits(entry->format);
   if (format.is_quantized()) {

@@ -70,9 +70,8 @@ class Binder {
   WorkSpace& work_space() { return work_space_; }
 
   NameScheme scheme() const { return names_.scheme(); }
-  std::string name(Weight weight, std::int64_t layer = 0, std::int64_t expert = 0) const {
-    return names_.of(weight, layer, expert);
-  }
+  // Of several names that files of the family have: the one that is there, or the first.
+  std::string name(Weight weight, std::int64_t layer = 0, std::int64_t expert = 0) const;
   // Null if absent. Unsupported tensors count as a problem.
   const WeightEntry* find(const std::string& tensor);
   // As find, but absence is a problem, and so is another shape. Null after a problem.
@@ -81,6 +80,10 @@ class Binder {
   // A list of floats (a norm's weight, a bias) as float32, times `factor`, plus `offset`. Nothing: absent and not
   // `needed`, or a problem.
   Planned<const float> floats(const std::string& tensor, std::int64_t count, bool needed, float factor = 1,
+                              float offset = 0) {
+    return floats(tensor, Shape{count}, needed, factor, offset);
+  }
+  Planned<const float> floats(const std::string& tensor, const Shape& shape, bool needed, float factor = 1,
                               float offset = 0);
   // A single float; `fallback` if absent.
   float scalar(const std::string& tensor, float fallback);
@@ -130,6 +133,8 @@ class Binder {
             const std::function<void(std::int64_t)>& progress);
 
  private:
+  // As find(), but throws for what is Unsupported.
+  const WeightEntry* look_up(const std::string& tensor) const;
   void problem_no_kernel(std::string_view operator_name);
 
   // Where the file is mapped; `entry` is counted as read there.

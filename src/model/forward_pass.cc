@@ -29,12 +29,14 @@ float* ForwardPass::run(Stream& stream, const Batch& batch, const SequenceMemory
     for (const SequencePart& part : sequences_) CHECK(part.key_count <= options_.context);
   }
   launch_step(stream, device_batch_.step(), memory, logit_rows);
-  return logits_.get();
+  return output_ ? logits_.get() : nullptr;
 }
 
 ForwardPass::States ForwardPass::output_states() const {
-  const Format format = binder_.kernels().activation_format;
-  return {normed_logit_x_.as<const std::byte>().get(), format, format_bytes(format, spec_.width)};
+  const Format format = spec_.has_logits ? binder_.kernels().activation_format : Format::kF32;
+  const std::byte* data =
+      output_norm_ ? normed_logit_x_.as<const std::byte>().get() : logit_x_.as<const std::byte>().get();
+  return {data, format, format_bytes(format, spec_.width)};
 }
 
 void ForwardPass::launch_step(Stream& stream, const StepView& step, const SequenceMemory& memory,
@@ -45,25 +47,34 @@ void ForwardPass::launch_step(Stream& stream, const StepView& step, const Sequen
   embedding_gather_(stream, {device_batch_.tokens(), tokens, token_embedding_.placed(), round_to_bf16,
                              spec_.embedding_scale, context.x});
   if (position_add_) {
-    position_add_(stream, {step.positions, tokens, 0, position_embedding_.placed(), round_to_bf16, context.x});
+    position_add_(stream, {step.positions, tokens, spec_.position_offset, position_embedding_.placed(), round_to_bf16,
+                           context.x});
   }
+  if (token_type_add_) {
+    token_type_add_(stream, {token_types_.get(), tokens, 0, token_type_embedding_.placed(), round_to_bf16, context.x});
+  }
+  if (embedding_norm_) embedding_norm_->run(stream, context.x, tokens, nullptr, context.x, Format::kF32);
   if (observer_) observer_(-1, context.x, nullptr);
+  bool has_delta = false;
   for (std::int64_t i = 0; i < std::ssize(layers_); ++i) {
-    layers_[static_cast<std::size_t>(i)].run(context, memory.layer(i), i > 0);
-    if (observer_) observer_(i, context.x, context.delta);
+    const TransformerLayer& layer = layers_[static_cast<std::size_t>(i)];
+    layer.run(context, memory.layer(memory.shape().kv.layers.size() == 1 ? 0 : i), has_delta);
+    has_delta = layer.leaves_delta();
+    if (observer_) observer_(i, context.x, has_delta ? context.delta : nullptr);
   }
   if (logit_rows == 0) return;
-  if (!layers_.empty()) residual_add_(stream, {context.x, context.delta, tokens * spec_.width});
+  if (has_delta) residual_add_(stream, {context.x, context.delta, tokens * spec_.width});
   row_gather_(stream, {device_batch_.logit_rows(), logit_rows, context.x, spec_.width, logit_x_.get()});
-  const Format handed_on = binder_.kernels().activation_format;
-  output_norm_->run(stream, logit_x_.get(), logit_rows, nullptr, normed_logit_x_.get(), handed_on);
+  const Format handed_on = output_states().format;
+  if (output_norm_) output_norm_->run(stream, logit_x_.get(), logit_rows, nullptr, normed_logit_x_.get(), handed_on);
+  if (!output_) return;
   MatmulInput input(stream, binder_.conversions(), normed_logit_x_.get(), handed_on, logit_rows, spec_.width);
   output_->run(stream, input, logit_rows, logits_.get(), spec_.vocabulary);
   if (logit_cap_) logit_cap_(stream, {logits_.get(), logit_rows * spec_.vocabulary, 1.0f, spec_.logit_softcap});
 }
 
 void ForwardPass::record_decode_steps(Stream& stream, const SequenceMemory& memory) {
-  if (backend_.device.is_cpu() || options_.attention == AttentionMode::kSteps) return;
+  if (backend_.device.is_cpu() || options_.attention == AttentionMode::kSteps || !spec_.has_logits) return;
   const std::int64_t sequences_max =
       std::min({options_.sequences_max, options_.logit_rows_max, options_.step_tokens_max});
   // Where the arrays stand depends on the numbers of tokens and sequences alone; what is in them, nothing reads now.

@@ -30,6 +30,7 @@ struct ForwardPassOptions {
   bool sampling = false;            // whether tokens are to be chosen from the logits (StepSampler)
   // Whether states are kept for sequences to come, as an engine's prefix cache does; without states no matter.
   bool checkpoints = false;
+  bool states_only = false;  // no logits: output_states() is all that is wanted
 };
 
 // The parts of the device's arena, which is all that a run allocates there. Mapped weights are read where the file is
@@ -72,11 +73,12 @@ class ForwardPass {
   Arena& arena() { return arena_; }
 
   // Writes the batch's keys, values and states to the memory and returns the logits of its logit_rows(), [rows,
-  // vocabulary], in the device's memory, valid until the next call. Token ids must be in [0, vocabulary).
+  // vocabulary], in the device's memory, valid until the next call; null where the model has none. Token ids must be in
+  // [0, vocabulary). Where the model looks ahead, the batch has its sequences whole.
   float* run(Stream& stream, const Batch& batch, const SequenceMemory& memory);
 
-  // The states from which the last run() computed its logits, after the output norm: [rows, width] in the device's
-  // memory, in the kernels' activation format, valid until the next call.
+  // The states from which the last run() computed its logits, or would have, after the output norm: [rows, width] in
+  // the device's memory, in the kernels' activation format (without logits: float32), valid until the next call.
   struct States {
     const std::byte* data;
     Format format;
@@ -107,6 +109,8 @@ class ForwardPass {
   };
 
   void bind_embeddings();
+  void bind_positions();
+  void bind_token_types();
   template <class Args>
   Kernel<Args> bind_table(const PerFormat<WeightKernel<Args>>& kernels, std::string_view name, const WeightEntry& entry,
                           Table& table);
@@ -125,9 +129,11 @@ class ForwardPass {
   Backend backend_;
   Binder binder_;
 
-  Table token_embedding_, position_embedding_;
+  Table token_embedding_, position_embedding_, token_type_embedding_;
   Kernel<EmbeddingGatherArgs> embedding_gather_;
-  Kernel<PositionAddArgs> position_add_;
+  Kernel<PositionAddArgs> position_add_, token_type_add_;
+  Planned<const std::int32_t> token_types_;  // of a step's tokens: all of the first
+  std::optional<Norm> embedding_norm_;
   Kernel<RowGatherArgs> row_gather_;
   Kernel<ResidualAddArgs> residual_add_;
   std::vector<Planned<const float>> rope_tables_;  // of all positions; one for each ModelSpec::ropes

@@ -20,12 +20,26 @@ ForwardPassOptions within_limits(ForwardPassOptions options, const Settings& set
   }
   options.step_tokens_max = std::min(options.step_tokens_max, options.context * options.sequences_max);
   options.logit_rows_max = std::min(options.logit_rows_max, options.step_tokens_max);
+  if (spec.looks_ahead() && options.step_tokens_max < options.context) {
+    throw InvalidInput(
+        fmt::format("{}: every token sees those after it, so that a text is computed whole; steps of {} "
+                    "tokens are too small for a context of {}",
+                    settings.file_name(), options.step_tokens_max, options.context));
+  }
   return options;
+}
+
+ModelSpec spec_for(const ForwardPassOptions& options, const Settings& settings) {
+  ModelSpec spec = read_model_spec(settings);
+  if (options.states_only) spec.has_logits = false;
+  return spec;
 }
 
 TensorNames tensor_names(const Settings& settings) {
   const Architecture& architecture = architecture_of(settings);
-  return {settings.is_gguf() ? NameScheme::kGguf : architecture.config_names, architecture.own_names};
+  TensorNames names(settings.is_gguf() ? NameScheme::kGguf : architecture.config_names, architecture.own_names);
+  if (!settings.is_gguf()) names.place_within(settings.source().tensors());
+  return names;
 }
 
 StepLimits step_limits(const ForwardPassOptions& options) {
@@ -38,7 +52,7 @@ ForwardPass::ForwardPass(const ModelSource& source, const Backend& backend, cons
     : ForwardPass(Settings(source), backend, options) {}
 
 ForwardPass::ForwardPass(const Settings& settings, const Backend& backend, const ForwardPassOptions& options)
-    : spec_(read_model_spec(settings)),
+    : spec_(spec_for(options, settings)),
       options_(within_limits(options, settings, spec_)),
       backend_(backend),
       binder_(settings.source(), tensor_names(settings), backend, options.compute, step_limits(options_)) {
@@ -76,18 +90,41 @@ void ForwardPass::bind_embeddings() {
   }
   spec_.vocabulary = entry->shape[0];
   embedding_gather_ = bind_table(kernels.embedding_gather, "embedding_gather", *entry, token_embedding_);
-  if (!spec_.learned_positions) return;
+  bind_positions();
+  bind_token_types();
+  if (spec_.embedding_norm) {
+    embedding_norm_.emplace(binder_, binder_.name(Weight::kEmbeddingNorm), spec_.width, spec_.norm);
+  }
+}
 
-  name = binder_.name(Weight::kPositionEmbedding) + ".weight";
-  entry = binder_.find(name);
-  if (entry == nullptr || entry->shape.rank() != 2 || entry->shape[1] != spec_.width ||
-      entry->shape[0] < options_.context) {
+void ForwardPass::bind_positions() {
+  if (!spec_.learned_positions) return;
+  const std::string name = binder_.name(Weight::kPositionEmbedding) + ".weight";
+  const WeightEntry* entry = binder_.find(name);
+  const std::int64_t rows = options_.context + spec_.position_offset;
+  if (entry == nullptr || entry->shape.rank() != 2 || entry->shape[1] != spec_.width || entry->shape[0] < rows) {
     binder_.problem(entry == nullptr ? fmt::format("tensor '{}' is missing", name)
                                      : fmt::format("tensor '{}' has shape {}, not [at least {}, {}]", name,
-                                                   entry->shape.to_string(), options_.context, spec_.width));
+                                                   entry->shape.to_string(), rows, spec_.width));
     return;
   }
-  position_add_ = bind_table(kernels.position_add, "position_add", *entry, position_embedding_);
+  position_add_ = bind_table(binder_.kernels().position_add, "position_add", *entry, position_embedding_);
+}
+
+void ForwardPass::bind_token_types() {
+  if (!spec_.token_types) return;
+  const std::string name = binder_.name(Weight::kTokenTypeEmbedding) + ".weight";
+  const WeightEntry* entry = binder_.find(name);
+  if (entry == nullptr || entry->shape.columns() != spec_.width) {
+    binder_.problem(entry == nullptr ? fmt::format("tensor '{}' is missing", name)
+                                     : fmt::format("tensor '{}' has shape {}, not [types, {}]", name,
+                                                   entry->shape.to_string(), spec_.width));
+    return;
+  }
+  token_type_add_ = bind_table(binder_.kernels().position_add, "token_type_add", *entry, token_type_embedding_);
+  const std::int64_t bytes = options_.step_tokens_max * std::int64_t{sizeof(std::int32_t)};
+  token_types_ =
+      binder_.reserve(bytes, [bytes](std::byte* to) { std::fill_n(to, bytes, std::byte{0}); }).as<const std::int32_t>();
 }
 
 template <class Args>
@@ -130,25 +167,28 @@ void ForwardPass::bind_layers() {
 }
 
 void ForwardPass::bind_output(const Settings& settings) {
-  output_norm_.emplace(binder_, binder_.name(Weight::kOutputNorm), spec_.width, spec_.norm);
-  // Tied models keep one matrix for both ends; which of the two names it has differs.
-  const std::string output = binder_.name(Weight::kOutput);
-  const bool own_output = binder_.find(output + ".weight") != nullptr;
-  notes_ = check_tied_embeddings(settings, binder_);
-  output_.emplace(binder_, own_output ? output : binder_.name(Weight::kTokenEmbedding), spec_.width, spec_.vocabulary,
-                  Linear::Options{.factor = spec_.logit_scale});
-  if (spec_.logit_softcap > 0) logit_cap_ = binder_.kernel(binder_.kernels().attention_scale, "logit_cap");
+  if (spec_.output_norm) {
+    output_norm_.emplace(binder_, binder_.name(Weight::kOutputNorm), spec_.width, spec_.norm);
+  }
   const std::int64_t rows = options_.logit_rows_max;
   WorkSpace& work_space = binder_.work_space();
   logit_x_ = work_space.area<float>("logit rows", rows * spec_.width * std::int64_t{sizeof(float)});
-  normed_logit_x_ =
-      work_space.area<void>("normed", format_bytes(binder_.kernels().activation_format, rows * spec_.width));
+  normed_logit_x_ = work_space.area<void>("normed", format_bytes(output_states().format, rows * spec_.width));
+  if (spec_.has_logits) notes_ = check_tied_embeddings(settings, binder_);
+  if (const auto note = settings.larger_model_note()) notes_.push_back(*note);
+  if (!spec_.has_logits) return;
+  // Tied models keep one matrix for both ends; which of the two names it has differs.
+  const std::string output = binder_.name(Weight::kOutput);
+  const bool own_output = binder_.find(output + ".weight") != nullptr;
+  output_.emplace(binder_, own_output ? output : binder_.name(Weight::kTokenEmbedding), spec_.width, spec_.vocabulary,
+                  Linear::Options{.factor = spec_.logit_scale});
+  if (spec_.logit_softcap > 0) logit_cap_ = binder_.kernel(binder_.kernels().attention_scale, "logit_cap");
   logits_ = work_space.area<float>("logits", rows * spec_.vocabulary * std::int64_t{sizeof(float)});
 }
 
 // On the CPU sampling is no kernel's (sampling/sampler.h).
 void ForwardPass::bind_sampling() {
-  if (!options_.sampling || backend_.device.is_cpu()) return;
+  if (!options_.sampling || !spec_.has_logits || backend_.device.is_cpu()) return;
   binder_.kernel(binder_.kernels().sample, "sample");
   if (spec_.vocabulary <= kSampleVocabMax) return;
   binder_.problem(fmt::format("{} chooses among at most {} tokens; the model has {}", backend_.device.id().to_string(),
@@ -169,6 +209,12 @@ void ForwardPass::plan_memory() {
     kv.layers.push_back({attention.kv_head_count, attention.head_dim});
     states.layer_floats.push_back(layer.state_floats());
   }
+  // What is computed whole is read by no later step: one layer's memory serves all.
+  const auto is_first = [&](const KvCacheShape::Layer& layer) { return layer == kv.layers.front(); };
+  if (spec_.looks_ahead() && std::ranges::all_of(kv.layers, is_first)) {
+    kv.layers.resize(1);
+    states.layer_floats.resize(1);
+  }
   kv.block_count = options_.cache_tokens > 0 ? kv_block_count(std::max(options_.cache_tokens, options_.context))
                                              : options_.sequences_max * kv_block_count(options_.context);
   kv.padding_count = padding_count;
@@ -179,7 +225,7 @@ void ForwardPass::plan_memory() {
     states.padding_count = padding_count;
     if (options_.checkpoints) states.checkpoint_count = checkpoint_count(memory_shape_);
   }
-  const bool samples_here = options_.sampling && !is_cpu;
+  const bool samples_here = options_.sampling && spec_.has_logits && !is_cpu;
   plan_ = {binder_.mapped_bytes(),
            Arena::part_bytes(binder_.reserved_bytes()),
            Arena::part_bytes(kv.bytes()),

@@ -135,6 +135,17 @@ INSTANTIATE_TEST_SUITE_P(Families, HuggingFaceModel,
                            return name;
                          });
 
+// Families whose fixtures are not in the repository, where ../shared has them.
+std::vector<const char*> shared_families() {
+  std::vector<const char*> names;
+  for (const char* name : {"apertus", "falcon", "hunyuan_v1_dense"}) {
+    if (fs::exists(shared_fixture(name))) names.push_back(name);
+  }
+  return names;
+}
+INSTANTIATE_TEST_SUITE_P(SharedFamilies, HuggingFaceModel, testing::ValuesIn(shared_families()),
+                         [](const auto& test) { return std::string(test.param); });
+
 TEST(GgufModel, AgreesInFloat32) {
   const boost::json::value tokens = boost::json::parse(read_file(kData / "gguf/llama-dense.json"));
   const auto ids = boost::json::value_to<std::vector<std::int32_t>>(tokens.at("tokens"));

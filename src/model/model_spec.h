@@ -29,7 +29,7 @@ struct NormSpec {
   float weight_offset = 0;  // what is added to the file's weights: Gemma's checkpoints store them less one
 };
 
-// An RMS norm of queries and keys before they are rotated: of each head by itself, or of all heads as one row.
+// A norm of queries and keys before they are rotated: of each head by itself, or of all heads as one row.
 enum class QueryKeyNorm : std::uint8_t { kNone, kHead, kAllHeads };
 
 struct AttentionSpec {
@@ -46,6 +46,9 @@ struct AttentionSpec {
   float input_factor = 1;
   float key_factor = 1;
   float output_factor = 1;
+  NormKind query_key_norm_kind = NormKind::kRms;
+  bool query_key_norm_by_head = false;  // each head has weights of its own
+  bool query_key_norm_rotated = false;  // the norm is of what has been rotated
 
   std::int64_t q_width() const { return head_count * head_dim; }
   std::int64_t kv_width() const { return kv_head_count * head_dim; }
@@ -124,6 +127,7 @@ struct MlpSpec {
   bool gated = true;
   float gate_factor = 1;  // of gate before the activation
   float down_factor = 1;
+  XieluParameters xielu = {};
 };
 
 // The weighted sum of what a few of many experts say, each an MLP of its own; and of one that all tokens ask, where
@@ -136,7 +140,13 @@ struct ExpertsSpec {
   bool gated = true;         // else down(act(up))
   bool shared_gate = false;  // what the shared one says is multiplied by a sigmoid of the input
 
-  MlpSpec shared() const { return {shared_width, activation, gated}; }
+  MlpSpec shared() const {
+    MlpSpec mlp;
+    mlp.width = shared_width;
+    mlp.activation = activation;
+    mlp.gated = gated;
+    return mlp;
+  }
 };
 
 // x += scale * after(mixer(before(x))), then the same with the feed-forward part. Where `parallel`, both read x as it
@@ -148,6 +158,8 @@ struct LayerSpec {
   bool norm_before = true;  // of what each part reads
   bool norm_after = false;  // of what each part adds
   bool parallel = false;
+  bool norm_of_sum = false;       // each part's norm is of x plus what it adds, and becomes x; no other norms
+  bool norm_before_mixer = true;  // false: the mixer alone reads x itself, in spite of norm_before
   float residual_scale = 1;
 
   bool has_attention() const { return std::holds_alternative<AttentionSpec>(mixer); }
@@ -183,6 +195,11 @@ struct ModelSpec {
   std::vector<LayerSpec> layers;
 
   bool learned_positions = false;
+  std::int64_t position_offset = 0;  // rows of their table before that of position 0
+  bool token_types = false;          // the first row of a table of types of text is added to every token
+  bool embedding_norm = false;       // of the sum of these
+  bool output_norm = true;
+  bool has_logits = true;  // false: the states after the last layer and norm are all there is
   float embedding_scale = 1;
   float logit_scale = 1;
   float logit_softcap = 0;  // 0: none
@@ -190,10 +207,17 @@ struct ModelSpec {
   // How the file stores weights, where it differs from rows [out, in] in the order q, k, v.
   bool transposed_linears = false;     // matrices inside layers are [in, out] (GPT-2's Conv1D)
   bool ff_scales = false;              // GGUF: the feed-forward matrices' ".scale" counts
-  bool interleaved_qkv_heads = false;  // fused rows are head by head q, k, v (GPT-BigCode with multi-head attention)
+  bool interleaved_qkv_heads = false;  // fused rows are for each key/value head those of its queries, of k and of v
 
   bool has_states() const {
     return std::any_of(layers.begin(), layers.end(), [](const LayerSpec& l) { return l.state_floats() > 0; });
+  }
+  // A sequence's tokens see later ones: it is computed whole, in one step.
+  bool looks_ahead() const {
+    return std::ranges::any_of(layers, [](const LayerSpec& layer) {
+      const auto* attention = std::get_if<AttentionSpec>(&layer.mixer);
+      return attention != nullptr && hearth::looks_ahead(attention->mask);
+    });
   }
   std::int64_t layer_count() const { return static_cast<std::int64_t>(layers.size()); }
 };

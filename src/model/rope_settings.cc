@@ -65,6 +65,7 @@ constexpr std::array kScalingNames{
     ScalingName{"linear", RopeScalingKind::kLinear},     ScalingName{"dynamic", RopeScalingKind::kDynamicNtk},
     ScalingName{"yarn", RopeScalingKind::kYarn},         ScalingName{"llama3", RopeScalingKind::kLlama3},
     ScalingName{"longrope", RopeScalingKind::kLongRope}, ScalingName{"su", RopeScalingKind::kLongRope},
+    ScalingName{"mrope", RopeScalingKind::kNone},  // positions in sections, which in text are one
 };
 
 RopeScalingKind scaling_kind(const Settings& settings, const std::string& name) {
@@ -116,6 +117,8 @@ RopeScaling scaling_from_config(const Settings& settings, const RopeParameters& 
   s.high_frequency_factor = p.number("high_freq_factor").value_or(s.high_frequency_factor);
   s.short_factors = p.numbers("short_factor");
   s.long_factors = p.numbers("long_factor");
+  p.numbers("mrope_section");
+  p.boolean("mrope_interleaved");
   return s;
 }
 
@@ -213,6 +216,13 @@ RopeSpec read_rope_spec(const Settings& settings, RopePairs pairs, std::int64_t 
     rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial);
     rope.base = parameters.number("rope_theta").value_or(model_base);
     rope.scaling = scaling_from_config(settings, parameters, context_max);
+    // HunYuan's models were stretched when they were trained, by so much.
+    const double alpha = parameters.number("alpha").value_or(0);
+    if (rope.scaling.kind == RopeScalingKind::kDynamicNtk && alpha > 0 && rope.rotary_dim > 2) {
+      const auto dim = static_cast<double>(rope.rotary_dim);
+      rope.base *= std::pow(alpha, dim / (dim - 2));
+      rope.scaling = {};
+    }
   }
   check_rope(settings, rope, head_dim);
   return rope;

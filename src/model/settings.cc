@@ -22,13 +22,17 @@ constexpr std::int64_t kLayersMax = 10'000;
 // outside of the layers, or of other parts (towers for images or sound).
 std::optional<std::int64_t> layer_of_tensor(std::string_view name, bool is_gguf) {
   static constexpr std::array<std::string_view, 1> kGguf = {"blk."};
-  static constexpr std::array<std::string_view, 7> kConfig = {"model.layers.",
-                                                              "language_model.model.layers.",
-                                                              "model.language_model.layers.",
-                                                              "transformer.h.",
-                                                              "gpt_neox.layers.",
-                                                              "layers.",
-                                                              "h."};
+  static constexpr std::array<std::string_view, 11> kConfig = {"model.layers.",
+                                                               "language_model.model.layers.",
+                                                               "model.language_model.layers.",
+                                                               "transformer.h.",
+                                                               "gpt_neox.layers.",
+                                                               "encoder.layer.",
+                                                               "bert.encoder.layer.",
+                                                               "roberta.encoder.layer.",
+                                                               "encoder.layers.",
+                                                               "layers.",
+                                                               "h."};
   const std::span<const std::string_view> prefixes = is_gguf ? std::span<const std::string_view>(kGguf) : kConfig;
   for (const std::string_view prefix : prefixes) {
     if (!name.starts_with(prefix)) continue;
@@ -43,7 +47,11 @@ std::optional<std::int64_t> layer_of_tensor(std::string_view name, bool is_gguf)
 
 }  // namespace
 
-Settings::Settings(const ModelSource& source) : source_(source) {
+Settings::Settings(const ModelSource& source) : source_(source), config_(&source.config()) {
+  for (const std::string_view part : {"text_config", "llm_config", "language_config"}) {
+    const boost::json::value* text = source.config().if_contains(part);
+    if (text != nullptr && text->is_object()) config_ = &text->get_object();
+  }
   if (is_gguf()) {
     const auto name = source.metadata().string("general.architecture");
     if (!name || name->empty()) {
@@ -54,14 +62,29 @@ Settings::Settings(const ModelSource& source) : source_(source) {
   }
   const boost::json::value* name = config("model_type");
   if (name == nullptr || !name->is_string()) {
+    // Early models that see name no type for their text model, which is a Llama.
+    if (config_ != &source.config()) {
+      architecture_ = "llama";
+      return;
+    }
     throw InvalidInput(fmt::format("{}: config.json has no 'model_type'", file_name()));
   }
   architecture_ = name->get_string().c_str();
 }
 
+std::optional<std::string> Settings::larger_model_note() const {
+  if (config_ == &source_.config()) return std::nullopt;
+  const boost::json::value* type = find_field(source_.config(), "model_type");
+  const std::string whole = type != nullptr && type->is_string() ? std::string(type->get_string()) : "?";
+  return fmt::format("the model '{}' is more than text: its text part, '{}', is what is opened", whole, architecture_);
+}
+
 const boost::json::value* Settings::config(std::string_view key) const {
   note_asked(std::string(key));
-  return find_field(source_.config(), key);
+  const boost::json::value* value = find_field(*config_, key);
+  // What larger models say of their ends stands outside of their parts.
+  if (value == nullptr && key == "tie_word_embeddings") value = find_field(source_.config(), key);
+  return value;
 }
 
 Settings::Found Settings::find_config(const Setting& setting) const {

@@ -19,27 +19,28 @@ namespace hearth {
 // A setting's names. `gguf` stands after "<architecture>."; config.json names are tried in order. Empty: not there.
 struct Setting {
   std::string_view gguf;
-  std::string_view config[4] = {};
+  std::string_view config[5] = {};
 };
 
 namespace settings {
 inline constexpr Setting kContext{"context_length", {"max_position_embeddings", "n_positions"}};
-inline constexpr Setting kWidth{"embedding_length", {"hidden_size", "n_embd"}};
-inline constexpr Setting kLayers{"block_count", {"num_hidden_layers", "n_layer"}};
+inline constexpr Setting kWidth{"embedding_length", {"hidden_size", "n_embd", "dim"}};
+inline constexpr Setting kLayers{"block_count", {"num_hidden_layers", "n_layer", "n_layers"}};
 // Layers behind the others that predict further tokens. GGUF counts them in; config.json does not.
 inline constexpr Setting kPredictingLayers{"nextn_predict_layers", {"num_nextn_predict_layers"}};
-inline constexpr Setting kFfWidth{"feed_forward_length", {"intermediate_size", "n_inner", "ffn_hidden_size"}};
-inline constexpr Setting kHeads{"attention.head_count", {"num_attention_heads", "n_head"}};
+inline constexpr Setting kFfWidth{"feed_forward_length",
+                                  {"intermediate_size", "n_inner", "ffn_hidden_size", "ffn_dim", "hidden_dim"}};
+inline constexpr Setting kHeads{"attention.head_count", {"num_attention_heads", "n_head", "n_heads"}};
 inline constexpr Setting kKvHeads{"attention.head_count_kv", {"num_key_value_heads", "num_kv_heads"}};
 inline constexpr Setting kHeadDim{"attention.key_length", {"head_dim"}};
 inline constexpr Setting kValueDim{"attention.value_length", {}};
 inline constexpr Setting kRmsEpsilon{"attention.layer_norm_rms_epsilon", {"rms_norm_eps"}};
 inline constexpr Setting kLayerNormEpsilon{"attention.layer_norm_epsilon",
-                                           {"layer_norm_epsilon", "layer_norm_eps", "norm_epsilon"}};
-inline constexpr Setting kActivation{"", {"hidden_act", "activation_function", "hidden_activation"}};
+                                           {"layer_norm_epsilon", "layer_norm_eps", "norm_epsilon", "norm_eps"}};
+inline constexpr Setting kActivation{"", {"hidden_act", "activation_function", "hidden_activation", "activation"}};
 inline constexpr Setting kRotaryDim{"rope.dimension_count", {"rotary_dim"}};
 inline constexpr Setting kRopeBase{"rope.freq_base", {"rope_theta", "rotary_emb_base"}};
-inline constexpr Setting kPartialRotary{"", {"partial_rotary_factor", "rotary_pct"}};
+inline constexpr Setting kPartialRotary{"", {"partial_rotary_factor", "rotary_pct", "rotary_emb_fraction"}};
 inline constexpr Setting kTiedEmbeddings{"", {"tie_word_embeddings"}};
 inline constexpr Setting kSlidingWindow{"attention.sliding_window", {"sliding_window"}};
 inline constexpr Setting kUsesWindow{"", {"use_sliding_window"}};
@@ -92,7 +93,11 @@ class Settings {
   // How many layers the model has. Throws InvalidInput where tensors of further ones are in the file.
   std::int64_t layer_count() const;
 
-  // A value of config.json itself; null if absent or null. GGUF: always null.
+  // config.json, or its part about text where the model is more than that (`text_config`, or of that kind).
+  const boost::json::object& config() const { return *config_; }
+  // A sentence for the user where the files hold more than the text model; nullopt: they do not.
+  std::optional<std::string> larger_model_note() const;
+  // A value of config() itself; null if absent or null. GGUF: always null.
   const boost::json::value* config(std::string_view key) const;
   // The same for one that must be an object or a list where it is there: InvalidInput otherwise.
   const boost::json::object* config_object(std::string_view key) const;
@@ -125,6 +130,7 @@ class Settings {
   void check_length(const Setting& setting, const Listed<T>& list) const;
 
   const ModelSource& source_;
+  const boost::json::object* config_;
   std::string architecture_;
   mutable std::set<std::string, std::less<>> asked_;
 };

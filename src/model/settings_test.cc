@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <sstream>
 
 #include "base/error.h"
 #include "model/architecture.h"
+#include "model/tensor_names.h"
 #include "weights/gguf_writer.h"
 #include "weights/weights_test_support.h"
 
@@ -152,7 +154,8 @@ TEST(Settings, TheRopeOfGptNeoxIsReadInItsOlderSpelling) {
 }
 
 TEST(Settings, MiniMaxRotatesAPartOfEachHeadWhereItSaysSo) {
-  constexpr std::string_view kExperts = R"("num_local_experts":4,"num_experts_per_tok":2,"intermediate_size":64,"rotary_dim":)";
+  constexpr std::string_view kExperts =
+      R"("num_local_experts":4,"num_experts_per_tok":2,"intermediate_size":64,"rotary_dim":)";
   const auto rotary_dim = [&](std::string_view more) {
     return spec_of(config_with(fmt::format("{}{}", kExperts, more), "minimax_m2")).ropes[0].rotary_dim;
   };
@@ -193,6 +196,60 @@ TEST(Settings, Lfm2sFeedForwardWidthIsAdjusted) {
   EXPECT_EQ(width(R"("intermediate_size":600,"block_multiple_of":32,"block_ffn_dim_multiplier":0.5)"), 224);
   EXPECT_EQ(width(R"("intermediate_size":600,"block_ffn_dim_multiplier":null)"), 400);
   EXPECT_EQ(width(R"("intermediate_size":600,"block_auto_adjust_ff_dim":false)"), 600);
+}
+
+TEST(Settings, FalconHasThreeForms) {
+  const auto form = [](std::string_view changes) { return spec_of(config_with(changes, "falcon")).layers[0]; };
+  EXPECT_EQ(form("").attention().kv_head_count, 1);
+  EXPECT_TRUE(form("").parallel);
+  EXPECT_EQ(form(R"("multi_query":false)").attention().kv_head_count, 2);
+  EXPECT_FALSE(form(R"("parallel_attn":false)").parallel);
+  const LayerSpec grouped = form(R"("new_decoder_architecture":true,"num_kv_heads":2,"parallel_attn":false)");
+  EXPECT_EQ(grouped.attention().kv_head_count, 2);
+  EXPECT_TRUE(grouped.parallel);
+  EXPECT_THROW(form(R"("alibi":true)"), Unsupported);
+}
+
+TEST(Settings, HunyuanStretchesTheBaseOfItsRopeByAlpha) {
+  const auto base = [](std::string_view rope) {
+    return spec_of(config_with(fmt::format(R"("rope_scaling":{})", rope), "hunyuan_v1_dense")).ropes[0];
+  };
+  const RopeSpec stretched = base(R"({"type":"dynamic","factor":1.0,"alpha":1000.0})");
+  EXPECT_EQ(stretched.scaling.kind, RopeScalingKind::kNone);
+  EXPECT_NEAR(stretched.base, 10000 * std::pow(1000.0, 32.0 / 30), 1e-3);
+  EXPECT_EQ(base(R"({"type":"dynamic","factor":2.0})").scaling.kind, RopeScalingKind::kDynamicNtk);
+}
+
+TEST(Settings, AModelThatIsMoreThanTextOpensAsItsTextPart) {
+  const TemporaryDirectory folder;
+  folder.write("config.json",
+               fmt::format(R"({{"model_type":"sees","tie_word_embeddings":true,"vision_config":{{"hidden_size":7}},)"
+                           R"("text_config":{}}})",
+                           config_with("", "qwen2")));
+  const std::unique_ptr<ModelSource> source = ModelSource::open(folder.path());
+  const Settings settings(*source);
+  EXPECT_EQ(settings.architecture(), "qwen2");
+  EXPECT_EQ(read_model_spec(settings).width, 64);
+  EXPECT_EQ(settings.boolean(settings::kTiedEmbeddings), true);
+  EXPECT_EQ(settings.larger_model_note(),
+            "the model 'sees' is more than text: its text part, 'qwen2', is what is opened");
+}
+
+// Where the token embedding stands is where every name begins.
+TEST(TensorNames, AreFoundWithinLargerModels) {
+  const auto output_and_norm = [](std::vector<std::string> tensors) {
+    std::vector<WeightEntry> entries;
+    for (std::string& name : tensors) entries.push_back({std::move(name), Format::kF32, Shape{0}, {}});
+    TensorNames names(NameScheme::kLlama, {});
+    names.place_within(entries);
+    return names.of(Weight::kOutput) + " " + names.of(Weight::kOutputNorm);
+  };
+  EXPECT_EQ(output_and_norm({"model.embed_tokens.weight"}), "lm_head model.norm");
+  EXPECT_EQ(output_and_norm({"embed_tokens.weight"}), "lm_head model.norm");  // Binder drops the first part
+  EXPECT_EQ(output_and_norm({"vision.model.embed_tokens.weight", "language_model.model.embed_tokens.weight"}),
+            "language_model.lm_head language_model.model.norm");
+  EXPECT_EQ(output_and_norm({"model.vision_tower.embed_tokens.weight", "model.language_model.embed_tokens.weight"}),
+            "lm_head model.language_model.norm");
 }
 
 TEST(Settings, AHeadSizeThatIsNotSaidIsTheFamilys) {

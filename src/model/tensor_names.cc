@@ -4,6 +4,7 @@
 
 #include <array>
 #include <string_view>
+#include <tuple>
 
 #include "base/check.h"
 
@@ -18,6 +19,8 @@ struct Row {
 constexpr std::array kRows{
     Row{Weight::kTokenEmbedding, "token_embd", "model.embed_tokens", "transformer.wte"},
     Row{Weight::kPositionEmbedding, "position_embd", "", "transformer.wpe"},
+    Row{Weight::kTokenTypeEmbedding, "token_types", "", ""},
+    Row{Weight::kEmbeddingNorm, "token_embd_norm", "", ""},
     Row{Weight::kOutputNorm, "output_norm", "model.norm", "transformer.ln_f"},
     Row{Weight::kOutput, "output", "lm_head", "lm_head"},
     Row{Weight::kAttentionNorm, "blk.{}.attn_norm", "model.layers.{}.input_layernorm", "transformer.h.{}.ln_1"},
@@ -83,7 +86,41 @@ std::string TensorNames::of(Weight weight, std::int64_t layer, std::int64_t expe
   for (const OwnName& own : own_) {
     if (own.scheme == scheme_ && own.weight == weight) pattern = own.pattern;
   }
-  return fmt::format(fmt::runtime(pattern), layer, expert);
+  const std::string names = fmt::format(fmt::runtime(pattern), layer, expert);
+  if (from_ == to_ || names.empty()) return names;
+  std::string result;
+  for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+    end = names.find('|', begin);
+    if (begin > 0) result += '|';
+    result += placed(names.substr(begin, end - begin));
+  }
+  return result;
+}
+
+std::string TensorNames::placed(std::string name) const {
+  return name.starts_with(from_) ? to_ + name.substr(from_.size()) : name;
+}
+
+void TensorNames::place_within(std::span<const WeightEntry> tensors) {
+  std::string whole = of(Weight::kTokenEmbedding);
+  if (const std::size_t end = whole.find('|'); end != std::string::npos) whole.resize(end);
+  whole += ".weight";
+  const std::size_t first_part = whole.find('.') + 1;
+  const std::string tail = "." + whole.substr(first_part);
+  std::string_view found;
+  for (const WeightEntry& entry : tensors) {
+    const std::string_view name = entry.name;
+    if (name == whole || name == std::string_view(tail).substr(1)) return;
+    // Towers for images or sound may have embeddings of this name too.
+    const auto rank = [&](std::string_view n) {
+      return std::tuple(n.ends_with("." + whole), n.find("language_model") != n.npos || n.find("text_model") != n.npos);
+    };
+    if (name.ends_with(tail) && (found.empty() || rank(name) > rank(found))) found = name;
+  }
+  if (found.empty()) return;
+  const bool has_whole = found.ends_with("." + whole);
+  from_ = has_whole ? "" : whole.substr(0, first_part);
+  to_ = found.substr(0, found.size() - (has_whole ? whole.size() : tail.size() - 1));
 }
 
 }  // namespace hearth

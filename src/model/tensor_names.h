@@ -7,11 +7,15 @@
 #include <string>
 #include <string_view>
 
+#include "weights/weight_entry.h"
+
 namespace hearth {
 
 enum class Weight : std::uint8_t {
   kTokenEmbedding,
   kPositionEmbedding,
+  kTokenTypeEmbedding,
+  kEmbeddingNorm,
   kOutputNorm,
   kOutput,
   // Of one layer:
@@ -76,7 +80,8 @@ enum class NameScheme : std::uint8_t {
 };
 
 // A name that a family's files have in place of the scheme's; The first "{}" is the layer, a second one
-// the expert. Empty: there is no such weight.
+// the expert. Empty: there is no such weight. Several names, which files of different kinds have, stand with '|'
+// between them: the first that is there counts (and the layer is "{0}").
 struct OwnName {
   NameScheme scheme;
   Weight weight;
@@ -89,12 +94,20 @@ class TensorNames {
   TensorNames(NameScheme scheme, std::span<const OwnName> own) : scheme_(scheme), own_(own) {}
 
   NameScheme scheme() const { return scheme_; }
-  // The weight's name up to ".weight" or ".bias"; empty where the file has no such weight.
+  // The weight's name up to ".weight" or ".bias", or several with '|' between them; empty where the file has no such
+  // weight.
   std::string of(Weight weight, std::int64_t layer = 0, std::int64_t expert = 0) const;
 
+  // Checkpoints keep a model within a larger one, or without its head: then every name has another beginning, which is
+  // found by where the token embedding stands. Not of GGUF files.
+  void place_within(std::span<const WeightEntry> tensors);
+
  private:
+  std::string placed(std::string name) const;
+
   NameScheme scheme_;
   std::span<const OwnName> own_;
+  std::string from_, to_;  // the beginning that names have, and what the file has in its place
 };
 
 }  // namespace hearth

@@ -59,11 +59,11 @@ struct Model {
                                [&](const LayerSpec& layer) { return !layer.has_attention() || is(layer.attention()); });
   }
   bool slides_nowhere() const {
-    return every_layer([](const AttentionSpec& a) { return a.mask.kind != MaskKind::kSlidingWindow; });
+    return every_layer([](const AttentionSpec& a) { return a.mask.window == 0; });
   }
   // A value of config.json, without asking for it; null: absent.
   value config(std::string_view key) const {
-    const value* found = settings.source().config().if_contains(key);
+    const value* found = settings.config().if_contains(key);
     return found == nullptr ? value() : *found;
   }
   bool has_yarn() const {
@@ -103,7 +103,7 @@ bool if_no_other_window(const Model& model, const value& v) {
   if (window >= static_cast<double>(model.spec.context_max)) return true;
   if (model.config("use_sliding_window") == value(false)) return true;
   return !model.slides_nowhere() && model.every_layer([&](const AttentionSpec& a) {
-    return a.mask.kind != MaskKind::kSlidingWindow || static_cast<double>(a.mask.window) == window;
+    return a.mask.window == 0 || static_cast<double>(a.mask.window) == window;
   });
 }
 // Which layers have a window that none has, or that a list of the layers' types says already.
@@ -268,7 +268,7 @@ void refuse_unread(const Settings& settings, const ModelSpec& spec) {
   if (settings.is_gguf()) {
     unread = unread_gguf(model);
   } else {
-    add_unread_of_config(model, settings.source().config(), "", unread);
+    add_unread_of_config(model, settings.config(), "", unread);
   }
   if (unread.empty()) return;
   constexpr std::size_t kNamedMax = 8;

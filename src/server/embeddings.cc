@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <deque>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "server/fields.h"
@@ -15,13 +15,25 @@ namespace hearth {
 
 namespace asio = boost::asio;
 
-std::vector<float> normalized(std::vector<float> vector, std::size_t dimensions) {
-  vector.resize(std::min(dimensions, vector.size()));
-  double sum = 0;
-  for (const float x : vector) sum += static_cast<double>(x) * static_cast<double>(x);
-  const double scale = sum > 0 ? 1 / std::sqrt(sum) : 0;
-  for (float& x : vector) x = static_cast<float>(static_cast<double>(x) * scale);
-  return vector;
+std::string embedding_prefix(const ModelService& service, const std::optional<std::string>& prompt_name,
+                             const std::optional<std::string>& input_type) {
+  const EmbeddingSpec& spec = service.model().embedding;
+  if (prompt_name) {
+    if (const EmbeddingSpec::Prompt* found = spec.find_prompt(*prompt_name)) return found->text;
+    throw bad_request(fmt::format("the model has no prompt called '{}'", *prompt_name), "prompt_name");
+  }
+  if (!input_type) return spec.default_prompt;
+  // The same purpose has several names.
+  constexpr std::string_view kQueries[]{"query", "search_query", "web_search_query"};
+  constexpr std::string_view kTexts[]{"document", "passage", "search_document"};
+  const bool is_query = std::ranges::find(kQueries, *input_type) != std::end(kQueries);
+  if (!is_query && std::ranges::find(kTexts, *input_type) == std::end(kTexts)) {
+    throw bad_request("'input_type' must be \"query\", \"passage\" or \"document\"", "input_type");
+  }
+  for (const std::string_view name : is_query ? std::span(kQueries) : std::span(kTexts)) {
+    if (const EmbeddingSpec::Prompt* found = spec.find_prompt(name)) return found->text;
+  }
+  return spec.default_prompt;
 }
 
 void check_embedding_count(std::size_t count, const std::string& param) {
@@ -31,7 +43,7 @@ void check_embedding_count(std::size_t count, const std::string& param) {
 
 EmbeddingPrompts prepare_embeddings(const ModelService& service, std::vector<std::vector<TokenId>> prompts,
                                     std::optional<std::int64_t> dimensions, std::string_view api) {
-  const std::int64_t width = service.model().width;
+  const std::int64_t width = service.model().embedding.width;
   if (dimensions && *dimensions > width) {
     throw bad_request(fmt::format("{} dimensions were asked for; the model has {}", *dimensions, width), "dimensions");
   }
@@ -51,7 +63,7 @@ namespace {
 // Starts prompts until a portion is under way. A full queue is no failure while some of them are: places will be free.
 void start_some(ModelService& service, EmbeddingPrompts& prompts, std::size_t& next,
                 std::deque<std::unique_ptr<GenerationStream>>& streams, std::string_view api) {
-  constexpr std::size_t kPortion = 64;
+  constexpr std::size_t kPortion = 256;
   while (next < prompts.requests.size() && streams.size() < kPortion) {
     try {
       streams.push_back(service.start(std::move(prompts.requests[next]), api));

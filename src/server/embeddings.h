@@ -1,5 +1,5 @@
-// Texts as vectors: a prompt's last state after the output norm, at length 1. What the embedding endpoints of the APIs
-// share.
+// Texts as vectors: a prompt's states, pooled as the model's files say, at length 1. What the embedding endpoints of
+// the APIs share.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -23,6 +23,12 @@ inline constexpr std::size_t kEmbeddingsMax = 2048;
 // Throws HttpError 400 for more, about the field `param`.
 void check_embedding_count(std::size_t count, const std::string& param);
 
+// What a text begins with: by the name of a prompt in the model's files, or by what the text is for ("query",
+// "passage", "document"); without either, the model's default. Throws HttpError 400 for a prompt that there is not; a
+// purpose without one is no error.
+std::string embedding_prefix(const ModelService& service, const std::optional<std::string>& prompt_name,
+                             const std::optional<std::string>& input_type);
+
 struct EmbeddingPrompts {
   std::vector<PreparedRequest> requests;
   std::size_t dimensions = 0;
@@ -35,8 +41,5 @@ EmbeddingPrompts prepare_embeddings(const ModelService& service, std::vector<std
 // A portion of the prompts at a time, so that many are no more for the queue than a few. Throws HttpError as
 // ModelService::start() does.
 boost::asio::awaitable<Embeddings> embed_prompts(ModelService& service, EmbeddingPrompts prompts, std::string_view api);
-
-// The first `dimensions` (at most the vector's) at length 1; zeros stay zeros.
-std::vector<float> normalized(std::vector<float> vector, std::size_t dimensions);
 
 }  // namespace hearth

@@ -39,6 +39,7 @@ struct ServedModel {
   std::int64_t context = 0;        // of a request
   std::int64_t context_model = 0;  // that it was trained for
   std::int64_t width = 0, vocabulary = 0;
+  EmbeddingSpec embedding = {};    // how its states become vectors
   std::int64_t created = 0;        // seconds since 1970: when the server started
   std::string hash;                // of the model's files, hexadecimal
   std::string fingerprint;         // of model, build, device and compute mode: what bits depend on

@@ -11,7 +11,9 @@ HF_FAMILIES = ("hf/llama", "hf/llama3-rope", "hf/mistral-swa", "hf/qwen2", "hf/q
                "hf/gemma2", "hf/gemma3", "hf/glm", "hf/glm4", "hf/phi3", "hf2/gemma", "hf2/cohere", "hf2/cohere2",
                "hf2/ernie4_5", "hf2/exaone4", "hf2/gpt_neox", "hf2/granite", "hf2/olmo2", "hf2/olmo3", "hf2/phi",
                "hf2/lfm2", "hf2/phi3-longrope", "hf2/seed_oss", "hf2/smollm3", "hf2/stablelm", "hf2/starcoder2",
-               "hf2/qwen3_5", "hf2/falcon_h1", "hf2/nemotron_h", "hf2/mamba", "hf2/mamba2")
+               "hf2/qwen3_5", "hf2/falcon_h1", "hf2/nemotron_h", "hf2/mamba", "hf2/mamba2", "hf2/apertus", "hf2/falcon",
+               "hf2/hunyuan_v1_dense")
+ENCODERS = ("hf2/bert", "hf2/xlm_roberta", "hf2/modernbert", "hf2/gemma3-embedding")
 # In bf16 a token between two experts may go to the other one: the median row's error counts.
 EXPERT_FAMILIES = ("hf/glm4_moe", "hf/qwen3_moe", "hf2/dots1", "hf2/ernie4_5_moe", "hf2/granitemoe", "hf2/lfm2_moe",
                    "hf2/minimax_m2",
@@ -66,6 +68,19 @@ class Logits(CliCase):
                     for chunk in (1, 7):
                         chunked = self.logits(folder, prompt + greedy, "--compute", compute, "--chunk", chunk)[1]
                         self.assertEqual(chunked, data, chunk)
+
+    def test_encoders(self):
+        for family in ENCODERS:
+            folder = SHARED / "fixtures" / family
+            prompt = json.loads((folder / "tokens.json").read_text())["prompt"]
+            expected = np.load(folder / "states.npy")
+            for compute, error_max in (("f32", HF_ERROR_MAX), ("bf16", BF16_ERROR_MAX)):
+                with self.subTest(f"{family} {compute}"):
+                    out = self.path("states.npy")
+                    self.hearth("embed", folder, "--tokens", ",".join(map(str, prompt)), "--pooling", "none",
+                                "--compute", compute, "--out", out)
+                    self.assert_close(np.load(out), expected, error_max)
+            self.refused("logits", folder, "--tokens", "1,2", "--out", self.path("no.npy"), words=["hearth embed"])
 
     def test_gguf(self):
         for family in GGUF_FAMILIES:

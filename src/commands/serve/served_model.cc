@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::int64_t kContextDefault = 8192;
 constexpr std::int64_t kCpuSequences = 16, kGpuSequences = 32;
+constexpr std::int64_t kEncoderSequences = 256;  // texts that are read in one step
 constexpr std::int64_t kCpuStepTokens = 512, kGpuStepTokens = 2048;
 // Of the memory that is there, what a cache whose size nobody chose may leave: a CPU's memory is others' as well.
 constexpr double kCpuMemoryShare = 0.5, kGpuMemoryShare = 0.95;
@@ -76,6 +77,7 @@ LoadedModel::LoadedModel(const ServeOptions& options, LoadProgress& progress, co
   session_.load_pass([&](std::int64_t bytes) { progress.add_bytes(bytes); });
   EngineOptions engine_options;
   engine_options.queue_max = options.queue_max;
+  engine_options.embedding = embedding_;
   engine_ = std::make_unique<Engine>(pass, session_.stream(), *tokenizer_, engine_options);
   describe(options);
   const Fingerprint found = fingerprint.get();
@@ -110,20 +112,32 @@ void LoadedModel::bind(const ServeOptions& options) {
   ForwardPassOptions wanted;
   wanted.context =
       options.model.context > 0 ? options.model.context : std::min(session_.context_max(), kContextDefault);
-  wanted.sequences_max = or_default(options.sequences_max, kCpuSequences, kGpuSequences);
+  const ModelSpec spec = read_model_spec(Settings(session_.source()));
+  embedding_ = read_embedding_spec(session_.source(), spec);
+  const bool is_encoder = spec.looks_ahead();
+  wanted.sequences_max = or_default(options.sequences_max, is_encoder ? kEncoderSequences : kCpuSequences,
+                                    is_encoder ? kEncoderSequences : kGpuSequences);
   wanted.logit_rows_max = wanted.sequences_max;
   wanted.sampling = true;
   wanted.checkpoints = true;
   wanted.step_tokens_max =
       std::max(or_default(options.step_tokens, kCpuStepTokens, kGpuStepTokens), wanted.sequences_max);
+  if (is_encoder) {
+    // Texts are read whole, and every token's state may be wanted; what they leave in the cache is gone with the step.
+    wanted.step_tokens_max = std::max(wanted.step_tokens_max, wanted.context);
+    wanted.logit_rows_max = wanted.step_tokens_max;
+    wanted.cache_tokens = wanted.step_tokens_max + wanted.sequences_max * kKvBlockTokens;
+    session_.bind(wanted, /*needs_logits=*/false);
+    return;
+  }
   wanted.cache_tokens =
       options.cache_tokens > 0 ? std::max(options.cache_tokens, wanted.context) : wanted.sequences_max * wanted.context;
-  session_.bind(wanted);
+  session_.bind(wanted, /*needs_logits=*/false);
   if (options.cache_tokens > 0) return;
   const std::int64_t fitting = cache_tokens_that_fit(wanted);
   if (fitting >= wanted.cache_tokens) return;
   wanted.cache_tokens = fitting;
-  session_.bind(wanted);
+  session_.bind(wanted, /*needs_logits=*/false);
 }
 
 // At least one context: less is an error, which loading reports with its numbers.
@@ -159,6 +173,7 @@ void LoadedModel::describe(const ServeOptions& options) {
   facts_.context = engine_->context();
   facts_.context_model = pass.spec().context_max;
   facts_.width = pass.spec().width;
+  facts_.embedding = embedding_;
   facts_.vocabulary = pass.spec().vocabulary;
   facts_.created = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   facts_.device = fmt::format("{} ({})", session_.device().id().to_string(), session_.device().description());

@@ -41,6 +41,7 @@ class LoadedModel {
   std::optional<ChatTemplate> chat_template_;
   std::string chat_template_error_;  // why the model's own cannot be used
   SamplerOptions sampling_;
+  EmbeddingSpec embedding_;
   bool seed_is_fixed_ = false;
   std::unique_ptr<Engine> engine_;
   ServedModel facts_;

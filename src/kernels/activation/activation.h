@@ -14,6 +14,12 @@ enum class Activation : std::uint8_t {
   kGeluQuick,  // x * sigmoid(1.702 x)
   kRelu,
   kReluSquared,
+  kXielu,  // of four learned numbers, below
+};
+
+// xIELU (Huang and Schlag 2024): positive x^2 + linear x above 0, and else negative (e^min(x, eps) - 1 - x) + linear x.
+struct XieluParameters {
+  float positive = 0, negative = 0, linear = 0, eps = 0;
 };
 
 // out[i] = act(x[i])
@@ -23,6 +29,7 @@ struct ActivationArgs {
   std::int64_t element_count;
   void* out;                         // [elements]; may be x where it is float32
   Format out_format = Format::kF32;  // or kBf16; the CPU: kF32 only
+  XieluParameters xielu = {};        // of kXielu
 };
 
 // out[r][i] = act(gate[r][i]) * up[r][i]. Gate and up may be columns of one matrix.
@@ -35,6 +42,7 @@ struct GatedActivationArgs {
   std::int64_t row_stride;
   void* out;                         // [rows, width]; may be gate or up where all three are contiguous float32
   Format out_format = Format::kF32;  // or kBf16; the CPU: kF32 only
+  XieluParameters xielu = {};        // of kXielu
 };
 
 }  // namespace hearth

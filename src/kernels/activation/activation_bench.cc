@@ -6,7 +6,7 @@
 namespace hearth::kernel_testing {
 namespace {
 
-constexpr std::string_view kNames[] = {"silu", "gelu", "gelu_tanh", "gelu_quick", "relu", "relu_squared"};
+constexpr std::string_view kNames[] = {"silu", "gelu", "gelu_tanh", "gelu_quick", "relu", "relu_squared", "xielu"};
 
 std::int64_t width_of(const BenchmarkRunner& run) {
   return run.is_gpu() ? 14336 : 8192;

@@ -55,9 +55,25 @@ struct ReluSquared {
   }
 };
 
+struct Xielu {
+  XieluParameters p;
+
+  HEARTH_INLINE F32x8 operator()(F32x8 x) const {
+    const F32x8 linear = x * p.linear;
+    // e^c - 1 - c of the clamped x, near 0 by its series: the difference would have no digits left.
+    const F32x8 eps = broadcast(p.eps), c = select_less(x, eps, x, eps);
+    const F32x8 series = c * c *
+                         polynomial(c, {0.5f, 0x1.555556p-3f, 0x1.555556p-5f, 0x1.111112p-7f, 0x1.6c16c2p-10f,
+                                        0x1.a01a02p-13f, 0x1.a01a02p-16f, 0x1.71de3ap-19f});
+    const F32x8 tail = select_less(broadcast(-0.5f), c, series, (exp8(c) - 1.0f) - c);
+    const F32x8 below = multiply_add(tail + (c - x), broadcast(p.negative), linear);
+    return select_less(F32x8{}, x, multiply_add(x * p.positive, x, linear), below);
+  }
+};
+
 // Calls use(function) with the function of the kind.
 template <class Use>
-HEARTH_INLINE void with_function(Activation kind, Use use) {
+HEARTH_INLINE void with_function(Activation kind, const XieluParameters& xielu, Use use) {
   switch (kind) {
     case Activation::kSilu:
       return use(Silu());
@@ -71,6 +87,8 @@ HEARTH_INLINE void with_function(Activation kind, Use use) {
       return use(Relu());
     case Activation::kReluSquared:
       return use(ReluSquared());
+    case Activation::kXielu:
+      return use(Xielu{xielu});
   }
   CHECK(false);
 }
@@ -83,7 +101,7 @@ constexpr std::int64_t kGrain = kTaskElements / 4;
 void activation(Stream& stream, const ActivationArgs& args) {
   CHECK(args.out_format == Format::kF32);
   auto* out = static_cast<float*>(args.out);
-  with_function(args.activation, [&](auto function) {
+  with_function(args.activation, args.xielu, [&](auto function) {
     cpu_pool(stream).run_ranges(args.element_count, kGrain, [&](std::int64_t begin, std::int64_t end) {
       std::int64_t i = begin;
       for (; i + 8 <= end; i += 8) store(out + i, function(load(args.x + i)));
@@ -94,7 +112,7 @@ void activation(Stream& stream, const ActivationArgs& args) {
 
 void gated_activation(Stream& stream, const GatedActivationArgs& args) {
   CHECK(args.out_format == Format::kF32);
-  with_function(args.activation, [&](auto function) {
+  with_function(args.activation, args.xielu, [&](auto function) {
     const auto run_part = [&](std::int64_t row, std::int64_t column, std::int64_t count) {
       const float* gate = args.gate + row * args.row_stride + column;
       const float* up = args.up + row * args.row_stride + column;

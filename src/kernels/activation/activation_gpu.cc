@@ -15,7 +15,8 @@ void activation(Stream& stream, const ActivationArgs& args) {
                                 .element_count = args.element_count,
                                 .activation = args.activation,
                                 .out_bf16 = bf16,
-                                .aligned = takes_vectors(args.x, 0) && takes_vectors(args.out, 0, bf16 ? 2 : 4)};
+                                .aligned = takes_vectors(args.x, 0) && takes_vectors(args.out, 0, bf16 ? 2 : 4),
+                                .xielu = args.xielu};
   launch(stream, GpuKernel::activation, {ceil_divide(args.element_count, kActivationBlockElements)}, kActivationThreads,
          params);
 }
@@ -32,7 +33,8 @@ void gated_activation(Stream& stream, const GatedActivationArgs& args) {
                                      .out_bf16 = bf16,
                                      .aligned = takes_vectors(args.gate, args.row_stride) &&
                                                 takes_vectors(args.up, args.row_stride) &&
-                                                takes_vectors(args.out, args.width, bf16 ? 2 : 4)};
+                                                takes_vectors(args.out, args.width, bf16 ? 2 : 4),
+                                     .xielu = args.xielu};
   launch(stream, GpuKernel::gated_activation, {args.row_count, ceil_divide(args.width, kActivationBlockElements)},
          kActivationThreads, params);
 }

@@ -49,9 +49,25 @@ struct ReluSquared {
   }
 };
 
+struct Xielu {
+  XieluParameters p;
+
+  HEARTH_DEVICE float operator()(float x) const {
+    const float linear = p.linear * x;
+    if (x > 0.0f) return fma_exact(p.positive * x, x, linear);
+    // e^c - 1 - c of the clamped x, near 0 by its series: the difference would have no digits left.
+    const float c = x < p.eps ? x : p.eps;
+    const float series = c * c *
+                         polynomial(c, {0.5f, 0x1.555556p-3f, 0x1.555556p-5f, 0x1.111112p-7f, 0x1.6c16c2p-10f,
+                                        0x1.a01a02p-13f, 0x1.a01a02p-16f, 0x1.71de3ap-19f});
+    const float tail = c > -0.5f ? series : (exp_accurate(c) - 1.0f) - c;
+    return fma_exact(tail + (c - x), p.negative, linear);
+  }
+};
+
 // Calls use(function) with the function of the kind.
 template <class Use>
-HEARTH_DEVICE void with_function(Activation kind, Use use) {
+HEARTH_DEVICE void with_function(Activation kind, const XieluParameters& xielu, Use use) {
   switch (kind) {
     case Activation::kSilu:
       return use(Silu());
@@ -65,6 +81,8 @@ HEARTH_DEVICE void with_function(Activation kind, Use use) {
       return use(Relu());
     case Activation::kReluSquared:
       return use(ReluSquared());
+    case Activation::kXielu:
+      return use(Xielu{xielu});
   }
 }
 
@@ -81,7 +99,7 @@ HEARTH_KERNEL(activation, kActivationThreads, ActivationParams) {
   const int count = elements_left(p.element_count, i);
   const bool aligned = p.aligned && count % 4 == 0;
   Floats4 v = load_floats(p.x + i, count, aligned);
-  with_function(p.activation, [&](auto function) {
+  with_function(p.activation, p.xielu, [&](auto function) {
     HEARTH_UNROLL
     for (int e = 0; e < 4; ++e) v.value[e] = function(v.value[e]);
   });
@@ -94,7 +112,7 @@ HEARTH_KERNEL(gated_activation, kActivationThreads, GatedActivationParams) {
   const int count = elements_left(p.width, i);
   Floats4 v = load_floats(p.gate + row * p.row_stride + i, count, p.aligned);
   const Floats4 up = load_floats(p.up + row * p.row_stride + i, count, p.aligned);
-  with_function(p.activation, [&](auto function) {
+  with_function(p.activation, p.xielu, [&](auto function) {
     HEARTH_UNROLL
     for (int e = 0; e < 4; ++e) v.value[e] = function(v.value[e]) * up.value[e];
   });

@@ -18,6 +18,7 @@ struct ActivationParams {
   Activation activation;
   bool out_bf16;
   bool aligned;  // both start at multiples of four elements' bytes
+  XieluParameters xielu;
 };
 
 struct GatedActivationParams {
@@ -29,6 +30,7 @@ struct GatedActivationParams {
   Activation activation;
   bool out_bf16;
   bool aligned;  // so do all rows, and the width is a multiple of 4
+  XieluParameters xielu;
 };
 
 }  // namespace hearth

@@ -8,7 +8,7 @@
 
 namespace hearth::reference {
 
-inline double activation(Activation kind, double x) {
+inline double activation(Activation kind, double x, const XieluParameters& xielu = {}) {
   constexpr double kPi = 3.14159265358979323846;
   switch (kind) {
     case Activation::kSilu:
@@ -26,6 +26,12 @@ inline double activation(Activation kind, double x) {
       return x > 0 ? x : 0;
     case Activation::kReluSquared:
       return x > 0 ? x * x : 0;
+    case Activation::kXielu: {
+      const double linear = static_cast<double>(xielu.linear) * x;
+      if (x > 0) return static_cast<double>(xielu.positive) * x * x + linear;
+      const double clamped = std::fmin(x, static_cast<double>(xielu.eps));
+      return (std::expm1(clamped) - x) * static_cast<double>(xielu.negative) + linear;
+    }
   }
   CHECK(false);
 }

@@ -80,6 +80,30 @@ TEST_P(ActivationTest, OverTheWholeRange) {
   }
 }
 
+// With numbers that a layer has learned; where the two terms below 0 cancel, the error is that of the larger.
+TEST_P(ActivationTest, XieluHasItsLayersNumbers) {
+  std::vector<float> x{0.0f, -0.0f, -1e-7f, -1e-6f, -2e-6f, 1e-30f, -1e-30f, 300.0f, -300.0f};
+  for (float value = -20; value < 20; value += run.is_slow() ? 7e-3f : 7e-4f) x.push_back(value);
+  for (float value = 1e-6f; value < 1; value *= 1.1f) x.push_back(-value);
+  for (const XieluParameters& xielu : {XieluParameters{0.8f, 0.8f, 0.5f, -1e-6f}, {2.5f, 41.25f, 0.25f, -1e-3f}}) {
+    std::vector<double> expected;
+    for (const float value : x) {
+      expected.push_back(reference::activation(Activation::kXielu, static_cast<double>(value), xielu));
+    }
+    std::vector<float> out = x;
+    run.kernels.activation(*run.stream, {.activation = Activation::kXielu,
+                                         .x = run.in(x),
+                                         .element_count = std::ssize(x),
+                                         .out = run.out(out),
+                                         .xielu = xielu});
+    run.finish();
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double largest = std::fabs(static_cast<double>(x[i] * xielu.linear));
+      EXPECT_NEAR(out[i], expected[i], 2e-6 * (std::fabs(expected[i]) + largest) + 1e-12) << x[i];
+    }
+  }
+}
+
 TEST_P(ActivationTest, AtTheEnds) {
   for (const Activation kind : kAll) {
     SCOPED_TRACE(static_cast<int>(kind));

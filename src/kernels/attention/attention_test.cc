@@ -160,6 +160,9 @@ TEST_P(AttentionTest, MatchesTheReferenceForEveryMask) {
                                  {{.kind = MaskKind::kGlobalLocal, .window = window, .global = global}});
       }
       expect_matches_reference(run, data, step, {{.kind = MaskKind::kBidirectional}});
+      for (const int window : {1, 9, 33}) {
+        expect_matches_reference(run, data, step, {{.kind = MaskKind::kTwoSidedWindow, .window = window}});
+      }
       for (const int prefix : {0, 5, 32, 60, 1000}) {
         expect_matches_reference(run, data, data.whole_step(prefix), {{.kind = MaskKind::kPrefix}});
       }
@@ -181,6 +184,7 @@ TEST_P(AttentionTest, MatchesTheReferenceOverManyKeys) {
           data.step({{0, longest - 10, longest}, {1, 39, 40}, {2, longest / 2 - 4, longest / 2 + 1}});
       const PagedStep decode = data.step({{0, longest - 1, longest}, {1, 39, 40}, {2, longest / 2, longest / 2 + 1}});
       for (const Mask& mask : {kCausal, window_mask(longest / 2), Mask{.kind = MaskKind::kBidirectional},
+                               Mask{.kind = MaskKind::kTwoSidedWindow, .window = 50},
                                Mask{.kind = MaskKind::kGlobalLocal, .window = 40, .global = 10}}) {
         expect_matches_reference(run, data, step, {mask});
         expect_matches_reference(run, data, decode, {mask});

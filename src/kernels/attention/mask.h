@@ -9,22 +9,29 @@
 namespace hearth {
 
 enum class MaskKind : std::uint8_t {
-  kCausal,         // keys up to the query's own position
-  kSlidingWindow,  // causal, and less than `window` positions back
-  kBidirectional,  // every key of the sequence
-  kPrefix,         // every key of the prefix, and causal after it
-  kGlobalLocal,    // causal; the sequence's first `global` keys, and those less than `window` positions back
-  kExplicit,       // as a matrix says (operator level only)
+  kCausal,          // keys up to the query's own position
+  kSlidingWindow,   // causal, and less than `window` positions back
+  kBidirectional,   // every key of the sequence
+  kTwoSidedWindow,  // less than `window` positions away, either way
+  kPrefix,          // every key of the prefix, and causal after it
+  kGlobalLocal,     // causal; the sequence's first `global` keys, and those less than `window` positions back
+  kExplicit,        // as a matrix says (operator level only)
 };
 
 struct Mask {
   MaskKind kind = MaskKind::kCausal;
-  std::int64_t window = 0;  // kSlidingWindow, kGlobalLocal: how many keys, the query's own included
+  std::int64_t window = 0;  // kSlidingWindow, kGlobalLocal, kTwoSidedWindow: how many keys, the query's own included
   std::int64_t global = 0;  // kGlobalLocal: keys that every later query sees
   // kExplicit: [tokens of the step, explicit_stride], non-zero where key j may be seen; no position rule applies.
   const std::uint8_t* explicit_matrix = nullptr;
   std::int64_t explicit_stride = 0;
 };
+
+// Whether a query may see keys that come after it: then a sequence is computed whole.
+constexpr bool looks_ahead(const Mask& mask) {
+  return mask.kind == MaskKind::kBidirectional || mask.kind == MaskKind::kTwoSidedWindow ||
+         mask.kind == MaskKind::kPrefix;
+}
 
 // The half-open range of key positions in which the keys lie that a query at `position` may see, of a sequence with
 // `key_count` keys. hidden_keys() and, for kExplicit, the matrix take some of them out.
@@ -41,6 +48,10 @@ HEARTH_ALWAYS_INLINE KeyRange visible_keys(const Mask& mask, std::int64_t positi
       return {0, causal_end};
     case MaskKind::kSlidingWindow:
       return {position + 1 > mask.window ? position + 1 - mask.window : 0, causal_end};
+    case MaskKind::kTwoSidedWindow: {
+      const std::int64_t end = position + mask.window;
+      return {position + 1 > mask.window ? position + 1 - mask.window : 0, end < key_count ? end : key_count};
+    }
     case MaskKind::kPrefix:
       if (position < prefix_length) return {0, prefix_length < key_count ? prefix_length : key_count};
       return {0, causal_end};

@@ -78,6 +78,7 @@ TEST_P(AttentionStepsTest, MaskMatchesTheReference) {
                         {.kind = MaskKind::kSlidingWindow, .window = 1},
                         {.kind = MaskKind::kSlidingWindow, .window = 33},
                         {.kind = MaskKind::kBidirectional},
+                        {.kind = MaskKind::kTwoSidedWindow, .window = 9},
                         {.kind = MaskKind::kGlobalLocal, .window = 9, .global = 5},
                         {.kind = MaskKind::kPrefix},
                         {.kind = MaskKind::kExplicit, .explicit_matrix = matrix.data(), .explicit_stride = 75}};
@@ -237,6 +238,7 @@ TEST_P(AttentionStepsTest, TheirChainIsTheFusedKernel) {
                           {.kind = MaskKind::kSlidingWindow, .window = 16},
                           {.kind = MaskKind::kSlidingWindow, .window = 1000},
                           {.kind = MaskKind::kBidirectional},
+                          {.kind = MaskKind::kTwoSidedWindow, .window = 9},
                           {.kind = MaskKind::kGlobalLocal, .window = 9, .global = 5},
                           {.kind = MaskKind::kPrefix},
                           {.kind = MaskKind::kExplicit, .explicit_matrix = matrix.data(), .explicit_stride = length}};

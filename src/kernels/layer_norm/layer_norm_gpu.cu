@@ -72,23 +72,35 @@ HEARTH_DEVICE Floats4 load_input(const LayerNormParams& p, std::int64_t row, int
   return v;
 }
 
-HEARTH_DEVICE void write(const LayerNormParams& p, std::int64_t row, int i, Floats4 v, const Statistics& s) {
-  const Floats4 weight = load_floats(p.weight + i, p.width - i, p.aligned);
+// Where a block's row begins, and its weights.
+struct Row {
+  std::int64_t begin;
+  int weights;
+};
+HEARTH_DEVICE Row row_of(const LayerNormParams& p) {
+  if (p.group_count == 1) return {block_x() * p.row_stride, 0};
+  const int row = block_x() / p.group_count, group = block_x() - row * p.group_count;
+  return {row * p.row_stride + static_cast<std::int64_t>(group) * p.width, group * p.weight_stride};
+}
+
+HEARTH_DEVICE void write(const LayerNormParams& p, const Row& row, int i, Floats4 v, const Statistics& s) {
+  const Floats4 weight = load_floats(p.weight + row.weights + i, p.width - i, p.aligned);
   HEARTH_UNROLL
   for (int e = 0; e < 4; ++e) {
     v.value[e] = ((v.value[e] * s.scale - s.mean) - s.correction) * s.factor * weight.value[e];
   }
   if (p.bias != nullptr) {
-    const Floats4 bias = load_floats(p.bias + i, p.width - i, p.aligned);
+    const Floats4 bias = load_floats(p.bias + row.weights + i, p.width - i, p.aligned);
     HEARTH_UNROLL
     for (int e = 0; e < 4; ++e) v.value[e] += bias.value[e];
   }
-  store_converted(p.out, row + i, p.out_bf16, v, p.width - i, p.aligned);
+  store_converted(p.out, row.begin + i, p.out_bf16, v, p.width - i, p.aligned);
 }
 
 template <int kThreads, int kVectors>
 HEARTH_DEVICE void normalize(const LayerNormParams& p, Shared<kThreads>& shared) {
-  const std::int64_t row = static_cast<std::int64_t>(block_x()) * p.width;
+  const Row place = row_of(p);
+  const std::int64_t row = place.begin;
   const int begin = 4 * thread_index();
   // Everything is read before anything is written, so that a thread waits for memory once.
   Floats4 values[kVectors], old[kVectors];
@@ -117,7 +129,7 @@ HEARTH_DEVICE void normalize(const LayerNormParams& p, Shared<kThreads>& shared)
   HEARTH_UNROLL
   for (int j = 0; j < kVectors; ++j) {
     const int i = 4 * j * kThreads + begin;
-    if (i < p.width) write(p, row, i, values[j], s);
+    if (i < p.width) write(p, place, i, values[j], s);
   }
 }
 
@@ -135,7 +147,8 @@ HEARTH_KERNEL(layer_norm_wide, kLayerNormWideThreads, LayerNormParams) {
 
 HEARTH_KERNEL(layer_norm_long, kLayerNormWideThreads, LayerNormParams) {
   HEARTH_SHARED(Shared<kLayerNormWideThreads>, shared);
-  const std::int64_t row = static_cast<std::int64_t>(block_x()) * p.width;
+  const Row place = row_of(p);
+  const std::int64_t row = place.begin;
   constexpr int kStep = 4 * kLayerNormWideThreads;
   const int begin = 4 * thread_index();
   if (p.residual != nullptr) {
@@ -150,7 +163,7 @@ HEARTH_KERNEL(layer_norm_long, kLayerNormWideThreads, LayerNormParams) {
   };
   const Statistics s = statistics<kLayerNormWideThreads>(p, shared, each);
   for (int i = begin; i < p.width; i += kStep) {
-    write(p, row, i, load_floats(input + i, p.width - i, p.aligned), s);
+    write(p, place, i, load_floats(input + i, p.width - i, p.aligned), s);
   }
 }
 

@@ -18,6 +18,8 @@ struct LayerNormParams {
   const float* bias;  // or null
   float* residual;    // or null
   void* out;
+  std::int64_t row_stride;
+  std::int32_t group_count, weight_stride;
   std::int32_t width;
   float epsilon;
   bool out_bf16;

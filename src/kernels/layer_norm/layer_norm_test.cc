@@ -130,6 +130,45 @@ TEST_P(LayerNormTest, InPlace) {
   expect_same_bits(x, expected);
 }
 
+// Queries stand beside keys and values, which stay as they are.
+TEST_P(LayerNormTest, HeadsOfStridedRowsWithWeightsOfTheirOwn) {
+  for (const std::int64_t width : {8, 20, 64}) {
+    for (const bool own_weights : {false, true}) {
+      constexpr std::int64_t kRows = 3, kHeads = 5, kOthers = 12;
+      const std::int64_t stride = kHeads * width + kOthers;
+      const auto x = random_floats(kRows * stride, 54);
+      const auto weight = random_floats((own_weights ? kHeads : 1) * width, 55);
+      const auto bias = random_floats(std::ssize(weight), 56);
+      auto out = x;
+      float* rows = run.out(out);
+      run.kernels.layer_norm(*run.stream, {.x = rows,
+                                           .row_count = kRows,
+                                           .width = width,
+                                           .weight = run.in(weight),
+                                           .bias = run.in(bias),
+                                           .epsilon = kEpsilon,
+                                           .out = rows,
+                                           .group_count = kHeads,
+                                           .row_stride = stride,
+                                           .weight_stride = own_weights ? width : 0});
+      run.finish();
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        for (std::int64_t h = 0; h < kHeads; ++h) {
+          const auto at = static_cast<std::size_t>(r * stride + h * width);
+          const auto own = static_cast<std::size_t>(own_weights ? h * width : 0), n = static_cast<std::size_t>(width);
+          const auto expected = reference::layer_norm(std::span(x).subspan(at, n), std::span(weight).subspan(own, n),
+                                                      std::span(bias).subspan(own, n), static_cast<double>(kEpsilon));
+          expect_close(
+              {out.begin() + static_cast<std::ptrdiff_t>(at), out.begin() + static_cast<std::ptrdiff_t>(at + n)},
+              expected, kRelative, kAbsolute);
+        }
+        const auto rest = static_cast<std::size_t>(r * stride + kHeads * width);
+        for (std::size_t i = rest; i < rest + kOthers; ++i) EXPECT_EQ(out[i], x[i]);
+      }
+    }
+  }
+}
+
 // The same as an addition and a norm of the sum, to the bit.
 TEST_P(LayerNormTest, AddsToTheResidualFirst) {
   for (const std::int64_t width : {7, 128, 1027, 4500, 17000}) {

@@ -1,5 +1,6 @@
 // Command-R and R+ (Cohere 2024) and Cohere 2: both halves of a layer side by side behind one LayerNorm without bias,
-// scaled logits, a rope of adjacent pairs. Cohere 2 has a window on three layers of four, and no rope on the others.
+// scaled logits, a rope of adjacent pairs; R+ norms queries and keys as well. Cohere 2 has a window on three layers of
+// four, and no rope on the others.
 #include "model/architectures/common.h"
 #include "model/architectures/families.h"
 
@@ -7,10 +8,14 @@ namespace hearth {
 namespace {
 
 ModelSpec read_cohere(const Settings& settings) {
-  refuse_if(settings, {"", {"use_qk_norm"}}, "a LayerNorm of queries and keys");
   ModelSpec spec = read_layer_norm_decoder(settings, RopePairs::kAdjacent, Activation::kSilu);
   spec.logit_scale = static_cast<float>(settings.positive_number({"logit_scale", {"logit_scale"}}).value_or(0.0625));
-  for (LayerSpec& layer : spec.layers) layer.parallel = true;
+  const bool has_norms = settings.is_gguf() ? settings.source().find("blk.0.attn_q_norm.weight") != nullptr
+                                            : settings.boolean({"", {"use_qk_norm"}}).value_or(false);
+  for (LayerSpec& layer : spec.layers) {
+    layer.parallel = true;
+    if (has_norms) norm_query_and_key(layer.attention(), NormKind::kLayer, true);
+  }
   return spec;
 }
 

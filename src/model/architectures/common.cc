@@ -67,7 +67,7 @@ std::vector<bool> layers_without_kv_heads(const Settings& settings) {
 }
 
 ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> config_head_dim,
-                     AttentionLayers attention_layers) {
+                     AttentionLayers attention_layers, std::optional<std::int64_t> config_context) {
   ModelSpec spec;
   spec.architecture = settings.architecture();
   spec.width = settings.required(settings::kWidth, kSizeMax);
@@ -84,7 +84,8 @@ ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> confi
   attention.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(attention.head_dim)));
   MlpSpec mlp;
   mlp.width = settings.positive(settings::kFfWidth).value_or(4 * spec.width);
-  spec.context_max = settings.required(settings::kContext, kSizeMax);
+  const bool says_context = settings.is_gguf() || !config_context || settings.integer(settings::kContext);
+  spec.context_max = says_context ? settings.required(settings::kContext, kSizeMax) : *config_context;
   const std::int64_t layer_count = settings.layer_count();
   LayerSpec layer;
   layer.mixer = attention;
@@ -154,6 +155,8 @@ void read_activation(const Settings& settings, Activation fallback, ModelSpec& s
       Name{"quick_gelu", Activation::kGeluQuick},
       Name{"relu", Activation::kRelu},
       Name{"relu2", Activation::kReluSquared},
+      Name{"xielu", Activation::kXielu},
+      Name{"swiglu", Activation::kSilu},  // a gate's
   };
   Activation activation = fallback;
   if (const auto name = settings.text(settings::kActivation)) {
@@ -231,12 +234,19 @@ void read_sliding_window(const Settings& settings, std::int64_t first_layer, Mod
   slide(slides, *window, spec);
 }
 
-ModelSpec read_layer_norm_decoder(const Settings& settings, RopePairs pairs, Activation activation) {
-  ModelSpec spec = read_sizes(settings);
+ModelSpec read_layer_norm_decoder(const Settings& settings, RopePairs pairs, Activation activation,
+                                  std::optional<std::int64_t> config_context) {
+  ModelSpec spec = read_sizes(settings, std::nullopt, AttentionLayers::kAll, config_context);
   spec.norm = {NormKind::kLayer, static_cast<float>(settings.number(settings::kLayerNormEpsilon).value_or(1e-5))};
   read_activation(settings, activation, spec);
   read_rope(settings, pairs, spec, pairs);
   return spec;
+}
+
+void norm_query_and_key(AttentionSpec& attention, NormKind kind, bool by_head) {
+  attention.query_key_norm = QueryKeyNorm::kHead;
+  attention.query_key_norm_kind = kind;
+  attention.query_key_norm_by_head = by_head;
 }
 
 void refuse_if(const Settings& settings, const Setting& setting, std::string_view what) {

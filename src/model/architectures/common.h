@@ -14,10 +14,12 @@ namespace hearth {
 enum class AttentionLayers : std::uint8_t { kAll, kSome };
 
 // Sizes, context and layers; every layer causal with attention scale 1 / sqrt(head_dim) and no rope. `config_head_dim`:
-// what the family's config.json means where it says no head_dim, if not the width divided by the heads. With kSome,
-// those layers too that have no attention: the family gives them what they have.
+// what the family's config.json means where it says no head_dim, if not the width divided by the heads;
+// `config_context`: and no number of positions. With kSome, those layers too that have no attention: the family gives
+// them what they have.
 ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> config_head_dim = std::nullopt,
-                     AttentionLayers attention_layers = AttentionLayers::kAll);
+                     AttentionLayers attention_layers = AttentionLayers::kAll,
+                     std::optional<std::int64_t> config_context = std::nullopt);
 
 // Throws where query heads cannot share the key/value heads, or a head's size is none that attention has kernels for.
 void check_heads(const Settings& settings, const AttentionSpec& attention);
@@ -61,7 +63,12 @@ void slide(const std::vector<bool>& layers, std::int64_t window, ModelSpec& spec
 void read_sliding_window(const Settings& settings, std::int64_t first_layer, ModelSpec& spec);
 
 // LayerNorm, a gated feed-forward part, one rope with the same pairs in both kinds of files.
-ModelSpec read_layer_norm_decoder(const Settings& settings, RopePairs pairs, Activation activation);
+// `config_context`: as of read_sizes().
+ModelSpec read_layer_norm_decoder(const Settings& settings, RopePairs pairs, Activation activation,
+                                  std::optional<std::int64_t> config_context = std::nullopt);
+
+// A norm of each head of queries and keys; `by_head`: each has weights of its own.
+void norm_query_and_key(AttentionSpec& attention, NormKind kind, bool by_head = false);
 
 // Throws Unsupported where `setting` is true.
 void refuse_if(const Settings& settings, const Setting& setting, std::string_view what);

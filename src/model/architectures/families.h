@@ -28,7 +28,14 @@
   FAMILY(granite_hybrid)        \
   FAMILY(falcon_h1)             \
   FAMILY(nemotron_h)            \
-  FAMILY(mamba)
+  FAMILY(mamba)                 \
+  FAMILY(apertus)               \
+  FAMILY(falcon)                \
+  FAMILY(nemotron)              \
+  FAMILY(gptj)                  \
+  FAMILY(opt)                   \
+  FAMILY(bert)                  \
+  FAMILY(modernbert)
 
 namespace hearth {
 

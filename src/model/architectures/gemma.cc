@@ -55,10 +55,30 @@ ModelSpec read_gemma2(const Settings& settings) {
   return spec;
 }
 
+// EmbeddingGemma (2025): Gemma 3 where every token sees every other, within a window on both sides: half of what
+// Gemma's file says.
+void look_both_ways(ModelSpec& spec) {
+  for (LayerSpec& layer : spec.layers) {
+    Mask& mask = layer.attention().mask;
+    const bool is_local = mask.kind == MaskKind::kSlidingWindow;
+    mask = is_local ? Mask{.kind = MaskKind::kTwoSidedWindow, .window = mask.window / 2 + 1}
+                    : Mask{.kind = MaskKind::kBidirectional};
+  }
+  spec.has_logits = false;
+}
+
 ModelSpec read_gemma3(const Settings& settings) {
   ModelSpec spec = read_later_gemma(settings, 6, 62);
   for (LayerSpec& layer : spec.layers) layer.attention().query_key_norm = QueryKeyNorm::kHead;
   add_sliding_rope(settings, {"rope.freq_base_swa", {"rope_local_base_freq"}}, 10000, spec);
+  if (settings.boolean({"", {"use_bidirectional_attention"}}).value_or(false)) look_both_ways(spec);
+  return spec;
+}
+
+ModelSpec read_embedding_gemma(const Settings& settings) {
+  ModelSpec spec = read_gemma3(settings);
+  settings.boolean({"attention.causal"});
+  look_both_ways(spec);
   return spec;
 }
 
@@ -69,7 +89,8 @@ constexpr OwnName kOwnNames[]{{NameScheme::kLlama, Weight::kFfNorm, "model.layer
 std::span<const Architecture> gemma_family() {
   static constexpr Architecture kFamily[]{{"gemma", "gemma", NameScheme::kLlama, read_gemma},
                                           {"gemma2", "gemma2", NameScheme::kLlama, read_gemma2, kOwnNames},
-                                          {"gemma3", "gemma3_text", NameScheme::kLlama, read_gemma3, kOwnNames}};
+                                          {"gemma3", "gemma3_text", NameScheme::kLlama, read_gemma3, kOwnNames},
+                                          {"gemma-embedding", "", NameScheme::kLlama, read_embedding_gemma, kOwnNames}};
   return kFamily;
 }
 

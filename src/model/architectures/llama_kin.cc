@@ -1,5 +1,7 @@
 // Families of Llama's shape with small differences: Seed-OSS (ByteDance 2025), whose GGUF files call the second norm
-// otherwise; ERNIE 4.5 (Baidu 2025), whose rope has adjacent pairs; Arcee (2025), without a gate.
+// otherwise; ERNIE 4.5 (Baidu 2025), whose rope has adjacent pairs; Arcee (2025), without a gate; HunYuan's dense
+// models (Tencent 2025), which norm queries and keys behind the rope; Helium (Kyutai 2025); InternLM 2 (Cai et al.
+// 2024), whose projections are fused group by group.
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
@@ -40,6 +42,38 @@ ModelSpec read_arcee(const Settings& settings) {
   return spec;
 }
 
+ModelSpec read_hunyuan(const Settings& settings) {
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit, .epsilon = 1e-5});
+  spec.ff_scales = true;
+  for (LayerSpec& layer : spec.layers) {
+    norm_query_and_key(layer.attention(), NormKind::kRms);
+    layer.attention().query_key_norm_rotated = true;
+  }
+  return spec;
+}
+
+ModelSpec read_helium(const Settings& settings) {
+  return read_gated_decoder(
+      settings, {.gguf_pairs = RopePairs::kAdjacent, .config_pairs = RopePairs::kAdjacent, .epsilon = 1e-8});
+}
+
+ModelSpec read_internlm2(const Settings& settings) {
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent});
+  spec.interleaved_qkv_heads = !settings.is_gguf();
+  return spec;
+}
+
+constexpr OwnName kHunyuanNames[]{{NameScheme::kLlama, Weight::kQueryNorm, "model.layers.{}.self_attn.query_layernorm"},
+                                  {NameScheme::kLlama, Weight::kKeyNorm, "model.layers.{}.self_attn.key_layernorm"}};
+constexpr OwnName kInternlmNames[]{{NameScheme::kLlama, Weight::kTokenEmbedding, "model.tok_embeddings"},
+                                   {NameScheme::kLlama, Weight::kOutput, "output"},
+                                   {NameScheme::kLlama, Weight::kAttentionNorm, "model.layers.{}.attention_norm"},
+                                   {NameScheme::kLlama, Weight::kQueryKeyValue, "model.layers.{}.attention.wqkv"},
+                                   {NameScheme::kLlama, Weight::kAttentionOutput, "model.layers.{}.attention.wo"},
+                                   {NameScheme::kLlama, Weight::kFfNorm, "model.layers.{}.ffn_norm"},
+                                   {NameScheme::kLlama, Weight::kFfGate, "model.layers.{}.feed_forward.w1"},
+                                   {NameScheme::kLlama, Weight::kFfUp, "model.layers.{}.feed_forward.w3"},
+                                   {NameScheme::kLlama, Weight::kFfDown, "model.layers.{}.feed_forward.w2"}};
 constexpr OwnName kErnieNames[]{
     {NameScheme::kLlama, Weight::kRouterBias, "model.layers.{}.mlp.moe_statics.e_score_correction_bias"}};
 constexpr OwnName kSeedNames[]{{NameScheme::kGguf, Weight::kFfNorm, "blk.{}.post_attention_norm"}};
@@ -51,7 +85,10 @@ std::span<const Architecture> llama_kin_family() {
       {"seed_oss", "seed_oss", NameScheme::kLlama, read_seed_oss, kSeedNames},
       {"ernie4_5", "ernie4_5", NameScheme::kLlama, read_ernie},
       {"ernie4_5-moe", "ernie4_5_moe", NameScheme::kLlama, read_ernie_moe, kErnieNames},
-      {"arcee", "arcee", NameScheme::kLlama, read_arcee}};
+      {"arcee", "arcee", NameScheme::kLlama, read_arcee},
+      {"hunyuan-dense", "hunyuan_v1_dense", NameScheme::kLlama, read_hunyuan, kHunyuanNames},
+      {"", "helium", NameScheme::kLlama, read_helium},
+      {"internlm2", "internlm2", NameScheme::kLlama, read_internlm2, kInternlmNames}};
   return kFamily;
 }
 

@@ -7,11 +7,12 @@ namespace hearth {
 namespace {
 
 ModelSpec read_phi(const Settings& settings) {
-  refuse_if(settings, {"", {"qk_layernorm"}}, "a LayerNorm of queries and keys");
   ModelSpec spec = read_layer_norm_decoder(settings, RopePairs::kHalfSplit, Activation::kGeluTanh);
+  const bool has_norms = settings.boolean({"", {"qk_layernorm"}}).value_or(false);
   for (LayerSpec& layer : spec.layers) {
     layer.parallel = true;
     layer.mlp().gated = false;
+    if (has_norms) norm_query_and_key(layer.attention(), NormKind::kLayer);
   }
   return spec;
 }
@@ -22,7 +23,9 @@ ModelSpec read_phi3(const Settings& settings) {
   return spec;
 }
 
-constexpr OwnName kPhiNames[]{{NameScheme::kLlama, Weight::kOutputNorm, "model.final_layernorm"},
+constexpr OwnName kPhiNames[]{{NameScheme::kLlama, Weight::kQueryNorm, "model.layers.{}.self_attn.q_layernorm"},
+                              {NameScheme::kLlama, Weight::kKeyNorm, "model.layers.{}.self_attn.k_layernorm"},
+                              {NameScheme::kLlama, Weight::kOutputNorm, "model.final_layernorm"},
                               {NameScheme::kLlama, Weight::kAttentionOutput, "model.layers.{}.self_attn.dense"},
                               {NameScheme::kLlama, Weight::kFfUp, "model.layers.{}.mlp.fc1"},
                               {NameScheme::kLlama, Weight::kFfDown, "model.layers.{}.mlp.fc2"}};

@@ -29,7 +29,8 @@ std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer
   const std::string fused = binder.name(Weight::kQueryKeyValue, layer);
   if (!fused.empty() && binder.find(fused + ".weight") != nullptr) {
     const Linear::Options options{.transposed = model.transposed_linears,
-                                  .interleaved_heads = model.interleaved_qkv_heads ? spec.head_count : 0,
+                                  .interleaved_groups = model.interleaved_qkv_heads ? spec.kv_head_count : 0,
+                                  .interleaved_queries = spec.head_count / spec.kv_head_count,
                                   .input = input};
     result.emplace_back(binder, fused, model.width, spec.q_width() + 2 * spec.kv_width(), options);
     return result;
@@ -52,14 +53,15 @@ std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer
       {.transposed = model.transposed_linears, .input_factor = spec.input_factor, .input = input});
 }
 
-// A norm of queries or keys with `width` elements in all.
-std::optional<Norm> bind_head_norm(const LayerParts& parts, Weight weight, std::int64_t layer, std::int64_t width) {
+// A norm of queries or keys with so many heads.
+std::optional<Norm> bind_head_norm(const LayerParts& parts, Weight weight, std::int64_t layer, std::int64_t heads) {
   const AttentionSpec& spec = parts.spec.layers[static_cast<std::size_t>(layer)].attention();
   if (spec.query_key_norm == QueryKeyNorm::kNone) return std::nullopt;
   NormSpec norm = parts.spec.norm;
-  norm.kind = NormKind::kRms;
+  norm.kind = spec.query_key_norm_kind;
   const bool of_heads = spec.query_key_norm == QueryKeyNorm::kHead;
-  return Norm(parts.binder, parts.binder.name(weight, layer), of_heads ? spec.head_dim : width, norm);
+  return Norm(parts.binder, parts.binder.name(weight, layer), of_heads ? spec.head_dim : heads * spec.head_dim, norm,
+              spec.query_key_norm_by_head ? heads : 1);
 }
 
 }  // namespace
@@ -70,22 +72,21 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
       handed_on_(parts.binder.kernels().activation_format),
       conversions_(parts.binder.conversions()),
       projections_(bind_projections(parts, layer, input)),
-      q_norm_(bind_head_norm(parts, Weight::kQueryNorm, layer, spec_.q_width())),
-      k_norm_(bind_head_norm(parts, Weight::kKeyNorm, layer, spec_.kv_width())),
+      q_norm_(bind_head_norm(parts, Weight::kQueryNorm, layer, spec_.head_count)),
+      k_norm_(bind_head_norm(parts, Weight::kKeyNorm, layer, spec_.kv_head_count)),
       output_(parts.binder, parts.binder.name(Weight::kAttentionOutput, layer), spec_.q_width(), width_,
               {.transposed = parts.spec.transposed_linears,
                .factor = spec_.output_factor * parts.spec.layers[static_cast<std::size_t>(layer)].residual_scale}) {
   Binder& binder = parts.binder;
   const KernelTable& kernels = binder.kernels();
   const auto name = [&](std::string_view op) { return fmt::format("layer {} {}", layer, op); };
-  // The rotation writes to the cache as well.
+  // The rotation writes to the cache as well, unless a norm comes between the two.
   if (spec_.rope >= 0) {
     rope_ = binder.kernel(kernels.rope, name("rope"));
     rope_spec_ = parts.spec.ropes[static_cast<std::size_t>(spec_.rope)];
     rope_table_ = parts.rope_tables[static_cast<std::size_t>(spec_.rope)];
-  } else {
-    kv_write_ = binder.kernel(kernels.kv_write, name("kv_write"));
   }
+  if (spec_.rope < 0 || spec_.query_key_norm_rotated) kv_write_ = binder.kernel(kernels.kv_write, name("kv_write"));
   const StepLimits& limits = binder.limits();
   qkv_ = binder.work_space().area<float>("qkv", limits.tokens_max * row_width() * std::int64_t{sizeof(float)});
   if (spec_.gated) {
@@ -110,16 +111,26 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
   workspace_ = binder.work_space().area<void>("attention", workspace_bytes_);
 }
 
+void Attention::normalize(const StepContext& c) const {
+  const std::int64_t tokens = c.step.token_count, row = row_width();
+  float* const q = qkv_.get();
+  const bool of_heads = spec_.query_key_norm == QueryKeyNorm::kHead;
+  if (q_norm_) q_norm_->run_heads(c.stream, q, tokens, row, of_heads ? spec_.head_count : 1);
+  if (k_norm_) k_norm_->run_heads(c.stream, q + spec_.q_width(), tokens, row, of_heads ? spec_.kv_head_count : 1);
+}
+
 void Attention::rotate_and_write(const StepContext& c, const PagedKv& cache) const {
   const std::int64_t row = row_width();
   float* const q = qkv_.get();
   float* const k = q + spec_.q_width();
-  if (spec_.rope < 0) {
-    kv_write_(c.stream, {k, k + spec_.kv_width(), row, c.step, cache});
-    return;
+  if (!spec_.query_key_norm_rotated) normalize(c);
+  if (rope_) {
+    rope_(c.stream,
+          {rope_table_.get(), c.step.positions, c.step.token_count, rope_spec_.rotary_dim / 2, rope_spec_.pairs,
+           spec_.head_dim, spec_.head_count, spec_.kv_head_count, q, row, c.step, kv_write_ ? PagedKv{} : cache});
   }
-  rope_(c.stream, {rope_table_.get(), c.step.positions, c.step.token_count, rope_spec_.rotary_dim / 2, rope_spec_.pairs,
-                   spec_.head_dim, spec_.head_count, spec_.kv_head_count, q, row, c.step, cache});
+  if (spec_.query_key_norm_rotated) normalize(c);
+  if (kv_write_) kv_write_(c.stream, {k, k + spec_.kv_width(), row, c.step, cache});
 }
 
 void Attention::apply_gate(const StepContext& c, const float* gate) const {
@@ -146,9 +157,6 @@ void Attention::run(const StepContext& c, const Activations& input, const LayerM
   float* const q = qkv_.get();
   MatmulInput x(c.stream, conversions_, input.data, input.format, tokens, width_);
   run_side_by_side(projections_, c.stream, x, tokens, q, row);
-  const bool of_heads = spec_.query_key_norm == QueryKeyNorm::kHead;
-  if (q_norm_) q_norm_->run_heads(c.stream, q, tokens, row, of_heads ? spec_.head_count : 1);
-  if (k_norm_) k_norm_->run_heads(c.stream, q + spec_.q_width(), tokens, row, of_heads ? spec_.kv_head_count : 1);
   rotate_and_write(c, cache);
   // Gates read float32.
   void* const sums = spec_.gated ? ungated_.get() : attended_.get();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <utility>
@@ -28,7 +29,7 @@ class RowSource {
 
   // Rows [begin, end), in the file where they stand there in a row.
   const std::byte* operator()(std::int64_t begin, std::int64_t end, std::vector<std::byte>& scratch) const {
-    const bool as_they_stand = !options_.transposed && options_.interleaved_heads == 0 && pieces_[0].order.empty();
+    const bool as_they_stand = !options_.transposed && options_.interleaved_groups == 0 && pieces_[0].order.empty();
     if (pieces_.size() == 1 && as_they_stand) {
       return pieces_[0].data + begin * row_bytes_;
     }
@@ -49,18 +50,21 @@ class RowSource {
       }
       return;
     }
-    const std::int64_t from = !piece.order.empty() ? piece.order[static_cast<std::size_t>(row)]
-                                                   : file_row(row, piece.rows, options_.interleaved_heads);
+    const std::int64_t from =
+        !piece.order.empty() ? piece.order[static_cast<std::size_t>(row)] : file_row(row, piece.rows, options_);
     std::memcpy(to, piece.data + from * row_bytes_, static_cast<std::size_t>(row_bytes_));
   }
 
  public:
-  // Where the file keeps row `row` of [q, k, v][heads][head_dim], if it has [heads][q, k, v][head_dim].
-  static std::int64_t file_row(std::int64_t row, std::int64_t row_count, std::int64_t heads) {
-    if (heads == 0) return row;
-    const std::int64_t head_rows = row_count / (3 * heads);
-    const std::int64_t part = row / (heads * head_rows), head = row / head_rows % heads;
-    return (3 * head + part) * head_rows + row % head_rows;
+  // Where the file keeps row `row` of [all q, all k, all v][head_dim], if it has them group by group.
+  static std::int64_t file_row(std::int64_t row, std::int64_t row_count, const Linear::Options& options) {
+    const std::int64_t groups = options.interleaved_groups, queries = options.interleaved_queries;
+    if (groups == 0) return row;
+    const std::int64_t group_heads = queries + 2, head_rows = row_count / (groups * group_heads);
+    const std::int64_t head = row / head_rows, of_k_and_v = head - groups * queries;
+    const std::int64_t file_head = of_k_and_v < 0 ? head / queries * group_heads + head % queries
+                                                  : of_k_and_v % groups * group_heads + queries + of_k_and_v / groups;
+    return file_head * head_rows + row % head_rows;
   }
 
  private:
@@ -129,7 +133,7 @@ void Linear::bind_weight(Binder& binder, std::span<const Part> parts, const Opti
   std::vector<RowSource::Piece> pieces;
   const WeightEntry* entry = nullptr;
   for (const Part& part : parts) {
-    CHECK(part.rows.empty() || (!options.transposed && options.interleaved_heads == 0));
+    CHECK(part.rows.empty() || (!options.transposed && options.interleaved_groups == 0));
     const Shape shape = options.transposed ? Shape{in_, part.out} : Shape{part.rows_in_file(), in_};
     entry = binder.require(part.name + ".weight", shape);
     if (entry == nullptr) return;
@@ -156,7 +160,7 @@ void Linear::bind_weight(Binder& binder, std::span<const Part> parts, const Opti
   binder.operation(
       {names, std::string(kernel_.run.name()), std::string(format.name),
        kernel_.packing == nullptr ? out_ * format_bytes(format_, in_) : kernel_.packing->bytes(out_, in_)});
-  if (parts.size() == 1 && !options.transposed && options.interleaved_heads == 0 && parts[0].rows.empty()) {
+  if (parts.size() == 1 && !options.transposed && options.interleaved_groups == 0 && parts[0].rows.empty()) {
     weight_ = binder.place_matrix(*entry, kernel_.packing);
   } else {
     weight_ =
@@ -168,7 +172,7 @@ void Linear::bind_bias(Binder& binder, std::span<const Part> parts, const Option
   if (!options.bias) return;
   const float factor =
       options.scale == FileScale::kProductAndBias ? scale_ / options.input_factor : options.factor * parts[0].factor;
-  if (parts.size() == 1 && options.interleaved_heads == 0 && parts[0].rows.empty()) {
+  if (parts.size() == 1 && options.interleaved_groups == 0 && parts[0].rows.empty()) {
     bias_ = binder.floats(parts[0].name + ".bias", out_, false, factor);
     return;
   }
@@ -187,7 +191,6 @@ void Linear::bind_bias(Binder& binder, std::span<const Part> parts, const Option
     pieces.push_back({entry, part.out, part.rows});
   }
   if (!any) return;
-  const std::int64_t heads = options.interleaved_heads;
   const auto fill = [=](std::byte* to) {
     auto* out = reinterpret_cast<float*>(to);
     for (const Piece& piece : pieces) {
@@ -196,7 +199,7 @@ void Linear::bind_bias(Binder& binder, std::span<const Part> parts, const Option
       if (in_file > 0) traits(piece.entry->format).decode_f32(piece.entry->bytes.data(), values.data(), in_file);
       for (std::int64_t i = 0; i < piece.count; ++i) {
         const std::int64_t from = !piece.order.empty() ? piece.order[static_cast<std::size_t>(i)]
-                                                       : RowSource::file_row(i, piece.count, heads);
+                                                       : RowSource::file_row(i, piece.count, options);
         *out++ = in_file == 0 ? 0.0f : factor * values[static_cast<std::size_t>(from)];
       }
     }
@@ -252,14 +255,42 @@ void Linear::run(Stream& stream, MatmulInput& input, std::int64_t token_count, f
   kernel_.run(stream, args);
 }
 
-Norm::Norm(Binder& binder, const std::string& name, std::int64_t width, const NormSpec& spec)
-    : width_(width), epsilon_(spec.epsilon) {
-  weight_ = binder.floats(name + ".weight", width, true, 1, spec.weight_offset);
+namespace {
+
+// [heads, width], of which the file may have each head by itself.
+Planned<const float> bind_norm_weight(Binder& binder, const std::string& name, const Shape& shape, float offset) {
+  const std::int64_t heads = shape[0], width = shape[1];
+  const auto of_head = [&](std::int64_t head) { return fmt::format("{}.norms.{}.weight", name, head); };
+  if (heads == 1 || binder.find(of_head(0)) == nullptr) {
+    return binder.floats(name + ".weight", heads == 1 ? Shape{width} : shape, true, 1, offset);
+  }
+  std::vector<const WeightEntry*> entries;
+  for (std::int64_t head = 0; head < heads; ++head) {
+    const WeightEntry* entry = binder.require(of_head(head), Shape{width});
+    if (entry == nullptr) return {};
+    entries.push_back(entry);
+  }
+  const auto fill = [=](std::byte* to) {
+    auto* out = reinterpret_cast<float*>(to);
+    for (const WeightEntry* entry : entries) {
+      traits(entry->format).decode_f32(entry->bytes.data(), out, width);
+      std::for_each(out, out + width, [=](float& value) { value += offset; });
+      out += width;
+    }
+  };
+  return binder.reserve(heads * width * std::int64_t{sizeof(float)}, fill).as<const float>();
+}
+
+}  // namespace
+
+Norm::Norm(Binder& binder, const std::string& name, std::int64_t width, const NormSpec& spec, std::int64_t own_weights)
+    : width_(width), own_weights_(own_weights), epsilon_(spec.epsilon) {
+  weight_ = bind_norm_weight(binder, name, Shape{own_weights, width}, spec.weight_offset);
   if (spec.kind == NormKind::kRms) {
     rms_norm_ = binder.kernel(binder.kernels().rms_norm, name);
   } else {
     layer_norm_ = binder.kernel(binder.kernels().layer_norm, name);
-    bias_ = binder.floats(name + ".bias", width, false);
+    bias_ = binder.floats(name + ".bias", own_weights * width, false);
   }
 }
 
@@ -274,6 +305,19 @@ void Norm::run(Stream& stream, const float* x, std::int64_t token_count, float* 
 
 void Norm::run_heads(Stream& stream, float* x, std::int64_t token_count, std::int64_t row_stride,
                      std::int64_t head_count) const {
+  if (layer_norm_) {
+    layer_norm_(stream, {.x = x,
+                         .row_count = token_count,
+                         .width = width_,
+                         .weight = weight_.get(),
+                         .bias = bias_.get(),
+                         .epsilon = epsilon_,
+                         .out = x,
+                         .group_count = head_count,
+                         .row_stride = row_stride,
+                         .weight_stride = own_weights_ > 1 ? width_ : 0});
+    return;
+  }
   rms_norm_(stream, {x, token_count, row_stride, head_count, width_, weight_.get(), epsilon_, x, row_stride});
 }
 

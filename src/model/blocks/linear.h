@@ -45,8 +45,10 @@ class Linear {
  public:
   struct Options {
     bool transposed = false;  // the file has [in, out]
-    std::int64_t interleaved_heads =
-        0;  // > 0: rows are q, k, v of one head after another; stored as all q, all k, all v
+    // > 0: the file has, for each of so many key/value heads, the rows of its `interleaved_queries` query heads, of k
+    // and of v; stored as all q, all k, all v.
+    std::int64_t interleaved_groups = 0;
+    std::int64_t interleaved_queries = 1;
     FileScale scale = FileScale::kProduct;
     bool bias = true;        // where the file has one
     float factor = 1;        // y is multiplied by it, the bias included
@@ -102,19 +104,21 @@ void run_side_by_side(std::span<const Linear> linears, Stream& stream, MatmulInp
 // How a weight of this format is multiplied in the binder's compute mode.
 Compute compute_for(const Binder& binder, Format format);
 
-// RMS or layer norm over whole rows.
+// RMS or layer norm over whole rows, or over heads.
 class Norm {
  public:
-  Norm(Binder& binder, const std::string& name, std::int64_t width, const NormSpec& spec);
+  // `own_weights` > 1: so many heads that each have weights of their own, in one tensor, or in as many whose names go
+  // on with ".norms.0" and so forth.
+  Norm(Binder& binder, const std::string& name, std::int64_t width, const NormSpec& spec, std::int64_t own_weights = 1);
   // Of x, or where `residual` is given of residual += x; out is of `out_format`.
   void run(Stream& stream, const float* x, std::int64_t token_count, float* residual, void* out,
            Format out_format) const;
-  // RMS norm of each of `head_count` heads, in place, in rows `row_stride` apart.
+  // Of each of `head_count` heads, in place, in rows `row_stride` apart.
   void run_heads(Stream& stream, float* x, std::int64_t token_count, std::int64_t row_stride,
                  std::int64_t head_count) const;
 
  private:
-  std::int64_t width_;
+  std::int64_t width_, own_weights_;
   float epsilon_;
   Kernel<RmsNormArgs> rms_norm_;
   Kernel<LayerNormArgs> layer_norm_;

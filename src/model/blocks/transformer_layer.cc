@@ -15,32 +15,37 @@ std::optional<Norm> bind_norm(const LayerParts& parts, Weight weight, std::int64
 
 std::optional<Norm> bind_norm_before(const LayerParts& parts, Weight weight, std::int64_t layer) {
   const LayerSpec& spec = layer_of(parts, layer);
-  const bool has_part = weight == Weight::kFfNorm ? spec.has_feed_forward() : spec.has_mixer();
+  const bool has_part =
+      weight == Weight::kFfNorm ? spec.has_feed_forward() : spec.has_mixer() && spec.norm_before_mixer;
   if (!spec.norm_before || !has_part) return std::nullopt;
   return bind_norm(parts, weight, layer);
 }
 
 // Halves that run side by side may share the mixer's norm.
 std::optional<Norm> bind_ff_norm(const LayerParts& parts, std::int64_t layer) {
-  const bool is_shared = layer_of(parts, layer).parallel &&
-                         parts.binder.find(parts.binder.name(Weight::kFfNorm, layer) + ".weight") == nullptr;
+  const std::string name = parts.binder.name(Weight::kFfNorm, layer);
+  const bool is_shared = layer_of(parts, layer).parallel && (name == parts.binder.name(Weight::kAttentionNorm, layer) ||
+                                                             parts.binder.find(name + ".weight") == nullptr);
   return is_shared ? std::nullopt : bind_norm_before(parts, Weight::kFfNorm, layer);
 }
 
 std::optional<Norm> bind_norm_after(const LayerParts& parts, Weight weight, std::int64_t layer) {
-  if (!layer_of(parts, layer).norm_after) return std::nullopt;
+  if (!layer_of(parts, layer).norm_after && !layer_of(parts, layer).norm_of_sum) return std::nullopt;
   return bind_norm(parts, weight, layer);
 }
 
-// The form of what both parts of a layer read.
+// The form of what a layer's feed-forward part reads.
 Format input_format(const LayerParts& parts, std::int64_t layer) {
   return layer_of(parts, layer).norm_before ? parts.binder.kernels().activation_format : Format::kF32;
+}
+Format mixer_input_format(const LayerParts& parts, std::int64_t layer) {
+  return layer_of(parts, layer).norm_before_mixer ? input_format(parts, layer) : Format::kF32;
 }
 
 }  // namespace
 
 std::optional<TransformerLayer::Mixer> TransformerLayer::bind_mixer(const LayerParts& parts, std::int64_t layer) {
-  const Format input = input_format(parts, layer);
+  const Format input = mixer_input_format(parts, layer);
   const LayerSpec& spec = layer_of(parts, layer);
   if (!spec.has_mixer()) return std::nullopt;
   if (spec.has_attention()) return Mixer(std::in_place_type<Attention>, parts, layer, input);
@@ -63,6 +68,7 @@ std::optional<TransformerLayer::FeedForward> TransformerLayer::bind_feed_forward
 TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
     : width_(parts.spec.width),
       parallel_(layer_of(parts, layer).parallel),
+      norm_of_sum_(layer_of(parts, layer).norm_of_sum),
       handed_on_(parts.binder.kernels().activation_format),
       mixer_norm_(bind_norm_before(parts, Weight::kAttentionNorm, layer)),
       ff_norm_(bind_ff_norm(parts, layer)),
@@ -72,7 +78,7 @@ TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
       feed_forward_(bind_feed_forward(parts, layer)) {
   Binder& binder = parts.binder;
   const std::int64_t tokens = binder.limits().tokens_max;
-  if (!layer_of(parts, layer).norm_before || parallel_) {
+  if (!mixer_norm_ || !ff_norm_ || parallel_) {
     residual_add_ = binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer));
   }
   if (const auto& beside = layer_of(parts, layer).beside) {
@@ -109,7 +115,17 @@ void TransformerLayer::run_feed_forward(const StepContext& c, const Activations&
   std::visit([&](const auto& part) { part.run(c, input, delta); }, *feed_forward_);
 }
 
+void TransformerLayer::run_with_norms_of_sums(const StepContext& c, const LayerMemory& memory) const {
+  const std::int64_t tokens = c.step.token_count;
+  const Activations x{c.x, Format::kF32};
+  run_mixer(c, x, memory);
+  mixer_post_norm_->run(c.stream, c.delta, tokens, c.x, c.x, Format::kF32);
+  run_feed_forward(c, x, c.delta);
+  ff_post_norm_->run(c.stream, c.delta, tokens, c.x, c.x, Format::kF32);
+}
+
 void TransformerLayer::run(const StepContext& c, const LayerMemory& memory, bool add_delta) const {
+  if (norm_of_sum_) return run_with_norms_of_sums(c, memory);
   if (!mixer_) return run_feed_forward(c, read(c, ff_norm_, add_delta), c.delta);
   Activations input = read(c, mixer_norm_, add_delta);
   run_mixer(c, input, memory);

@@ -17,18 +17,22 @@ namespace hearth {
 class TransformerLayer {
  public:
   TransformerLayer(const LayerParts& parts, std::int64_t layer);
-  // Leaves in context.delta what is still to be added to context.x; `add_delta`: so did the layer before.
+  // Leaves in context.delta what is still to be added to context.x, if leaves_delta(); `add_delta`: so did the layer
+  // before.
   void run(const StepContext& context, const LayerMemory& memory, bool add_delta) const;
+
+  bool leaves_delta() const { return !norm_of_sum_; }
 
  private:
   // What the next part reads: the norm of x, or x itself. With `add_delta`, x += delta comes first.
   Activations read(const StepContext& context, const std::optional<Norm>& norm, bool add_delta) const;
   void run_mixer(const StepContext& context, const Activations& input, const LayerMemory& memory) const;
   void run_feed_forward(const StepContext& context, const Activations& input, float* delta) const;
+  void run_with_norms_of_sums(const StepContext& context, const LayerMemory& memory) const;
   void finish(const StepContext& context, const std::optional<Norm>& norm, float* delta) const;
 
   std::int64_t width_;
-  bool parallel_;
+  bool parallel_, norm_of_sum_;
   Format handed_on_;
   std::optional<Norm> mixer_norm_, ff_norm_, mixer_post_norm_, ff_post_norm_;
   using Mixer = std::variant<Attention, ShortConv, DeltaNet, Mamba>;

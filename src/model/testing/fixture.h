@@ -49,13 +49,20 @@ inline std::vector<float> floats_of(std::string_view bytes) {
   return values;
 }
 
-// A checkpoint of tests/data/hf with its prompt, greedy continuation and logits of the prompt.
+// Fixtures that are not in the repository, where they are beside it.
+inline fs::path shared_fixture(const std::string& name) {
+  return fs::path(HEARTH_SHARED_DIR) / "fixtures/hf2" / name;
+}
+
+// A checkpoint of tests/data/hf, or one beside the repository, with its prompt, greedy continuation and logits of the
+// prompt.
 struct Fixture {
   fs::path path;
   std::vector<std::int32_t> prompt, greedy;
   std::vector<float> expected;
 
   explicit Fixture(const std::string& name) : path(data_folder() / "hf" / name) {
+    if (!fs::exists(path)) path = shared_fixture(name);
     const boost::json::value tokens = boost::json::parse(read_file(path / "tokens.json"));
     prompt = boost::json::value_to<std::vector<std::int32_t>>(tokens.at("prompt"));
     greedy = boost::json::value_to<std::vector<std::int32_t>>(tokens.at("greedy"));

@@ -70,7 +70,8 @@ asio::awaitable<void> ollama_embed(Exchange& exchange, ModelService& service) {
     std::string model = parse_ollama_model(body, service.model());
     refuse_truncation(fields);
     std::vector<std::vector<TokenId>> prompts;
-    for (const std::string& text : read_texts(fields)) prompts.push_back(service.encode_prompt(text));
+    const std::string& prefix = service.model().embedding.default_prompt;
+    for (const std::string& text : read_texts(fields)) prompts.push_back(service.encode_prompt(prefix + text));
     const auto dimensions = fields.integer("dimensions", 1, std::numeric_limits<std::int32_t>::max());
     return Made{std::move(model), prepare_embeddings(service, std::move(prompts), dimensions, "/api/embed")};
   };

@@ -22,13 +22,14 @@ namespace json = boost::json;
 
 constexpr std::string_view kApi = "/v1/embeddings";
 
-constexpr std::string_view kFields[] = {"model", "input", "encoding_format", "dimensions"};
+constexpr std::string_view kFields[] = {"model", "input", "encoding_format", "dimensions", "input_type", "prompt_name"};
 constexpr std::string_view kWithoutEffect[] = {"user"};
 
 struct EmbeddingRequest {
   std::vector<PromptText> inputs;
   std::optional<std::int64_t> dimensions;
   bool as_base64 = false;
+  std::optional<std::string> prompt_name, input_type;
 };
 
 EmbeddingRequest parse_embedding_request(const json::object& body) {
@@ -43,6 +44,12 @@ EmbeddingRequest parse_embedding_request(const json::object& body) {
     throw bad_request("'encoding_format' must be \"float\" or \"base64\"", "encoding_format");
   }
   request.as_base64 = format == "base64";
+  const auto text = [&](std::string_view name) {
+    const auto value = fields.string(name);
+    return value ? std::optional<std::string>(*value) : std::nullopt;
+  };
+  request.prompt_name = text("prompt_name");
+  request.input_type = text("input_type");
   return request;
 }
 
@@ -62,7 +69,11 @@ asio::awaitable<void> answer_embeddings(Exchange& exchange, ModelService& servic
     EmbeddingPrompts prompts;
   };
   auto make = [&](const json::object& body) {
-    const EmbeddingRequest request = parse_embedding_request(body);
+    EmbeddingRequest request = parse_embedding_request(body);
+    const std::string prefix = embedding_prefix(service, request.prompt_name, request.input_type);
+    for (PromptText& input : request.inputs) {
+      if (auto* text = std::get_if<std::string>(&input)) *text = prefix + *text;
+    }
     return Made{request.as_base64, prepare_embeddings(service, encode_prompts(service, request.inputs, "input"),
                                                       request.dimensions, kApi)};
   };
