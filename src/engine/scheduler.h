@@ -28,7 +28,7 @@ struct SchedulerLimits {
   std::int64_t state_slot_count = 0;                   // sequences that have a state at once; 0: the model has none
   std::int64_t checkpoint_count = 0;                   // states that the cache keeps
   std::int64_t checkpoint_tokens = kCheckpointTokens;  // they are kept at all multiples; a multiple of a block
-  std::int64_t rows_max = 0;   // tokens of one step whose logits are wanted; 0: sequences_max, the least
+  std::int64_t rows_max = 0;  // tokens of one step whose logits are wanted; 0: sequences_max, the least
   bool whole_prompts = false;  // each in one step: then a context is no more than a step's tokens
 };
 

@@ -38,6 +38,15 @@ struct Mxfp4Block {
     }
   }
 
+  // From OpenAI's layout of the same values: two neighbours to a byte, the first in its lower half.
+  static Mxfp4Block from_pairs(std::uint8_t scale_exponent, const std::uint8_t* pairs) {
+    const auto code = [&](int i) { return i % 2 == 0 ? pairs[i / 2] & 15 : pairs[i / 2] >> 4; };
+    Mxfp4Block block;
+    block.scale_exponent = scale_exponent;
+    for (int j = 0; j < 16; ++j) block.qs[j] = static_cast<std::uint8_t>(code(j) | code(j + 16) << 4);
+    return block;
+  }
+
   // The scale as the specification proposes: the power of two of the largest magnitude, less E2M1's largest exponent.
   // Values go to the nearest, ties towards zero (ggml's choice), and above 6 to 6.
   static Mxfp4Block encode(const float* in) {

@@ -22,6 +22,7 @@
 #include "kernels/rope/rope.h"
 #include "kernels/sample/sample.h"
 #include "kernels/selective_scan/selective_scan.h"
+#include "kernels/split_rows/split_rows.h"
 
 namespace hearth {
 
@@ -73,6 +74,7 @@ struct KernelTable {
   Required<AttentionWeightedSumArgs> attention_weighted_sum;
   Required<ActivationArgs> activation;
   Required<GatedActivationArgs> gated_activation;
+  Required<SplitRowsArgs> split_rows;
   Required<ResidualAddArgs> residual_add;
   Required<CausalConvArgs> causal_conv;
   Required<GatedDeltaArgs> gated_delta;

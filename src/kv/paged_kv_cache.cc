@@ -11,7 +11,7 @@ std::int64_t KvCacheShape::layer_bytes(const Layer& layer) const {
 
 std::int64_t KvCacheShape::bytes() const {
   std::int64_t sum = 0;
-  for (const Layer& layer : layers) sum += 2 * layer_bytes(layer);
+  for (const Layer& layer : layers) sum += (layer.latent_dim > 0 ? 1 : 2) * layer_bytes(layer);
   return sum;
 }
 
@@ -19,7 +19,7 @@ PagedKvCache::PagedKvCache(Arena& arena, const KvCacheShape& shape) : shape_(sha
   std::byte* data = arena.take(shape.bytes());
   for (const KvCacheShape::Layer& layer : shape_.layers) {
     keys_.push_back(data);
-    data += 2 * shape_.layer_bytes(layer);
+    data += (layer.latent_dim > 0 ? 1 : 2) * shape_.layer_bytes(layer);
   }
 }
 
@@ -27,13 +27,15 @@ PagedKv PagedKvCache::layer(std::int64_t index) const {
   CHECK(index >= 0 && index < std::ssize(shape_.layers));
   const KvCacheShape::Layer& layer = shape_.layers[static_cast<std::size_t>(index)];
   std::byte* const keys = keys_[static_cast<std::size_t>(index)];
+  const bool is_latent = layer.latent_dim > 0;
   return {keys,
-          keys + shape_.layer_bytes(layer),
+          is_latent ? nullptr : keys + shape_.layer_bytes(layer),
           shape_.format,
           kKvBlockTokens,
           layer.kv_heads,
           layer.head_dim,
-          shape_.v_by_dimension};
+          shape_.v_by_dimension && !is_latent,
+          layer.latent_dim};
 }
 
 }  // namespace hearth

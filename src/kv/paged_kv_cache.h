@@ -21,6 +21,7 @@ struct KvCacheShape {
   struct Layer {
     std::int64_t kv_heads = 0;
     std::int64_t head_dim = 0;
+    std::int64_t latent_dim = 0;  // PagedKv::latent_dim; not 0: there are keys alone
     bool operator==(const Layer&) const = default;
   };
   std::vector<Layer> layers;

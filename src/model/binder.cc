@@ -78,6 +78,12 @@ const WeightEntry* Binder::find(const std::string& tensor) {
   }
 }
 
+const UnreadableEntry* Binder::find_bytes(const std::string& tensor) const {
+  const UnreadableEntry* entry = source_.find_bytes(tensor);
+  if (entry != nullptr || names_.scheme() == NameScheme::kGguf) return entry;
+  return source_.find_bytes(tensor.substr(tensor.find('.') + 1));
+}
+
 const WeightEntry* Binder::require(const std::string& tensor, const Shape& shape) {
   const WeightEntry* entry = find(tensor);
   if (entry == nullptr) {

@@ -74,6 +74,8 @@ class Binder {
   std::string name(Weight weight, std::int64_t layer = 0, std::int64_t expert = 0) const;
   // Null if absent. Unsupported tensors count as a problem.
   const WeightEntry* find(const std::string& tensor);
+  // A tensor of bytes (ModelSource::find_bytes); null if there is none.
+  const UnreadableEntry* find_bytes(const std::string& tensor) const;
   // As find, but absence is a problem, and so is another shape. Null after a problem.
   const WeightEntry* require(const std::string& tensor, const Shape& shape);
 

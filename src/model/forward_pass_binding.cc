@@ -206,7 +206,7 @@ void ForwardPass::plan_memory() {
   StateShape& states = memory_shape_.states;
   for (const LayerSpec& layer : spec_.layers) {
     const AttentionSpec attention = layer.has_attention() ? layer.attention() : AttentionSpec();
-    kv.layers.push_back({attention.kv_head_count, attention.head_dim});
+    kv.layers.push_back({attention.kv_head_count, attention.head_dim, attention.latent ? attention.latent->rank : 0});
     states.layer_floats.push_back(layer.state_floats());
   }
   // What is computed whole is read by no later step: one layer's memory serves all.

@@ -17,6 +17,7 @@
 #include "kernels/experts/experts.h"
 #include "kernels/gated_delta/gated_delta.h"
 #include "kernels/gated_rms_norm/gated_rms_norm.h"
+#include "kernels/split_rows/split_rows.h"
 #include "model/rope_frequencies.h"
 
 namespace hearth {
@@ -32,6 +33,18 @@ struct NormSpec {
 // A norm of queries and keys before they are rotated: of each head by itself, or of all heads as one row.
 enum class QueryKeyNorm : std::uint8_t { kNone, kHead, kAllHeads };
 
+// Latent attention: keys and values of all heads are made of one row of `rank` elements for each token, beside which
+// the cache keeps a key of `rope_dim` elements that is rotated and that all heads share.
+struct LatentSpec {
+  std::int64_t q_rank = 0;  // of the queries; 0: they are made of the input itself
+  std::int64_t rank = 0;
+  std::int64_t rope_dim = 0;
+  std::int64_t key_dim = 0;    // of a head's key before the rotated elements
+  std::int64_t value_dim = 0;  // of a head's value
+  float norm_epsilon = 0;      // of the norms of both ranks
+  PositionScale query_scale;   // of the queries
+};
+
 struct AttentionSpec {
   std::int64_t head_count = 0;
   std::int64_t kv_head_count = 0;
@@ -41,17 +54,21 @@ struct AttentionSpec {
   float scale = 0;    // of the scores
   float softcap = 0;  // of the scaled scores; 0: none
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
+  NormKind query_key_norm_kind = NormKind::kRms;
+  bool query_key_norm_by_head = false;  // each head has weights of its own
+  bool query_key_norm_rotated = false;  // the norm is of what has been rotated
+  bool sinks = false;  // each head has a score without a key in its softmax's sum
+  // Then kv_head_count is 1 and head_dim that of the cache's rows, rank + rope_dim, with which heads compare queries.
+  std::optional<LatentSpec> latent;
   bool gated = false;  // heads are multiplied by a sigmoid of further rows of the queries' matrix, head by head
   // Falcon-H1's multipliers: of the input, of keys, and of the output.
   float input_factor = 1;
   float key_factor = 1;
   float output_factor = 1;
-  NormKind query_key_norm_kind = NormKind::kRms;
-  bool query_key_norm_by_head = false;  // each head has weights of its own
-  bool query_key_norm_rotated = false;  // the norm is of what has been rotated
 
   std::int64_t q_width() const { return head_count * head_dim; }
   std::int64_t kv_width() const { return kv_head_count * head_dim; }
+  std::int64_t out_width() const { return latent ? head_count * latent->rank : q_width(); }  // of what heads see
 };
 
 // LFM2's mixer: out(c * conv(b * x)), where b, c and x are projections of the input.
@@ -135,18 +152,13 @@ struct MlpSpec {
 struct ExpertsSpec {
   std::int64_t width = 0;  // of an expert
   Activation activation = Activation::kSilu;
+  Gating gating;
   Routing routing;
   std::int64_t shared_width = 0;
   bool gated = true;         // else down(act(up))
   bool shared_gate = false;  // what the shared one says is multiplied by a sigmoid of the input
 
-  MlpSpec shared() const {
-    MlpSpec mlp;
-    mlp.width = shared_width;
-    mlp.activation = activation;
-    mlp.gated = gated;
-    return mlp;
-  }
+  MlpSpec shared() const { return {shared_width, activation, gated}; }
 };
 
 // x += scale * after(mixer(before(x))), then the same with the feed-forward part. Where `parallel`, both read x as it
@@ -208,6 +220,8 @@ struct ModelSpec {
   bool transposed_linears = false;     // matrices inside layers are [in, out] (GPT-2's Conv1D)
   bool ff_scales = false;              // GGUF: the feed-forward matrices' ".scale" counts
   bool interleaved_qkv_heads = false;  // fused rows are for each key/value head those of its queries, of k and of v
+  bool transposed_experts = false;     // stacked matrices of experts are [experts, in, out]
+  bool interleaved_gate_up = false;    // experts' rows of gate and up alternate where they are in one tensor
 
   bool has_states() const {
     return std::any_of(layers.begin(), layers.end(), [](const LayerSpec& l) { return l.state_floats() > 0; });

@@ -100,10 +100,12 @@ RopeFrequencies rope_frequencies(const RopeSpec& rope, std::int64_t context) {
     case RopeScalingKind::kLlama3:
       apply_llama3(s, result.inverse);
       break;
-    case RopeScalingKind::kLongRope:
-      divide(context > s.original_context ? s.long_factors : s.short_factors);
-      result.scale = longrope_attention_factor(s);
+    case RopeScalingKind::kLongRope: {
+      const bool is_long = context > s.original_context;
+      divide(is_long ? s.long_factors : s.short_factors);
+      result.scale = (is_long ? s.long_scale : s.short_scale).value_or(longrope_attention_factor(s));
       break;
+    }
   }
   if (!rope.frequency_divisors.empty()) divide(rope.frequency_divisors);
   return result;

@@ -25,6 +25,7 @@ struct RopeScaling {
   double mscale = 0, mscale_all_dim = 0;                       // YaRN; 0: unset
   double low_frequency_factor = 1, high_frequency_factor = 4;  // Llama 3
   std::vector<double> short_factors, long_factors;             // LongRoPE
+  std::optional<double> short_scale, long_scale;               // LongRoPE: before attention_factor, where they are
 };
 
 struct RopeSpec {

@@ -117,6 +117,8 @@ RopeScaling scaling_from_config(const Settings& settings, const RopeParameters& 
   s.high_frequency_factor = p.number("high_freq_factor").value_or(s.high_frequency_factor);
   s.short_factors = p.numbers("short_factor");
   s.long_factors = p.numbers("long_factor");
+  s.short_scale = p.number("short_mscale");
+  s.long_scale = p.number("long_mscale");
   p.numbers("mrope_section");
   p.boolean("mrope_interleaved");
   return s;
@@ -195,6 +197,10 @@ void check_rope(const Settings& settings, const RopeSpec& rope, std::int64_t hea
 
 bool has_rope_of(const Settings& settings, std::string_view layer_type) {
   return object_of_type(settings, layer_type).object != nullptr;
+}
+
+std::optional<double> number_beside_rope(const Settings& settings, std::string_view key) {
+  return RopeParameters(settings, rope_object(settings)).number(key);
 }
 
 RopeSpec read_rope_spec(const Settings& settings, RopePairs pairs, std::int64_t head_dim, std::int64_t context_max,

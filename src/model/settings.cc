@@ -256,8 +256,11 @@ std::int64_t Settings::layer_count() const {
                     name_of(settings::kLayers), count, *layer, entry.name));
   }
   // GGUF's converters count them in; where they stand behind the count, whoever wrote the file did not.
-  const bool counted_in = is_gguf() && !has_further && predicting < count;
-  return counted_in ? count - predicting : count;
+  if (!is_gguf() || has_further) return count;
+  if (predicting >= count) {
+    throw InvalidInput(fmt::format("{}: {} of {} layers predict further tokens", file_name(), predicting, count));
+  }
+  return count - predicting;
 }
 
 }  // namespace hearth

@@ -34,6 +34,12 @@ inline constexpr Setting kHeads{"attention.head_count", {"num_attention_heads", 
 inline constexpr Setting kKvHeads{"attention.head_count_kv", {"num_key_value_heads", "num_kv_heads"}};
 inline constexpr Setting kHeadDim{"attention.key_length", {"head_dim"}};
 inline constexpr Setting kValueDim{"attention.value_length", {}};
+inline constexpr Setting kLatentRank{"attention.kv_lora_rank", {"kv_lora_rank"}};
+inline constexpr Setting kLatentQueryRank{"attention.q_lora_rank", {"q_lora_rank"}};
+inline constexpr Setting kLatentRopeDim{"rope.dimension_count", {"qk_rope_head_dim"}};
+inline constexpr Setting kLatentKeyDim{"", {"qk_nope_head_dim"}};
+inline constexpr Setting kLatentHeadDim{"attention.key_length_mla", {}};  // both parts of a key
+inline constexpr Setting kLatentValueDim{"attention.value_length_mla", {"v_head_dim"}};
 inline constexpr Setting kRmsEpsilon{"attention.layer_norm_rms_epsilon", {"rms_norm_eps"}};
 inline constexpr Setting kLayerNormEpsilon{"attention.layer_norm_epsilon",
                                            {"layer_norm_epsilon", "layer_norm_eps", "norm_epsilon", "norm_eps"}};

@@ -83,11 +83,11 @@ TEST(Settings, TensorsOfFurtherLayersAreNoticed) {
       },
       "m: setting 'llama.block_count' is 2, and the file has a tensor of layer 2, counted from 0: "
       "'blk.2.attn_q.weight'");
-  const GgufModel predicting({"blk.2.x"}, entry("llama.nextn_predict_layers", std::uint32_t{1}));
-  EXPECT_EQ(predicting.settings().layer_count(), 2);
-  // As converters write it: the count has them in it, whether their tensors are there or not.
-  EXPECT_EQ(GgufModel({"blk.1.x"}, entry("llama.nextn_predict_layers", std::uint32_t{1})).settings().layer_count(), 1);
-  EXPECT_EQ(GgufModel({"blk.0.x"}, entry("llama.nextn_predict_layers", std::uint32_t{1})).settings().layer_count(), 1);
+  // Which are counted in.
+  const GgufModel predicting({"blk.0.x", "blk.1.x"}, entry("llama.nextn_predict_layers", std::uint32_t{1}));
+  EXPECT_EQ(predicting.settings().layer_count(), 1);
+  const GgufModel nothing_else({"blk.1.x"}, entry("llama.nextn_predict_layers", std::uint32_t{2}));
+  expect_error<InvalidInput>([&] { nothing_else.settings().layer_count(); }, "m: 2 of 2 layers predict further tokens");
 }
 
 // What config.json of a Llama would say, with changes in front.
@@ -258,6 +258,49 @@ TEST(Settings, AHeadSizeThatIsNotSaidIsTheFamilys) {
   EXPECT_EQ(spec_of(config_with("", "qwen3")).layers[0].attention().head_dim, 128);
   EXPECT_EQ(spec_of(config_with(R"("head_dim":null)", "qwen3")).layers[0].attention().head_dim, 128);
   EXPECT_EQ(spec_of(config_with(R"("head_dim":16)", "qwen3")).layers[0].attention().head_dim, 16);
+}
+
+// Of latent attention: the cache's rows, and what whole keys are scaled by.
+TEST(Settings, LatentAttentionIsReadFromItsRanks) {
+  constexpr std::string_view kSizes =
+      R"("kv_lora_rank":512,"qk_rope_head_dim":64,"qk_nope_head_dim":128,"v_head_dim":96,"n_routed_experts":4,)"
+      R"("num_experts_per_tok":2,"moe_intermediate_size":32)";
+  const auto attention_of = [&](const std::string& changes, std::string_view model_type) {
+    return spec_of(config_with(std::string(kSizes) + changes, model_type)).layers[0].attention();
+  };
+  const AttentionSpec plain = attention_of(R"(,"q_lora_rank":null,"head_dim":64)", "deepseek_v3");
+  EXPECT_EQ(plain.kv_head_count, 1);
+  EXPECT_EQ(plain.head_dim, 576);
+  EXPECT_EQ(plain.latent->q_rank, 0);
+  EXPECT_EQ(plain.latent->key_dim, 128);
+  EXPECT_EQ(plain.latent->value_dim, 96);
+  EXPECT_FLOAT_EQ(plain.scale, 1 / std::sqrt(192.0f));
+  // YaRN scales scores as well.
+  const std::string yarn =
+      R"(,"rope_scaling":{"type":"yarn","factor":40,"original_max_position_embeddings":64,"mscale":0.707,)"
+      R"("mscale_all_dim":0.707})";
+  const float mscale = 0.0707f * std::log(40.0f) + 1;
+  for (const char* model_type : {"deepseek_v2", "deepseek_v3", "kimi_k2", "glm4_moe_lite"}) {
+    EXPECT_FLOAT_EQ(attention_of(yarn, model_type).scale, mscale * mscale / std::sqrt(192.0f)) << model_type;
+  }
+  std::string odd(kSizes);
+  odd.replace(odd.find("512"), 3, "20");
+  EXPECT_THROW(spec_of(config_with(odd, "deepseek_v3")), Unsupported);
+}
+
+// Its rope says which part of whole keys is rotated, and queries grow beyond the context that it names.
+TEST(Settings, MistralFourScalesQueriesByTheirPosition) {
+  const ModelSpec spec = spec_of(config_with(
+      R"("kv_lora_rank":256,"qk_rope_head_dim":64,"qk_nope_head_dim":64,"v_head_dim":128,"n_routed_experts":4,)"
+      R"("num_experts_per_tok":2,"moe_intermediate_size":32,"q_lora_rank":32,"rope_parameters":{"type":"yarn",)"
+      R"("rope_theta":10000.0,"factor":4.0,"original_max_position_embeddings":32,"max_position_embeddings":128,)"
+      R"("beta_fast":32,"beta_slow":1,"mscale":1,"mscale_all_dim":1,"llama_4_scaling_beta":0.1,)"
+      R"("partial_rotary_factor":0.5})",
+      "mistral4"));
+  EXPECT_EQ(spec.ropes[0].rotary_dim, 64);
+  EXPECT_EQ(spec.layers[0].attention().latent->query_scale.beta, 0.1f);
+  EXPECT_EQ(spec.layers[0].attention().latent->query_scale.length, 32);
+  EXPECT_TRUE(spec.layers[0].has_experts());
 }
 
 }  // namespace

@@ -26,6 +26,16 @@ enum class Weight : std::uint8_t {
   kQueryKeyValue,
   kQueryNorm,
   kKeyNorm,
+  kAttentionSinks,  // the whole name of the tensor
+  // Of latent attention; "up" is from a rank to the heads.
+  kLatentQuery,
+  kLatentQueryNorm,
+  kLatentQueryUp,
+  kLatentKeyValue,  // and the key that is rotated
+  kLatentKeyValueNorm,
+  kLatentKeyValueUp,  // keys and values in one, head by head
+  kLatentKeyUp,       // [heads, rank, key_dim]
+  kLatentValueUp,     // [heads, value_dim, rank]
   kAttentionOutput,
   kAttentionPostNorm,
   kFfNorm,

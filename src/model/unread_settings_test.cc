@@ -117,7 +117,6 @@ TEST(UnreadSettings, OfConfigJsonAreRefusedByName) {
     std::string_view model_type = "llama";
   };
   for (const auto& [more, named, model_type] : {
-           Case{R"("use_bidirectional_attention":true)", "'use_bidirectional_attention' (true)", "gemma3_text"},
            Case{R"("is_causal":false)", "'is_causal'"},
            Case{R"("sliding_window":16)", "'sliding_window' (16)"},
            Case{R"("attention_chunk_size":64)", "'attention_chunk_size'"},
@@ -127,9 +126,9 @@ TEST(UnreadSettings, OfConfigJsonAreRefusedByName) {
            Case{R"("rotary_dim":8)", "'rotary_dim'"},
            Case{R"("no_rope_layers":[1,0])", "'no_rope_layers'"},
            Case{R"("layer_types":["full_attention","linear_attention"])", "'layer_types'"},
-           Case{R"("rope_scaling":{"rope_type":"default","mrope_section":[4,2,2]})", "'rope_scaling.mrope_section'"},
-           Case{R"("rope_parameters":{"full_attention":{"rope_type":"default","short_mscale":1.2}})",
-                "'rope_parameters.full_attention.short_mscale'"},
+           Case{R"("rope_scaling":{"rope_type":"default","spiral":[4,2,2]})", "'rope_scaling.spiral'"},
+           Case{R"("rope_parameters":{"full_attention":{"rope_type":"default","spiral":1.2}})",
+                "'rope_parameters.full_attention.spiral'"},
            Case{R"("rope_parameters":{"rope_theta":5e5},"rope_scaling":{"factor":2.0})", "'rope_scaling.factor'"},
        }) {
     const std::string refused = config_refusal(more, model_type);

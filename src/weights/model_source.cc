@@ -76,6 +76,12 @@ const WeightEntry* ModelSource::find(std::string_view name) const {
   return nullptr;
 }
 
+const UnreadableEntry* ModelSource::find_bytes(std::string_view name) const {
+  const auto found = unreadable_index_.find(name);
+  const bool is_there = found != unreadable_index_.end() && !unreadable_[found->second].bytes.empty();
+  return is_there ? &unreadable_[found->second] : nullptr;
+}
+
 std::optional<std::string_view> ModelSource::tokenizer_json() const {
   return tokenizer_json_ ? std::optional(tokenizer_json_->text()) : std::nullopt;
 }

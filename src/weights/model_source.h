@@ -38,6 +38,8 @@ class ModelSource {
   std::span<const UnreadableEntry> unreadable() const { return unreadable_; }
   // Null if absent; throws Unsupported for one of `unreadable()`.
   const WeightEntry* find(std::string_view name) const;
+  // A tensor of unsigned bytes, which is one of `unreadable()`; null if there is none.
+  const UnreadableEntry* find_bytes(std::string_view name) const;
 
   const Metadata& metadata() const { return metadata_; }  // kGguf; empty otherwise
 

@@ -175,14 +175,20 @@ void add_entry(const TensorInfo& info, const File& file, WeightEntries& weights)
   const auto dtype = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return d.name == info.dtype; });
   if (dtype == kDtypes.end()) return unreadable(fmt::format("dtype {} is not known", quote_name(info.dtype)));
   check_size(info, *dtype, file);
-  if (!dtype->format) return unreadable(fmt::format("dtype {} cannot be computed with", dtype->name));
-  if (info.shape.size() > static_cast<std::size_t>(Shape::kRankMax)) {
-    return unreadable(fmt::format("{} dimensions are more than {}", info.shape.size(), Shape::kRankMax));
-  }
+  const bool has_shape = info.shape.size() <= static_cast<std::size_t>(Shape::kRankMax);
   Shape shape;
-  for (const std::uint64_t dim : info.shape) shape.append(static_cast<std::int64_t>(dim));
-  weights.tensors.push_back(
-      {std::string(info.name), *dtype->format, shape, file.data.subspan(info.begin, info.end - info.begin)});
+  if (has_shape) {
+    for (const std::uint64_t dim : info.shape) shape.append(static_cast<std::int64_t>(dim));
+  }
+  const std::span<const std::byte> data = file.data.subspan(info.begin, info.end - info.begin);
+  if (!dtype->format) {
+    unreadable(fmt::format("dtype {} cannot be computed with", dtype->name));
+    if (dtype->name == "U8" && has_shape)
+      weights.unreadable.back().shape = shape, weights.unreadable.back().bytes = data;
+    return;
+  }
+  if (!has_shape) return unreadable(fmt::format("{} dimensions are more than {}", info.shape.size(), Shape::kRankMax));
+  weights.tensors.push_back({std::string(info.name), *dtype->format, shape, data});
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ struct WeightEntry {
 struct UnreadableEntry {
   std::string name;
   std::string reason;
+  // Of unsigned bytes, which some checkpoints pack weights in (ModelSource::find_bytes); else empty.
+  Shape shape = {};
+  std::span<const std::byte> bytes = {};
 };
 
 struct WeightEntries {

@@ -32,6 +32,13 @@ struct ActivationArgs {
   XieluParameters xielu = {};        // of kXielu
 };
 
+// What some families make of the factors first: a gate is at most `limit` and up lies within it on both sides, where it
+// is not 0, and then a number is added to up.
+struct Gating {
+  float limit = 0;
+  float up_offset = 0;
+};
+
 // out[r][i] = act(gate[r][i]) * up[r][i]. Gate and up may be columns of one matrix.
 struct GatedActivationArgs {
   Activation activation;
@@ -42,6 +49,7 @@ struct GatedActivationArgs {
   std::int64_t row_stride;
   void* out;                         // [rows, width]; may be gate or up where all three are contiguous float32
   Format out_format = Format::kF32;  // or kBf16; the CPU: kF32 only
+  Gating gating = {};
   XieluParameters xielu = {};        // of kXielu
 };
 

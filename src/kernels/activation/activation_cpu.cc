@@ -93,6 +93,18 @@ HEARTH_INLINE void with_function(Activation kind, const XieluParameters& xielu, 
   CHECK(false);
 }
 
+// The factors as Gating says; NaN stays NaN.
+HEARTH_INLINE void limit_factors(const Gating& gating, F32x8& gate, F32x8& up) {
+  if (gating.limit > 0) {
+    const F32x8 limit = broadcast(gating.limit);
+    gate = select_less(limit, gate, limit, gate);
+    up = select_less(limit, up, limit, up);
+    up = select_less(up, -limit, -limit, up);
+  }
+  // Not with 0, which would make +0 of -0.
+  if (gating.up_offset != 0) up = up + gating.up_offset;
+}
+
 // An exponential and a division cost about as much as four elements' way through memory.
 constexpr std::int64_t kGrain = kTaskElements / 4;
 
@@ -117,10 +129,14 @@ void gated_activation(Stream& stream, const GatedActivationArgs& args) {
       const float* gate = args.gate + row * args.row_stride + column;
       const float* up = args.up + row * args.row_stride + column;
       float* out = static_cast<float*>(args.out) + row * args.width + column;
+      const auto product = [&](F32x8 g, F32x8 u) {
+        limit_factors(args.gating, g, u);
+        return function(g) * u;
+      };
       std::int64_t i = 0;
-      for (; i + 8 <= count; i += 8) store(out + i, function(load(gate + i)) * load(up + i));
+      for (; i + 8 <= count; i += 8) store(out + i, product(load(gate + i), load(up + i)));
       const std::int64_t rest = count - i;
-      if (rest > 0) store_first(out + i, function(load_first(gate + i, rest)) * load_first(up + i, rest), rest);
+      if (rest > 0) store_first(out + i, product(load_first(gate + i, rest), load_first(up + i, rest)), rest);
     };
     cpu_pool(stream).run_ranges(args.row_count * args.width, kGrain, [&](std::int64_t begin, std::int64_t end) {
       // Contiguous rows are one row.

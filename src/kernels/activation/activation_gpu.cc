@@ -29,6 +29,7 @@ void gated_activation(Stream& stream, const GatedActivationArgs& args) {
                                      .out = args.out,
                                      .row_stride = args.row_stride,
                                      .width = args.width,
+                                     .gating = args.gating,
                                      .activation = args.activation,
                                      .out_bf16 = bf16,
                                      .aligned = takes_vectors(args.gate, args.row_stride) &&

@@ -86,6 +86,20 @@ HEARTH_DEVICE void with_function(Activation kind, const XieluParameters& xielu, 
   }
 }
 
+// The factors as Gating says; NaN stays NaN.
+HEARTH_DEVICE void limit_factors(const Gating& gating, Floats4& gate, Floats4& up) {
+  HEARTH_UNROLL
+  for (int e = 0; e < 4; ++e) {
+    if (gating.limit > 0.0f) {
+      gate.value[e] = gate.value[e] > gating.limit ? gating.limit : gate.value[e];
+      up.value[e] = up.value[e] > gating.limit ? gating.limit : up.value[e];
+      up.value[e] = up.value[e] < -gating.limit ? -gating.limit : up.value[e];
+    }
+    // Not with 0, which would make +0 of -0.
+    if (gating.up_offset != 0.0f) up.value[e] += gating.up_offset;
+  }
+}
+
 // How many of the four elements from `i` an array of `element_count` has.
 HEARTH_DEVICE int elements_left(std::int64_t element_count, std::int64_t i) {
   const std::int64_t left = element_count - i;
@@ -111,7 +125,8 @@ HEARTH_KERNEL(gated_activation, kActivationThreads, GatedActivationParams) {
   const std::int64_t i = static_cast<std::int64_t>(block_y()) * kActivationBlockElements + 4 * thread_index();
   const int count = elements_left(p.width, i);
   Floats4 v = load_floats(p.gate + row * p.row_stride + i, count, p.aligned);
-  const Floats4 up = load_floats(p.up + row * p.row_stride + i, count, p.aligned);
+  Floats4 up = load_floats(p.up + row * p.row_stride + i, count, p.aligned);
+  limit_factors(p.gating, v, up);
   with_function(p.activation, p.xielu, [&](auto function) {
     HEARTH_UNROLL
     for (int e = 0; e < 4; ++e) v.value[e] = function(v.value[e]) * up.value[e];

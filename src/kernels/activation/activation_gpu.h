@@ -27,6 +27,7 @@ struct GatedActivationParams {
   void* out;          // [rows, width]
   std::int64_t row_stride;
   std::int64_t width;
+  Gating gating;
   Activation activation;
   bool out_bf16;
   bool aligned;  // so do all rows, and the width is a multiple of 4

@@ -159,6 +159,43 @@ TEST_P(ActivationTest, GatedMultiplies) {
   }
 }
 
+// Factors beyond the limit on both sides, an offset of the other one, or both; a NaN is no factor beyond it.
+TEST_P(ActivationTest, GatingLimitsTheFactors) {
+  const std::int64_t rows = run.tokens(33), width = 131;
+  auto gate = random_floats(rows * width, 68, 4.0f), up = random_floats(rows * width, 69, 4.0f);
+  gate[3] = kNan, up[4] = kNan, gate[5] = kInfinity, gate[6] = -kInfinity, up[7] = kInfinity, up[8] = -kInfinity;
+  for (const Gating gating : {Gating{2.5f, 1}, Gating{2.5f, 0}, Gating{0, 1}, Gating{}}) {
+    const auto limited = [&](float value, bool below) {
+      if (gating.limit == 0 || std::isnan(value)) return value;
+      return below ? std::max(std::min(value, gating.limit), -gating.limit) : std::min(value, gating.limit);
+    };
+    std::vector<double> expected_out;
+    for (std::size_t i = 0; i < gate.size(); ++i) {
+      const double other = static_cast<double>(limited(up[i], true)) + static_cast<double>(gating.up_offset);
+      const float g = limited(gate[i], false);
+      // The function's limit at minus infinity is 0, whatever the definition computes.
+      const double value = std::isinf(g) && g < 0 ? 0.0
+                           : std::isinf(g)        ? kInfinity
+                                                  : reference::activation(Activation::kGeluQuick, g);
+      expected_out.push_back(value * other);
+    }
+    for (const Format format : output_formats(run)) {
+      ConvertedOutput out(format, gate.size());
+      run.kernels.gated_activation(*run.stream, {.activation = Activation::kGeluQuick,
+                                                 .gate = run.in(gate),
+                                                 .up = run.in(up),
+                                                 .row_count = rows,
+                                                 .width = width,
+                                                 .row_stride = width,
+                                                 .out = out.on(run),
+                                                 .out_format = format,
+                                                 .gating = gating});
+      run.finish();
+      expect_close(out.values(), expected_out, kRelative + rounding_of(format), kAbsolute);
+    }
+  }
+}
+
 // One matrix whose rows hold the gate and then the other factor.
 TEST_P(ActivationTest, GatedReadsColumnsOfOneMatrix) {
   for (const std::int64_t width : {5, 128, 1030, 2048}) {

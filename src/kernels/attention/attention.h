@@ -10,6 +10,7 @@
 //   (p_16..23 + p_24..31)) added as above; o = o c, and then p_j v_j added key by key.
 // - Splits in ascending order: m' = max(m1, m2), l = l1 exp(m1 - m') + l2 exp(m2 - m'), o likewise.
 // - At the end o / l.
+// With sinks, l = l + exp(sink - m) comes before that, where l is not 0.
 // Hidden keys and values are never part of a sum, whatever they are, so a block or a split without a visible key leaves
 // the bits unchanged and is skipped.
 //
@@ -20,7 +21,8 @@
 //   time, in float32 from zero.
 // - Blocks in ascending order: M' = max(M, m), a = exp(M - M'), b = exp(m - M'), L = fma(L, a, l b), and O = fma(O, a,
 //   o b).
-// - At the end O * (1 / L), and NaN if that is not finite.
+// - At the end O * (1 / L), and NaN if that is not finite; with sinks, L = L + 2^(fma(M, -scale, sink log2 e)) before
+//   that, where L is not 0.
 // With a float32 cache the same, in float32: the order of the sums inside a block is that of attention_f32_gpu.cu.
 // How many rows or key blocks one block of threads takes is free, and so is which of the kernels of attention_gpu.h
 // computes a row.
@@ -38,8 +40,11 @@ inline constexpr std::int64_t kAttentionKeyBlock = 32;
 inline constexpr std::int64_t kAttentionSplit = 1024;
 inline constexpr std::int64_t kAttentionKeyBlockGpu = 64;
 
-// out[t][h][:] = softmax_j(cap(scale * q[t][h] . k[j][g])) . v[j][g], g = h / (heads / kv_heads), over the visible keys
-// j of the token's sequence; cap(s) = softcap * tanh(s / softcap) where softcap > 0. No visible key: zeros.
+// With a latent cache (PagedKv::latent_dim) values are the beginnings of the keys, head_dim is that of keys and
+// queries, and the output's rows are as long as values; on a GPU sums are those of a float32 cache, whatever the
+// format. out[t][h][:] = softmax_j(cap(scale * q[t][h] . k[j][g])) . v[j][g], g = h / (heads / kv_heads), over the
+// visible keys j of the token's sequence; cap(s) = softcap * tanh(s / softcap) where softcap > 0. No visible key:
+// zeros.
 struct AttentionArgs {
   const float* q;  // [tokens, heads, head_dim], rows `q_stride` elements apart
   std::int64_t q_stride;
@@ -49,13 +54,15 @@ struct AttentionArgs {
   Mask mask;
   float scale;
   float softcap;                     // 0: none
-  void* out;                         // [tokens, heads, head_dim], contiguous
+  void* out;                         // [tokens, heads, value_dim], contiguous
   Format out_format = Format::kF32;  // on a GPU also kBf16
   // A GPU's, aligned to 16 bytes, or none or less than is asked for; then steps are slower, and their results the same:
   // of attention_workspace_bytes() for the parts of sequences that one token of the step reads, of
   // attention_prompt_workspace_bytes() for the blocks of keys that many tokens of a sequence read.
   void* workspace = nullptr;
   std::int64_t workspace_bytes = 0;
+  // [heads], or null: of each head a score without a key, which counts in the softmax's sum alone (gpt-oss).
+  const float* sinks = nullptr;
 };
 
 // What a GPU's attention needs of workspace for steps of up to `sequences` sequences with up to `keys` keys. The parts

@@ -40,10 +40,11 @@ struct Tile {
 // A tile's rows, token by token, heads ascending. `split_*` is the state of the split being read; `total_*` that of the
 // splits before it, whose weighted sums stand in `out`.
 struct TileState {
-  alignas(32) float q[kRowsMax * kHeadDimMax];
-  alignas(32) float widened[kKeys * kHeadDimMax];    // a block of keys, then of values, where the cache is not float32
+  alignas(32) float q[kRowsMax * kLatentKeyDimMax];
+  // A block of keys, then of values where they are not the keys' beginnings; where the cache is not float32.
+  alignas(32) float widened[kKeys * kLatentKeyDimMax];
   alignas(32) float weights[kRowsMax * kKeys] = {};  // scores, then their exponentials
-  alignas(32) float split_out[kRowsMax * kHeadDimMax];
+  alignas(32) float split_out[kRowsMax * kLatentDimMax];
   alignas(32) float split_max[kRowsMax];
   alignas(32) float split_sum[kRowsMax] = {};
   alignas(32) float max_change[kRowsMax] = {};  // old maximum - new maximum, of the block being read
@@ -150,7 +151,7 @@ void score_block(const Source& source, const float* (&runs)[kRuns], std::uint32_
   for (int i = 0; i < kRuns; ++i) {
     if (next_begin + i * kRun < next_end) {
       prefetch_run(source, source.cache.k, next_begin + i * kRun);
-      prefetch_run(source, source.cache.v, next_begin + i * kRun);
+      if (source.cache.latent_dim == 0) prefetch_run(source, source.cache.v, next_begin + i * kRun);
     }
     if ((needed >> (i * kRun) & 0xff) == 0) continue;
     std::int64_t r = 0;
@@ -210,16 +211,22 @@ void weigh_block(const AttentionArgs& args, std::int64_t row_count, TileState& s
   }
 }
 
+// Of the values: elements from one to the next, and of each.
+struct Widths {
+  std::int64_t row;
+  std::int64_t value;
+};
+
 // out[r][:] = out[r][:] * correction[r] + sum_j weights[r][j] * values[j][:], for kRows rows that see the same keys and
 // 8 * kVectors elements from `offset`.
 template <int kRows, int kVectors>
-HEARTH_INLINE void add_values(const float* (&runs)[kRuns], std::int64_t head_dim, std::int64_t offset, std::int64_t r0,
+HEARTH_INLINE void add_values(const float* (&runs)[kRuns], Widths w, std::int64_t offset, std::int64_t r0,
                               TileState& state) {
-  float* out = state.split_out + r0 * head_dim + offset;
+  float* out = state.split_out + r0 * w.value + offset;
   const float* weights = state.weights + r0 * kKeys;
   F32x8 sums[kRows][kVectors];
   for (int r = 0; r < kRows; ++r) {
-    for (int i = 0; i < kVectors; ++i) sums[r][i] = load(out + r * head_dim + i * 8) * state.correction[r0 + r];
+    for (int i = 0; i < kVectors; ++i) sums[r][i] = load(out + r * w.value + i * 8) * state.correction[r0 + r];
   }
   const auto add_key = [&](const float* value, int key) __attribute__((always_inline)) {
     F32x8 v[kVectors];
@@ -232,30 +239,29 @@ HEARTH_INLINE void add_values(const float* (&runs)[kRuns], std::int64_t head_dim
   for (int i = 0; i < kRuns; ++i) {
     std::uint32_t left = state.visible[r0] >> (i * kRun) & 0xff;
     if (left == 0xff) {
-      for (int j = 0; j < kRun; ++j) add_key(runs[i] + j * head_dim + offset, i * kRun + j);
+      for (int j = 0; j < kRun; ++j) add_key(runs[i] + j * w.row + offset, i * kRun + j);
     } else {
       for (; left != 0; left &= left - 1) {
         const int j = std::countr_zero(left);
-        add_key(runs[i] + j * head_dim + offset, i * kRun + j);
+        add_key(runs[i] + j * w.row + offset, i * kRun + j);
       }
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int i = 0; i < kVectors; ++i) store(out + r * head_dim + i * 8, sums[r][i]);
+    for (int i = 0; i < kVectors; ++i) store(out + r * w.value + i * 8, sums[r][i]);
   }
 }
 
 template <int kRows, int kVectors>
-HEARTH_INLINE void add_whole_values(const float* (&runs)[kRuns], std::int64_t head_dim, std::int64_t r0,
-                                    TileState& state) {
+HEARTH_INLINE void add_whole_values(const float* (&runs)[kRuns], Widths w, std::int64_t r0, TileState& state) {
   std::int64_t offset = 0;
-  for (; offset + 8 * kVectors <= head_dim; offset += 8 * kVectors) {
-    add_values<kRows, kVectors>(runs, head_dim, offset, r0, state);
+  for (; offset + 8 * kVectors <= w.value; offset += 8 * kVectors) {
+    add_values<kRows, kVectors>(runs, w, offset, r0, state);
   }
-  for (; offset < head_dim; offset += 8) add_values<kRows, 1>(runs, head_dim, offset, r0, state);
+  for (; offset < w.value; offset += 8) add_values<kRows, 1>(runs, w, offset, r0, state);
 }
 
-void add_block(const float* (&runs)[kRuns], std::int64_t row_count, std::int64_t head_dim, TileState& state) {
+void add_block(const float* (&runs)[kRuns], std::int64_t row_count, Widths w, TileState& state) {
   const std::uint32_t* visible = state.visible;
   for (std::int64_t r = 0; r < row_count;) {
     std::int64_t alike = 1;
@@ -263,11 +269,11 @@ void add_block(const float* (&runs)[kRuns], std::int64_t row_count, std::int64_t
     if (visible[r] == 0) {
       r += alike;
     } else if (alike == 4) {
-      add_whole_values<4, 3>(runs, head_dim, r, state), r += 4;
+      add_whole_values<4, 3>(runs, w, r, state), r += 4;
     } else if (alike >= 2) {
-      add_whole_values<2, 4>(runs, head_dim, r, state), r += 2;
+      add_whole_values<2, 4>(runs, w, r, state), r += 2;
     } else {
-      add_whole_values<1, 8>(runs, head_dim, r, state), r += 1;
+      add_whole_values<1, 8>(runs, w, r, state), r += 1;
     }
   }
 }
@@ -310,25 +316,25 @@ void read_block(const AttentionArgs& args, const Tile& tile, std::int64_t key_be
   open_block(source, cache.k, key_begin, needed, state.widened, runs);
   score_block(source, runs, needed, key_begin + kKeys, next_end, row_count, state);
   weigh_block(args, row_count, state);
-  open_block(source, cache.v, key_begin, needed, state.widened, runs);
-  add_block(runs, row_count, cache.head_dim, state);
+  if (cache.latent_dim == 0) open_block(source, cache.v, key_begin, needed, state.widened, runs);
+  add_block(runs, row_count, {cache.head_dim, cache.value_dim()}, state);
 }
 
 HEARTH_INLINE float* out_row(const AttentionArgs& args, const Tile& tile, std::int64_t r) {
   const std::int64_t token = tile.token_begin + r / tile.head_count;
   const std::int64_t head = tile.head_begin + r % tile.head_count;
-  return static_cast<float*>(args.out) + (token * args.head_count + head) * args.cache.head_dim;
+  return static_cast<float*>(args.out) + (token * args.head_count + head) * args.cache.value_dim();
 }
 
 // Takes a finished split into the totals, which stand in `out`. A split that added nothing to a row is left out.
 void merge_split(const AttentionArgs& args, const Tile& tile, TileState& state) {
-  const std::int64_t head_dim = args.cache.head_dim;
+  const std::int64_t width = args.cache.value_dim();
   for (std::int64_t r = 0; r < tile.row_count(); ++r) {
     if (state.split_sum[r] == 0) continue;
-    const float* split_out = state.split_out + r * head_dim;
+    const float* split_out = state.split_out + r * width;
     float* out = out_row(args, tile, r);
     if (state.total_sum[r] == 0) {
-      for (std::int64_t d = 0; d < head_dim; d += 8) store(out + d, load(split_out + d));
+      for (std::int64_t d = 0; d < width; d += 8) store(out + d, load(split_out + d));
       state.total_max[r] = state.split_max[r];
       state.total_sum[r] = state.split_sum[r];
       continue;
@@ -336,7 +342,7 @@ void merge_split(const AttentionArgs& args, const Tile& tile, TileState& state) 
     const float new_max = state.split_max[r] > state.total_max[r] ? state.split_max[r] : state.total_max[r];
     const float a = exp_difference(broadcast(state.total_max[r]), new_max)[0];
     const float b = exp_difference(broadcast(state.split_max[r]), new_max)[0];
-    for (std::int64_t d = 0; d < head_dim; d += 8) store(out + d, load(out + d) * a + load(split_out + d) * b);
+    for (std::int64_t d = 0; d < width; d += 8) store(out + d, load(out + d) * a + load(split_out + d) * b);
     state.total_sum[r] = state.total_sum[r] * a + state.split_sum[r] * b;
     state.total_max[r] = new_max;
   }
@@ -345,8 +351,12 @@ void merge_split(const AttentionArgs& args, const Tile& tile, TileState& state) 
 void finish(const AttentionArgs& args, const Tile& tile, const TileState& state) {
   for (std::int64_t r = 0; r < tile.row_count(); ++r) {
     float* out = out_row(args, tile, r);
-    const float sum = state.total_sum[r];
-    for (std::int64_t d = 0; d < args.cache.head_dim; d += 8) {
+    float sum = state.total_sum[r];
+    if (args.sinks != nullptr && sum != 0) {
+      const float sink = args.sinks[tile.head_begin + r % tile.head_count];
+      sum += exp8(broadcast(sink - state.total_max[r]))[0];
+    }
+    for (std::int64_t d = 0; d < args.cache.value_dim(); d += 8) {
       store(out + d, sum == 0 ? F32x8{} : load(out + d) / sum);
     }
   }
@@ -365,7 +375,7 @@ KeyRange visible_keys_of_tile(const AttentionArgs& args, const Tile& tile) {
 
 void attend(const AttentionArgs& args, const Tile& tile) {
   TileState state;
-  const std::int64_t head_dim = args.cache.head_dim, row_count = tile.row_count();
+  const std::int64_t head_dim = args.cache.head_dim, width = args.cache.value_dim(), row_count = tile.row_count();
   for (std::int64_t r = 0; r < row_count; ++r) {
     const std::int64_t token = tile.token_begin + r / tile.head_count, head = tile.head_begin + r % tile.head_count;
     const float* q = args.q + token * args.q_stride + head * head_dim;
@@ -378,7 +388,7 @@ void attend(const AttentionArgs& args, const Tile& tile) {
     for (std::int64_t r = 0; r < row_count; ++r) {
       state.split_max[r] = -INFINITY;
       state.split_sum[r] = 0;
-      for (std::int64_t d = 0; d < head_dim; d += 8) store(state.split_out + r * head_dim + d, F32x8{});
+      for (std::int64_t d = 0; d < width; d += 8) store(state.split_out + r * width + d, F32x8{});
     }
     const std::int64_t split_end = (key / kAttentionSplit + 1) * kAttentionSplit;
     for (; key < split_end && key < keys.end; key += kKeys) read_block(args, tile, key, keys.end, state);
@@ -419,9 +429,8 @@ Tiling choose_tiling(const AttentionArgs& args, std::int64_t thread_count) {
 
 void attention(Stream& stream, const AttentionArgs& args) {
   const PagedKv& cache = args.cache;
-  CHECK(cache.head_dim > 0 && cache.head_dim <= kHeadDimMax && cache.head_dim % 8 == 0);
+  CHECK(has_sizes_of_attention(cache) && args.head_count % cache.kv_heads == 0);
   CHECK(cache.block_tokens > 0 && cache.block_tokens % kRun == 0);
-  CHECK(cache.kv_heads > 0 && args.head_count % cache.kv_heads == 0);
   CHECK(cache.format == Format::kF32 || cache.format == Format::kBf16);
   CHECK(!cache.v_by_dimension && args.out_format == Format::kF32);
   const StepView& step = args.step;

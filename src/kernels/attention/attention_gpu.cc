@@ -15,6 +15,8 @@ namespace {
 
 // As many blocks of threads as keep any device busy.
 constexpr std::int64_t kSplitBlocksMax = 1024;
+// Blocks of threads for each multiprocessor from which on they are worth being so few.
+constexpr std::int64_t kLatentBlocksMin = 3;
 
 // The kernels for the smallest head size that holds one.
 struct SizedKernels {
@@ -39,8 +41,9 @@ AttentionParams params_of(const AttentionArgs& args) {
   AttentionParams p{};
   p.q = args.q;
   p.k = cache.k;
-  p.v = cache.v;
+  p.v = cache.values();
   p.out = args.out;
+  p.sinks = args.sinks;
   p.step = args.step;
   p.mask = args.mask;
   p.q_stride = args.q_stride;
@@ -48,6 +51,7 @@ AttentionParams params_of(const AttentionArgs& args) {
   p.head_count = static_cast<std::int32_t>(args.head_count);
   p.kv_heads = static_cast<std::int32_t>(cache.kv_heads);
   p.head_dim = static_cast<std::int32_t>(cache.head_dim);
+  p.value_dim = static_cast<std::int32_t>(cache.value_dim());
   p.block_tokens = static_cast<std::int32_t>(cache.block_tokens);
   p.softcap = args.softcap;
   p.cap_scale = args.softcap > 0 ? args.scale / args.softcap : 0;
@@ -59,10 +63,10 @@ AttentionParams params_of(const AttentionArgs& args) {
 
 void check(const AttentionArgs& args) {
   const PagedKv& cache = args.cache;
-  CHECK(cache.head_dim > 0 && cache.head_dim <= kHeadDimMax && cache.head_dim % 8 == 0);
+  CHECK(has_sizes_of_attention(cache) && args.head_count % cache.kv_heads == 0);
   CHECK(cache.block_tokens > 0 && cache.block_tokens % 8 == 0);
-  CHECK(cache.kv_heads > 0 && args.head_count % cache.kv_heads == 0);
-  CHECK(cache.format == Format::kF32 || (cache.format == Format::kBf16 && cache.v_by_dimension));
+  CHECK(cache.format == Format::kF32 ||
+        (cache.format == Format::kBf16 && (cache.v_by_dimension || cache.latent_dim > 0)));
   CHECK(args.out_format == Format::kF32 || args.out_format == Format::kBf16);
   // The maximum is taken of q . k, and queries are read 16 bytes at a time.
   CHECK(args.scale > 0);
@@ -139,6 +143,16 @@ void launch_splits(Stream& stream, AttentionParams p, const SizedKernels& kernel
          kAttentionMergeThreads, p);
 }
 
+// Heads of a token together read the cache once; where there are few, each by itself keeps more of the device busy.
+void launch_latent(Stream& stream, const AttentionParams& p) {
+  constexpr std::int64_t kHeads = 4;
+  const std::int64_t blocks = p.step.token_count * ceil_divide(p.head_count, kHeads);
+  const bool together = blocks >= kLatentBlocksMin * gpu_stream(stream).gpu().properties().multiprocessor_count &&
+                        p.softcap == 0 && p.sinks == nullptr;
+  launch(stream, together ? GpuKernel::attention_latent_4 : GpuKernel::attention_latent_1,
+         {together ? blocks : p.step.token_count * p.head_count}, kAttentionF32Threads, p);
+}
+
 }  // namespace
 
 void attention(Stream& stream, const AttentionArgs& args) {
@@ -147,9 +161,12 @@ void attention(Stream& stream, const AttentionArgs& args) {
   check(args);
   AttentionParams p = params_of(args);
   if (args.cache.format == Format::kF32) {
-    launch(stream, GpuKernel::attention_f32, {step.token_count * args.head_count}, kAttentionF32Threads, p);
+    const bool is_latent = args.cache.latent_dim > 0;
+    launch(stream, is_latent ? GpuKernel::attention_latent_f32 : GpuKernel::attention_f32,
+           {step.token_count * args.head_count}, kAttentionF32Threads, p);
     return;
   }
+  if (args.cache.latent_dim > 0) return launch_latent(stream, p);
   p.exponent_scale *= 1.44269504f;  // log2(e)
   const SizedKernels& kernels = kernels_for(args.cache.head_dim);
   const bool has_workspace = args.workspace_bytes >= attention_workspace_bytes(step.sequence_count, step.key_count_max,

@@ -340,9 +340,9 @@ HEARTH_DEVICE void write_rows(const AttentionParams& p, const TileShared<Shape>&
     for (int i = 0; i < kQueriesPerLane; ++i) {
       const int r = wave_index() * kAttentionTileRows + lane_query(lane, i), token = shared.rows[r].token;
       if (token < 0) continue;
-      auto* row =
-          out + (static_cast<std::int64_t>(token) * p.head_count + head_of(p, tile, Shape::kRows, r)) * p.head_dim;
-      const float last = last_factor(state.totals[i].sum);
+      const int head = head_of(p, tile, Shape::kRows, r);
+      auto* row = out + (static_cast<std::int64_t>(token) * p.head_count + head) * p.head_dim;
+      const float last = last_factor(p, state.totals[i], head);
       HEARTH_UNROLL
       for (int n = 0; n < Shape::kOutTiles; ++n) {
         HEARTH_UNROLL

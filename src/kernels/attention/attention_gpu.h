@@ -68,6 +68,7 @@ struct AttentionParams {
   float* parts;         // [sequences, heads, parts_stride, head_dim]: the split kernel's sums of weighted values
   float* part_weights;  // [sequences, heads, parts_stride, 2]: the maximum and the sum of weights; a negative sum: none
   std::byte* packed;    // [sequences, kv_heads, parts_stride]: blocks as attention_pack leaves them; null: none
+  const float* sinks;   // [heads], or null
   StepView step;
   Mask mask;
   std::int64_t q_stride;
@@ -75,6 +76,7 @@ struct AttentionParams {
   std::int32_t head_count;
   std::int32_t kv_heads;
   std::int32_t head_dim;
+  std::int32_t value_dim;  // of a latent cache less than head_dim, and values are the beginnings of keys
   std::int32_t block_tokens;
   // A score is q . k, or where softcap > 0 softcap * tanh(q . k * cap_scale). Its weight is 2 (attention_f32: e) to the
   // power of (score - maximum) * exponent_scale.

@@ -242,9 +242,9 @@ struct Consumer {
       for (int i = 0; i < 2; ++i) {
         const int r = row_of(lane, i), token = shared.rows()[r].token;
         if (token < 0) continue;
-        const std::int64_t head = head_of(p, tile, Tile_::kRows, r);
+        const int head = head_of(p, tile, Tile_::kRows, r);
         auto* row = out + (token * static_cast<std::int64_t>(p.head_count) + head) * kDim;
-        const float last = last_factor(totals[i].sum);
+        const float last = last_factor(p, totals[i], head);
         HEARTH_UNROLL
         for (int n = 0; n < kSums / 4; ++n) {
           HEARTH_UNROLL

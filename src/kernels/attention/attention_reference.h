@@ -35,15 +35,16 @@ inline double scale_reference(double score, double scale, double softcap) {
   return softcap > 0 ? softcap * std::tanh(score / softcap) : score;
 }
 
-// In place; a row of nothing but -infinity becomes zeros.
-inline void softmax_reference(std::vector<double>& row) {
-  double max = -std::numeric_limits<double>::infinity(), sum = 0;
+// In place; a row of nothing but -infinity becomes zeros. A sink that is not -infinity counts in the sum.
+inline void softmax_reference(std::vector<double>& row, double sink = -std::numeric_limits<double>::infinity()) {
+  double max = sink;
   for (const double x : row) max = std::fmax(max, x);
+  double sum = std::isinf(sink) ? 0 : std::exp(sink - max);
   for (double& x : row) sum += x = std::isinf(max) && max < 0 && !std::isnan(x) ? 0 : std::exp(x - max);
   for (double& x : row) x = sum > 0 || std::isnan(sum) ? x / sum : 0;
 }
 
-// [tokens, heads, head_dim]
+// [tokens, heads, value_dim]
 inline std::vector<double> attention_reference(const AttentionArgs& args) {
   const PagedKv& cache = args.cache;
   const std::int64_t head_dim = cache.head_dim, group = args.head_count / cache.kv_heads;
@@ -63,11 +64,12 @@ inline std::vector<double> attention_reference(const AttentionArgs& args) {
         row.push_back(scale_reference(dot, static_cast<double>(args.scale), static_cast<double>(args.softcap)));
         keys.push_back(j);
       }
-      softmax_reference(row);
-      for (std::int64_t d = 0; d < head_dim; ++d) {
+      constexpr double kNone = -std::numeric_limits<double>::infinity();
+      softmax_reference(row, args.sinks == nullptr ? kNone : static_cast<double>(args.sinks[h]));
+      for (std::int64_t d = 0; d < cache.value_dim(); ++d) {
         double sum = 0;
         for (std::size_t i = 0; i < row.size(); ++i) {
-          sum += row[i] * cached_value(cache, cache.v, block_table, keys[i], h / group, d);
+          sum += row[i] * cached_value(cache, cache.values(), block_table, keys[i], h / group, d);
         }
         out.push_back(sum);
       }

@@ -271,7 +271,7 @@ HEARTH_DEVICE void merge_parts(const AttentionParams& p) {
     totals.max = shuffle(max_here, kWaveSize - 1);
   }
   if (dim >= p.head_dim) return;
-  const float value = last_value(o, last_factor(totals.sum));
+  const float value = last_value(o, last_factor(p, totals, head));
   const std::int64_t element = (static_cast<std::int64_t>(token) * p.head_count + head) * p.head_dim + dim;
   if (p.out_bf16) {
     store_out(static_cast<std::uint16_t*>(p.out) + element, value);

@@ -46,12 +46,13 @@ struct Options {
   Mask mask = kCausal;
   float softcap = 0;
   Workspace workspace = Workspace::kGiven;
+  std::vector<float> sinks = {};  // of each head, or none
 };
 
 // On the device, with the cache as it is. The mask's matrix has a row for every token of the step.
 std::vector<float> attend(Runner& run, PagedCase& data, const PagedStep& step, const Options& options,
                           std::span<const float> q, std::int64_t q_stride) {
-  std::vector<float> out(step.positions.size() * static_cast<std::size_t>(data.q_width()), std::nanf(""));
+  std::vector<float> out(step.positions.size() * static_cast<std::size_t>(data.out_width()), std::nanf(""));
   CacheCopy cache(data, run.is_gpu());
   Mask mask = options.mask;
   if (mask.explicit_matrix != nullptr) {
@@ -81,7 +82,8 @@ std::vector<float> attend(Runner& run, PagedCase& data, const PagedStep& step, c
                                       .softcap = options.softcap,
                                       .out = run.out(out),
                                       .workspace = run.out(workspace),
-                                      .workspace_bytes = std::ssize(workspace) * 4});
+                                      .workspace_bytes = std::ssize(workspace) * 4,
+                                      .sinks = options.sinks.empty() ? nullptr : run.in(options.sinks)});
   run.finish();
   return out;
 }
@@ -99,7 +101,8 @@ std::vector<double> reference_of(PagedCase& data, const PagedStep& step, const O
                               .mask = options.mask,
                               .scale = data.scale(),
                               .softcap = options.softcap,
-                              .out = nullptr});
+                              .out = nullptr,
+                              .sinks = options.sinks.empty() ? nullptr : options.sinks.data()});
 }
 
 // Queries that bf16 holds.
@@ -201,6 +204,56 @@ TEST_P(AttentionTest, CapsScores) {
     }
     write(data, data.whole_step());
     expect_matches_reference(run, data, data.step({{0, 0, 50}, {1, 99, 100}}), {.softcap = 7});
+  }
+}
+
+// Sinks below, among and far above the scores, in a prompt and a single token of another sequence.
+TEST_P(AttentionTest, SinksCountInTheSum) {
+  for (const Format format : {Format::kF32, Format::kBf16}) {
+    for (const int head_dim : {64, 80}) {
+      PagedCase data({4, 2, head_dim, format, 32}, {50, 130});
+      write(data, data.whole_step());
+      const Options options{.sinks = {-2.0f, 0.5f, 3.0f, 200.0f}};
+      const PagedStep step = data.step({{0, run.is_slow() ? 40 : 0, 50}, {1, 129, 130}});
+      expect_matches_reference(run, data, step, options);
+      Options windowed = options;
+      windowed.mask = window_mask(20), windowed.softcap = 5;
+      expect_matches_reference(run, data, step, windowed);
+    }
+  }
+}
+
+// Values that are the beginnings of the keys: of usual sizes, of the smallest, and of all elements.
+TEST_P(AttentionTest, ReadsLatents) {
+  struct Sizes {
+    std::int64_t heads, key, value;
+  };
+  for (const auto& [heads, key, value] : {Sizes{20, 576, 512}, {3, 16, 8}, {5, 40, 24}, {1, 64, 64}, {2, 264, 200}}) {
+    for (const Format format : {Format::kF32, Format::kBf16}) {
+      const std::int32_t length = run.is_slow() ? 9 : 37;
+      PagedCase data({heads, 1, key, format, 32, value}, {length, 70});
+      write(data, data.whole_step());
+      expect_matches_reference(run, data, data.step({{0, 0, length}}), {});
+      expect_matches_reference(run, data, data.step({{0, length - 1, length}, {1, 69, 70}}), {});
+      expect_matches_reference(run, data, data.step({{1, 60, 70}}), {window_mask(20)});
+    }
+  }
+}
+
+TEST_P(AttentionTest, ChunksOfLatentsDoNotChangeBits) {
+  const std::int32_t length = run.is_slow() ? 70 : 1100, begin = length - (run.is_slow() ? 5 : 40);
+  for (const Format format : {Format::kF32, Format::kBf16}) {
+    PagedCase data({6, 1, 40, format, 32, 24}, {length, 33});
+    write(data, data.whole_step());
+    const std::vector<float> together = attend(run, data, data.step({{0, begin, length}}), {});
+    const std::vector<float> among_others = attend(run, data, data.step({{0, begin, length}, {1, 10, 33}}), {});
+    std::vector<float> one_by_one;
+    for (std::int32_t p = begin; p < length; ++p) {
+      const std::vector<float> out = attend(run, data, data.step({{0, p, p + 1}}), {});
+      one_by_one.insert(one_by_one.end(), out.begin(), out.end());
+    }
+    expect_same_bits(one_by_one, together);
+    expect_same_bits(std::vector<float>(among_others.begin(), among_others.begin() + std::ssize(together)), together);
   }
 }
 
@@ -338,14 +391,14 @@ TEST_P(AttentionTest, DecodeAndPrefillAgreeOverManyKeys) {
   for (const int head_dim : run.is_slow() ? std::vector{64, 80, 256} : std::vector{64, 80, 128, 256}) {
     PagedCase data({4, 1, head_dim, Format::kBf16, 32}, {length});
     write(data, data.whole_step());
-    for (const Mask& mask :
-         {kCausal, window_mask(70), Mask{.kind = MaskKind::kGlobalLocal, .window = 9, .global = 5}}) {
-      const std::vector<float> together = attend(run, data, data.step({{0, begin, length}}), {mask});
+    for (Options options : {Options{}, Options{.mask = window_mask(70), .sinks = {0.5f, -1, 2, 9}},
+                            Options{.mask = {.kind = MaskKind::kGlobalLocal, .window = 9, .global = 5}}}) {
+      const std::vector<float> together = attend(run, data, data.step({{0, begin, length}}), options);
       for (const Workspace workspace : {Workspace::kGiven, Workspace::kNone}) {
+        options.workspace = workspace;
         std::vector<float> one_by_one;
         for (std::int32_t p = begin; p < length; ++p) {
-          const std::vector<float> out =
-              attend(run, data, data.step({{0, p, p + 1}}), {.mask = mask, .workspace = workspace});
+          const std::vector<float> out = attend(run, data, data.step({{0, p, p + 1}}), options);
           one_by_one.insert(one_by_one.end(), out.begin(), out.end());
         }
         expect_same_bits(one_by_one, together);
@@ -371,8 +424,9 @@ TEST_P(AttentionTest, LargeAndSmallTilesAgree) {
           data.v(0)[static_cast<std::size_t>(position * data.kv_width() + position % head_dim)] = kInfinity;
         }
         write(data, data.whole_step());
+        const std::vector<float> sinks = random_floats(head_count, 91, 3);
         for (const Options& options : {Options{}, Options{.softcap = 5}, Options{.mask = window_mask(70)},
-                                       Options{.mask = {.kind = MaskKind::kBidirectional}},
+                                       Options{.sinks = sinks}, Options{.mask = {.kind = MaskKind::kBidirectional}},
                                        Options{.mask = {.kind = MaskKind::kGlobalLocal, .window = 20, .global = 5}}}) {
           std::vector<float> small;
           for (std::int32_t p = begin; p < length; p += few) {

@@ -350,8 +350,13 @@ HEARTH_DEVICE float merge_value(float total, float block, const MergeFactors& f)
   return fma_exact(total, f.total, block * f.block);
 }
 // What a row's sum is to be multiplied by at the end.
-HEARTH_DEVICE float last_factor(float sum) {
-  return sum == 0.0f ? 0.0f : 1.0f / sum;
+HEARTH_DEVICE float last_factor(const AttentionParams& p, const RowTotals& totals, int head) {
+  if (totals.sum == 0.0f) return 0.0f;
+  // A sink far above all scores makes this infinite, and the row 0.
+  const float sink = p.sinks == nullptr
+                         ? 0.0f
+                         : exp2_flush(fma_exact(totals.max, -p.exponent_scale, p.sinks[head] * 1.4426950408889634f));
+  return 1.0f / (totals.sum + sink);
 }
 // All that is not finite becomes one NaN, and a zero positive: nothing shows which blocks were skipped.
 HEARTH_DEVICE float last_value(float total, float factor) {

@@ -23,12 +23,13 @@ struct PagedShape {
   std::int64_t head_dim = 64;
   Format format = Format::kF32;
   std::int64_t block_tokens = 32;
+  std::int64_t latent_dim = 0;  // PagedKv's
 };
 
 inline std::string to_string(const PagedShape& shape) {
   return std::to_string(shape.head_count) + " heads, " + std::to_string(shape.kv_heads) + " kv heads, head_dim " +
          std::to_string(shape.head_dim) + ", " + std::string(traits(shape.format).name) + ", blocks of " +
-         std::to_string(shape.block_tokens);
+         std::to_string(shape.block_tokens) + ", latents of " + std::to_string(shape.latent_dim);
 }
 
 // Positions [begin, end) of a sequence, in one step.
@@ -76,6 +77,9 @@ class PagedCase {
   const std::vector<std::int32_t>& lengths() const { return lengths_; }
   std::int64_t kv_width() const { return shape_.kv_heads * shape_.head_dim; }
   std::int64_t q_width() const { return shape_.head_count * shape_.head_dim; }
+  std::int64_t out_width() const {
+    return shape_.head_count * (shape_.latent_dim > 0 ? shape_.latent_dim : shape_.head_dim);
+  }
   float scale() const { return 1 / std::sqrt(static_cast<float>(shape_.head_dim)); }
   // Of sequence i, [positions, heads, head_dim]: to be changed before steps are made of it.
   std::vector<float>& q(std::size_t i) { return q_[i]; }
@@ -86,11 +90,13 @@ class PagedCase {
   const std::vector<std::uint8_t>& v_bytes() const { return v_bytes_; }
   PagedKv cache() {
     return {reinterpret_cast<std::byte*>(k_bytes_.data()),
-            reinterpret_cast<std::byte*>(v_bytes_.data()),
+            shape_.latent_dim > 0 ? nullptr : reinterpret_cast<std::byte*>(v_bytes_.data()),
             shape_.format,
             shape_.block_tokens,
             shape_.kv_heads,
-            shape_.head_dim};
+            shape_.head_dim,
+            false,
+            shape_.latent_dim};
   }
 
   // Parts are ordered by sequence. The block tables name no block beyond the keys that the step has.

@@ -36,9 +36,25 @@ struct PagedKv {
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;    // a multiple of 8, at most kHeadDimMax
   bool v_by_dimension = false;  // v is [blocks, kv_heads, head_dim, block_tokens]
+  // Latent attention: not 0 where there is no v, and a value is the first so many elements of its key: a multiple of 8,
+  // at most kLatentDimMax, of keys of at most kLatentKeyDimMax. v_by_dimension is false.
+  std::int64_t latent_dim = 0;
+
+  HEARTH_ALWAYS_INLINE std::int64_t value_dim() const { return latent_dim > 0 ? latent_dim : head_dim; }
+  HEARTH_ALWAYS_INLINE const std::byte* values() const { return latent_dim > 0 ? k : v; }
 };
 
 inline constexpr std::int64_t kHeadDimMax = 256;
+inline constexpr std::int64_t kLatentDimMax = 512;
+inline constexpr std::int64_t kLatentKeyDimMax = 576;
+
+// Whether the attention operators take keys and values of these sizes.
+inline bool has_sizes_of_attention(const PagedKv& cache) {
+  if (cache.head_dim <= 0 || cache.head_dim % 8 != 0 || cache.kv_heads <= 0) return false;
+  if (cache.latent_dim == 0) return cache.head_dim <= kHeadDimMax;
+  return cache.latent_dim > 0 && cache.latent_dim % 8 == 0 && cache.latent_dim <= kLatentDimMax &&
+         cache.latent_dim <= cache.head_dim && cache.head_dim <= kLatentKeyDimMax && !cache.v_by_dimension;
+}
 
 // Which row of k and v, counted in rows of head_dim elements, is that of `position` in a sequence with this table.
 // Positions from a multiple of 8 up to the next are rows in succession.

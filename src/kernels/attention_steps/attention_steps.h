@@ -62,6 +62,9 @@ struct SoftmaxArgs {
   float* x;  // [rows, width], in place
   std::int64_t row_count;
   std::int64_t width;
+  // Or null: the exponential of one for every `sink_rows` rows is part of their sum.
+  const float* sinks = nullptr;  // [rows / sink_rows]
+  std::int64_t sink_rows = 1;
 };
 
 // out[t][h][:] = sum_j probabilities[h][t][j] * v[j][h / (heads / kv_heads)][:]
@@ -70,7 +73,7 @@ struct AttentionWeightedSumArgs {
   std::int64_t head_count;
   StepView step;
   PagedKv cache;
-  float* out;  // [tokens, heads, head_dim]
+  float* out;  // [tokens, heads, value_dim]
 };
 
 }  // namespace hearth

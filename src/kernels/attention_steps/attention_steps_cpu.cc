@@ -21,8 +21,7 @@ HEARTH_INLINE F32x8 load_cached(const PagedKv& cache, const std::byte* data, std
 }
 
 void check_cache(const PagedKv& cache, std::int64_t head_count) {
-  CHECK(cache.head_dim > 0 && cache.head_dim <= kHeadDimMax && cache.head_dim % 8 == 0);
-  CHECK(cache.kv_heads > 0 && head_count % cache.kv_heads == 0);
+  CHECK(has_sizes_of_attention(cache) && head_count % cache.kv_heads == 0);
   CHECK(cache.format == Format::kF32 || cache.format == Format::kBf16);
 }
 
@@ -40,7 +39,8 @@ HEARTH_INLINE std::int64_t lanes_left(std::int64_t i, std::int64_t count) {
   return count - i < 8 ? count - i : 8;
 }
 
-void softmax_row(float* x, std::int64_t width) {
+// `sink`, if not null, is part of the sum.
+void softmax_row(float* x, std::int64_t width, const float* sink) {
   F32x8 maxima = broadcast(-INFINITY);
   for (std::int64_t i = 0; i < width; i += 8) {
     const std::int64_t lanes = lanes_left(i, width);
@@ -56,8 +56,9 @@ void softmax_row(float* x, std::int64_t width) {
     store_first(x + i, e, lanes);
     sums = sums + e;
   }
-  const float sum = sum_lanes(sums);
+  float sum = sum_lanes(sums);
   if (sum == 0) return;  // nothing but -infinity: the exponentials are zeros already
+  if (sink != nullptr) sum += exp8(broadcast(*sink - base))[0];
   for (std::int64_t i = 0; i < width; ++i) x[i] /= sum;
 }
 
@@ -112,27 +113,30 @@ void attention_mask(Stream& stream, const AttentionMaskArgs& args) {
 
 void softmax(Stream& stream, const SoftmaxArgs& args) {
   cpu_pool(stream).run_ranges(args.row_count, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) softmax_row(args.x + row * args.width, args.width);
+    for (std::int64_t row = begin; row < end; ++row) {
+      const float* sink = args.sinks == nullptr ? nullptr : args.sinks + row / args.sink_rows;
+      softmax_row(args.x + row * args.width, args.width, sink);
+    }
   });
 }
 
 void attention_weighted_sum(Stream& stream, const AttentionWeightedSumArgs& args) {
   const PagedKv& cache = args.cache;
   check_cache(cache, args.head_count);
-  const std::int64_t tokens = args.step.token_count, head_dim = cache.head_dim;
+  const std::int64_t tokens = args.step.token_count, width = cache.value_dim();
   if (tokens == 0) return;
   const std::int64_t keys = args.step.key_counts[0], group = args.head_count / cache.kv_heads;
   cpu_pool(stream).run_ranges(args.head_count * tokens, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const std::int64_t h = row / tokens;
-      float* out = args.out + (row % tokens * args.head_count + h) * head_dim;
-      for (std::int64_t d = 0; d < head_dim; d += 8) store(out + d, F32x8{});
+      float* out = args.out + (row % tokens * args.head_count + h) * width;
+      for (std::int64_t d = 0; d < width; d += 8) store(out + d, F32x8{});
       for (std::int64_t j = 0; j < keys; ++j) {
         const float p = args.probabilities[row * keys + j];
         if (p == 0) continue;  // a hidden key: its value may be anything
-        const std::int64_t value = paged_row(cache, args.step.block_tables, j, h / group) * head_dim;
-        for (std::int64_t d = 0; d < head_dim; d += 8) {
-          store(out + d, multiply_add(broadcast(p), load_cached(cache, cache.v, value + d), load(out + d)));
+        const std::int64_t value = paged_row(cache, args.step.block_tables, j, h / group) * cache.head_dim;
+        for (std::int64_t d = 0; d < width; d += 8) {
+          store(out + d, multiply_add(broadcast(p), load_cached(cache, cache.values(), value + d), load(out + d)));
         }
       }
     }

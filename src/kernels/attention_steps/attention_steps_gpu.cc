@@ -8,8 +8,7 @@ namespace hearth::gpu_ops {
 namespace {
 
 void check_cache(const PagedKv& cache, std::int64_t head_count) {
-  CHECK(cache.head_dim > 0 && cache.head_dim <= kHeadDimMax && cache.head_dim % 8 == 0);
-  CHECK(cache.kv_heads > 0 && head_count % cache.kv_heads == 0);
+  CHECK(has_sizes_of_attention(cache) && head_count % cache.kv_heads == 0);
   CHECK(cache.format == Format::kF32 || cache.format == Format::kBf16);
 }
 
@@ -42,7 +41,7 @@ void softmax(Stream& stream, const SoftmaxArgs& args) {
 void attention_weighted_sum(Stream& stream, const AttentionWeightedSumArgs& args) {
   check_cache(args.cache, args.head_count);
   launch(stream, GpuKernel::attention_weighted_sum,
-         rows_grid(args.head_count, args.step, args.cache.head_dim, kWeightedSumThreads), kWeightedSumThreads, args);
+         rows_grid(args.head_count, args.step, args.cache.value_dim(), kWeightedSumThreads), kWeightedSumThreads, args);
 }
 
 }  // namespace hearth::gpu_ops

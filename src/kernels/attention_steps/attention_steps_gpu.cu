@@ -85,12 +85,13 @@ HEARTH_KERNEL(softmax, kSoftmaxThreads, SoftmaxArgs) {
   }
   sum = block_sum(sum, shared.sum);
   if (sum == 0.0f) return;  // nothing but -infinity: the exponentials are zeros already
+  if (p.sinks != nullptr) sum += exp_accurate(p.sinks[block_x() / p.sink_rows] - base);
   for (std::int64_t i = thread_index(); i < p.width; i += kSoftmaxThreads) x[i] /= sum;
 }
 
 HEARTH_KERNEL(attention_weighted_sum, kWeightedSumThreads, AttentionWeightedSumArgs) {
-  const int head_dim = static_cast<int>(p.cache.head_dim), d = block_y() * kWeightedSumThreads + thread_index();
-  if (d >= head_dim) return;
+  const int width = static_cast<int>(p.cache.value_dim()), d = block_y() * kWeightedSumThreads + thread_index();
+  if (d >= width) return;
   const Row row = row_of(p.step);
   const int keys = p.step.key_counts[0];
   const std::int64_t kv_head = row.head / (p.head_count / p.cache.kv_heads);
@@ -99,9 +100,9 @@ HEARTH_KERNEL(attention_weighted_sum, kWeightedSumThreads, AttentionWeightedSumA
     const float probability = p.probabilities[row.index * keys + key];
     if (probability == 0.0f) continue;  // a hidden key: its value may be anything
     const ValuePlace v = value_place(p.cache, p.step, key, kv_head);
-    sum = fma_exact(probability, cached_value(p.cache, p.cache.v, v.begin + d * v.stride), sum);
+    sum = fma_exact(probability, cached_value(p.cache, p.cache.values(), v.begin + d * v.stride), sum);
   }
-  p.out[(row.token * p.head_count + row.head) * head_dim + d] = sum;
+  p.out[(row.token * p.head_count + row.head) * width + d] = sum;
 }
 
 }  // namespace hearth::gpu

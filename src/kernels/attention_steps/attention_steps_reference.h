@@ -45,7 +45,7 @@ inline std::vector<double> attention_mask_reference(const AttentionMaskArgs& arg
   return masked;
 }
 
-// [tokens, heads, head_dim]
+// [tokens, heads, value_dim]
 inline std::vector<double> attention_weighted_sum_reference(const AttentionWeightedSumArgs& args) {
   const PagedKv& cache = args.cache;
   const std::int64_t group = args.head_count / cache.kv_heads, keys = args.step.key_counts[0];
@@ -53,11 +53,11 @@ inline std::vector<double> attention_weighted_sum_reference(const AttentionWeigh
   for (std::int64_t t = 0; t < args.step.token_count; ++t) {
     for (std::int64_t h = 0; h < args.head_count; ++h) {
       const float* probabilities = args.probabilities + (h * args.step.token_count + t) * keys;
-      for (std::int64_t d = 0; d < cache.head_dim; ++d) {
+      for (std::int64_t d = 0; d < cache.value_dim(); ++d) {
         double sum = 0;
         for (std::int64_t j = 0; j < keys; ++j) {
           sum += static_cast<double>(probabilities[j]) *
-                 cached_value(cache, cache.v, args.step.block_tables, j, h / group, d);
+                 cached_value(cache, cache.values(), args.step.block_tables, j, h / group, d);
         }
         out.push_back(sum);
       }

@@ -26,6 +26,7 @@ std::vector<StepsCase> steps_cases() {
     cases.push_back({{4, 2, 64, format, 8}, 0, 33});
     cases.push_back({{3, 1, 80, format, 32}, 30, 70});
     cases.push_back({{2, 1, 256, format, 24}, 128, 129});
+    cases.push_back({{3, 1, 40, format, 32, 24}, 20, 40});
   }
   return cases;
 }
@@ -115,6 +116,25 @@ TEST_P(AttentionStepsTest, SoftmaxMatchesTheReference) {
   }
 }
 
+// Sinks below, among and far above the scores, one for two rows each.
+TEST_P(AttentionStepsTest, SinksArePartOfTheSum) {
+  const std::vector<float> sinks = {-3.0f, 2.0f, 300.0f};
+  for (const std::int64_t width : {1, 33, 300}) {
+    std::vector<float> x = random_floats(6 * width, 7, 4);
+    std::fill(x.begin() + 2 * width, x.begin() + 3 * width, -kInfinity);
+    std::vector<double> expected;
+    for (std::int64_t r = 0; r < 6; ++r) {
+      std::vector<double> values(x.begin() + r * width, x.begin() + (r + 1) * width);
+      softmax_reference(values, static_cast<double>(sinks[static_cast<std::size_t>(r / 2)]));
+      expected.insert(expected.end(), values.begin(), values.end());
+    }
+    run.kernels.softmax(*run.stream,
+                        {.x = run.out(x), .row_count = 6, .width = width, .sinks = run.in(sinks), .sink_rows = 2});
+    run.finish();
+    expect_close(x, expected, 5e-6, 1e-30);
+  }
+}
+
 TEST_P(AttentionStepsTest, WeightedSumMatchesTheReference) {
   for (const auto& [shape, begin, length] : steps_cases()) {
     SCOPED_TRACE(to_string(shape));
@@ -125,7 +145,7 @@ TEST_P(AttentionStepsTest, WeightedSumMatchesTheReference) {
     const auto expected =
         attention_weighted_sum_reference({weights.data(), shape.head_count, step.view, data.cache(), nullptr});
     for (const bool v_by_dimension : value_layouts(run)) {
-      std::vector<float> out(static_cast<std::size_t>((length - begin) * data.q_width()), -1.0f);
+      std::vector<float> out(static_cast<std::size_t>((length - begin) * data.out_width()), -1.0f);
       CacheCopy cache(data, v_by_dimension);
       run.kernels.attention_weighted_sum(
           *run.stream, {run.in(weights), shape.head_count, view_on(run, step), cache.on(run), run.out(out)});

@@ -29,6 +29,7 @@ void softmax(Stream& stream, const SoftmaxArgs& args);
 void attention_weighted_sum(Stream& stream, const AttentionWeightedSumArgs& args);
 void activation(Stream& stream, const ActivationArgs& args);
 void gated_activation(Stream& stream, const GatedActivationArgs& args);
+void split_rows(Stream& stream, const SplitRowsArgs& args);
 void residual_add(Stream& stream, const ResidualAddArgs& args);
 void causal_conv(Stream& stream, const CausalConvArgs& args);
 void gated_delta(Stream& stream, const GatedDeltaArgs& args);

@@ -69,6 +69,7 @@ constexpr KernelTable kTable{
     .attention_weighted_sum = {NAME("attention_weighted_sum"), attention_weighted_sum},
     .activation = {NAME("activation"), activation},
     .gated_activation = {NAME("gated_activation"), gated_activation},
+    .split_rows = {NAME("split_rows"), split_rows},
     .residual_add = {NAME("residual_add"), residual_add},
     .causal_conv = {NAME("causal_conv"), causal_conv},
     .gated_delta = {NAME("gated_delta"), gated_delta},

@@ -16,6 +16,9 @@ enum class RouterScore : std::uint8_t {
   kSoftmax,        // over all experts
   kSigmoid,        // each by itself
   kChosenSoftmax,  // the products as they are; their weights are the softmax over the chosen ones
+  // The products as they are; each choice's weight is its softmax over those that are not chosen before it and not
+  // farther below it than `tolerance` times the larger of it and their own magnitude (SparseMixer, Liu et al. 2024).
+  kSparseMixer,
 };
 
 // Experts may stand in groups, one after another, of which only the best few are chosen from.
@@ -25,6 +28,7 @@ struct Routing {
   std::int64_t expert_count = 0;
   std::int64_t used = 0;  // experts of a token
   RouterScore score = RouterScore::kSoftmax;
+  float tolerance = 0;  // of kSparseMixer
   std::int64_t group_count = 1;
   std::int64_t groups_used = 1;
   GroupScore group_score = GroupScore::kLargest;

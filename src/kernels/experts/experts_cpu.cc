@@ -64,6 +64,20 @@ void keep_groups(const Routing& r, float* score) {
   }
 }
 
+// Weights of the chosen as RouterScore::kSparseMixer says.
+void weigh_sparsely(const Routing& r, const float* products, const std::int32_t* experts, float* weights) {
+  for (std::int64_t j = 0; j < r.used; ++j) {
+    const float best = products[experts[j]];
+    float sum = 0;
+    for (std::int64_t e = 0; e < r.expert_count; ++e) {
+      if (std::find(experts, experts + j, e) != experts + j) continue;
+      const float distance = (best - products[e]) / std::max(std::fabs(products[e]), best);
+      if (!(distance > r.tolerance)) sum += std::exp(products[e] - best);
+    }
+    weights[j] = 1 / sum;
+  }
+}
+
 void route_token(const RouteArgs& args, std::int64_t token) {
   const Routing& r = args.routing;
   const float* products = args.products + token * r.expert_count;
@@ -82,6 +96,7 @@ void route_token(const RouteArgs& args, std::int64_t token) {
   choose(score, r.expert_count, r.used, experts);
   for (std::int64_t j = 0; j < r.used; ++j) weights[j] = weight[experts[j]];
   if (r.score == RouterScore::kChosenSoftmax) softmax_of(weights, r.used, weights);
+  if (r.score == RouterScore::kSparseMixer) weigh_sparsely(r, products, experts, weights);
   float divisor = 1;
   if (r.normalize) {
     float sum = 0;

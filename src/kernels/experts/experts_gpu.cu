@@ -90,6 +90,24 @@ HEARTH_DEVICE void keep_groups(const Routing& r, RouteShared& s) {
   wave_sync();
 }
 
+// Weights of the chosen as RouterScore::kSparseMixer says, to `groups`.
+HEARTH_DEVICE void weigh_sparsely(const Routing& r, RouteShared& s) {
+  for (int j = 0; j < static_cast<int>(r.used); ++j) {
+    const float best = s.weight[s.chosen[j]];
+    float sum = 0.0f;
+    for (int e = lane_index(); e < static_cast<int>(r.expert_count); e += kWaveSize) {
+      bool is_left = true;
+      for (int i = 0; i < j; ++i) is_left = is_left && s.chosen[i] != e;
+      const float value = s.weight[e], magnitude = value < 0.0f ? -value : value;
+      const float distance = (best - value) / (magnitude < best ? best : magnitude);
+      if (is_left && !(distance > r.tolerance)) sum += exp_accurate(value - best);
+    }
+    sum = wave_sum(sum);
+    if (lane_index() == 0) s.groups[j] = 1.0f / sum;
+  }
+  wave_sync();
+}
+
 }  // namespace
 
 HEARTH_KERNEL(route, kRouteThreads, RouteArgs) {
@@ -117,6 +135,7 @@ HEARTH_KERNEL(route, kRouteThreads, RouteArgs) {
   for (int j = lane_index(); j < used; j += kWaveSize) s.groups[j] = s.weight[s.chosen[j]];
   wave_sync();
   if (r.score == RouterScore::kChosenSoftmax) softmax_of(s.groups, used);
+  if (r.score == RouterScore::kSparseMixer) weigh_sparsely(r, s);
   float divisor = 1.0f;
   if (r.normalize) {
     float sum = 0.0f;

@@ -68,6 +68,20 @@ inline Route route(const Routing& routing, std::span<const float> products, std:
     result.weights.push_back(weights[expert]);
   }
   if (routing.score == RouterScore::kChosenSoftmax) result.weights = softmax_of_all(result.weights);
+  if (routing.score == RouterScore::kSparseMixer) {
+    for (std::size_t j = 0; j < result.experts.size(); ++j) {
+      const double best = weights[static_cast<std::size_t>(result.experts[j])];
+      double near = 0;
+      for (std::size_t e = 0; e < weights.size(); ++e) {
+        const auto before = result.experts.begin() + static_cast<std::ptrdiff_t>(j);
+        if (std::find(result.experts.begin(), before, static_cast<std::int32_t>(e)) != before) continue;
+        const bool is_far =
+            (best - weights[e]) / std::max(std::fabs(weights[e]), best) > static_cast<double>(routing.tolerance);
+        near += is_far ? 0 : std::exp(weights[e] - best);
+      }
+      result.weights[j] = 1 / near;
+    }
+  }
   const double sum = std::accumulate(result.weights.begin(), result.weights.end(), 0.0);
   const double divisor =
       routing.normalize ? std::max(sum + static_cast<double>(routing.sum_offset), static_cast<double>(routing.sum_min))

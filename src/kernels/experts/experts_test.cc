@@ -59,6 +59,7 @@ TEST_P(ExpertsTest, TheRouterChoosesAsTheReference) {
        .groups_used = 2,
        .sum_min = 0.5f,
        .scale = 16},
+      {.expert_count = 70, .used = 3, .score = RouterScore::kSparseMixer, .tolerance = 0.3f},
       {.expert_count = 1, .used = 1},
   };
   for (const Routing& routing : cases) {

@@ -116,6 +116,9 @@
   X(attention_split_gpu, attention_split_256)     \
   X(attention_split_gpu, attention_merge)         \
   X(attention_f32_gpu, attention_f32)             \
+  X(attention_f32_gpu, attention_latent_f32)      \
+  X(attention_f32_gpu, attention_latent_1)        \
+  X(attention_f32_gpu, attention_latent_4)        \
   X(kv_write_gpu, kv_write)                       \
   X(layer_norm_gpu, layer_norm_row)               \
   X(layer_norm_gpu, layer_norm_wide)              \
@@ -148,6 +151,7 @@
   X(gated_rms_norm_gpu, gated_rms_norm_row)       \
   X(causal_conv_gpu, causal_conv)                 \
   X(causal_conv_gpu, causal_conv_keep)            \
+  X(split_rows_gpu, split_rows)                   \
   X(sample_gpu, sample_mask)                      \
   X(sample_gpu, sample_select)                    \
   X(sample_gpu, sample_finish)                    \

@@ -28,6 +28,7 @@ void layer_norm(Stream& stream, const LayerNormArgs& args);
 void round_bf16(Stream& stream, const RoundBf16Args& args);
 void rms_norm(Stream& stream, const RmsNormArgs& args);
 void rope(Stream& stream, const RopeArgs& args);
+void split_rows(Stream& stream, const SplitRowsArgs& args);
 void residual_add(Stream& stream, const ResidualAddArgs& args);
 void causal_conv(Stream& stream, const CausalConvArgs& args);
 void gated_delta(Stream& stream, const GatedDeltaArgs& args);

@@ -35,15 +35,15 @@ inline std::vector<bool> value_layouts(const Runner& run) {
 class CacheCopy {
  public:
   CacheCopy(PagedCase& data, bool v_by_dimension) : cache_(data.cache()), k_(data.k_bytes()), v_(data.v_bytes()) {
-    cache_.v_by_dimension = v_by_dimension;
-    if (v_by_dimension) v_ = transposed(v_, cache_.block_tokens, cache_.head_dim);
+    cache_.v_by_dimension = v_by_dimension && cache_.latent_dim == 0;
+    if (cache_.v_by_dimension) v_ = transposed(v_, cache_.block_tokens, cache_.head_dim);
   }
 
   // Written back when the run is finished.
   PagedKv on(Runner& run) {
     PagedKv cache = cache_;
     cache.k = reinterpret_cast<std::byte*>(run.out(k_));
-    cache.v = reinterpret_cast<std::byte*>(run.out(v_));
+    if (cache.latent_dim == 0) cache.v = reinterpret_cast<std::byte*>(run.out(v_));
     return cache;
   }
 

@@ -11,7 +11,7 @@ namespace hearth {
 // convert(k[t][h][:]), and v likewise, or where cache.v_by_dimension says so.
 struct KvWriteArgs {
   const float* k;  // [tokens, kv_heads, head_dim], rows `row_stride` elements apart
-  const float* v;  // likewise
+  const float* v;  // likewise; not read where the cache has no values of its own (PagedKv::latent_dim)
   std::int64_t row_stride;
   StepView step;
   PagedKv cache;  // of one layer

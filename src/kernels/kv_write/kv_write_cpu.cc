@@ -34,7 +34,7 @@ void kv_write(Stream& stream, const KvWriteArgs& args) {
         const std::int64_t row = paged_row(cache, block_table, args.step.positions[t], h);
         const std::int64_t from = t * args.row_stride + h * cache.head_dim;
         write_row(cache, cache.k, row, args.k + from);
-        write_row(cache, cache.v, row, args.v + from);
+        if (cache.latent_dim == 0) write_row(cache, cache.v, row, args.v + from);
       }
     }
   });

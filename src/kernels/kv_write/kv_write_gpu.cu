@@ -11,7 +11,7 @@ HEARTH_KERNEL(kv_write, kKvWriteThreads, KvWriteArgs) {
   HEARTH_SHARED(ValueTile, tile);
   const PagedKv& cache = p.cache;
   const int width = static_cast<int>(cache.kv_heads * cache.head_dim);
-  const int row_pairs = cache.v_by_dimension ? width / 2 : width;
+  const int row_pairs = cache.v_by_dimension || cache.latent_dim > 0 ? width / 2 : width;
   const int blocks = (row_pairs + kKvWriteThreads - 1) / kKvWriteThreads;
   const std::int64_t token = block_x() / blocks;
   if (token >= p.step.token_count) {

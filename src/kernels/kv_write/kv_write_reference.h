@@ -36,10 +36,10 @@ inline void kv_write_reference(const KvWriteArgs& args) {
         if (cache.format == Format::kBf16) {
           const std::uint16_t k = nearest_bf16_reference(args.k[from]), v = nearest_bf16_reference(args.v[from]);
           std::memcpy(cache.k + to * 2, &k, sizeof k);
-          std::memcpy(cache.v + to * 2, &v, sizeof v);
+          if (cache.latent_dim == 0) std::memcpy(cache.v + to * 2, &v, sizeof v);
         } else {
           std::memcpy(cache.k + to * 4, args.k + from, 4);
-          std::memcpy(cache.v + to * 4, args.v + from, 4);
+          if (cache.latent_dim == 0) std::memcpy(cache.v + to * 4, args.v + from, 4);
         }
       }
     }

@@ -87,6 +87,14 @@ TEST_P(KvWriteTest, AnEmptyStepWritesNothing) {
   expect_same_bits(data.k_bytes(), before);
 }
 
+TEST_P(KvWriteTest, LatentsHaveNoValues) {
+  for (const Format format : {Format::kF32, Format::kBf16}) {
+    PagedCase data({4, 1, 40, format, 32, 24}, {70, 3});
+    const PagedStep step = data.whole_step();
+    check_write(run, data, step, rows_of(step), 0, std::ssize(step.k), data.kv_width());
+  }
+}
+
 HEARTH_INSTANTIATE_FOR_DEVICES(KvWriteTest);
 
 }  // namespace

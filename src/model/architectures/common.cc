@@ -68,13 +68,11 @@ std::vector<bool> layers_without_kv_heads(const Settings& settings) {
 
 ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> config_head_dim,
                      AttentionLayers attention_layers, std::optional<std::int64_t> config_context) {
-  ModelSpec spec;
-  spec.architecture = settings.architecture();
-  spec.width = settings.required(settings::kWidth, kSizeMax);
+  const std::int64_t width = settings.required(settings::kWidth, kSizeMax);
   AttentionSpec attention;
   read_heads(settings, attention_layers, attention);
   const bool family_has_one = config_head_dim && !settings.is_gguf();
-  const std::int64_t usual_head_dim = family_has_one ? *config_head_dim : spec.width / attention.head_count;
+  const std::int64_t usual_head_dim = family_has_one ? *config_head_dim : width / attention.head_count;
   attention.head_dim = settings.positive(settings::kHeadDim).value_or(usual_head_dim);
   if (const auto value_dim = settings.positive(settings::kValueDim); value_dim && *value_dim != attention.head_dim) {
     throw Unsupported(fmt::format("{}: values of size {} with keys of size {}", settings.file_name(), *value_dim,
@@ -82,6 +80,14 @@ ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> confi
   }
   check_heads(settings, attention);
   attention.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(attention.head_dim)));
+  return read_sizes_around(settings, attention, config_context);
+}
+
+ModelSpec read_sizes_around(const Settings& settings, const AttentionSpec& attention,
+                            std::optional<std::int64_t> config_context) {
+  ModelSpec spec;
+  spec.architecture = settings.architecture();
+  spec.width = settings.required(settings::kWidth, kSizeMax);
   MlpSpec mlp;
   mlp.width = settings.positive(settings::kFfWidth).value_or(4 * spec.width);
   const bool says_context = settings.is_gguf() || !config_context || settings.integer(settings::kContext);
@@ -96,7 +102,8 @@ ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> confi
 
 void read_rope(const Settings& settings, RopePairs gguf_pairs, ModelSpec& spec, RopePairs config_pairs) {
   const RopePairs pairs = settings.is_gguf() ? gguf_pairs : config_pairs;
-  const std::int64_t head_dim = spec.layers.front().attention().head_dim;
+  const AttentionSpec& attention = spec.layers.front().attention();
+  const std::int64_t head_dim = attention.latent ? attention.latent->rope_dim : attention.head_dim;
   spec.ropes.push_back(read_rope_spec(settings, pairs, head_dim, spec.context_max, ""));
   // The only scaling whose files state the context before stretching.
   const RopeScaling& scaling = spec.ropes.back().scaling;

@@ -24,8 +24,15 @@ ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> confi
 // Throws where query heads cannot share the key/value heads, or a head's size is none that attention has kernels for.
 void check_heads(const Settings& settings, const AttentionSpec& attention);
 
+// Throws where query heads cannot share the key/value heads, or a head's size is none that attention has kernels for.
+void check_heads(const Settings& settings, const AttentionSpec& attention);
+
 // Which layers of a GGUF file have no attention: those whose number of key/value heads is 0.
 std::vector<bool> layers_without_kv_heads(const Settings& settings);
+
+// The same, every layer with this attention.
+ModelSpec read_sizes_around(const Settings& settings, const AttentionSpec& attention,
+                            std::optional<std::int64_t> config_context = std::nullopt);
 
 // Adds the model's rope and gives it to every layer. `gguf_pairs`: the layout in this family's GGUF files; checkpoints
 // in Hugging Face's layout have `config_pairs`.

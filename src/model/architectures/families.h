@@ -24,18 +24,20 @@
   FAMILY(mixtral)               \
   FAMILY(glm4_moe)              \
   FAMILY(lfm2)                  \
-  FAMILY(qwen_hybrid)           \
-  FAMILY(granite_hybrid)        \
-  FAMILY(falcon_h1)             \
-  FAMILY(nemotron_h)            \
-  FAMILY(mamba)                 \
+  FAMILY(gpt_oss)               \
+  FAMILY(deepseek)              \
   FAMILY(apertus)               \
   FAMILY(falcon)                \
   FAMILY(nemotron)              \
   FAMILY(gptj)                  \
   FAMILY(opt)                   \
   FAMILY(bert)                  \
-  FAMILY(modernbert)
+  FAMILY(modernbert)            \
+  FAMILY(qwen_hybrid)           \
+  FAMILY(granite_hybrid)        \
+  FAMILY(falcon_h1)             \
+  FAMILY(nemotron_h)            \
+  FAMILY(mamba)
 
 namespace hearth {
 

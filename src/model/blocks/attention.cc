@@ -74,6 +74,9 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
       projections_(bind_projections(parts, layer, input)),
       q_norm_(bind_head_norm(parts, Weight::kQueryNorm, layer, spec_.head_count)),
       k_norm_(bind_head_norm(parts, Weight::kKeyNorm, layer, spec_.kv_head_count)),
+      sinks_(spec_.sinks
+                 ? parts.binder.floats(parts.binder.name(Weight::kAttentionSinks, layer), spec_.head_count, true)
+                 : Planned<const float>()),
       output_(parts.binder, parts.binder.name(Weight::kAttentionOutput, layer), spec_.q_width(), width_,
               {.transposed = parts.spec.transposed_linears,
                .factor = spec_.output_factor * parts.spec.layers[static_cast<std::size_t>(layer)].residual_scale}) {
@@ -161,10 +164,10 @@ void Attention::run(const StepContext& c, const Activations& input, const LayerM
   // Gates read float32.
   void* const sums = spec_.gated ? ungated_.get() : attended_.get();
   if (steps_) {
-    steps_->run(c, q, row, cache, sums);
+    steps_->run(c, q, row, cache, sinks_.get(), sums);
   } else {
     attention_(c.stream, {q, row, spec_.head_count, c.step, cache, spec_.mask, spec_.scale, spec_.softcap, sums,
-                          spec_.gated ? Format::kF32 : handed_on_, workspace_.get(), workspace_bytes_});
+                          spec_.gated ? Format::kF32 : handed_on_, workspace_.get(), workspace_bytes_, sinks_.get()});
   }
   if (spec_.gated) apply_gate(c, q + row - spec_.q_width());
   MatmulInput attended(c.stream, conversions_, attended_.get(), handed_on_, tokens, spec_.q_width());

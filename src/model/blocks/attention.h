@@ -38,6 +38,7 @@ class Attention {
   const MatmulConversions& conversions_;
   std::vector<Linear> projections_;  // q, k and v, or one that holds all
   std::optional<Norm> q_norm_, k_norm_;
+  Planned<const float> sinks_;  // [heads], or nothing
   Linear output_;
   RopeSpec rope_spec_;
   Planned<const float> rope_table_;

@@ -20,11 +20,11 @@ AttentionInSteps::AttentionInSteps(Binder& binder, const AttentionSpec& spec, st
   if (kernels.activation_format != Format::kBf16 || spec.gated) return;  // gates read float32
   round_bf16_ = binder.kernel(kernels.round_bf16, name("round_bf16"));
   sums_ = binder.work_space().area<float>("weighted sums",
-                                          limits.tokens_max * spec.q_width() * std::int64_t{sizeof(float)});
+                                          limits.tokens_max * spec.out_width() * std::int64_t{sizeof(float)});
 }
 
 void AttentionInSteps::run(const StepContext& c, const float* q, std::int64_t q_stride, const PagedKv& cache,
-                           void* out) const {
+                           const float* sinks, void* out) const {
   float* const sums = round_bf16_ ? sums_.get() : static_cast<float*>(out);
   float* const scores = score_rows_.get();
   const std::int64_t heads = spec_.head_count;
@@ -35,10 +35,10 @@ void AttentionInSteps::run(const StepContext& c, const float* q, std::int64_t q_
     scores_(c.stream, {q + part.first_token * q_stride, q_stride, heads, step, cache, scores});
     scale_(c.stream, {scores, rows * part.key_count, spec_.scale, spec_.softcap});
     mask_(c.stream, {scores, heads, step, spec_.mask});
-    softmax_(c.stream, {scores, rows, part.key_count});
-    weighted_sum_(c.stream, {scores, heads, step, cache, sums + part.first_token * spec_.q_width()});
+    softmax_(c.stream, {scores, rows, part.key_count, sinks, part.token_count});
+    weighted_sum_(c.stream, {scores, heads, step, cache, sums + part.first_token * spec_.out_width()});
   }
-  if (round_bf16_) round_bf16_(c.stream, {sums, c.step.token_count * spec_.q_width(), out});
+  if (round_bf16_) round_bf16_(c.stream, {sums, c.step.token_count * spec_.out_width(), out});
 }
 
 }  // namespace hearth

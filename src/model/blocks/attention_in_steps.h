@@ -14,9 +14,10 @@ enum class AttentionMode : std::uint8_t { kFused, kSteps };
 class AttentionInSteps {
  public:
   AttentionInSteps(Binder& binder, const AttentionSpec& spec, std::int64_t layer);
-  // out [tokens, q_width], of the form that the device's operators hand on = attention of q [tokens, heads, head_dim],
-  // rows `q_stride` elements apart, over the layer's cache.
-  void run(const StepContext& context, const float* q, std::int64_t q_stride, const PagedKv& cache, void* out) const;
+  // out [tokens, out_width], of the form that the device's operators hand on = attention of q [tokens, heads,
+  // head_dim], rows `q_stride` elements apart, over the layer's cache. `sinks`: AttentionArgs::sinks.
+  void run(const StepContext& context, const float* q, std::int64_t q_stride, const PagedKv& cache, const float* sinks,
+           void* out) const;
 
  private:
   AttentionSpec spec_;
@@ -27,7 +28,7 @@ class AttentionInSteps {
   Kernel<AttentionWeightedSumArgs> weighted_sum_;
   Kernel<RoundBf16Args> round_bf16_;  // where a matmul's input is bf16 itself
   Planned<float> score_rows_;         // [heads, tokens, keys] of one sequence
-  Planned<float> sums_;               // [tokens, q_width]; with round_bf16_
+  Planned<float> sums_;               // [tokens, out_width]; with round_bf16_
 };
 
 }  // namespace hearth

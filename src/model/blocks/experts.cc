@@ -2,17 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstring>
 
 namespace hearth {
-
-// Where each expert's matrix stands in the file, and how it is written; empty after a problem.
-struct ExpertMatrices {
-  std::vector<const std::byte*> data;
-  Format format = Format::kF32;
-  const WeightEntry* stacked = nullptr;
-};
 
 namespace {
 
@@ -20,42 +12,6 @@ constexpr MlpWeights kSharedWeights{Weight::kSharedGate, Weight::kSharedUp, Weig
 
 const ExpertsSpec& experts_of(const ModelSpec& spec, std::int64_t layer) {
   return spec.layers[static_cast<std::size_t>(layer)].experts();
-}
-
-ExpertMatrices find_matrices(Binder& binder, const std::vector<std::string>& names, std::int64_t expert_count,
-                             std::int64_t in, std::int64_t out) {
-  ExpertMatrices result;
-  if (std::ssize(names) == 1) {
-    result.stacked = binder.require(names[0] + ".weight", Shape{expert_count, out, in});
-    if (result.stacked == nullptr) return {};
-    result.format = result.stacked->format;
-    for (std::int64_t e = 0; e < expert_count; ++e) {
-      result.data.push_back(result.stacked->bytes.data() + e * out * format_bytes(result.format, in));
-    }
-    return result;
-  }
-  for (const std::string& name : names) {
-    const WeightEntry* entry = binder.require(name + ".weight", Shape{out, in});
-    if (entry == nullptr) return {};
-    if (!result.data.empty() && entry->format != result.format) {
-      binder.problem(fmt::format("tensor '{}.weight' is {}, other experts' are {}", name, traits(entry->format).name,
-                                 traits(result.format).name));
-      return {};
-    }
-    result.format = entry->format;
-    result.data.push_back(entry->bytes.data());
-  }
-  return result;
-}
-
-// One name where the tensor is stacked.
-std::vector<std::string> names_of(const Binder& binder, Weight weight, std::int64_t layer, std::int64_t expert_count) {
-  std::vector<std::string> names;
-  for (std::int64_t e = 0; e < expert_count; ++e) {
-    names.push_back(binder.name(weight, layer, e));
-    if (e == 1 && names[0] == names[1]) return {names[0]};
-  }
-  return names;
 }
 
 // Whether both matrices of an expert can stand one below the other, as one.
@@ -73,20 +29,35 @@ bool can_join(Binder& binder, std::int64_t layer, std::int64_t rows) {
          has(Weight::kExpertGate, ".bias") == has(Weight::kExpertUp, ".bias");
 }
 
+// The file's matrices of `weights`, each [rows, in], one below the other.
+ExpertLinear bind_experts(Binder& binder, const ModelSpec& spec, const std::vector<Weight>& weights, std::int64_t layer,
+                          std::int64_t in, std::int64_t rows, Format input) {
+  const Routing& routing = experts_of(spec, layer).routing;
+  const std::int64_t count = routing.expert_count;
+  std::vector<ExpertMatrices> parts;
+  for (const Weight weight : weights) {
+    parts.push_back(find_expert_matrices(binder, spec, weight, layer, count, in, rows));
+  }
+  ExpertLinear::Floats floats;
+  floats.bias = bind_expert_floats(binder, spec, weights, layer, count, ".bias", rows);
+  if (spec.ff_scales) floats.scales = bind_expert_floats(binder, spec, weights, layer, count, ".scale", 1);
+  return {binder, binder.name(weights[0], layer, 0), parts, {count, routing.used, in, rows, input}, floats};
+}
+
 std::vector<ExpertLinear> bind_gate_up(Binder& binder, const ModelSpec& spec, std::int64_t layer, Format input) {
   const std::int64_t width = experts_of(spec, layer).width;
   std::vector<ExpertLinear> result;
-  const auto has = [&](Weight weight) { return binder.find(binder.name(weight, layer) + ".weight") != nullptr; };
   if (!experts_of(spec, layer).gated) {
-    result.emplace_back(binder, spec, std::vector{Weight::kExpertUp}, layer, spec.width, width, input);
-  } else if (!has(Weight::kExpertGate) && has(Weight::kExpertGateUp)) {
-    result.emplace_back(binder, spec, std::vector{Weight::kExpertGateUp}, layer, spec.width, 2 * width, input);
+    result.push_back(bind_experts(binder, spec, {Weight::kExpertUp}, layer, spec.width, width, input));
+  } else if (!has_expert_matrices(binder, Weight::kExpertGate, layer) &&
+             has_expert_matrices(binder, Weight::kExpertGateUp, layer)) {
+    result.push_back(bind_experts(binder, spec, {Weight::kExpertGateUp}, layer, spec.width, 2 * width, input));
   } else if (can_join(binder, layer, width)) {
-    result.emplace_back(binder, spec, std::vector{Weight::kExpertGate, Weight::kExpertUp}, layer, spec.width, width,
-                        input);
+    result.push_back(
+        bind_experts(binder, spec, {Weight::kExpertGate, Weight::kExpertUp}, layer, spec.width, width, input));
   } else {
     for (const Weight weight : {Weight::kExpertGate, Weight::kExpertUp}) {
-      result.emplace_back(binder, spec, std::vector{weight}, layer, spec.width, width, input);
+      result.push_back(bind_experts(binder, spec, {weight}, layer, spec.width, width, input));
     }
   }
   return result;
@@ -94,15 +65,11 @@ std::vector<ExpertLinear> bind_gate_up(Binder& binder, const ModelSpec& spec, st
 
 }  // namespace
 
-ExpertLinear::ExpertLinear(Binder& binder, const ModelSpec& spec, const std::vector<Weight>& weights,
-                           std::int64_t layer, std::int64_t in, std::int64_t rows, Format input)
-    : in_(in), out_(rows * std::ssize(weights)), expert_count_(experts_of(spec, layer).routing.expert_count) {
-  std::vector<std::vector<std::string>> names;
-  std::vector<ExpertMatrices> parts;
-  for (const Weight weight : weights) {
-    names.push_back(names_of(binder, weight, layer, expert_count_));
-    parts.push_back(find_matrices(binder, names.back(), expert_count_, in, rows));
-    if (parts.back().data.empty()) return;
+ExpertLinear::ExpertLinear(Binder& binder, const std::string& name, const std::vector<ExpertMatrices>& parts,
+                           const Sizes& sizes, const Floats& floats)
+    : in_(sizes.in), out_(sizes.rows * std::ssize(parts)), expert_count_(sizes.expert_count), floats_(floats) {
+  for (const ExpertMatrices& part : parts) {
+    if (!part) return;
   }
   format_ = parts[0].format;
   CHECK(parts.back().format == format_);
@@ -111,19 +78,17 @@ ExpertLinear::ExpertLinear(Binder& binder, const ModelSpec& spec, const std::vec
   if (!kernel_) {
     binder.problem(
         fmt::format("{} has no kernel for operator 'expert_matmul' with {} weights in {} (tensor '{}.weight')",
-                    binder.backend().device.id().to_string(), traits(format_).name, to_string(compute_), names[0][0]));
+                    binder.backend().device.id().to_string(), traits(format_).name, to_string(compute_), name));
     return;
   }
-  const std::int64_t used = experts_of(spec, layer).routing.used, slots = binder.limits().tokens_max * used;
-  binder.need_matmul(compute_, input, slots, out_, in);
+  const std::int64_t slots = binder.limits().tokens_max * sizes.used;
+  binder.need_matmul(compute_, sizes.input, slots, out_, in_);
   workspace_bytes_ =
-      binder.backend().device.is_cpu() ? expert_rows_bytes(slots, out_, in) : expert_rows_bytes_on_gpu(slots, in);
+      binder.backend().device.is_cpu() ? expert_rows_bytes(slots, out_, in_) : expert_rows_bytes_on_gpu(slots, in_);
   workspace_ = binder.work_space().area<void>("expert rows", workspace_bytes_);
-  place(binder, parts, rows);
+  place(binder, parts, sizes.rows);
   binder.operation(
-      {names[0][0], std::string(kernel_.run.name()), std::string(traits(format_).name), used * expert_bytes_});
-  if (spec.ff_scales) scales_ = bind_floats(binder, names, ".scale", 1);
-  bias_ = bind_floats(binder, names, ".bias", rows);
+      {name, std::string(kernel_.run.name()), std::string(traits(format_).name), sizes.used * expert_bytes_});
 }
 
 // The matrices of an expert stand one below the other.
@@ -136,13 +101,11 @@ void ExpertLinear::place(Binder& binder, const std::vector<ExpertMatrices>& part
     weight_ = binder.place_matrix(*parts[0].stacked, nullptr);
     return;
   }
-  std::vector<const std::byte*> matrices;
-  for (std::int64_t e = 0; e < expert_count_; ++e) {
-    for (const ExpertMatrices& part : parts) matrices.push_back(part.data[static_cast<std::size_t>(e)]);
-  }
   const auto fill = [=, in = in_](std::int64_t begin, std::int64_t end, std::byte* to) {
+    std::vector<std::byte> scratch;
     for (std::int64_t i = begin; i < end; ++i, to += part_bytes) {
-      const std::byte* from = matrices[static_cast<std::size_t>(i)];
+      const ExpertMatrices& part = parts[static_cast<std::size_t>(i % std::ssize(parts))];
+      const std::byte* from = part.matrix(i / std::ssize(parts), scratch);
       if (packing == nullptr) {
         std::memcpy(to, from, static_cast<std::size_t>(part_bytes));
       } else {
@@ -153,39 +116,6 @@ void ExpertLinear::place(Binder& binder, const std::vector<ExpertMatrices>& part
   weight_ = binder.reserve(expert_count_ * expert_bytes_, part_bytes, fill);
 }
 
-// `count` of each expert and part; nothing where the file has none.
-Planned<const float> ExpertLinear::bind_floats(Binder& binder, const std::vector<std::vector<std::string>>& names,
-                                               std::string_view suffix, std::int64_t count) const {
-  const auto parts = std::ssize(names);
-  std::vector<std::vector<const WeightEntry*>> entries;
-  for (const auto& part : names) {
-    entries.emplace_back();
-    const bool is_stacked = std::ssize(part) == 1;
-    for (const std::string& name : part) {
-      const std::string tensor = name + std::string(suffix);
-      if (binder.find(tensor) == nullptr) return {};
-      const Shape all = count == 1 ? Shape{expert_count_} : Shape{expert_count_, count};
-      entries.back().push_back(binder.require(tensor, is_stacked ? all : Shape{count}));
-      if (entries.back().back() == nullptr) return {};
-    }
-  }
-  const auto fill = [=, experts = expert_count_](std::byte* to) {
-    auto* out = reinterpret_cast<float*>(to);
-    std::vector<float> own(static_cast<std::size_t>(experts * count));
-    for (std::int64_t p = 0; p < parts; ++p) {
-      float* at = own.data();
-      for (const WeightEntry* entry : entries[static_cast<std::size_t>(p)]) {
-        traits(entry->format).decode_f32(entry->bytes.data(), at, entry->shape.element_count());
-        at += entry->shape.element_count();
-      }
-      for (std::int64_t e = 0; e < experts; ++e) {
-        std::copy_n(own.data() + e * count, count, out + (e * parts + p) * count);
-      }
-    }
-  };
-  return binder.reserve(expert_count_ * parts * count * std::int64_t{sizeof(float)}, fill).as<const float>();
-}
-
 void ExpertLinear::run(Stream& stream, MatmulInput& x, const ExpertGroups& groups, std::int64_t slot_count,
                        std::int64_t slots_per_row, float* y, std::int64_t y_stride) const {
   MatmulArgs args{};
@@ -194,13 +124,13 @@ void ExpertLinear::run(Stream& stream, MatmulInput& x, const ExpertGroups& group
   args.n = out_;
   args.weights = weight_.get();
   args.format = format_;
-  args.bias = bias_.get();
+  args.bias = floats_.bias.get();
   args.scale = 1;
   args.y = y;
   args.y_stride = y_stride;
   args.workspace = workspace_.get();
   args.workspace_bytes = workspace_bytes_;
-  kernel_.run(stream, {args, groups, scales_.get(), expert_count_, expert_bytes_, slots_per_row});
+  kernel_.run(stream, {args, groups, floats_.scales.get(), expert_count_, expert_bytes_, slots_per_row});
 }
 
 Experts::Experts(Binder& binder, const ModelSpec& spec, std::int64_t layer, Format input)
@@ -212,7 +142,7 @@ Experts::Experts(Binder& binder, const ModelSpec& spec, std::int64_t layer, Form
               {.scale = FileScale::kNone, .input = input}),
       router_bias_(binder.floats(binder.name(Weight::kRouterBias, layer), spec_.routing.expert_count, false)),
       gate_up_(bind_gate_up(binder, spec, layer, input)),
-      down_(binder, spec, {Weight::kExpertDown}, layer, spec_.width, spec.width, handed_on_) {
+      down_(bind_experts(binder, spec, {Weight::kExpertDown}, layer, spec_.width, spec.width, handed_on_)) {
   if (spec_.shared_width > 0) shared_.emplace(binder, spec, spec_.shared(), layer, input, kSharedWeights);
   if (spec_.shared_gate) {
     shared_router_.emplace(binder, binder.name(Weight::kSharedRouter, layer), spec.width, 1,
@@ -258,7 +188,8 @@ void Experts::run_experts(const StepContext& c, MatmulInput& x) const {
   }
   float* const gate = gate_up_rows_.get();
   if (spec_.gated) {
-    gated_activation_(c.stream, {spec_.activation, gate, gate + ff, slots, ff, 2 * ff, hidden_.get(), handed_on_});
+    gated_activation_(c.stream,
+                      {spec_.activation, gate, gate + ff, slots, ff, 2 * ff, hidden_.get(), handed_on_, spec_.gating});
   } else {
     activation_(c.stream, {spec_.activation, gate, slots * ff, hidden_.get(), handed_on_});
   }

@@ -4,19 +4,31 @@
 #include <optional>
 #include <vector>
 
+#include "model/blocks/expert_matrices.h"
 #include "model/blocks/mlp.h"
 
 namespace hearth {
 
-struct ExpertMatrices;
-
-// One matrix of every expert: y = x W^T for each slot, W that of the slot's expert.
+// A matrix for every expert: y = x W^T for each slot, W that of the slot's expert. Heads are experts that all tokens
+// choose.
 class ExpertLinear {
  public:
-  // The file's tensors: one stacked [experts, rows, in], or one for each expert. Several `weights` stand one below the
-  // other as one matrix: of one format, which the device packs in tiles of which `rows` is a multiple.
-  ExpertLinear(Binder& binder, const ModelSpec& spec, const std::vector<Weight>& weights, std::int64_t layer,
-               std::int64_t in, std::int64_t rows, Format input);
+  struct Sizes {
+    std::int64_t expert_count = 0;
+    std::int64_t used = 0;  // experts of a token
+    std::int64_t in = 0;
+    std::int64_t rows = 0;  // of each part
+    Format input = Format::kF32;
+  };
+  // What is added to y and multiplied with it, if anything.
+  struct Floats {
+    Planned<const float> bias;    // [experts, out]
+    Planned<const float> scales;  // [experts]
+  };
+  // An expert's matrix is its `parts` one below the other: of one format, which the device packs in tiles of which
+  // `rows` is a multiple. Where one of them is none, a problem has been told. `name`: the operator's, for the plan.
+  ExpertLinear(Binder& binder, const std::string& name, const std::vector<ExpertMatrices>& parts, const Sizes& sizes,
+               const Floats& floats = {});
   // x: a row for every `slots_per_row` slots. y: [slots, out], rows `y_stride` elements apart.
   void run(Stream& stream, MatmulInput& x, const ExpertGroups& groups, std::int64_t slot_count,
            std::int64_t slots_per_row, float* y, std::int64_t y_stride) const;
@@ -24,16 +36,13 @@ class ExpertLinear {
 
  private:
   void place(Binder& binder, const std::vector<ExpertMatrices>& parts, std::int64_t rows);
-  Planned<const float> bind_floats(Binder& binder, const std::vector<std::vector<std::string>>& names,
-                                   std::string_view suffix, std::int64_t count) const;
 
   std::int64_t in_, out_, expert_count_, expert_bytes_ = 0;
   Compute compute_ = Compute::kF32;
   ExpertMatmulKernel kernel_;
   Format format_ = Format::kF32;
   Planned<const std::byte> weight_;
-  Planned<const float> scales_;  // [experts]
-  Planned<const float> bias_;    // [experts, out]
+  Floats floats_;
   Planned<void> workspace_;
   std::int64_t workspace_bytes_ = 0;
 };

@@ -15,9 +15,9 @@ std::optional<Norm> bind_norm(const LayerParts& parts, Weight weight, std::int64
 
 std::optional<Norm> bind_norm_before(const LayerParts& parts, Weight weight, std::int64_t layer) {
   const LayerSpec& spec = layer_of(parts, layer);
-  const bool has_part =
-      weight == Weight::kFfNorm ? spec.has_feed_forward() : spec.has_mixer() && spec.norm_before_mixer;
+  const bool has_part = weight == Weight::kFfNorm ? spec.has_feed_forward() : spec.has_mixer();
   if (!spec.norm_before || !has_part) return std::nullopt;
+  if (weight == Weight::kAttentionNorm && !spec.norm_before_mixer) return std::nullopt;
   return bind_norm(parts, weight, layer);
 }
 
@@ -48,6 +48,9 @@ std::optional<TransformerLayer::Mixer> TransformerLayer::bind_mixer(const LayerP
   const Format input = mixer_input_format(parts, layer);
   const LayerSpec& spec = layer_of(parts, layer);
   if (!spec.has_mixer()) return std::nullopt;
+  if (spec.has_attention() && spec.attention().latent) {
+    return Mixer(std::in_place_type<LatentAttention>, parts, layer, input);
+  }
   if (spec.has_attention()) return Mixer(std::in_place_type<Attention>, parts, layer, input);
   if (std::holds_alternative<DeltaSpec>(spec.mixer)) return Mixer(std::in_place_type<DeltaNet>, parts, layer, input);
   if (const auto* mamba = std::get_if<MambaSpec>(&spec.mixer)) {
@@ -79,6 +82,10 @@ TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
   Binder& binder = parts.binder;
   const std::int64_t tokens = binder.limits().tokens_max;
   if (!mixer_norm_ || !ff_norm_ || parallel_) {
+    residual_add_ = binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer));
+  }
+  if (const auto& beside = layer_of(parts, layer).beside) {
+    beside_.emplace(parts, *beside, layer, input_format(parts, layer));
     residual_add_ = binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer));
   }
   if (const auto& beside = layer_of(parts, layer).beside) {
@@ -118,7 +125,7 @@ void TransformerLayer::run_feed_forward(const StepContext& c, const Activations&
 void TransformerLayer::run_with_norms_of_sums(const StepContext& c, const LayerMemory& memory) const {
   const std::int64_t tokens = c.step.token_count;
   const Activations x{c.x, Format::kF32};
-  run_mixer(c, x, memory);
+  std::visit([&](const auto& part) { part.run(c, x, memory, c.delta); }, *mixer_);
   mixer_post_norm_->run(c.stream, c.delta, tokens, c.x, c.x, Format::kF32);
   run_feed_forward(c, x, c.delta);
   ff_post_norm_->run(c.stream, c.delta, tokens, c.x, c.x, Format::kF32);

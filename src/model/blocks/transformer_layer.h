@@ -8,6 +8,7 @@
 #include "model/blocks/attention.h"
 #include "model/blocks/delta_net.h"
 #include "model/blocks/experts.h"
+#include "model/blocks/latent_attention.h"
 #include "model/blocks/mamba.h"
 #include "model/blocks/mlp.h"
 #include "model/blocks/short_conv.h"
@@ -35,7 +36,7 @@ class TransformerLayer {
   bool parallel_, norm_of_sum_;
   Format handed_on_;
   std::optional<Norm> mixer_norm_, ff_norm_, mixer_post_norm_, ff_post_norm_;
-  using Mixer = std::variant<Attention, ShortConv, DeltaNet, Mamba>;
+  using Mixer = std::variant<Attention, LatentAttention, ShortConv, DeltaNet, Mamba>;
   using FeedForward = std::variant<Mlp, Experts>;
   static std::optional<Mixer> bind_mixer(const LayerParts& parts, std::int64_t layer);
   static std::optional<FeedForward> bind_feed_forward(const LayerParts& parts, std::int64_t layer);

@@ -1,0 +1,25 @@
+// Splitting rows: a thread for every element.
+#include "kernels/split_rows/split_rows_gpu.h"
+
+#include "device/gpu/gpu.h"
+
+namespace hearth::gpu {
+
+HEARTH_KERNEL(split_rows, kSplitRowsThreads, SplitRowsArgs) {
+  const std::int64_t width = p.first_width + p.second_width;
+  const std::int64_t i = static_cast<std::int64_t>(block_x()) * kSplitRowsThreads + thread_index();
+  const std::int64_t row = i / width, column = i - row * width;
+  if (row >= p.row_count) return;
+  float value = p.x[i];
+  if (p.scale.beta != 0.0f) {
+    const std::int64_t steps = p.positions[row / p.rows_per_token] / p.scale.length;
+    value *= 1.0f + p.scale.beta * 0.6931471805599453f * log2_fast(1.0f + static_cast<float>(steps));
+  }
+  if (column < p.first_width) {
+    p.first[row * p.first_stride + column] = value;
+  } else {
+    p.second[row * p.second_stride + column - p.first_width] = value;
+  }
+}
+
+}  // namespace hearth::gpu

@@ -1,0 +1,40 @@
+// Models of ../shared/fixtures that are too large for tests/data, on every imitated GPU: logits against what an
+// independent implementation computed, and law 2 to the bit.
+#include "model/testing/gpu_model.h"
+
+namespace hearth::model_testing {
+namespace {
+
+class SharedModelTest : public testing::TestWithParam<int> {
+ protected:
+  GpuDevice& gpu() { return test_gpu(GetParam()); }
+  static std::vector<Fixture> fixtures() {
+    const fs::path folder = fs::path(HEARTH_SHARED_DIR) / "fixtures";
+    return {{folder / "hf", "gpt_oss"}, {folder / "hf2", "phimoe"}, {folder / "hf2", "deepseek_v3"}};
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Gpus, SharedModelTest, testing::ValuesIn(kernel_testing::whole_model_gpus()),
+                         [](const auto& test) { return test_gpu_names()[static_cast<std::size_t>(test.param)]; });
+
+TEST_P(SharedModelTest, AgreesInFloat32AndBf16) {
+  for (const Fixture& fixture : fixtures()) {
+    SCOPED_TRACE(fixture.path);
+    check_float32(gpu(), fixture);
+    check_bf16(gpu(), fixture);
+  }
+}
+
+TEST_P(SharedModelTest, ChunksAndRecordedStepsDoNotChangeBits) {
+  for (const Fixture& fixture : fixtures()) {
+    SCOPED_TRACE(fixture.path);
+    const std::int64_t context = fixture.context();
+    const auto whole = Model(fixture.path, gpu(), ComputeMode::kAuto, context, 512).logits(fixture.all());
+    EXPECT_EQ(Model(fixture.path, gpu(), ComputeMode::kAuto, context, 5).logits(fixture.all()), whole);
+    Model recorded(fixture.path, gpu(), ComputeMode::kAuto, context, 1);
+    recorded.record_decode_steps();
+    EXPECT_EQ(recorded.logits(fixture.all()), whole);
+  }
+}
+
+}  // namespace
+}  // namespace hearth::model_testing
