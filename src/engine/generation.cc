@@ -51,14 +51,12 @@ void Generation::accept_score(std::int64_t position, StepSampler::Choice score) 
   prompt_.back().top_logprobs = std::move(score.top_logprobs);
 }
 
-// Whether the answer is complete with the token.
-bool Generation::follow_grammar(TokenId token) {
+void Generation::follow_grammar(TokenId token) {
   try {
     grammar_->accept(token);
   } catch (const Error& error) {
     grammar_error_ = error.what();
   }
-  return grammar_->is_over();
 }
 
 std::optional<FinishReason> Generation::accept(StepSampler::Choice choice, EngineClock::time_point now) {
@@ -79,21 +77,25 @@ std::optional<FinishReason> Generation::accept(StepSampler::Choice choice, Engin
     accepted_ends_ = true;
   }
   if (accepted_ends_) return FinishReason::kStop;
-  if (grammar_ && follow_grammar(choice.id)) return FinishReason::kStop;
   if (usage_.generated_tokens == request_.token_count_max) return FinishReason::kLength;
   // The token itself cannot be computed any more.
   if (usage_.prompt_tokens + usage_.generated_tokens > context_) return FinishReason::kContext;
   return std::nullopt;
 }
 
+bool Generation::is_complete() const {
+  return stops_.found() || (grammar_ && grammar_->is_over());
+}
+
 bool Generation::deliver() {
-  if (!accepted_ || stops_.found()) return false;
+  if (!accepted_ || is_complete()) return false;
   GeneratedToken token = std::move(*accepted_);
   accepted_.reset();
+  if (grammar_ && !accepted_ends_) follow_grammar(token.id);
   // A model may have more rows than its vocabulary has tokens.
   if (!accepted_ends_ && token.id < tokenizer_.vocab_size()) token.text = stops_.push(decoder_.push(token.id));
   sink_->on_token(std::move(token));
-  return stops_.found().has_value();
+  return is_complete();
 }
 
 void Generation::end(FinishReason reason, std::string error) {
@@ -111,9 +113,9 @@ void Generation::end(FinishReason reason, std::string error) {
     end.text = stops_.push(decoder_.finish());
     if (!stops_.found()) end.text += stops_.finish();
   }
-  if (stops_.found()) {
-    end.stop_text = *stops_.found();
-    if (reason == FinishReason::kLength || reason == FinishReason::kContext) end.reason = FinishReason::kStop;
+  if (stops_.found()) end.stop_text = *stops_.found();
+  if (is_complete() && (reason == FinishReason::kLength || reason == FinishReason::kContext)) {
+    end.reason = FinishReason::kStop;
   }
   if (end.stop_text.empty()) end.stop_text = stop_token_text_;
   timeline_.finished = EngineClock::now();

@@ -37,7 +37,8 @@ class Generation {
   // A token was chosen: remembers it for the sampler, and says why the answer ends with it, if it does. Cheap: the
   // device may be waiting. Its text follows with deliver().
   std::optional<FinishReason> accept(StepSampler::Choice choice, EngineClock::time_point now);
-  // Turns what was accepted into text and tells the sink. True if a stop text ends the answer here; end(kStop) follows.
+  // Turns what was accepted into text, takes the grammar on, and tells the sink. True if a stop text or the grammar
+  // ends the answer here; end(kStop) follows.
   bool deliver();
   // The log-probability of the prompt's token at `position`, from the logits after the one before.
   void accept_score(std::int64_t position, StepSampler::Choice score);
@@ -49,7 +50,9 @@ class Generation {
   void end(FinishReason reason, std::string error = {});
 
  private:
-  bool follow_grammar(TokenId token);
+  // Whether a stop text or the grammar has ended the answer.
+  bool is_complete() const;
+  void follow_grammar(TokenId token);
 
   Request request_;
   std::shared_ptr<EventSink> sink_;
