@@ -130,11 +130,11 @@ std::optional<Settings::Listed<T>> Settings::listed(const Setting& setting) cons
   const auto [key, value] = find_config(setting);
   if (value == nullptr) return std::nullopt;
   Listed<T> result{{}, value->is_array()};
-  const auto add = [&, key = key](const boost::json::value& item) {
+  const auto add = [&, name = key](const boost::json::value& item) {
     if constexpr (kIntegers)
-      result.values.push_back(as_integer(item, key, file_name()));
+      result.values.push_back(as_integer(item, name, file_name()));
     else
-      result.values.push_back(as_number(item, key, file_name()));
+      result.values.push_back(as_number(item, name, file_name()));
   };
   if (!result.is_list) {
     add(*value);

@@ -130,6 +130,7 @@
   X(rms_norm_gpu, rms_norm_wide)                  \
   X(rms_norm_gpu, rms_norm_long)                  \
   X(rope_gpu, rope)                               \
+  X(rope_gpu, rope_norm)                          \
   X(probe_gpu, probe_read)                        \
   X(probe_gpu, probe_matrix)                      \
   X(residual_add_gpu, residual_add)               \

@@ -4,12 +4,10 @@
 
 #include "device/gpu/gpu.h"
 #include "kernels/gpu/gpu_rows.h"
+#include "kernels/rms_norm/norm_factor_gpu.h"
 
 namespace hearth::gpu {
 namespace {
-
-// Rows whose squares overflow are scaled by this.
-constexpr float kDown = 0x1p-80f;
 
 struct Row {
   std::int64_t x, out, residual;  // where the row begins
@@ -21,26 +19,9 @@ HEARTH_DEVICE Row row_of(const RmsNormParams& p, std::int64_t index) {
   return {row * p.row_stride + group * p.width, row * p.out_stride + group * p.width, 0};
 }
 
-// What four elements add to the sum of squares.
-HEARTH_DEVICE float add_squares(float sum, const Floats4& v, float scale) {
-  HEARTH_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    const float scaled = v.value[i] * scale;
-    sum = fma_exact(scaled, scaled, sum);
-  }
-  return sum;
-}
-
-HEARTH_DEVICE float factor_of(const RmsNormParams& p, float sum, float scale) {
-  return 1.0f / sqrt_exact(sum / static_cast<float>(p.width) + p.epsilon * scale * scale);
-}
-
 HEARTH_DEVICE void write(const RmsNormParams& p, std::int64_t at, int i, const Floats4& v, const Floats4& weight,
-                         float scale, float factor) {
-  Floats4 out;
-  HEARTH_UNROLL
-  for (int e = 0; e < 4; ++e) out.value[e] = v.value[e] * scale * factor * weight.value[e];
-  store_converted(p.out, at + i, p.out_bf16, out, p.width - i, p.aligned);
+                         const NormFactor& factor) {
+  store_converted(p.out, at + i, p.out_bf16, normalized(v, weight, factor), p.width - i, p.aligned);
 }
 
 // values += residual, and back to the residual stream.
@@ -91,22 +72,11 @@ HEARTH_DEVICE void normalize(const RmsNormParams& p, const Row& row, int thread,
     }
   }
   if (p.residual != nullptr && valid) add_to_residual<kThreads>(p, row, thread, values);
-  float sum = 0.0f, scale = 1.0f;
-  HEARTH_UNROLL
-  for (int j = 0; j < kVectors; ++j) sum = add_squares(sum, values[j], 1.0f);
-  sum = total(sum, 0);
-  if (ballot(!(sum < __builtin_inff())) != 0) {
-    float scaled_sum = 0.0f;
-    HEARTH_UNROLL
-    for (int j = 0; j < kVectors; ++j) scaled_sum = add_squares(scaled_sum, values[j], kDown);
-    scaled_sum = total(scaled_sum, 1);
-    if (!(sum < __builtin_inff())) sum = scaled_sum, scale = kDown;
-  }
-  const float factor = factor_of(p, sum, scale);
+  const NormFactor factor = norm_factor(values, p.width, p.epsilon, total);
   HEARTH_UNROLL
   for (int j = 0; j < kVectors; ++j) {
     const int i = 4 * (j * kThreads + thread);
-    if (valid && i < p.width) write(p, row.out, i, values[j], weights[j], scale, factor);
+    if (valid && i < p.width) write(p, row.out, i, values[j], weights[j], factor);
   }
 }
 
@@ -158,17 +128,17 @@ HEARTH_KERNEL(rms_norm_long, kRmsNormWideThreads, RmsNormParams) {
   for (int i = begin; i < p.width; i += kStep) sum = add_squares(sum, load_input(p, row, i), 1.0f);
   sum = block_sum(sum, shared.partials[0]);
   if (!(sum < __builtin_inff())) {
-    scale = kDown;
+    scale = kSquaresDown;
     sum = 0.0f;
     for (int i = begin; i < p.width; i += kStep) {
       sum = add_squares(sum, load_floats(input + i, p.width - i, p.aligned), scale);
     }
     sum = block_sum(sum, shared.partials[1]);
   }
-  const float factor = factor_of(p, sum, scale);
+  const NormFactor factor = norm_factor(sum, scale, p.width, p.epsilon);
   for (int i = begin; i < p.width; i += kStep) {
     const Floats4 v = load_floats(input + i, p.width - i, p.aligned);
-    write(p, row.out, i, v, load_floats(p.weight + i, p.width - i, p.aligned), scale, factor);
+    write(p, row.out, i, v, load_floats(p.weight + i, p.width - i, p.aligned), factor);
   }
 }
 

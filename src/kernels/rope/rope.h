@@ -11,8 +11,16 @@ namespace hearth {
 // Which elements form pair i of a head: (2 i, 2 i + 1), as GGUF's `llama` files are laid out, or (i, i + pairs).
 enum class RopePairs : std::uint8_t { kAdjacent, kHalfSplit };
 
+// An RMS norm of every head of queries and of keys (rms_norm.h), each with its own weights [head_dim].
+struct HeadNorms {
+  const float* q_weight = nullptr;  // null, and the other too: no norms
+  const float* k_weight = nullptr;
+  float epsilon = 0;
+};
+
 // Rotates the first 2 * pair_count elements of every head of q and k, in place; the others (partial rotary) stay.
 // The heads of q, of k and of v stand one after another in a row of the projections' output.
+// Where there are norms, they come before, to the same bits as rms_norm's.
 // With a cache, the rotated k and the v of every token are also written there, as kv_write does; what then stands in
 // the place of k is not defined (a GPU leaves it as it was). Without one (cache.k is null) v is not read.
 struct RopeArgs {
@@ -28,6 +36,7 @@ struct RopeArgs {
   std::int64_t row_stride;
   StepView step;  // of the same tokens: where the cache keeps them
   PagedKv cache;  // of one layer
+  HeadNorms norms = {};
 };
 
 }  // namespace hearth

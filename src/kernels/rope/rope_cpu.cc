@@ -62,6 +62,14 @@ void rotate_half_split(const RopeArgs& args, const float* table, float* row) {
 }  // namespace
 
 void rope(Stream& stream, const RopeArgs& args) {
+  if (const HeadNorms& norms = args.norms; norms.q_weight != nullptr) {
+    const auto normalize = [&](float* x, std::int64_t heads, const float* weight) {
+      rms_norm(stream,
+               {x, args.token_count, args.row_stride, heads, args.head_dim, weight, norms.epsilon, x, args.row_stride});
+    };
+    normalize(args.x, args.q_head_count, norms.q_weight);
+    normalize(args.x + args.q_head_count * args.head_dim, args.kv_head_count, norms.k_weight);
+  }
   const std::int64_t grain = task_rows(head_count(args) * args.pair_count * 2);
   cpu_pool(stream).run_ranges(args.token_count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {

@@ -39,9 +39,19 @@ struct RopeShape {
   std::int64_t row_stride() const { return (q_heads + kv_heads) * head_dim + padding; }
 };
 
+struct Weights {
+  std::vector<float> q, k;  // none: no norms
+};
+
+HeadNorms norms_of(Runner& run, const Weights& weights) {
+  if (weights.q.empty()) return {};
+  return {run.in(weights.q), run.in(weights.k), 1e-6f};
+}
+
 // Without a cache.
 std::vector<float> rotate(Runner& run, const RopeShape& shape, RopePairs pairs, const std::vector<float>& table,
-                          const std::vector<std::int32_t>& positions, std::vector<float> x) {
+                          const std::vector<std::int32_t>& positions, std::vector<float> x,
+                          const Weights& weights = {}) {
   run.kernels.rope(*run.stream, {.table = run.in(table),
                                  .positions = run.in(positions),
                                  .token_count = std::ssize(positions),
@@ -53,7 +63,8 @@ std::vector<float> rotate(Runner& run, const RopeShape& shape, RopePairs pairs, 
                                  .x = run.out(x),
                                  .row_stride = shape.row_stride(),
                                  .step = {},
-                                 .cache = {}});
+                                 .cache = {},
+                                 .norms = norms_of(run, weights)});
   run.finish();
   return x;
 }
@@ -97,7 +108,7 @@ class RopeTest : public KernelTest {
 
   // With a cache: the queries and the keys are those of a rotation without one, and the cache has what the reference of
   // kv_write makes of these keys.
-  void check_cache(const PagedShape& paged, std::int64_t pair_count, RopePairs pairs) {
+  void check_cache(const PagedShape& paged, std::int64_t pair_count, RopePairs pairs, const Weights& weights = {}) {
     const RopeShape shape{paged.head_count, paged.kv_heads, paged.head_dim, pair_count,
                           paged.kv_heads * paged.head_dim};
     PagedCase data(paged, {71, 1, 33});
@@ -105,7 +116,7 @@ class RopeTest : public KernelTest {
     const std::int64_t tokens = step.view.token_count, stride = shape.row_stride();
     const auto x = random_floats(tokens * stride, 14);
     const auto table = table_of(pair_count);
-    const auto rotated = rotate(run, shape, pairs, table, step.positions, x);
+    const auto rotated = rotate(run, shape, pairs, table, step.positions, x, weights);
 
     for (const bool v_by_dimension : value_layouts(run)) {
       PagedCase expected(paged, {71, 1, 33});
@@ -125,7 +136,8 @@ class RopeTest : public KernelTest {
                                      .x = run.out(rows),
                                      .row_stride = stride,
                                      .step = view,
-                                     .cache = actual.on(run)});
+                                     .cache = actual.on(run),
+                                     .norms = norms_of(run, weights)});
       run.finish();
       expect_same_bits(actual.k_bytes(), expected.k_bytes());
       expect_same_bits(actual.v_bytes(), expected.v_bytes());
@@ -175,6 +187,48 @@ TEST_P(RopeTest, WritesToTheCache) {
       check_cache({3, 1, 80, format, 24}, 13, pairs);
       check_cache({2, 2, 128, format, 32}, 64, pairs);
     }
+  }
+}
+
+// The same bits as norms by themselves and then a rotation.
+TEST_P(RopeTest, HeadsAreNormalizedBefore) {
+  constexpr std::int64_t kTokens = 5;
+  for (const std::int64_t head_dim : {8, 50, 64, 128, 256, 288}) {
+    SCOPED_TRACE(head_dim);
+    const RopeShape shape{
+        .q_heads = 5, .kv_heads = 3, .head_dim = head_dim, .pair_count = head_dim / 2 - 1, .padding = 7};
+    const auto positions = random_integers(kTokens, 21, 0, kPositions - 1);
+    const auto table = table_of(shape.pair_count);
+    auto x = random_floats(kTokens * shape.row_stride(), 22);
+    for (float& value : std::span(x).first(static_cast<std::size_t>(head_dim))) value *= 0x1p100f;  // squares overflow
+    const Weights weights{random_floats(head_dim, 23), random_floats(head_dim, 24)};
+    auto normed = x;
+    for (const bool is_key : {false, true}) {
+      auto rows = normed;
+      float* const first = run.out(rows) + (is_key ? shape.q_heads * head_dim : 0);
+      run.kernels.rms_norm(*run.stream, {.x = first,
+                                         .row_count = kTokens,
+                                         .row_stride = shape.row_stride(),
+                                         .group_count = is_key ? shape.kv_heads : shape.q_heads,
+                                         .width = head_dim,
+                                         .weight = run.in(is_key ? weights.k : weights.q),
+                                         .epsilon = 1e-6f,
+                                         .out = first,
+                                         .out_stride = shape.row_stride()});
+      run.finish();
+      normed = rows;
+    }
+    for (const RopePairs pairs : {RopePairs::kAdjacent, RopePairs::kHalfSplit}) {
+      expect_same_bits(rotate(run, shape, pairs, table, positions, x, weights),
+                       rotate(run, shape, pairs, table, positions, normed));
+    }
+  }
+}
+
+TEST_P(RopeTest, NormalizedKeysGoToTheCache) {
+  for (const Format format : {Format::kF32, Format::kBf16}) {
+    check_cache({3, 1, 80, format, 24}, 13, RopePairs::kAdjacent, {random_floats(80, 25), random_floats(80, 26)});
+    check_cache({2, 2, 128, format, 32}, 64, RopePairs::kHalfSplit, {random_floats(128, 27), random_floats(128, 28)});
   }
 }
 

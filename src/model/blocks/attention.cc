@@ -114,6 +114,12 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
   workspace_ = binder.work_space().area<void>("attention", workspace_bytes_);
 }
 
+// Whether the kernel that rotates heads normalizes them before.
+bool Attention::rope_normalizes() const {
+  return spec_.query_key_norm == QueryKeyNorm::kHead && spec_.query_key_norm_kind == NormKind::kRms &&
+         !spec_.query_key_norm_by_head && !spec_.query_key_norm_rotated && spec_.rope >= 0;
+}
+
 void Attention::normalize(const StepContext& c) const {
   const std::int64_t tokens = c.step.token_count, row = row_width();
   float* const q = qkv_.get();
@@ -126,11 +132,16 @@ void Attention::rotate_and_write(const StepContext& c, const PagedKv& cache) con
   const std::int64_t row = row_width();
   float* const q = qkv_.get();
   float* const k = q + spec_.q_width();
-  if (!spec_.query_key_norm_rotated) normalize(c);
+  HeadNorms norms;
+  if (rope_normalizes()) {
+    norms = {q_norm_->weight(), k_norm_->weight(), q_norm_->epsilon()};
+  } else if (!spec_.query_key_norm_rotated) {
+    normalize(c);
+  }
   if (rope_) {
-    rope_(c.stream,
-          {rope_table_.get(), c.step.positions, c.step.token_count, rope_spec_.rotary_dim / 2, rope_spec_.pairs,
-           spec_.head_dim, spec_.head_count, spec_.kv_head_count, q, row, c.step, kv_write_ ? PagedKv{} : cache});
+    rope_(c.stream, {rope_table_.get(), c.step.positions, c.step.token_count, rope_spec_.rotary_dim / 2,
+                     rope_spec_.pairs, spec_.head_dim, spec_.head_count, spec_.kv_head_count, q, row, c.step,
+                     kv_write_ ? PagedKv{} : cache, norms});
   }
   if (spec_.query_key_norm_rotated) normalize(c);
   if (kv_write_) kv_write_(c.stream, {k, k + spec_.kv_width(), row, c.step, cache});

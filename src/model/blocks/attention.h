@@ -26,6 +26,7 @@ class Attention {
   void run(const StepContext& context, const Activations& input, const LayerMemory& memory, float* out) const;
 
  private:
+  bool rope_normalizes() const;
   void normalize(const StepContext& context) const;
   // Of a token's queries, keys and values, and gates where there are some.
   std::int64_t row_width() const { return (spec_.gated ? 2 : 1) * spec_.q_width() + 2 * spec_.kv_width(); }

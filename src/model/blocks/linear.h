@@ -116,6 +116,8 @@ class Norm {
   // Of each of `head_count` heads, in place, in rows `row_stride` apart.
   void run_heads(Stream& stream, float* x, std::int64_t token_count, std::int64_t row_stride,
                  std::int64_t head_count) const;
+  const float* weight() const { return weight_.get(); }
+  float epsilon() const { return epsilon_; }
 
  private:
   std::int64_t width_, own_weights_;

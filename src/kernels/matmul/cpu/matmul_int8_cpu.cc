@@ -15,7 +15,6 @@ namespace hearth::HEARTH_ISA {
 namespace {
 
 constexpr std::int64_t kChunk = 256;
-constexpr std::int64_t kChunkBlocks = kChunk / kActivationBlock;
 constexpr std::int64_t kChunkGroups = kChunk / kActivationGroup;
 constexpr std::int64_t kTokenBlock = 64;  // tokens whose lanes are kept while a row is unpacked once
 
