@@ -33,8 +33,7 @@ constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kSharedAlignment = 128;
 constexpr int kPattern = 0xff;  // NaN, in float32 and in bf16
 
-constexpr ImitatedGpu kGpus[kImitatedGpuCount] = {
-    {"nvidia", "simt-nvidia", 32}, {"gfx11", "simt-gfx11", 32}, {"gfx12", "simt-gfx12", 32}, {"gfx9", "simt-gfx9", 64}};
+constexpr ImitatedGpu kGpus[kImitatedGpuCount] = {{"nvidia", "simt-nvidia", 32}, {"gfx9", "simt-gfx9", 64}};
 
 // Filled by static constructors.
 using KernelMap = std::map<std::pair<std::string, std::string>, SimtKernel>;

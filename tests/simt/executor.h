@@ -20,7 +20,7 @@ struct ImitatedGpu {
   const char* architecture;
   int wave_size;
 };
-inline constexpr int kImitatedGpuCount = 4;
+inline constexpr int kImitatedGpuCount = 2;
 std::span<const ImitatedGpu, kImitatedGpuCount> imitated_gpus();
 
 struct SimtKernel {

@@ -15,11 +15,12 @@
 
 namespace hearth {
 
-// Devices 0 to 3: simt-nvidia, simt-gfx11, simt-gfx12 (waves of 32) and simt-gfx9 (64).
-inline constexpr int kSimtDeviceCount = 4;
+// Devices 0 and 1: simt-nvidia (waves of 32) and simt-gfx9 (64). AMD's other targets run in tests/amd alone, as what
+// the compiler made of them.
+inline constexpr int kSimtDeviceCount = 2;
 const DriverApi& simt_driver();
 
-// Code objects for the four, with the names of the program's kernels.
+// Code objects for both, with the names of the program's kernels.
 GpuCode simt_code();
 
 // For drivers that differ from this one in how they run kernels (tests/amd): puts work into a stream, as a launch does,

@@ -1,6 +1,6 @@
 // The host's names for what gpu.h promises: kernels as functions of the executor in tests/simt, which gives every
-// thread of a block a fiber. HEARTH_SIMT_NVIDIA, HEARTH_SIMT_GFX11, HEARTH_SIMT_GFX12 or HEARTH_SIMT_GFX9 says whose
-// wave size and matrix fragments are imitated; a kernel is compiled once for each.
+// thread of a block a fiber. HEARTH_SIMT_NVIDIA or HEARTH_SIMT_GFX9 says whose wave size and matrix fragments are
+// imitated; a kernel is compiled once for each.
 #pragma once
 
 #include <bit>
@@ -11,10 +11,6 @@
 
 #if defined(HEARTH_SIMT_NVIDIA)
 #define HEARTH_SIMT_NAME nvidia
-#elif defined(HEARTH_SIMT_GFX11)
-#define HEARTH_SIMT_NAME gfx11
-#elif defined(HEARTH_SIMT_GFX12)
-#define HEARTH_SIMT_NAME gfx12
 #else
 #define HEARTH_SIMT_NAME gfx9
 #endif
@@ -233,23 +229,15 @@ HEARTH_DEVICE void copy_wait() {}
 
 #if defined(HEARTH_SIMT_NVIDIA)
 using Fragments = NvidiaFragments;
-#elif defined(HEARTH_SIMT_GFX11)
-using Fragments = Gfx11Fragments;
-#elif defined(HEARTH_SIMT_GFX12)
-using Fragments = Gfx12Fragments;
 #else
 using Fragments = Gfx9Fragments;
 #endif
 
 struct Mma : Fragments {
-  // A lane that has a row's (or column's) quad. Where both halves of a wave hold the same, both are used.
+  // The lane that has a row's (or column's) quad.
   static int holder(int row, int quad) {
 #if defined(HEARTH_SIMT_NVIDIA)
     return row % 8 * 4 + quad;
-#elif defined(HEARTH_SIMT_GFX11)
-    return row + 16 * (quad % 2);
-#elif defined(HEARTH_SIMT_GFX12)
-    return row + 16 * (quad / 2);
 #else
     return row + 16 * quad;
 #endif
