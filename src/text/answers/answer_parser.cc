@@ -42,7 +42,7 @@ class AnswerParser::Impl {
  private:
   void run() {
     if (syntax_->has_message_headers) {
-      MessageReader(in_, events_, flow_, calls_, options_.reads_calls).read();
+      MessageReader(in_, flow_, calls_, options_.reads_calls).read();
       return;
     }
     if (options_.thinking_is_open && syntax_->thinks()) {

@@ -13,8 +13,8 @@ namespace hearth {
 
 class MessageReader {
  public:
-  MessageReader(Reader& in, AnswerEvents& events, TextFlow& flow, CallReaders& calls, bool reads_calls)
-      : in_(in), events_(events), flow_(flow), calls_(calls), reads_calls_(reads_calls) {}
+  MessageReader(Reader& in, TextFlow& flow, CallReaders& calls, bool reads_calls)
+      : in_(in), flow_(flow), calls_(calls), reads_calls_(reads_calls) {}
 
   void read();
 
@@ -28,7 +28,6 @@ class MessageReader {
   bool call(const Header& header);
 
   Reader& in_;
-  AnswerEvents& events_;
   TextFlow& flow_;
   CallReaders& calls_;
   bool reads_calls_;

@@ -30,7 +30,7 @@ std::size_t length_of(Interpreter& interpreter, const Value& value) {
     default:
       break;
   }
-  if (const auto loop = value.object_as<LoopObject>()) return static_cast<std::size_t>(loop->length(interpreter));
+  if (const auto loop = value.object_as<LoopObject>()) return static_cast<std::size_t>(loop->count_items(interpreter));
   const auto length = value.is_object() ? value.object()->length() : std::nullopt;
   if (!length) fail(fmt::format("object of type '{}' has no len()", value.type_name()));
   return *length;

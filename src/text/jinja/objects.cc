@@ -228,7 +228,7 @@ bool LoopObject::advance(Interpreter& interpreter) {
   return true;
 }
 
-std::int64_t LoopObject::length(Interpreter& interpreter) {
+std::int64_t LoopObject::count_items(Interpreter& interpreter) {
   if (!filtered_) return static_cast<std::int64_t>(items_.items().size());
   while (look_ahead(interpreter)) {
   }
@@ -249,9 +249,9 @@ std::optional<Value> LoopObject::attribute(Interpreter& interpreter, std::string
       {"index0", [](LoopObject& loop, Interpreter&) { return Value(loop.index0_); }},
       {"first", [](LoopObject& loop, Interpreter&) { return Value(loop.index0_ == 0); }},
       {"last", [](LoopObject& loop, Interpreter& i) { return Value(loop.peek(i) == nullptr); }},
-      {"length", [](LoopObject& loop, Interpreter& i) { return Value(loop.length(i)); }},
-      {"revindex", [](LoopObject& loop, Interpreter& i) { return Value(loop.length(i) - loop.index0_); }},
-      {"revindex0", [](LoopObject& loop, Interpreter& i) { return Value(loop.length(i) - loop.index0_ - 1); }},
+      {"length", [](LoopObject& loop, Interpreter& i) { return Value(loop.count_items(i)); }},
+      {"revindex", [](LoopObject& loop, Interpreter& i) { return Value(loop.count_items(i) - loop.index0_); }},
+      {"revindex0", [](LoopObject& loop, Interpreter& i) { return Value(loop.count_items(i) - loop.index0_ - 1); }},
       {"depth", [](LoopObject& loop, Interpreter&) { return count_value(loop.recursion_ + 1); }},
       {"depth0", [](LoopObject& loop, Interpreter&) { return count_value(loop.recursion_); }},
       {"previtem",

@@ -201,7 +201,7 @@ class LoopObject : public Object, public Collectable {
   void clear() override { last_changed_.reset(); }
 
   std::int64_t index0() const { return index0_; }
-  std::int64_t length(Interpreter& interpreter);
+  std::int64_t count_items(Interpreter& interpreter);  // looks ahead through all of a filtered loop's
   std::size_t recursion() const { return recursion_; }
   const Value* peek(Interpreter& interpreter);  // null after the last
   const std::optional<Value>& previous() const { return previous_; }
