@@ -114,8 +114,8 @@ function(hearth_simt_objects name)
   foreach(imitated nvidia gfx9)
     string(TOUPPER ${imitated} macro)
     add_library(${name}_${imitated} OBJECT ${ARGN})
-    # Functions of unlike structs that are merged make GCC warn of arrays beyond their ends. What only some GPUs' kernels
-    # call is in all of them.
+    # Functions of unlike structs that are merged make GCC warn of arrays beyond their ends. What only some GPUs'
+    # kernels call is in all of them.
     target_compile_options(${name}_${imitated} PRIVATE -x c++ -O2
       $<IF:$<CXX_COMPILER_ID:GNU>,-fno-ipa-icf,-Wno-unused-function>)
     target_compile_definitions(${name}_${imitated} PRIVATE HEARTH_SIMT_${macro})

@@ -51,12 +51,17 @@ void Generation::accept_score(std::int64_t position, StepSampler::Choice score) 
   prompt_.back().top_logprobs = std::move(score.top_logprobs);
 }
 
-void Generation::follow_grammar(TokenId token) {
-  try {
-    grammar_->accept(token);
-  } catch (const Error& error) {
-    grammar_error_ = error.what();
+// Takes the grammar on by the accepted token. Whether the answer is complete with it.
+bool Generation::follow_grammar() {
+  if (!grammar_) return false;
+  if (accepted_ && !accepted_ends_ && !std::exchange(followed_, true)) {
+    try {
+      grammar_->accept(accepted_->id);
+    } catch (const Error& error) {
+      grammar_error_ = error.what();
+    }
   }
+  return grammar_->is_over();
 }
 
 std::optional<FinishReason> Generation::accept(StepSampler::Choice choice, EngineClock::time_point now) {
@@ -70,6 +75,7 @@ std::optional<FinishReason> Generation::accept(StepSampler::Choice choice, Engin
                              .time = now,
                              .prompt = std::exchange(prompt_, {})};
   const bool known = choice.id < tokenizer_.vocab_size();
+  followed_ = false;
   accepted_ends_ = known && !request_.ignore_end && tokenizer_.is_end_of_generation(choice.id);
   for (const auto& [id, text] : stop_tokens_) {
     if (id != choice.id) continue;
@@ -83,23 +89,24 @@ std::optional<FinishReason> Generation::accept(StepSampler::Choice choice, Engin
   return std::nullopt;
 }
 
-bool Generation::is_complete() const {
-  return stops_.found() || (grammar_ && grammar_->is_over());
-}
-
-bool Generation::deliver() {
-  if (!accepted_ || is_complete()) return false;
+void Generation::hand_over() {
   GeneratedToken token = std::move(*accepted_);
   accepted_.reset();
-  if (grammar_ && !accepted_ends_) follow_grammar(token.id);
   // A model may have more rows than its vocabulary has tokens.
   if (!accepted_ends_ && token.id < tokenizer_.vocab_size()) token.text = stops_.push(decoder_.push(token.id));
   sink_->on_token(std::move(token));
-  return is_complete();
+}
+
+bool Generation::deliver() {
+  if (!accepted_ || stops_.found()) return false;
+  if (follow_grammar()) return true;  // its text goes with the end: whoever reads it knows that the answer is over
+  hand_over();
+  return stops_.found().has_value();
 }
 
 void Generation::end(FinishReason reason, std::string error) {
-  deliver();
+  const bool grammar_is_over = follow_grammar();
+  if (accepted_ && !stops_.found()) hand_over();
   GenerationEnd end;
   end.reason = reason;
   end.error = std::move(error);
@@ -114,7 +121,7 @@ void Generation::end(FinishReason reason, std::string error) {
     if (!stops_.found()) end.text += stops_.finish();
   }
   if (stops_.found()) end.stop_text = *stops_.found();
-  if (is_complete() && (reason == FinishReason::kLength || reason == FinishReason::kContext)) {
+  if ((stops_.found() || grammar_is_over) && (reason == FinishReason::kLength || reason == FinishReason::kContext)) {
     end.reason = FinishReason::kStop;
   }
   if (end.stop_text.empty()) end.stop_text = stop_token_text_;

@@ -37,8 +37,8 @@ class Generation {
   // A token was chosen: remembers it for the sampler, and says why the answer ends with it, if it does. Cheap: the
   // device may be waiting. Its text follows with deliver().
   std::optional<FinishReason> accept(StepSampler::Choice choice, EngineClock::time_point now);
-  // Turns what was accepted into text, takes the grammar on, and tells the sink. True if a stop text or the grammar
-  // ends the answer here; end(kStop) follows.
+  // Takes the grammar on by what was accepted, turns that into text and tells the sink. True if a stop text or the
+  // grammar ends the answer here; end(kStop) follows, and brings the token that completes a grammar.
   bool deliver();
   // The log-probability of the prompt's token at `position`, from the logits after the one before.
   void accept_score(std::int64_t position, StepSampler::Choice score);
@@ -50,9 +50,8 @@ class Generation {
   void end(FinishReason reason, std::string error = {});
 
  private:
-  // Whether a stop text or the grammar has ended the answer.
-  bool is_complete() const;
-  void follow_grammar(TokenId token);
+  bool follow_grammar();
+  void hand_over();
 
   Request request_;
   std::shared_ptr<EventSink> sink_;
@@ -65,6 +64,7 @@ class Generation {
   StopMatcher stops_;
   std::optional<GeneratedToken> accepted_;  // and not delivered
   bool accepted_ends_ = false;              // it ends the answer and has no text
+  bool followed_ = false;                   // the grammar has taken it
   // Stop texts that are one special token: where special tokens have no text, the token itself is the stop.
   std::vector<std::pair<TokenId, std::string>> stop_tokens_;
   std::string stop_token_text_;         // of the one that was chosen

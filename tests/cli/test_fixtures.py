@@ -14,8 +14,8 @@ HF_FAMILIES = ("hf/llama", "hf/llama3-rope", "hf/mistral-swa", "hf/qwen2", "hf/q
                "hf2/apertus", "hf2/falcon", "hf2/hunyuan_v1_dense", "hf2/qwen3_5", "hf2/falcon_h1", "hf2/nemotron_h",
                "hf2/mamba", "hf2/mamba2")
 ENCODERS = ("hf2/bert", "hf2/xlm_roberta", "hf2/modernbert", "hf2/gemma3-embedding")
-# In bf16 a token between two experts may go to the other one, which spreads to tokens after it: the error that a quarter
-# of the rows stay within counts.
+# In bf16 a token between two experts may go to the other one, which spreads to tokens after it: the error that a
+# quarter of the rows stay within counts.
 EXPERT_FAMILIES = ("hf/glm4_moe", "hf/gpt_oss", "hf/qwen3_moe", "hf2/deepseek_v2", "hf2/deepseek_v3", "hf2/dots1",
                    "hf2/ernie4_5_moe", "hf2/glm4_moe_lite", "hf2/granitemoe", "hf2/lfm2_moe", "hf2/minimax_m2",
                    "hf2/mixtral", "hf2/phimoe", "hf2/qwen2_moe", "hf2/qwen3_moe-norm", "hf2/qwen3_next", "hf2/qwen3_5_moe",

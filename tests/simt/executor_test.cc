@@ -128,7 +128,7 @@ TEST_P(ExecutorTest, ManySwitches) {
 }
 
 class ExecutorDeathTest : public ExecutorTest {};
-INSTANTIATE_TEST_SUITE_P(Gpus, ExecutorDeathTest, ::testing::Values(0, 3));
+INSTANTIATE_TEST_SUITE_P(Gpus, ExecutorDeathTest, ::testing::Range(0, simt::kImitatedGpuCount));
 
 TEST_P(ExecutorDeathTest, ADivergentBarrierEndsTheProgram) {
   EXPECT_DEATH(run("test_divergent_barrier", {1, 1, 1}, TestParams{}),

@@ -2,12 +2,16 @@
 // over a part of each head.
 #include "model/architectures/common.h"
 #include "model/architectures/families.h"
+#include "model/rope_settings.h"
 
 namespace hearth {
 namespace {
 
 ModelSpec read_gptj(const Settings& settings) {
   ModelSpec spec = read_layer_norm_decoder(settings, RopePairs::kAdjacent, Activation::kGeluTanh);
+  RopeSpec& rope = spec.ropes.front();
+  if (const auto rotary_dim = settings.positive(settings::kRotaryDim)) rope.rotary_dim = *rotary_dim;
+  check_rope(settings, rope, spec.layers.front().attention().head_dim);
   for (LayerSpec& layer : spec.layers) {
     layer.parallel = true;
     layer.mlp().gated = false;

@@ -67,8 +67,8 @@ void Mlp::run(const StepContext& c, const Activations& input, float* out) const 
   MatmulInput x(c.stream, conversions_, input.data, input.format, tokens, width_);
   run_side_by_side(gate_up_, c.stream, x, tokens, rows, spec_.gated ? 2 * ff : ff);
   if (spec_.gated) {
-    gated_activation_(c.stream,
-                      {spec_.activation, rows, rows + ff, tokens, ff, 2 * ff, hidden_.get(), handed_on_, {}, spec_.xielu});
+    gated_activation_(
+        c.stream, {spec_.activation, rows, rows + ff, tokens, ff, 2 * ff, hidden_.get(), handed_on_, {}, spec_.xielu});
   } else {
     activation_(c.stream, {spec_.activation, rows, tokens * ff, hidden_.get(), handed_on_, spec_.xielu});
   }

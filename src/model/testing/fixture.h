@@ -97,8 +97,8 @@ inline void expect_float32(const Fixture& fixture, std::span<const float> y) {
   }
 }
 
-// The error of bf16 logits of the prompt: of all, or where there are experts what a quarter of the rows stay within, since
-// a token between two of them may go to the other one, which spreads to tokens after it.
+// The error of bf16 logits of the prompt: of all, or where there are experts what a quarter of the rows stay within,
+// since a token between two of them may go to the other one, which spreads to tokens after it.
 inline double bf16_error(const Fixture& fixture, std::span<const float> y) {
   if (!fixture.has_experts()) return relative_error(y, fixture.expected);
   const std::size_t width = fixture.vocabulary();
