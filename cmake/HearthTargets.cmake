@@ -22,6 +22,8 @@ hearth_archive(archive_crypto libcrypto.a)
 hearth_archive(archive_ssl libssl.a)
 target_link_libraries(archive_crypto INTERFACE ${CMAKE_DL_LIBS})
 target_link_libraries(archive_ssl INTERFACE archive_crypto)
+hearth_archive(archive_sqlite libsqlite3.a)
+target_link_libraries(archive_sqlite INTERFACE m ${CMAKE_DL_LIBS})
 hearth_archive(archive_edit libedit.a)
 hearth_archive(archive_tinfo libtinfo.a)  # this and the next two: what libedit needs
 hearth_archive(archive_bsd libbsd.a)

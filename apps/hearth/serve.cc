@@ -77,6 +77,14 @@ void add_engine_options(CLI::App& verb, ServeOptions& options) {
           "Whether the model thinks before it answers, where a request does not say; auto: as its template has it")
       ->group(group)
       ->check(CLI::IsMember({"auto", "on", "off"}));
+  verb.add_option("--reasoning-budget", options.thinking_tokens_max,
+                  "Tokens that the model may think before it answers, where a request does not say; then its thoughts "
+                  "are ended; default: as many as it likes")
+      ->group(group)
+      ->check(CLI::Range(std::int64_t{0}, kCountMax));
+  verb.add_option("--response-store", options.response_store,
+                  "Keep what the Responses API remembers in this file (SQLite), beyond the process; default: in memory")
+      ->group(group);
   verb.add_flag("--keep-prompt-headers", options.keeps_prompt_headers,
                 "Leave in system prompts what agents write there anew for every request; prompts are then seldom "
                 "found in the cache")

@@ -21,7 +21,7 @@ void AnswerFlow::take(GenerationStream::Event event, AnswerProgress& progress) {
     if (reader_.has_enough()) return;
     progress.tokens.push_back(token->id);
     pieces = reader_.add(std::move(*token));
-    if (reader_.has_enough()) stream_->stop();
+    if (reader_.must_be_stopped()) stream_->stop();
   } else {
     progress.end = std::get<GenerationEnd>(std::move(event));
     pieces = reader_.end(*progress.end);

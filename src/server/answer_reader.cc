@@ -76,7 +76,8 @@ std::vector<AnswerPiece> AnswerReader::add(GeneratedToken token) {
 
 std::vector<AnswerPiece> AnswerReader::end(GenerationEnd& end) {
   if (has_enough_) {
-    if (end.reason == FinishReason::kCancelled) end.reason = FinishReason::kStop;
+    const bool is_cut = end.reason == FinishReason::kCancelled || end.reason == FinishReason::kLength;
+    if (is_cut) end.reason = FinishReason::kStop;
     end.usage.reasoning_tokens = reasoning_tokens_;
     return {};
   }

@@ -22,8 +22,9 @@ struct AnswerReading {
   std::shared_ptr<const AnswerSyntax> syntax;  // null: all of the output is the answer's text
   std::shared_ptr<const OfferedTools> tools;   // null: there are none
   AnswerParserOptions options;
-  std::string prefill;  // the answer's beginning, which the client has
-  std::string opening;  // the answer's beginning, which stands in the prompt: a call
+  std::string prefill;       // the answer's beginning, which the client has
+  std::string opening;       // the answer's beginning, which stands in the prompt: a call
+  bool ends_itself = false;  // behind the one call that was asked for
   // Calls are to be named functions.NAME:INDEX, counted through the conversation; else they have random names.
   bool ids_hold_names = false;
   std::size_t earlier_calls = 0;
@@ -63,6 +64,8 @@ class AnswerReader {
 
   // The one call that was asked for is there: nothing of what may follow counts.
   bool has_enough() const { return has_enough_; }
+  // Then who makes the answer has to be told so.
+  bool must_be_stopped() const { return has_enough_ && !reading_.ends_itself; }
   std::int64_t reasoning_tokens() const { return reasoning_tokens_; }
 
  private:

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "server/answer_form.h"
 #include "server/call_opening.h"
 #include "server/fields.h"
 #include "text/answers/answer_probe.h"
@@ -59,6 +60,8 @@ class Prompt {
   Prompt(const ModelService& service, json::object context, OfferedTools tools)
       : service_(service), tools_(std::move(tools)) {
     if (!tools_.empty()) context["tools"] = tools_.definitions();
+    const json::value* effort = context.if_contains("reasoning_effort");
+    if (effort != nullptr && effort->is_string()) effort_ = effort->get_string();
     earlier_calls_ = count_calls(context);
     text_ = service.render_chat(std::move(context));
   }
@@ -67,7 +70,7 @@ class Prompt {
 
   ConversationPrompt end(std::string prefill) {
     ConversationPrompt prompt;
-    read_answer(prompt.reading);
+    read_answer(prompt);
     if (prompt.reading.syntax) {
       prompt.shows_special =
           has_special_marks(service_.tokenizer(), *prompt.reading.syntax, prompt.reading.options.reads_calls);
@@ -79,13 +82,17 @@ class Prompt {
   }
 
  private:
-  void read_answer(AnswerReading& reading) {
+  void read_answer(ConversationPrompt& prompt) {
+    AnswerReading& reading = prompt.reading;
     const auto probe = service_.answers(!tools_.empty());
     if (!probe) return;
+    if (!probe->reads_effort) prompt.thinking_tokens_max = thinking_tokens_of(effort_);
     const AnswerSyntax& syntax = probe->syntax;
     const bool reads_calls = !tools_.empty() && syntax.calls();
     if (!reads_calls && !syntax.thinks()) return;
     reading.syntax = std::shared_ptr<const AnswerSyntax>(probe, &syntax);
+    const std::string& close = syntax.thinking_close;
+    prompt.may_think = close.empty() || !trimmed(text_).ends_with(trimmed(close));
     reading.options = {.reads_calls = reads_calls, .thinking_is_open = syntax.is_thinking_after(text_)};
     if (!reads_calls) return;
     reading.ids_hold_names = probe->ids_hold_names;
@@ -96,22 +103,22 @@ class Prompt {
 
   const ModelService& service_;
   OfferedTools tools_;
-  std::string text_;
+  std::string text_, effort_;
   std::size_t earlier_calls_ = 0;
 };
 
 }  // namespace
 
-void ConversationPrompt::put_into(Request& generation) {
+void ConversationPrompt::put_into(const ModelService& service, Request& generation) {
   generation.prompt = std::move(tokens);
   generation.show_special = generation.show_special || shows_special;
-  if (!generation.grammar) return;
-  // The form is that of the answer's text: a call is none, and thoughts come before it.
-  if (!reading.opening.empty()) {
-    generation.grammar.reset();
-  } else if (reading.options.thinking_is_open) {
-    generation.grammar->begin_after = reading.syntax->thinking_close;
-  }
+  std::int64_t& tokens_max = generation.thinking.token_count_max;
+  if (tokens_max < 0) tokens_max = thinking_tokens_max;
+  if (!reading.syntax) return;
+  put_answer_form(service, reading, may_think, generation);
+  const bool is_whole = generation.grammar && !generation.calls;
+  const bool one_call = reading.tools && reading.tools->one_call;
+  reading.ends_itself = one_call && (generation.calls || (is_whole && reading.options.reads_calls));
 }
 
 ConversationPrompt encode_conversation(const ModelService& service, json::object context, OfferedTools tools,

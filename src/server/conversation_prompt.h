@@ -15,10 +15,13 @@ namespace hearth {
 struct ConversationPrompt {
   std::vector<TokenId> tokens;
   AnswerReading reading;
-  bool shows_special = false;  // marks of the answer's parts are special tokens
+  bool shows_special = false;             // marks of the answer's parts are special tokens
+  bool may_think = true;                  // the prompt does not end behind thoughts
+  std::int64_t thinking_tokens_max = -1;  // that the degree of thinking stands for, which the template does not know
 
-  // Into the request, before `reading` is moved elsewhere. What is to obey a grammar begins behind the thoughts.
-  void put_into(Request& generation);
+  // Into the request, before `reading` is moved elsewhere: the prompt, and what the answer must look like. Throws as
+  // put_answer_form().
+  void put_into(const ModelService& service, Request& generation);
 };
 
 // The conversation's tokens up to where the assistant's answer begins, and `prefill`, as the answer's beginning: what

@@ -30,8 +30,8 @@ void GenerationStream::Shared::record(const Event& event) {
     return;
   }
   const auto& end = std::get<GenerationEnd>(event);
-  metrics.record_end(end);
   log.ended(id, end);
+  metrics.record_end(end, is_complete);
 }
 
 void GenerationStream::Shared::receive(Event event) {

@@ -54,6 +54,7 @@ struct GenerationStream::Shared final : EventSink, std::enable_shared_from_this<
   EngineClock::time_point submitted{}, previous_token{};
   std::deque<Event> unread;
   bool reader_is_gone = false, ended = false;
+  bool is_complete = false;                      // who reads has what was asked for
   boost::asio::steady_timer* waiting = nullptr;  // cancelled when there is something to read
 
  private:

@@ -14,6 +14,8 @@
 namespace hearth {
 namespace {
 
+// As Qwen's service, llama.cpp and vLLM call it.
+constexpr std::string_view kThinkingFields[] = {"thinking_budget", "reasoning_budget", "thinking_token_budget"};
 constexpr std::string_view kOtherFields[] = {"samplers", "dry_sequence_breakers", "logit_bias", "seed",
                                              "priority", "cache_prompt",          "ignore_eos", "timeout"};
 constexpr std::int64_t kStopCountMax = 64;
@@ -181,6 +183,9 @@ void read_scheduling(const Fields& fields, Request& request) {
   }
   request.use_prefix_cache = fields.boolean("cache_prompt").value_or(request.use_prefix_cache);
   request.ignore_end = fields.boolean("ignore_eos").value_or(request.ignore_end);
+  for (const std::string_view name : kThinkingFields) {
+    if (fields.find(name) != nullptr) request.thinking.token_count_max = read_token_limit(fields, name, 0);
+  }
   if (const auto seconds = fields.number("timeout", 0, kTimeoutSecondsMax)) {
     request.deadline =
         EngineClock::now() + std::chrono::duration_cast<EngineClock::duration>(std::chrono::duration<double>(*seconds));
@@ -189,7 +194,10 @@ void read_scheduling(const Fields& fields, Request& request) {
 
 bool is_generation_field(std::string_view name) {
   const auto options = sampler_option_table();
-  return std::any_of(options.begin(), options.end(), [&](const SamplerOption& o) { return o.name == name; }) ||
+  const bool is_thinking =
+      std::find(std::begin(kThinkingFields), std::end(kThinkingFields), name) != std::end(kThinkingFields);
+  return is_thinking ||
+         std::any_of(options.begin(), options.end(), [&](const SamplerOption& o) { return o.name == name; }) ||
          std::find(std::begin(kOtherFields), std::end(kOtherFields), name) != std::end(kOtherFields);
 }
 

@@ -28,7 +28,8 @@ std::vector<std::string> read_stop(const Fields& fields, std::string_view name);
 // out. More than fit are no mistake either.
 std::int64_t read_token_limit(const Fields& fields, std::string_view name, std::int64_t lowest = 1);
 
-// What only Hearth has: `priority`, `cache_prompt`, `ignore_eos`, and `timeout`, in seconds from now.
+// What OpenAI's API does not have: `priority`, `cache_prompt`, `ignore_eos`, `timeout`, in seconds from now, and how
+// many tokens may be thought, by three names.
 void read_scheduling(const Fields& fields, Request& request);
 
 // Is it one that read_sampling() or read_scheduling() reads?

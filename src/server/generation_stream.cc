@@ -22,6 +22,7 @@ GenerationStream::~GenerationStream() {
 }
 
 void GenerationStream::stop() {
+  shared_->is_complete = true;
   if (!shared_->ended) engine_.cancel(id_);
 }
 

@@ -10,11 +10,12 @@
 #include <utility>
 
 #include "base/random_bits.h"
+#include "server/answer_form.h"
 #include "server/conversation_prompt.h"
 #include "server/event_mailbox.h"
 #include "server/fields.h"
 #include "server/prompt_header.h"
-#include "server/structured_output.h"
+#include "text/answers/answer_probe.h"
 #include "text/templates/chat_prompt.h"
 
 namespace hearth {
@@ -22,6 +23,8 @@ namespace hearth {
 namespace asio = boost::asio;
 
 namespace {
+
+constexpr std::int64_t kRememberedBytes = std::int64_t{64} << 20;
 
 HttpError unavailable(std::string message) {
   return HttpError({.status = 503,
@@ -57,7 +60,8 @@ ModelService::ModelService(boost::asio::any_io_executor executor, Metrics& metri
       metrics_(metrics),
       log_(log),
       mailbox_(std::make_shared<EventMailbox>(std::move(executor))),
-      id_prefix_(random_bits()) {}
+      id_prefix_(random_bits()),
+      responses_(std::make_unique<ResponseStore>(memory_shelf(kRememberedBytes))) {}
 
 ModelService::~ModelService() = default;
 
@@ -169,9 +173,25 @@ asio::awaitable<void> ModelService::run_in_pool(std::function<void()> work) {
   if (job->error) std::rethrow_exception(job->error);
 }
 
+// A plain prompt may end within the model's thoughts as well.
+void ModelService::find_thinking(Request& request) const {
+  if (request.thinking.token_count_max < 0) request.thinking.token_count_max = parts_.thinking_tokens_max;
+  const bool matters = request.grammar || request.thinking.token_count_max >= 0;
+  const auto probe = matters && request.thinking.close.empty() ? answers(false) : nullptr;
+  if (!probe || !probe->syntax.thinks() || probe->syntax.has_message_headers) return;
+  constexpr std::size_t kLookedAt = 16;
+  std::string end;
+  const std::vector<TokenId>& prompt = request.prompt;
+  for (std::size_t i = prompt.size() - std::min(prompt.size(), kLookedAt); i < prompt.size(); ++i) {
+    if (prompt[i] < 0 || prompt[i] >= tokenizer().vocab_size()) continue;
+    end += tokenizer().is_special(prompt[i]) ? tokenizer().token_text(prompt[i]) : tokenizer().token_bytes(prompt[i]);
+  }
+  if (probe->syntax.is_thinking_after(end)) put_thinking_marks(probe->syntax, true, request.thinking);
+}
+
 PreparedRequest ModelService::prepare(Request request, std::string_view api) const {
   if (request.id.empty()) request.id = fmt::format("gen-{:016x}-{}", id_prefix_, ++id_count_);
-  begin_after_thinking(tokenizer(), request);
+  find_thinking(request);
   try {
     return engine().prepare(std::move(request));
   } catch (const ContextExceeded& error) {

@@ -18,7 +18,9 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "grammar/grammar_cache.h"
 #include "sampling/sampler_options.h"
+#include "server/response_store.h"
 #include "server/telemetry/metrics.h"
 #include "server/telemetry/request_log.h"
 #include "server/text_pool.h"
@@ -80,8 +82,9 @@ class ModelService {
     SamplerOptions sampling_defaults;
     bool seed_is_fixed = false;  // requests that name no seed get that of the defaults, not a random one
     std::chrono::milliseconds keepalive{10000};
-    bool keeps_prompt_headers = false;  // what prompt_header.h takes out stays
-    std::optional<bool> thinks;         // where a request does not say; nullopt: as the template has it
+    bool keeps_prompt_headers = false;      // what prompt_header.h takes out stays
+    std::int64_t thinking_tokens_max = -1;  // where a request does not say; below 0: as many as the model likes
+    std::optional<bool> thinks;             // where a request does not say; nullopt: as the template has it
   };
   void set_ready(Parts parts);
   // How long a streamed answer may say nothing: then something is sent that clients skip, so that neither they nor what
@@ -109,6 +112,13 @@ class ModelService {
   // A plain prompt's tokens, beginning token included; special tokens' spellings in it are those tokens.
   std::vector<TokenId> encode_prompt(std::string_view text) const;
 
+  // Compiled grammars, kept for the next request that has the same.
+  GrammarCache& grammars() const { return grammars_; }
+
+  // What the Responses API remembers; a file's is set before anybody is served.
+  ResponseStore& responses() const { return *responses_; }
+  void set_responses(std::unique_ptr<ResponseStore> responses) { responses_ = std::move(responses); }
+
   // Runs `work` on one of a few threads that are there for it, and goes on when it is done; what it throws is thrown.
   // It may use what is const here.
   boost::asio::awaitable<void> run_in_pool(std::function<void()> work);
@@ -124,6 +134,7 @@ class ModelService {
 
  private:
   const ChatTemplate& chat_template() const;
+  void find_thinking(Request& request) const;
 
   boost::asio::any_io_executor executor_;
   Metrics& metrics_;
@@ -133,6 +144,8 @@ class ModelService {
   bool draining_ = false;
   std::uint64_t id_prefix_ = 0;
   mutable std::atomic<std::uint64_t> id_count_ = 0;
+  mutable GrammarCache grammars_;
+  std::unique_ptr<ResponseStore> responses_;
   TextPool pool_;  // last: it uses the others
 };
 
@@ -157,7 +170,7 @@ class GenerationStream {
   // Waits for an event, but no longer than `patience`: whether there is one now. For a handler that has something to
   // say meanwhile, such as a ping.
   boost::asio::awaitable<bool> wait_for(std::chrono::milliseconds patience);
-  // Nothing more is wanted: an end of kCancelled comes soon.
+  // The answer is complete, and nothing more of it is wanted: an end of kCancelled comes soon, and is counted as kStop.
   void stop();
 
  private:

@@ -4,6 +4,8 @@
 #include <boost/json/object.hpp>
 #include <utility>
 
+#include "grammar/schema_options.h"
+
 namespace hearth {
 
 namespace json = boost::json;
@@ -12,17 +14,43 @@ namespace {
 
 constexpr std::string_view kInput = "input";
 
-// The words by which a model learns what a tool's text must look like.
-std::string described_format(const json::value* format) {
+// What a tool's text must look like: a regular expression, or a Lark grammar.
+struct InputFormat {
+  bool is_regex = false;
+  std::string definition;  // empty: anything
+};
+
+InputFormat input_format(const json::value* format) {
   const json::object* object = format != nullptr ? format->if_object() : nullptr;
   const json::value* grammar = object != nullptr ? object->if_contains("grammar") : nullptr;
   if (grammar != nullptr && grammar->is_object()) object = &grammar->get_object();  // as chat completions nest it
   const json::value* definition = object != nullptr ? object->if_contains("definition") : nullptr;
   if (definition == nullptr || !definition->is_string()) return {};
   const json::value* syntax = object->if_contains("syntax");
-  const bool is_regex = syntax != nullptr && *syntax == "regex";
-  return (is_regex ? "The input matches this regular expression:\n" : "The input follows this Lark grammar:\n") +
-         std::string(definition->get_string());
+  return {syntax != nullptr && *syntax == "regex", std::string(definition->get_string())};
+}
+
+// The words by which a model learns of it.
+std::string described_format(const json::value* format) {
+  const InputFormat input = input_format(format);
+  if (input.definition.empty()) return {};
+  return (input.is_regex ? "The input matches this regular expression:\n" : "The input follows this Lark grammar:\n") +
+         input.definition;
+}
+
+// The schema of a function whose one text is such an input.
+json::value bound_parameters(json::value parameters, const json::value* format) {
+  const InputFormat input = input_format(format);
+  json::object& schema = parameters.as_object();
+  schema["additionalProperties"] = false;
+  json::object& text = schema.at("properties").as_object().at(kInput).as_object();
+  if (input.definition.empty()) return parameters;
+  if (input.is_regex) {
+    text["pattern"] = "^(?:" + input.definition + ")$";
+  } else {
+    text[kLarkKeyword] = input.definition;
+  }
+  return parameters;
 }
 
 }  // namespace
@@ -50,7 +78,7 @@ void OfferedTools::add(ClientTool tool, std::string_view description, const json
   if (!schema.contains("type")) schema["type"] = "object";
   if (!schema.contains("properties")) schema["properties"] = json::object();
   function["parameters"] = std::move(schema);
-  tools_.push_back({std::move(name), std::move(tool), std::move(function)});
+  tools_.push_back({std::move(name), std::move(tool), std::move(function), nullptr});
 }
 
 void OfferedTools::add_custom(ClientTool tool, std::string_view description, const json::value* format) {
@@ -60,10 +88,12 @@ void OfferedTools::add_custom(ClientTool tool, std::string_view description, con
     if (!text.empty()) text += "\n\n";
     text += rules;
   }
-  const json::value parameters{{"type", "object"},
-                               {"properties", {{kInput, {{"type", "string"}, {"description", "The input, as text."}}}}},
-                               {"required", json::array{kInput}}};
+  const json::object input{{"type", "string"}, {"description", "The input, as text."}};
+  const json::value parameters = json::object{
+      {"type", "object"}, {"properties", json::object{{kInput, input}}}, {"required", json::array{kInput}}};
+  const std::size_t count = tools_.size();
   add(std::move(tool), text, &parameters);
+  if (tools_.size() > count) tools_.back().bound = bound_parameters(parameters, format);
 }
 
 bool OfferedTools::has(std::string_view client_name) const {
@@ -95,6 +125,26 @@ std::shared_ptr<const ToolTypes> OfferedTools::types() const {
     }
   }
   return std::make_shared<const ToolTypes>(std::move(types));
+}
+
+std::vector<std::string> OfferedTools::names_of(const Tool& tool) const {
+  std::vector<std::string> names{tool.name};
+  const ClientTool& client = tool.client;
+  if (client.space.empty()) return names;
+  for (const std::string& name : {client.name, client.space + '.' + client.name}) {
+    const auto means = [&](const Tool& other) { return other.name == name || other.client.name == name; };
+    if (std::count_if(tools_.begin(), tools_.end(), means) <= 1 && name != tool.name) names.push_back(name);
+  }
+  return names;
+}
+
+std::vector<CallGrammarTool> OfferedTools::grammar_tools() const {
+  std::vector<CallGrammarTool> all;
+  for (const Tool& tool : tools_) {
+    const json::value& own = tool.function.at("parameters");
+    all.push_back({names_of(tool), tool.bound.is_null() ? own : tool.bound, tool.client.is_strict});
+  }
+  return all;
 }
 
 ClientTool OfferedTools::find(std::string_view called) const {

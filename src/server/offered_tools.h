@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "grammar/call_grammar.h"
 #include "text/answers/tool_types.h"
 
 namespace hearth {
@@ -21,6 +22,7 @@ namespace hearth {
 struct ClientTool {
   std::string name;
   std::string space = {};  // the namespace that it was offered in; empty: none
+  bool is_strict = false;  // what its schema says must be enforced
   bool is_custom = false;  // takes a text of any form: the model is offered a function of one text, `input`
 };
 
@@ -40,6 +42,8 @@ class OfferedTools {
   // As a template takes them: [{"type": "function", "function": {"name", "description", "parameters"}}].
   boost::json::array definitions() const;
   std::shared_ptr<const ToolTypes> types() const;
+  // As a grammar of calls takes them.
+  std::vector<CallGrammarTool> grammar_tools() const;
   // What the client calls the tool that the model has called; a name that nobody offered stays what it is.
   ClientTool find(std::string_view called) const;
 
@@ -54,7 +58,10 @@ class OfferedTools {
     std::string name;  // that the model is told
     ClientTool client;
     boost::json::object function;
+    boost::json::value bound;  // the schema that calls are held to; null: the function's own
   };
+  std::vector<std::string> names_of(const Tool& tool) const;
+
   std::vector<Tool> tools_;
 };
 

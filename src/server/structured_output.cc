@@ -37,6 +37,12 @@ void require_text(const Fields& fields, std::string_view name, Kind kind, Reques
   if (text && !text->empty()) require({kind, std::string(*text)}, fields.path_of(name), generation);
 }
 
+// GBNF, or Lark.
+void require_grammar(const Fields& fields, std::string_view name, Request& generation) {
+  const bool is_gbnf = fields.string(name).value_or("").find("::=") != std::string_view::npos;
+  require_text(fields, name, is_gbnf ? Kind::kGbnf : Kind::kLark, generation);
+}
+
 void require_choices(const Fields& fields, std::string_view name, Request& generation) {
   const boost::json::array* choices = fields.array(name);
   if (choices != nullptr) {
@@ -85,18 +91,6 @@ void read_schema(const Fields& fields, std::string_view name, Request& generatio
   require_schema(fields, name, generation);
 }
 
-void begin_after_thinking(const Tokenizer& tokenizer, Request& generation) {
-  if (!generation.grammar || !generation.grammar->begin_after.empty()) return;
-  constexpr std::size_t kLookedAt = 16;
-  std::string end;
-  const std::vector<TokenId>& prompt = generation.prompt;
-  for (std::size_t i = prompt.size() - std::min(prompt.size(), kLookedAt); i < prompt.size(); ++i) {
-    if (prompt[i] >= 0 && prompt[i] < tokenizer.vocab_size()) end += tokenizer.token_bytes(prompt[i]);
-  }
-  end.erase(end.find_last_not_of(" \t\r\n") + 1);
-  if (end.ends_with("<think>")) generation.grammar->begin_after = "</think>";
-}
-
 std::span<const std::string_view> structure_fields() {
   return kFields;
 }
@@ -105,8 +99,8 @@ void read_structure(const Fields& fields, Request& generation) {
   require_schema(fields, "guided_json", generation);
   require_text(fields, "guided_regex", Kind::kRegex, generation);
   require_choices(fields, "guided_choice", generation);
-  require_text(fields, "guided_grammar", Kind::kGbnf, generation);
-  require_text(fields, "grammar", Kind::kGbnf, generation);
+  require_grammar(fields, "guided_grammar", generation);
+  require_grammar(fields, "grammar", generation);
   require_schema(fields, "json_schema", generation);
   const auto outputs = fields.object("structured_outputs");
   if (!outputs) return;
@@ -121,7 +115,7 @@ void read_structure(const Fields& fields, Request& generation) {
   require_schema(*outputs, "json", generation);
   require_text(*outputs, "regex", Kind::kRegex, generation);
   require_choices(*outputs, "choice", generation);
-  require_text(*outputs, "grammar", Kind::kGbnf, generation);
+  require_grammar(*outputs, "grammar", generation);
   if (outputs->boolean("json_object").value_or(false)) {
     require({Kind::kJsonObject, {}}, outputs->path_of("json_object"), generation);
   }

@@ -9,7 +9,6 @@
 
 #include "engine/request.h"
 #include "server/fields.h"
-#include "text/tokenizers/tokenizer.h"
 
 namespace hearth {
 
@@ -23,8 +22,5 @@ void read_schema(const Fields& fields, std::string_view name, Request& generatio
 // `guided_choice`, `guided_grammar`, `grammar` and `json_schema`.
 std::span<const std::string_view> structure_fields();
 void read_structure(const Fields& fields, Request& generation);
-
-// Where the prompt ends within the model's thoughts, the form is that of what comes after them.
-void begin_after_thinking(const Tokenizer& tokenizer, Request& generation);
 
 }  // namespace hearth

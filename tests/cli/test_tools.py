@@ -3,7 +3,7 @@ import json
 import socket
 
 from cli_case import TinyModel, main
-from scripted_model import TEMPLATE, ScriptedModel
+from scripted_model import CALL, TEMPLATE, ScriptedModel
 from server_case import ServerCase
 
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -159,6 +159,90 @@ class Tools(ServerCase):
                         server.wait_until_idle()
                         after = server.log.read_text().count("finish_reason=cancelled")
                         self.assertEqual(after - before, body.get("n", 1))
+
+    def test_arguments_obey_their_schema(self):
+        """A model with random weights would write anything."""
+        model = TinyModel(layers=1, width=64, ff_width=64, context=2048)
+        model.metadata["tokenizer.chat_template"] = TEMPLATE
+        properties = {"city": {"enum": ["Ulm", "Bonn"]}, "days": {"type": "integer", "minimum": 1, "maximum": 20},
+                      "tags": {"type": "array", "items": {"type": "boolean"}, "maxItems": 3}}
+        strict = {"name": "get_weather", "strict": True,
+                  "parameters": {"type": "object", "properties": properties, "required": ["city", "days"],
+                                 "additionalProperties": False}}
+        body = {"messages": [USER], "tools": [{"type": "function", "function": strict}], "tool_choice": "required",
+                "temperature": 1.5, "n": 8, "max_tokens": 300, "parallel_tool_calls": False}
+        with self.serving(self.write_model(model)) as server:
+            before = server.metrics().get('hearth:request_success_total{finished_reason="stop"}', 0)
+            answers = server.post("/v1/chat/completions", body)["choices"]
+            self.assertEqual([answer["finish_reason"] for answer in answers], ["tool_calls"] * 8)
+            for answer in answers:
+                (call,) = answer["message"]["tool_calls"]
+                arguments = json.loads(call["function"]["arguments"])
+                self.assertLessEqual({"city", "days"}, set(arguments))
+                self.assertLessEqual(set(arguments), set(properties))
+                self.assertIn(arguments["city"], ("Ulm", "Bonn"))
+                self.assertIn(arguments["days"], range(1, 21))
+                self.assertTrue(all(isinstance(tag, bool) for tag in arguments.get("tags", [])))
+            alone = server.post("/v1/chat/completions", {**body, "n": 1, "seed": 5})
+            again = server.post("/v1/chat/completions", {**body, "n": 3, "seed": 5})
+            self.assertEqual(*({call["function"]["arguments"] for call in answer["choices"][0]["message"]["tool_calls"]}
+                               for answer in (alone, again)))
+            after = server.metrics().get('hearth:request_success_total{finished_reason="stop"}', 0)
+            self.assertEqual(after - before, 12)
+            strict["parameters"] = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(a)\\1"}}}
+            status, text = server.request("POST", "/v1/chat/completions", body)
+            self.assertEqual(status, 400)
+            self.assertIn("get_weather", text)
+            strict["strict"] = False
+            server.post("/v1/chat/completions", body)
+
+    def test_a_form_leaves_room_for_calls(self):
+        schema = {"type": "object", "properties": {"sky": {"enum": ["blue"]}}, "required": ["sky"],
+                  "additionalProperties": False}
+        form = {"type": "json_schema", "json_schema": {"name": "weather", "schema": schema}}
+        answers = {"~": "<think>\nHm.\n</think>\n\n" + CALL, "^": '{"sky": "blue"}', "`": "<think>x</think>Hi."}
+        with self.serving(self.write_model(ScriptedModel(answers))) as server:
+            body = {"messages": [USER], "tools": TOOLS, "response_format": form}
+            message = server.post("/v1/chat/completions", body)["choices"][0]["message"]
+            self.assertEqual(message["reasoning_content"].strip(), "Hm.")
+            (call,) = message["tool_calls"]
+            self.assertEqual(json.loads(call["function"]["arguments"]), ULM)
+            result = {"role": "tool", "tool_call_id": call["id"], "content": "sunny"}
+            after = server.post("/v1/chat/completions", {**body, "messages": [USER, message, result]})["choices"][0]
+            self.assertEqual(json.loads(after["message"]["content"]), {"sky": "blue"})
+
+    def test_thoughts_have_a_bound(self):
+        with self.serving(self.model, "--reasoning-budget", 4) as server:
+            body = {"messages": [USER], "max_tokens": 60}
+            counts = []
+            for more in ({}, {"thinking_budget": 2}, {"reasoning_budget": -1}):
+                answer = server.post("/v1/chat/completions", {**body, **more})
+                message = answer["choices"][0]["message"]
+                counts.append(len(message.get("reasoning_content") or ""))
+                self.assertTrue(message["content"])
+            self.assertLess(counts[1], counts[0])
+            self.assertLess(counts[0], counts[2])
+            thinking = {"thinking": {"type": "enabled", "budget_tokens": 3}}
+            blocks = server.post("/v1/messages", {**body, **thinking, "model": "m"})["content"]
+            self.assertEqual([block["type"] for block in blocks], ["thinking", "text"])
+
+    def test_responses_are_remembered(self):
+        file = self.folder / "responses.sqlite"
+        with self.serving(self.model, "--response-store", file) as server:
+            first = server.post("/v1/responses", {"input": [USER]})
+            forgotten = server.post("/v1/responses", {"input": [USER], "store": False})
+            streamed = events(self.streamed(server, "/v1/responses", {"input": "Hello"}))[-1]["response"]
+            self.assertEqual(server.request("GET", "/v1/responses/" + forgotten["id"])[0], 404)
+            self.assertEqual(server.request("POST", "/v1/responses/compact", {"input": "x"})[0], 404)
+        with self.serving(self.model, "--response-store", file) as server:
+            for response in (first, streamed):
+                status, text = server.request("GET", "/v1/responses/" + response["id"])
+                self.assertEqual((status, json.loads(text)["output"]), (200, response["output"]))
+            more = {"input": "More.", "previous_response_id": first["id"]}
+            second = server.post("/v1/responses", more)
+            self.assertGreater(second["usage"]["input_tokens"], first["usage"]["input_tokens"])
+            counted = server.post("/v1/responses/input_tokens", more)["input_tokens"]
+            self.assertEqual(counted, second["usage"]["input_tokens"])
 
     def test_thoughts_can_be_cut(self):
         with self.serving(self.model) as server:

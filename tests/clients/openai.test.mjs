@@ -478,10 +478,38 @@ describe("responses", () => {
     assert.equal(answer.usage.input_tokens, count);
   });
 
-  test("what would have to be remembered is refused", async () => {
-    for (const fields of [{ previous_response_id: "resp_1" }, { background: true }]) {
+  test("are remembered, and gone on from", async () => {
+    const first = await client.responses.create({ model, ...request });
+    assert.equal(first.store, true);
+    assert.deepEqual((await client.responses.retrieve(first.id)).output, first.output);
+    const second = await client.responses.create({ model, ...request, input: "More!", previous_response_id: first.id });
+    assert.equal(second.previous_response_id, first.id);
+    assert.ok(second.usage.input_tokens > first.usage.input_tokens + first.usage.output_tokens);
+    const items = [];
+    for await (const item of client.responses.inputItems.list(second.id, { order: "asc", limit: 2 })) items.push(item);
+    assert.deepEqual(items.map((item) => item.role), ["user", "assistant", "user"]);
+    const referred = await client.responses.create(
+      { model, ...request, input: [{ role: "user", content: "Again." },
+                                   { type: "item_reference", id: first.output.at(-1).id },
+                                   { role: "user", content: "More!" }] });
+    assert.ok(referred.usage.input_tokens > first.usage.input_tokens);
+    const conversation = await client.conversations.create({ items: [{ role: "user", content: "Hello." }] });
+    await client.responses.create({ model, ...request, conversation: conversation.id });
+    const page = await client.conversations.items.list(conversation.id, { order: "asc" });
+    assert.deepEqual(page.data.map((item) => item.role), ["user", "user", "assistant"]);
+    await client.conversations.delete(conversation.id);
+    await refusal(client.conversations.retrieve(conversation.id), OpenAI.NotFoundError);
+    await client.responses.delete(first.id);
+    await refusal(client.responses.retrieve(first.id), OpenAI.NotFoundError);
+  });
+
+  test("what is not there cannot be gone on from", async () => {
+    const forgotten = await client.responses.create({ model, ...request, store: false });
+    for (const fields of [{ previous_response_id: "resp_1" }, { previous_response_id: forgotten.id },
+                          { conversation: "conv_1" }, { background: true }]) {
       await refusal(client.responses.create({ model, ...request, ...fields }), OpenAI.BadRequestError);
     }
-    await refusal(client.responses.retrieve("resp_1"), OpenAI.NotFoundError);
+    await refusal(client.responses.retrieve(forgotten.id), OpenAI.NotFoundError);
+    await refusal(client.responses.cancel(forgotten.id), OpenAI.NotFoundError);
   });
 });

@@ -102,6 +102,10 @@ class Serving {
               [this](std::string_view route, unsigned status) { metrics_.record_http(route, status); }),
         signals_(io_, SIGINT, SIGTERM),
         drain_timer_(io_) {
+    if (!options.response_store.empty()) {
+      constexpr std::int64_t kFileBytesMax = std::int64_t{1} << 30;
+      service_.set_responses(std::make_unique<ResponseStore>(file_shelf(options.response_store, kFileBytesMax)));
+    }
     add_openai_routes(router_, service_);
     add_anthropic_routes(router_, service_);
     add_ollama_routes(router_, service_);

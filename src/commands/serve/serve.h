@@ -17,8 +17,10 @@ struct ServeOptions {
   ModelOptions model;  // `context`: of a request; 0: the model's, at most 8192
   // The model's names in the APIs, the first in answers; empty: its own, or the file's.
   std::vector<std::string> aliases;
-  std::string chat_template;   // a file or a text in place of the model's own; empty: that
-  std::optional<bool> thinks;  // where a request does not say; nullopt: as the template has it
+  std::string chat_template;              // a file or a text in place of the model's own; empty: that
+  std::string response_store;             // the file; empty: in memory
+  std::int64_t thinking_tokens_max = -1;  // where a request does not say; below 0: as many as the model likes
+  std::optional<bool> thinks;             // where a request does not say; nullopt: as the template has it
   SamplingFlags sampling;
 
   std::string host = "127.0.0.1";

@@ -194,6 +194,7 @@ ModelService::Parts LoadedModel::parts(const ServeOptions& options) {
   parts.keepalive = std::chrono::milliseconds(static_cast<std::int64_t>(options.keepalive_s * 1000));
   parts.keeps_prompt_headers = options.keeps_prompt_headers;
   parts.thinks = options.thinks;
+  parts.thinking_tokens_max = options.thinking_tokens_max;
   return parts;
 }
 

@@ -299,12 +299,14 @@ std::string take_prefill(boost::json::array& turns) {
   return prefill;
 }
 
-// How much is thought, for templates that know it; thinking is off unless it is asked for. Returns whether it is.
-bool read_thinking(const Fields& body, boost::json::object& context) {
+// How much is thought: thinking is off unless it is asked for.
+void read_thinking(const Fields& body, AnthropicConversation& conversation) {
+  boost::json::object& context = conversation.context;
   bool is_on = false;
   if (const auto thinking = body.object("thinking")) {
     const std::string_view type = thinking->required_string("type");
     is_on = type == "enabled" || type == "adaptive";
+    if (is_on) conversation.thinking_tokens_max = read_token_limit(*thinking, "budget_tokens");
     if (!is_on && type != "disabled") {
       throw bad_request("'thinking.type' must be \"enabled\", \"adaptive\" or \"disabled\"", "thinking.type");
     }
@@ -313,7 +315,7 @@ bool read_thinking(const Fields& body, boost::json::object& context) {
     if (const auto effort = config->string("effort")) set_effort(context, *effort);
   }
   set_thinking(context, is_on);
-  return is_on;
+  conversation.thinks = is_on;
 }
 
 AnthropicConversation parse_conversation(const Fields& body) {
@@ -331,7 +333,7 @@ AnthropicConversation parse_conversation(const Fields& body) {
   if (turns.empty()) throw bad_request("'messages' has no message to answer", "messages");
   for (boost::json::value& turn : turns) messages.push_back(std::move(turn));
   conversation.context["messages"] = std::move(messages);
-  conversation.thinks = read_thinking(body, conversation.context);
+  read_thinking(body, conversation);
   return conversation;
 }
 
@@ -347,6 +349,9 @@ AnthropicRequest parse_anthropic_request(const boost::json::object& body, Sample
   generation.sampling = std::move(defaults);
   read_sampling(fields, generation.sampling);
   read_scheduling(fields, generation);
+  if (request.conversation.thinking_tokens_max >= 0) {
+    generation.thinking.token_count_max = request.conversation.thinking_tokens_max;
+  }
   if (fields.find("max_tokens") == nullptr) throw bad_request("'max_tokens' is missing", "max_tokens");
   generation.token_count_max = read_token_limit(fields, "max_tokens");
   generation.stop = read_stop(fields, "stop_sequences");

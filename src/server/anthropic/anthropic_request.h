@@ -25,8 +25,9 @@ struct AnthropicConversation {
   // breaks.
   boost::json::object context;
   OfferedTools tools;
-  bool thinks = false;  // thoughts are asked for
-  std::string prefill;  // the final assistant message: the answer goes on from here
+  bool thinks = false;                    // thoughts are asked for
+  std::int64_t thinking_tokens_max = -1;  // below 0: as many as the model likes
+  std::string prefill;                    // the final assistant message: the answer goes on from here
 };
 
 struct AnthropicRequest {

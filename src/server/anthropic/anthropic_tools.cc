@@ -15,7 +15,8 @@ void add_tools(const boost::json::array& list, const std::set<std::string, std::
     const std::string_view name = tool.required_string("name");
     tool.object("input_schema");
     if (tool.boolean("defer_loading").value_or(false) && !found.contains(name)) continue;
-    tools.add({.name = std::string(name)}, tool.string("description").value_or(""), tool.find("input_schema"));
+    tools.add({.name = std::string(name), .is_strict = tool.boolean("strict").value_or(false)},
+              tool.string("description").value_or(""), tool.find("input_schema"));
   }
 }
 

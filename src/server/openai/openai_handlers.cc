@@ -76,7 +76,7 @@ asio::awaitable<void> send_whole(Exchange& exchange, GenerationGroup& group, Cho
         if (!token->prompt.empty()) choice.prompt = std::exchange(token->prompt, {});
         if (reader.has_enough()) continue;
         append(choice.parts, reader.add(std::move(*token)), false);
-        if (reader.has_enough()) group.stop(item.index);
+        if (reader.must_be_stopped()) group.stop(item.index);
         continue;
       }
       choice.end = std::move(std::get<GenerationEnd>(item.event));
@@ -137,7 +137,7 @@ class PieceSender {
     if (request_.continuous_usage) tell_usage();
     add_prompt(index, std::exchange(token.prompt, {}));
     for (AnswerPiece& piece : reader.add(std::move(token))) writer_.add(index, std::move(piece));
-    if (reader.has_enough()) group_.stop(index);
+    if (reader.must_be_stopped()) group_.stop(index);
   }
 
   bool is_first_of_prompt(std::size_t index) const {

@@ -21,6 +21,16 @@ boost::asio::awaitable<void> answer_chat_completion(Exchange& exchange, ModelSer
 boost::asio::awaitable<void> answer_completion(Exchange& exchange, ModelService& service);
 boost::asio::awaitable<void> answer_response(Exchange& exchange, ModelService& service);
 boost::asio::awaitable<void> count_response_input(Exchange& exchange, ModelService& service);
+boost::asio::awaitable<void> show_response(Exchange& exchange, ModelService& service);
+boost::asio::awaitable<void> delete_response(Exchange& exchange, ModelService& service);
+boost::asio::awaitable<void> list_response_input(Exchange& exchange, ModelService& service);
+boost::asio::awaitable<void> cancel_response(Exchange& exchange, ModelService& service);
+boost::asio::awaitable<void> compact_response(Exchange& exchange, ModelService& service);
+boost::asio::awaitable<void> create_conversation(Exchange& exchange, ModelService& service);
+boost::asio::awaitable<void> show_conversation(Exchange& exchange, ModelService& service);
+boost::asio::awaitable<void> delete_conversation(Exchange& exchange, ModelService& service);
+boost::asio::awaitable<void> list_conversation_items(Exchange& exchange, ModelService& service);
+boost::asio::awaitable<void> add_conversation_items(Exchange& exchange, ModelService& service);
 boost::asio::awaitable<void> answer_embeddings(Exchange& exchange, ModelService& service);
 
 // The prompts' tokens; those that came as numbers are checked. `path`: the field, for errors.

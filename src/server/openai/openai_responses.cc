@@ -1,5 +1,7 @@
 // POST /v1/responses.
+#include <boost/json/array.hpp>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -9,6 +11,7 @@
 #include "server/http/json_reply.h"
 #include "server/openai/openai_handlers.h"
 #include "server/openai/openai_responses_answer.h"
+#include "server/openai/remembered_input.h"
 
 namespace hearth {
 namespace {
@@ -17,10 +20,41 @@ namespace asio = boost::asio;
 
 constexpr std::string_view kApi = "/v1/responses";
 
-asio::awaitable<void> send_whole(Exchange& exchange, AnswerFlow& stream, ResponseFormat& format) {
+// Remembers an answer, if it is to be, before the client hears of its end and goes on from it.
+class Keeper {
+ public:
+  Keeper(ModelService& service, RememberedInput&& input)
+      : service_(service), is_kept_(input.is_kept), stored_(std::move(input.stored)) {}
+
+  asio::awaitable<void> keep(boost::json::object response) {
+    if (!is_kept_) co_return;
+    stored_.response = std::move(response);
+    std::function<void()> work = [this] { put(); };
+    co_await service_.run_in_pool(std::move(work));
+  }
+
+ private:
+  void put() {
+    const std::string id(stored_.response.at("id").as_string());
+    service_.responses().put(id, stored_);
+    if (stored_.conversation.empty()) return;
+    boost::json::array items = stored_.input;
+    const boost::json::array& output = stored_.response.at("output").as_array();
+    items.insert(items.end(), output.begin(), output.end());
+    service_.responses().append(stored_.conversation, items);
+  }
+
+  ModelService& service_;
+  bool is_kept_;
+  StoredResponse stored_;
+};
+
+asio::awaitable<void> send_whole(Exchange& exchange, AnswerFlow& stream, ResponseFormat& format, Keeper& keeper) {
   const WholeAnswer whole = co_await read_whole(stream, false);
   if (const auto failure = choice_failure(whole.end)) throw HttpError(*failure);
-  boost::json::value answer = format.whole(whole.parts, whole.end);
+  boost::json::object response = format.whole(whole.parts, whole.end);
+  boost::json::value answer = response;
+  co_await keeper.keep(std::move(response));
   co_await reply_json(exchange, std::move(answer));
 }
 
@@ -32,7 +66,7 @@ std::string events_of(const AnswerProgress& progress, ResponseFormat& format) {
   return events + (failure ? format.failure(*failure) : format.closing(*progress.end));
 }
 
-asio::awaitable<void> send_events(Exchange& exchange, AnswerFlow& stream, ResponseFormat& format,
+asio::awaitable<void> send_events(Exchange& exchange, AnswerFlow& stream, ResponseFormat& format, Keeper& keeper,
                                   std::chrono::milliseconds keepalive) {
   std::string type(kSseContentType);
   HttpHeaders headers;
@@ -50,6 +84,10 @@ asio::awaitable<void> send_events(Exchange& exchange, AnswerFlow& stream, Respon
     const AnswerProgress progress = co_await stream.next();
     ended = progress.end.has_value();
     std::string events = events_of(progress, format);
+    if (ended && !choice_failure(*progress.end)) {
+      boost::json::object response = format.ended(*progress.end);
+      co_await keeper.keep(std::move(response));
+    }
     if (!events.empty()) co_await exchange.write(std::move(events));
   }
   co_await exchange.end_stream();
@@ -64,32 +102,42 @@ asio::awaitable<void> answer_response(Exchange& exchange, ModelService& service)
     AnswerHead head;
     AnswerReading reading;
     PreparedRequest generation;
+    RememberedInput input;
   };
   auto make = [&](const boost::json::object& body) {
-    ResponsesRequest request = parse_responses_request(body, service.sampling_defaults());
+    RememberedInput input = remembered_input(body, "resp_" + exchange.id(), service.responses());
+    ResponsesRequest request = parse_responses_request(input.body, service.sampling_defaults());
+    input.body.clear();
+    request.echoed["store"] = input.is_kept;
+    if (!input.stored.previous.empty()) request.echoed["previous_response_id"] = input.stored.previous;
+    if (!input.stored.conversation.empty()) {
+      request.echoed["conversation"] = boost::json::object{{"id", input.stored.conversation}};
+    }
     AnswerHead head = answer_head(exchange, service, "resp_", request);
     Request generation = request.generation;
     generation.id = head.id;
     ConversationPrompt prompt = encode_conversation(service, std::move(request.context), std::move(request.tools));
-    prompt.put_into(generation);
+    prompt.put_into(service, generation);
     return Made{std::move(request), std::move(head), std::move(prompt.reading),
-                service.prepare(std::move(generation), kApi)};
+                service.prepare(std::move(generation), kApi), std::move(input)};
   };
   Made made = co_await from_body(exchange, service, make);
   const bool is_text = made.reading.syntax == nullptr;
   AnswerFlow stream(service.start(std::move(made.generation), kApi), std::move(made.reading));
   ResponseFormat format(std::move(made.head), token_spelling(service), std::move(made.request.echoed), is_text);
+  Keeper keeper(service, std::move(made.input));
   if (made.request.stream) {
-    co_await send_events(exchange, stream, format, service.keepalive());
+    co_await send_events(exchange, stream, format, keeper, service.keepalive());
   } else {
-    co_await send_whole(exchange, stream, format);
+    co_await send_whole(exchange, stream, format, keeper);
   }
 }
 
 asio::awaitable<void> count_response_input(Exchange& exchange, ModelService& service) {
   service.model();
   auto make = [&](const boost::json::object& body) {
-    ResponsesRequest request = parse_responses_request(body, service.sampling_defaults());
+    const RememberedInput input = remembered_input(body, "", service.responses());
+    ResponsesRequest request = parse_responses_request(input.body, service.sampling_defaults());
     return encode_conversation(service, std::move(request.context), std::move(request.tools)).tokens.size();
   };
   const std::size_t count = co_await from_body(exchange, service, make);

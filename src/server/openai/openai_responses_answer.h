@@ -32,12 +32,13 @@ class ResponseFormat {
 
   // Or: the answer as one object.
   boost::json::object whole(const std::vector<AnswerPart>& parts, const GenerationEnd& end);
+  // The same of a streamed answer, after closing().
+  boost::json::object ended(const GenerationEnd& end) const;
 
  private:
   enum class Item : std::uint8_t { kNone, kMessage, kReasoning, kCall };
 
   boost::json::object response(std::string_view status) const;
-  boost::json::object ended(const GenerationEnd& end) const;
   boost::json::object item(std::string_view status) const;
   boost::json::object call_item(std::string_view status) const;
   boost::json::object output_text() const;

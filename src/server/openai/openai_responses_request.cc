@@ -1,4 +1,4 @@
-// Reads requests to /v1/responses: a text or a list of items, and nothing that the server would have to remember.
+// Reads requests to /v1/responses: a text or a list of items.
 #include <fmt/format.h>
 
 #include <boost/json/array.hpp>
@@ -152,14 +152,10 @@ OfferedTools read_tools(const Fields& fields) {
   return read_response_tools(fields, more);
 }
 
-void refuse_what_needs_memory(const Fields& fields) {
-  for (const std::string_view name : {"previous_response_id", "conversation"}) {
-    if (fields.find(name) == nullptr) continue;
-    throw not_supported(std::string(name), "this server keeps no responses; send the whole conversation as 'input'");
-  }
+void refuse_what_is_not_kept(const Fields& fields) {
   if (fields.find("prompt") != nullptr) throw not_supported("prompt", "this server keeps no prompts");
   if (fields.boolean("background").value_or(false)) {
-    throw not_supported("background", "this server keeps no responses that could be asked for later");
+    throw not_supported("background", "this server answers while the client waits");
   }
   // Nothing is ever dropped from a conversation: one that does not fit is refused either way.
   const auto truncation = fields.string("truncation");
@@ -237,7 +233,7 @@ ResponsesRequest parse_responses_request(const json::object& body, SamplerOption
   ResponsesRequest request;
   read_common(fields, request, std::move(defaults));
   read_stream_options(fields, request);
-  refuse_what_needs_memory(fields);
+  refuse_what_is_not_kept(fields);
   constexpr std::int64_t kAny = std::numeric_limits<std::int32_t>::max();
   fields.integer("max_tool_calls", 1, kAny);
   request.generation.token_count_max = read_token_limit(fields, "max_output_tokens");

@@ -56,17 +56,6 @@ asio::awaitable<void> show_model(Exchange& exchange, ModelService& service) {
   return reply_json(exchange, model_object(model, name));
 }
 
-asio::awaitable<void> refuse_stored_response(Exchange& exchange, ModelService&) {
-  throw HttpError({.status = 404,
-                   .message = fmt::format("there is no response '{}': this server keeps none",
-                                          exchange.request().path_arguments.at(0)),
-                   .type = "invalid_request_error",
-                   .code = "response_not_found",
-                   .param = {},
-                   .headers = {}});
-  co_return;
-}
-
 struct Told {
   std::string_view type, code;
 };
@@ -116,8 +105,16 @@ void add_openai_routes(Router& router, ModelService& service) {
       {"POST", "/v1/completions", answer_completion},
       {"POST", "/v1/responses", answer_response},
       {"POST", "/v1/responses/input_tokens", count_response_input},
-      {"GET", "/v1/responses/{id}", refuse_stored_response},
-      {"DELETE", "/v1/responses/{id}", refuse_stored_response},
+      {"POST", "/v1/responses/compact", compact_response},
+      {"GET", "/v1/responses/{id}", show_response},
+      {"DELETE", "/v1/responses/{id}", delete_response},
+      {"GET", "/v1/responses/{id}/input_items", list_response_input},
+      {"POST", "/v1/responses/{id}/cancel", cancel_response},
+      {"POST", "/v1/conversations", create_conversation},
+      {"GET", "/v1/conversations/{id}", show_conversation},
+      {"DELETE", "/v1/conversations/{id}", delete_conversation},
+      {"GET", "/v1/conversations/{id}/items", list_conversation_items},
+      {"POST", "/v1/conversations/{id}/items", add_conversation_items},
       {"POST", "/v1/embeddings", answer_embeddings},
       {"GET", "/v1/models", list_models},
       {"GET", "/v1/models/{id*}", show_model},

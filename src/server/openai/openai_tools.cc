@@ -20,8 +20,9 @@ Fields required_object(const Fields& fields, std::string_view name) {
 
 void add_function(const Fields& function, std::string_view space, OfferedTools& tools) {
   function.object("parameters");
-  function.boolean("strict");
-  tools.add({.name = std::string(function.required_string("name")), .space = std::string(space)},
+  tools.add({.name = std::string(function.required_string("name")),
+             .space = std::string(space),
+             .is_strict = function.boolean("strict").value_or(false)},
             function.string("description").value_or(""), function.find("parameters"));
 }
 

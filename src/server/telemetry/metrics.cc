@@ -228,14 +228,15 @@ void Metrics::record_token(const GeneratedToken& token, EngineClock::time_point 
   }
 }
 
-void Metrics::record_end(const GenerationEnd& end) {
+void Metrics::record_end(const GenerationEnd& end, bool is_complete) {
   Requests& requests = impl_->requests;
   const Timeline& times = end.timeline;
-  requests.finished.add({std::string(finished_reason(end.reason))});
+  const bool has_stopped = is_complete && end.reason == FinishReason::kCancelled;
+  const std::string_view reason = finished_reason(has_stopped ? FinishReason::kStop : end.reason);
+  requests.finished.add({std::string(reason)});
   if (reached(times.admitted)) requests.queue.observe(seconds_between(times.submitted, times.admitted));
   if (reached(times.first_token)) requests.prefill.observe(seconds_between(times.admitted, times.first_token));
   // A request cut short says nothing of how long an answer takes.
-  const std::string_view reason = finished_reason(end.reason);
   if (reason == "abort" || reason == "error") return;
   if (reached(times.first_token)) requests.decode.observe(seconds_between(times.first_token, times.finished));
   if (reached(times.admitted)) requests.inference.observe(seconds_between(times.admitted, times.finished));

@@ -27,7 +27,8 @@ class Metrics {
 
   void record_token(const GeneratedToken& token, EngineClock::time_point submitted,
                     EngineClock::time_point previous_token);  // the epoch: it is the first
-  void record_end(const GenerationEnd& end);
+  // `is_complete`: it was cancelled because the answer was there, and has stopped as it should.
+  void record_end(const GenerationEnd& end, bool is_complete = false);
   void record_http(std::string_view route, unsigned status);
   // A generation that the client's slowness ended, or one refused with 429.
   void record_slow_reader();

@@ -39,6 +39,19 @@ boost::json::object sampling_json(const SamplerOptions& sampling) {
   return json;
 }
 
+boost::json::object source_json(const GrammarSource& source) {
+  return {{"kind", kind_name(source.kind)}, {"text", source.text}};
+}
+
+boost::json::object thinking_json(const ThinkingRequest& thinking) {
+  return {{"open", thinking.open},
+          {"close", thinking.close},
+          {"end", thinking.end},
+          {"is_open", thinking.is_open},
+          {"may_come_anywhere", thinking.may_come_anywhere},
+          {"token_count_max", thinking.token_count_max}};
+}
+
 boost::json::object request_json(const Request& request) {
   boost::json::object json{
       {"id", request.id},
@@ -54,10 +67,14 @@ boost::json::object request_json(const Request& request) {
   };
   if (request.logprob_count) json["logprob_count"] = *request.logprob_count;
   if (request.grammar) {
-    json["grammar"] = {{"kind", kind_name(request.grammar->source.kind)},
-                       {"text", request.grammar->source.text},
-                       {"begin_after", request.grammar->begin_after}};
+    json["grammar"] = source_json(request.grammar->source);
+    json["grammar"].get_object()["begin_after"] = request.grammar->begin_after;
   }
+  if (request.calls) {
+    json["calls"] = source_json(request.calls->source);
+    json["calls"].get_object()["begun"] = request.calls->begun;
+  }
+  if (!request.thinking.close.empty()) json["thinking"] = thinking_json(request.thinking);
   return json;
 }
 
@@ -107,6 +124,32 @@ SamplerOptions parse_sampling(const boost::json::object& json) {
   return sampling;
 }
 
+GrammarSource parse_source(const boost::json::object& json) {
+  return {parse_grammar_kind(field<std::string>(json, "kind")), field<std::string>(json, "text")};
+}
+
+CallGrammarRequest parse_calls(const boost::json::object& json) {
+  CallGrammarRequest request;
+  request.source = parse_source(json);
+  const CallGrammar calls = parse_call_grammar(request.source.text);
+  request.grammar = compile_grammar(request.source);
+  request.marks = call_marks(calls);
+  request.begun = field<std::string>(json, "begun");
+  request.ends_with_call = calls.one_call;
+  return request;
+}
+
+ThinkingRequest parse_thinking(const boost::json::object& json) {
+  ThinkingRequest thinking;
+  thinking.open = field<std::string>(json, "open");
+  thinking.close = field<std::string>(json, "close");
+  thinking.end = field<std::string>(json, "end");
+  thinking.is_open = field<bool>(json, "is_open");
+  thinking.may_come_anywhere = field<bool>(json, "may_come_anywhere");
+  thinking.token_count_max = field<std::int64_t>(json, "token_count_max");
+  return thinking;
+}
+
 Request parse_request(const boost::json::object& json) {
   Request request;
   request.id = field<std::string>(json, "id");
@@ -122,11 +165,13 @@ Request parse_request(const boost::json::object& json) {
   if (json.contains("logprob_count")) request.logprob_count = field<int>(json, "logprob_count");
   if (json.contains("grammar")) {
     const boost::json::object& grammar = object_field(json, "grammar");
-    GrammarSource source{parse_grammar_kind(field<std::string>(grammar, "kind")), field<std::string>(grammar, "text")};
+    GrammarSource source = parse_source(grammar);
     auto compiled = compile_grammar(source);
     request.grammar =
         GrammarRequest{std::move(source), std::move(compiled), field<std::string>(grammar, "begin_after")};
   }
+  if (json.contains("calls")) request.calls = parse_calls(object_field(json, "calls"));
+  if (json.contains("thinking")) request.thinking = parse_thinking(object_field(json, "thinking"));
   return request;
 }
 

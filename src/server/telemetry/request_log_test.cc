@@ -244,6 +244,18 @@ Request unusual_request() {
   GrammarSource schema{GrammarSource::Kind::kSchema, R"({"enum": ["\u00e9", 3]})"};
   auto compiled = compile_grammar(schema);
   request.grammar = GrammarRequest{std::move(schema), std::move(compiled), "</think>"};
+  CallGrammar calls;
+  calls.one_call = true;
+  calls.syntaxes.emplace_back();
+  calls.syntaxes.back().form = CallForm::kTagged;
+  calls.syntaxes.back().call_open = "<f ";
+  calls.syntaxes.back().argument_open = "<a ";
+  calls.syntaxes.back().key_end = "=";
+  calls.syntaxes.back().argument_close = ">";
+  calls.syntaxes.back().name_end = {"!", "?"};
+  calls.tools = {{{"g", "h"}, boost::json::object{{"type", "object"}}, true}};
+  request.calls = CallGrammarRequest{source_of(calls), compile_calls(calls), call_marks(calls), "<f g", true};
+  request.thinking = {.open = "<t>", .close = "</t>", .is_open = true, .end = "!", .token_count_max = 12};
   return request;
 }
 
@@ -277,6 +289,11 @@ TEST(ReplayRecord, SurvivesItsLine) {
   ASSERT_TRUE(read.request.grammar && read.request.grammar->grammar);
   EXPECT_EQ(read.request.grammar->source.text, record.request.grammar->source.text);
   EXPECT_EQ(read.request.grammar->begin_after, "</think>");
+  ASSERT_TRUE(read.request.calls && read.request.calls->grammar);
+  EXPECT_EQ(read.request.calls->marks.anywhere, std::vector<std::string>{"<f "});
+  EXPECT_EQ(read.request.calls->begun, "<f g");
+  EXPECT_TRUE(read.request.calls->ends_with_call);
+  EXPECT_EQ(read.request.thinking.token_count_max, 12);
   EXPECT_EQ(read.ids, record.ids);
   EXPECT_EQ(read.stop_text, "END");
 }
