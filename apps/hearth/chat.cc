@@ -10,6 +10,9 @@ void add_chat(CLI::App& app, Action& action) {
   add_model_options(verb, options->model);
   verb.add_option("-p,--prompt", options->prompt, "The first message");
   verb.add_option("--system", options->system, "A system message");
+  verb.add_option("--tools", options->tools,
+                  "A JSON file of commands that the model may call: [{\"name\", \"description\", \"parameters\", "
+                  "\"command\": […]}]; each call is shown, and runs when you say so");
   add_chat_template_option(verb, options->chat_template);
   verb.add_option("-n", options->token_count, "Tokens of an answer; -1: until the model ends")
       ->capture_default_str()

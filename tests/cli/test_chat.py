@@ -10,6 +10,7 @@ import subprocess
 import time
 
 from cli_case import TIMEOUT_S, CliCase, TinyModel, main
+from scripted_model import ScriptedModel
 
 SHORT = ("--seed", 5, "-n", 20)
 CTRL_C, CTRL_D = b"\x03", b"\x04"
@@ -139,6 +140,36 @@ class Pipe(ChatCase):
         # What follows is the same as if the first conversation had gone on.
         went_on = self.saved(*SHORT, "--system", "Be brief.", "--temp", 0.5, lines=["hello", "more"])
         self.assertEqual(self.saved(lines=[f"/load {kept}", "more"]), went_on)
+
+    def with_tools(self, tools, lines, status=0):
+        """(standard output, standard error, the messages) of a conversation with a model that calls."""
+        path, saved = self.path("tools.json", json.dumps(tools).encode()), self.folder / "saved.json"
+        done = self.hearth("chat", self.write_model(ScriptedModel()), "--device", "cpu", "--tools", path, status=status,
+                           stdin="".join(f"{line}\n" for line in [*lines, f"/save {saved}"]).encode())
+        messages = json.loads(saved.read_text())["messages"] if status == 0 else []
+        return done.stdout.decode(), done.stderr.decode(), messages
+
+    def test_tools(self):
+        tool = {"name": "get_weather", "description": "Weather.", "command": ["cat"],
+                "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}
+        out, errors, messages = self.with_tools([tool], ["How is it?", "y"])
+        self.assertEqual([message["role"] for message in messages], ["user", "assistant", "tool", "assistant"])
+        call = messages[1]["tool_calls"][0]["function"]
+        self.assertEqual(call, {"name": "get_weather", "arguments": {"city": "Ulm"}})
+        self.assertEqual(json.loads(messages[2]["content"]), {"city": "Ulm"})  # what the command read
+        self.assertIn("It is sunny in Ulm.", out)
+        self.assertNotIn("<tool_call>", out)
+        self.assertIn("get_weather", errors)
+        messages = self.with_tools({"tools": [tool]}, ["How is it?", "no"])[2]
+        self.assertIn("did not allow", messages[2]["content"])
+        failing = {**tool, "command": ["sh", "-c", "echo wrong >&2; exit 3"]}
+        messages = self.with_tools([failing], ["How is it?", "yes"])[2]
+        self.assertIn("wrong", messages[2]["content"])
+        self.assertIn("exit status 3", messages[2]["content"])
+        messages = self.with_tools([{**tool, "command": ["/nowhere/at/all"]}], ["How is it?", "y"])[2]
+        self.assertIn("Error", messages[2]["content"])
+        for wrong in ([{"name": "x"}], {"tools": 3}, [{**tool, "command": "cat"}]):
+            self.with_tools(wrong, [], status=1)
 
     def test_load_from_elsewhere(self):
         path = self.path("other.json",

@@ -11,16 +11,23 @@
 
 #include "base/error.h"
 #include "base/escape.h"
+#include "base/json_value.h"
 #include "base/utf8.h"
 #include "commands/chat/chat_commands.h"
 #include "commands/chat/chat_engine.h"
+#include "commands/chat/chat_tools.h"
 #include "commands/chat/input_history.h"
 #include "commands/chat/line_editor.h"
 #include "commands/interrupt.h"
+#include "server/answer_form.h"
+#include "server/answer_reader.h"
+#include "text/answers/answer_probe.h"
 #include "text/templates/chat_prompt.h"
 
 namespace hearth {
 namespace {
+
+constexpr std::size_t kArgumentsDepthMax = 200;
 
 void note(std::string_view text) {
   fmt::print(stderr, "{}\n", text);
@@ -48,6 +55,7 @@ class Chat {
     conversation_.settings.sampling = model_.sampling;
     conversation_.settings.system = options.system;
     conversation_.settings.token_count = options.token_count;
+    if (!options.tools.empty()) tools_ = ChatTools(options.tools);
     if (is_terminal_) {
       std::FILE* out = ::isatty(STDOUT_FILENO) == 1 ? stdout : stderr;
       lines_ = std::make_unique<LineEditor>(signals_, out, options.keep_history ? history_path() : "");
@@ -92,6 +100,12 @@ class Chat {
   void say(const std::string& text);
   void regenerate();
   bool answer();
+  bool answer_once();
+  bool run_calls();
+  std::string result_of(const AnswerPart& call);
+  void read_with_tools(const std::string& rendered, Request& request);
+  void show(std::vector<AnswerPiece> pieces, std::string& text);
+  void remember_calls();
   void explain_context(const ContextExceeded& error) const;
   GenerationEnd stream(Request request, std::string& text);
   void emit(const std::string& piece);
@@ -106,6 +120,9 @@ class Chat {
   TerminalSignals signals_;
   std::unique_ptr<LineSource> lines_;
   Conversation conversation_;
+  ChatTools tools_;
+  std::optional<AnswerReader> reader_;  // of the answer under way, where there are tools
+  std::vector<AnswerPart> parts_;       // of it
   std::uint64_t answer_count_ = 0;
   std::uint32_t choice_index_ = 0;  // of the answers to the last message, so that each is another one
   std::string last_answer_;
@@ -177,12 +194,27 @@ void Chat::regenerate() {
   if (!answered) conversation_.messages = std::move(before);
 }
 
-// Adds the answer to the conversation as it is; false: there is none.
+// Adds the answer to the conversation, with the calls that lead to it and what they gave; false: there is none.
 bool Chat::answer() {
+  constexpr int kRoundsMax = 50;
+  for (int round = 0; round < kRoundsMax; ++round) {
+    if (!answer_once()) return round > 0;
+    if (!run_calls()) return true;
+  }
+  note(fmt::format("note: {} answers in a row have called tools; another message goes on", kRoundsMax));
+  return true;
+}
+
+// Adds one answer as it is; false: there is none.
+bool Chat::answer_once() {
   const ChatSettings& settings = conversation_.settings;
   Request request;
   request.id = fmt::format("chat-{}", ++answer_count_);
-  request.prompt = encode_chat(*model_.chat_template, *model_.tokenizer, conversation_.template_context());
+  boost::json::object context = conversation_.template_context();
+  if (!tools_.empty()) context["tools"] = tools_.offered().definitions();
+  const std::string rendered = render_chat(*model_.chat_template, *model_.tokenizer, std::move(context));
+  request.prompt = encode_rendered(*model_.tokenizer, rendered);
+  if (!tools_.empty()) read_with_tools(rendered, request);
   request.sampling = settings.sampling;
   request.choice_index = choice_index_;
   request.token_count_max = settings.token_count;
@@ -198,7 +230,80 @@ bool Chat::answer() {
   const bool is_cut = end.reason == FinishReason::kFailed || end.reason == FinishReason::kCancelled;
   if (is_cut && text.empty()) return false;
   conversation_.messages.push_back({"assistant", std::move(text)});
+  if (reader_) remember_calls();
   return true;
+}
+
+// Calls of the tools are told apart from the text, and obey the tools' schemas.
+void Chat::read_with_tools(const std::string& rendered, Request& request) {
+  const auto probe = model_.chat_template->answers(true);
+  AnswerReading reading;
+  reading.syntax = std::shared_ptr<const AnswerSyntax>(probe, &probe->syntax);
+  reading.tools = std::make_shared<const OfferedTools>(tools_.offered());
+  reading.options = {.reads_calls = probe->syntax.calls(),
+                     .thinking_is_open = probe->syntax.is_thinking_after(rendered)};
+  reading.ids_hold_names = probe->ids_hold_names;
+  request.show_special = true;
+  put_thinking_marks(probe->syntax, reading.options.thinking_is_open, request.thinking);
+  const CallGrammar calls = call_grammar(reading);
+  try {
+    GrammarSource source = source_of(calls);
+    auto grammar = compile_grammar(source);
+    request.calls = CallGrammarRequest{std::move(source), std::move(grammar), call_marks(calls), {}, false};
+  } catch (const Error&) {
+    // What cannot be enforced is read all the same.
+  }
+  parts_.clear();
+  reader_.emplace(std::move(reading));
+}
+
+// Its text goes on `text`; thoughts are shown, and no part of it.
+void Chat::show(std::vector<AnswerPiece> pieces, std::string& text) {
+  for (const AnswerPiece& piece : pieces) {
+    const bool is_broken_call = piece.kind == AnswerPiece::Kind::kCallBroken && !piece.is_cut;
+    if (piece.is_text() || is_broken_call) emit(piece.text);
+    if (piece.kind == AnswerPiece::Kind::kContent || is_broken_call) text += piece.text;
+  }
+  append(parts_, std::move(pieces), false);
+}
+
+void Chat::remember_calls() {
+  boost::json::array calls;
+  for (const AnswerPart& part : parts_) {
+    if (part.kind != AnswerPiece::Kind::kCall || !part.is_complete) continue;
+    const ParsedJson arguments = parse_json(part.text, kArgumentsDepthMax, BigIntegers::kKeepDigits);
+    calls.push_back(boost::json::object{
+        {"id", part.call.id},
+        {"type", "function"},
+        {"function", boost::json::object{{"name", part.call.tool.name}, {"arguments", arguments.value}}}});
+  }
+  if (!calls.empty()) conversation_.messages.back().more["tool_calls"] = std::move(calls);
+}
+
+// Whether the answer has called tools, and what they gave is in the conversation.
+bool Chat::run_calls() {
+  bool has_called = false;
+  for (const AnswerPart& part : std::exchange(parts_, {})) {
+    if (part.kind != AnswerPiece::Kind::kCall || !part.is_complete) continue;
+    has_called = true;
+    ChatMessage result{"tool", result_of(part)};
+    result.more = {{"tool_call_id", part.call.id}, {"name", part.call.tool.name}};
+    conversation_.messages.push_back(std::move(result));
+  }
+  return has_called && !leaving_;
+}
+
+std::string Chat::result_of(const AnswerPart& call) {
+  const std::string& name = call.call.tool.name;
+  note("call of " + printable_text(tools_.described(name, call.text)));
+  if (is_terminal_) note("run it? Only y or yes does:");
+  const InputLine line = lines_->read_line("y/n> ");
+  if (line.kind == InputLine::Kind::kEnd || line.kind == InputLine::Kind::kTerminated) leaving_ = true;
+  if (line.kind != InputLine::Kind::kText || (line.text != "y" && line.text != "yes")) {
+    note("not run");
+    return "Error: the user did not allow this call.";
+  }
+  return tools_.run(name, call.text);
 }
 
 void Chat::explain_context(const ContextExceeded& error) const {
@@ -223,8 +328,15 @@ GenerationEnd Chat::stream(Request request, std::string& text) {
       if (is_end || !is_terminal_) leaving_ = was_stopped_ = true;
     }
     AnswerStream::Piece piece = answer->take();
-    text += piece.text;
-    emit(piece.text);
+    if (reader_) {
+      GeneratedToken token;
+      token.text = std::move(piece.text);
+      show(reader_->add(std::move(token)), text);
+      if (piece.end) show(reader_->end(*piece.end), text);
+    } else {
+      text += piece.text;
+      emit(piece.text);
+    }
     if (piece.end) return std::move(*piece.end);
   }
 }

@@ -16,6 +16,7 @@ struct ChatOptions {
   std::optional<std::string> prompt;  // a first message
   std::int64_t token_count = -1;      // of an answer; -1: until the model ends
   bool keep_history = true;           // of what is typed, in a file
+  std::string tools;          // a file of tools that the model may call; empty: none
   std::string chat_template;          // a file or a text in place of the model's own; empty: that
   SamplingFlags sampling;
 };

@@ -84,13 +84,17 @@ void read_messages(const json::value& list, const std::string& file, Conversatio
     if (!element.is_object()) throw InvalidInput(where + " is not an object");
     ChatMessage message{text_field(element.get_object(), "role", where),
                         text_field(element.get_object(), "content", where)};
+    for (const char* name : {"tool_calls", "tool_call_id", "name"}) {
+      const json::value* value = element.get_object().if_contains(name);
+      if (value != nullptr) message.more[name] = *value;
+    }
     if (message.role == "system" && i == 0) {
       conversation.settings.system = std::move(message.content);
-    } else if (message.role == "user" || message.role == "assistant") {
+    } else if (message.role == "user" || message.role == "assistant" || message.role == "tool") {
       conversation.messages.push_back(std::move(message));
     } else {
       throw InvalidInput(
-          fmt::format("{} has the role '{}'; a conversation has those of user and assistant, and may "
+          fmt::format("{} has the role '{}'; a conversation has those of user, assistant and tool, and may "
                       "begin with one of system",
                       where, message.role));
     }
@@ -146,7 +150,11 @@ std::vector<std::pair<std::string, std::string>> ChatSettings::list() const {
 json::object Conversation::template_context() const {
   json::array list;
   if (!settings.system.empty()) list.push_back({{"role", "system"}, {"content", settings.system}});
-  for (const ChatMessage& message : messages) list.push_back({{"role", message.role}, {"content", message.content}});
+  for (const ChatMessage& message : messages) {
+    json::object told{{"role", message.role}, {"content", message.content}};
+    for (const auto& [name, value] : message.more) told[name] = value;
+    list.push_back(std::move(told));
+  }
   return {{"messages", std::move(list)}};
 }
 

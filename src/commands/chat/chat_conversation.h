@@ -25,8 +25,9 @@ struct ChatSettings {
 };
 
 struct ChatMessage {
-  std::string role;  // "user" or "assistant"
+  std::string role;  // "user" or "assistant"; "tool": what a call gave
   std::string content;
+  boost::json::object more = {};  // as templates take it: "tool_calls"; "tool_call_id" and "name"
 };
 
 struct Conversation {
