@@ -45,6 +45,9 @@ struct CallGrammarRequest {
   bool ends_with_call = false;  // the answer is over with the first one
 };
 
+// More thoughts than any context holds.
+inline constexpr std::int64_t kThoughtsUnbounded = std::int64_t{1} << 40;
+
 // What the model thinks before it answers.
 struct ThinkingRequest {
   std::string open = {}, close = {};  // the marks around; empty: it does not think

@@ -184,7 +184,9 @@ void read_scheduling(const Fields& fields, Request& request) {
   request.use_prefix_cache = fields.boolean("cache_prompt").value_or(request.use_prefix_cache);
   request.ignore_end = fields.boolean("ignore_eos").value_or(request.ignore_end);
   for (const std::string_view name : kThinkingFields) {
-    if (fields.find(name) != nullptr) request.thinking.token_count_max = read_token_limit(fields, name, 0);
+    if (fields.find(name) == nullptr) continue;
+    const std::int64_t limit = read_token_limit(fields, name, 0);
+    request.thinking.token_count_max = limit < 0 ? kThoughtsUnbounded : limit;  // -1: whatever the server's bound is
   }
   if (const auto seconds = fields.number("timeout", 0, kTimeoutSecondsMax)) {
     request.deadline =

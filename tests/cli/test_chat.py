@@ -182,7 +182,7 @@ class Pipe(ChatCase):
         for content, words in ((b"{", []), (b"[]", []), (b"{}", ["messages"]), (b'{"messages": 3}', ["messages"]),
                                (b'{"messages": [3]}', ["messages[0]"]),
                                (b'{"messages": [{"role": "user"}]}', ["messages[0]", "content"]),
-                               (b'{"messages": [{"role": "tool", "content": "a"}]}', ["tool"]),
+                               (b'{"messages": [{"role": "critic", "content": "a"}]}', ["critic"]),
                                (b'{"messages": [], "settings": {"top_p": 7}}', ["top_p", "7"]),
                                (b'{"messages": [], "settings": {"top_p": null}}', ["top_p"])):
             with self.subTest(content):

@@ -496,7 +496,6 @@ TEST(ResponsesRequest, NamesWhatIsWrong) {
       {R"({"input": [{"type": "function_call_output", "call_id": "1", "output": [{"type": "input_image"}]}]})",
        "input[0].output[0].type"},
       {R"({"input": [{"role": "user", "content": [{"type": "input_image"}]}]})", "input[0].content[0].type"},
-      {R"({"input": "a", "previous_response_id": "resp_1"})", "previous_response_id"},
       {R"({"input": "a", "background": true})", "background"},
       {R"({"input": "a", "truncation": "sideways"})", "truncation"},
       {R"({"input": "a", "text": {"format": {"type": "json_schema", "name": "n"}}})", "text.format.schema"},
