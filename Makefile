@@ -10,8 +10,7 @@ setup:
 demo: all
 	@tools/demo
 
-test:
-	@tools/setup chromium
+test: setup
 	@tools/test
 
 test-page:
