@@ -40,6 +40,7 @@ std::string common_name(std::string_view mnemonic) {
       {"v_addc_co_u32", "v_add_co_ci_u32"},
       {"v_subb_co_u32", "v_sub_co_ci_u32"},
       {"v_subbrev_co_u32", "v_subrev_co_ci_u32"},
+      {"s_max_num_f32", "s_max_f32"},
       {"v_max_num_f32", "v_max_f32"},
       {"v_max3_num_f32", "v_max3_f32"},
       {"v_mad_co_u64_u32", "v_mad_u64_u32"},

@@ -181,6 +181,14 @@ To convert(From value) {
   return static_cast<To>(value);
 }
 
+// A number where one of the two is NaN.
+template <class T>
+T maximum(T a, T b) {
+  if (std::isnan(a)) return b;
+  if (std::isnan(b)) return a;
+  return a > b || (a == b && !std::signbit(a)) ? a : b;
+}
+
 inline u32 reverse_bits(u32 value) {
   u32 result = 0;
   for (int i = 0; i < 32; ++i) result |= (value >> i & 1) << (31 - i);

@@ -127,12 +127,6 @@ void packed_move(Wave& wave, const Instruction& instruction) {
 // Arithmetic
 
 template <class T>
-T maximum(T a, T b) {
-  if (std::isnan(a)) return b;
-  if (std::isnan(b)) return a;
-  return a > b || (a == b && !std::signbit(a)) ? a : b;
-}
-template <class T>
 T minimum(T a, T b) {
   return -maximum(-a, -b);
 }

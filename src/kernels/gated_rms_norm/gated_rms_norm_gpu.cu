@@ -55,7 +55,7 @@ HEARTH_DEVICE void write(const GatedRmsNormParams& p, const GatedGroup& group, i
 }
 
 HEARTH_DEVICE float factor_of(const GatedRmsNormParams& p, float sum) {
-  return 1.0f / sqrt_exact(sum / static_cast<float>(p.width) + p.epsilon);
+  return 1.0f / sqrt_exact(sum / static_cast<float>(static_cast<int>(p.width)) + p.epsilon);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ HEARTH_KERNEL(split_rows, kSplitRowsThreads, SplitRowsArgs) {
   if (row >= p.row_count) return;
   float value = p.x[i];
   if (p.scale.beta != 0.0f) {
-    const std::int64_t steps = p.positions[row / p.rows_per_token] / p.scale.length;
+    const auto steps = static_cast<int>(p.positions[row / p.rows_per_token] / p.scale.length);
     value *= 1.0f + p.scale.beta * 0.6931471805599453f * log2_fast(1.0f + static_cast<float>(steps));
   }
   if (column < p.first_width) {
