@@ -86,6 +86,9 @@ TEST(Settings, TensorsOfFurtherLayersAreNoticed) {
   // Which are counted in.
   const GgufModel predicting({"blk.0.x", "blk.1.x"}, entry("llama.nextn_predict_layers", std::uint32_t{1}));
   EXPECT_EQ(predicting.settings().layer_count(), 1);
+  // Whether their tensors are there or not; unless they stand behind the count, which then does not have them in it.
+  EXPECT_EQ(GgufModel({"blk.0.x"}, entry("llama.nextn_predict_layers", std::uint32_t{1})).settings().layer_count(), 1);
+  EXPECT_EQ(GgufModel({"blk.2.x"}, entry("llama.nextn_predict_layers", std::uint32_t{1})).settings().layer_count(), 2);
   const GgufModel nothing_else({"blk.1.x"}, entry("llama.nextn_predict_layers", std::uint32_t{2}));
   expect_error<InvalidInput>([&] { nothing_else.settings().layer_count(); }, "m: 2 of 2 layers predict further tokens");
 }
