@@ -14,12 +14,13 @@ HF_FAMILIES = ("hf/llama", "hf/llama3-rope", "hf/mistral-swa", "hf/qwen2", "hf/q
                "hf2/apertus", "hf2/falcon", "hf2/hunyuan_v1_dense", "hf2/qwen3_5", "hf2/falcon_h1", "hf2/nemotron_h",
                "hf2/mamba", "hf2/mamba2")
 ENCODERS = ("hf2/bert", "hf2/xlm_roberta", "hf2/modernbert", "hf2/gemma3-embedding")
-# In bf16 a token between two experts may go to the other one, which spreads to tokens after it: the error that a
-# quarter of the rows stay within counts.
+# In bf16 a token between two experts may go to the other one: the median row's error counts. In some that spreads to
+# many tokens after it: a quarter of the rows do.
 EXPERT_FAMILIES = ("hf/glm4_moe", "hf/gpt_oss", "hf/qwen3_moe", "hf2/deepseek_v2", "hf2/deepseek_v3", "hf2/dots1",
                    "hf2/ernie4_5_moe", "hf2/glm4_moe_lite", "hf2/granitemoe", "hf2/lfm2_moe", "hf2/minimax_m2",
                    "hf2/mixtral", "hf2/phimoe", "hf2/qwen2_moe", "hf2/qwen3_moe-norm", "hf2/qwen3_next", "hf2/qwen3_5_moe",
                    "hf2/granitemoehybrid")
+SPREADING_FAMILIES = ("hf/gpt_oss", "hf2/deepseek_v3", "hf2/lfm2_moe", "hf2/qwen3_next")
 GGUF_FAMILIES = ("llama-dense", "gpt2-dense", "qwen3-dense", "starcoder-dense", "chatglm-dense", "gemma3-dense",
                  "glm4-dense", "glm4moe-moe", "qwen35moe-moe", "granitehybrid-dense", "lfm2-dense", "qwen3moe-moe")
 HF_ERROR_MAX, GGUF_ERROR_MAX, BF16_ERROR_MAX = 1e-4, 1e-3, 3e-2
@@ -62,7 +63,8 @@ class Logits(CliCase):
                 with self.subTest(f"{family} {compute}"):
                     values, data = self.logits(folder, prompt + greedy, "--compute", compute)
                     if family in EXPERT_FAMILIES and compute == "bf16":
-                        self.assert_rows_close(values[:len(prompt)], expected, error_max, 0.25)
+                        share = 0.25 if family in SPREADING_FAMILIES else 0.5
+                        self.assert_rows_close(values[:len(prompt)], expected, error_max, share)
                     else:
                         self.assert_close(values[:len(prompt)], expected, error_max)
                         self.assert_greedy(values[len(prompt) - 1:-1], greedy, 0 if compute == "f32" else error_max)

@@ -97,17 +97,24 @@ inline void expect_float32(const Fixture& fixture, std::span<const float> y) {
   }
 }
 
-// The error of bf16 logits of the prompt: of all, or where there are experts what a quarter of the rows stay within,
-// since a token between two of them may go to the other one, which spreads to tokens after it.
-inline double bf16_error(const Fixture& fixture, std::span<const float> y) {
-  if (!fixture.has_experts()) return relative_error(y, fixture.expected);
-  const std::size_t width = fixture.vocabulary();
+// The error that one in `divisor` of the rows of `width` elements stay within: 2 is the median row.
+inline double row_error(std::span<const float> y, std::span<const float> expected, std::size_t width,
+                        std::size_t divisor) {
   std::vector<double> errors;
-  for (std::size_t at = 0; at < fixture.expected.size(); at += width) {
-    errors.push_back(relative_error(y.subspan(at, width), std::span(fixture.expected).subspan(at, width)));
+  for (std::size_t at = 0; at < expected.size(); at += width) {
+    errors.push_back(relative_error(y.subspan(at, width), expected.subspan(at, width)));
   }
   std::sort(errors.begin(), errors.end());
-  return errors[errors.size() / 4];
+  return errors[errors.size() / divisor];
+}
+
+// The error of bf16 logits of the prompt: of all, or of the median row where there are experts, since a token between
+// two of them may go to the other one. In some fixtures that spreads to many tokens after it, and a quarter counts.
+inline double bf16_error(const Fixture& fixture, std::span<const float> y) {
+  if (!fixture.has_experts()) return relative_error(y, fixture.expected);
+  const std::string name = fixture.path.filename().string();
+  const bool spreads = name == "gpt_oss" || name == "deepseek_v3";
+  return row_error(y, fixture.expected, fixture.vocabulary(), spreads ? 4 : 2);
 }
 
 }  // namespace hearth::model_testing
