@@ -310,8 +310,9 @@ void multiply_matrices(Wave& wave, const Instruction& instruction, int registers
   float left[16][16], right[16][16];
   for (int row = 0; row < 16; ++row) {
     for (int k = 0; k < 16; ++k) {
-      const auto [lane, half] = element_of(row, k);
-      const auto value = [&, lane = lane, half = half](const Operand& operand) {
+      const auto element = element_of(row, k);
+      const auto value = [&](const Operand& operand) {
+        const auto [lane, half] = element;
         const u32 word = wave.vector[operand.index + half / 2][lane];
         return std::bit_cast<float>(half % 2 ? word & 0xffff0000u : word << 16);
       };
