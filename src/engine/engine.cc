@@ -114,6 +114,7 @@ class Engine::Impl {
   double scheduling_seconds_ = 0;
   std::int64_t prompt_tokens_ = 0, generated_tokens_ = 0;
   std::function<void(const StepRecord&)> observer_;
+  TokenMaskPool masks_;
   mutable std::mutex vocabulary_mutex_;
   mutable std::shared_ptr<const GrammarVocabulary> vocabulary_;
 
@@ -236,6 +237,7 @@ void Engine::Impl::admit_submissions(std::vector<Submission> submissions) {
                     request.logprobs_of_prompt || pools_all});
     ids_.insert_or_assign(request.id, id);
     submission.generation->open(std::move(submission.sink));
+    submission.generation->share_masks(masks_);
     const bool is_new = generations_.try_emplace(id, std::move(submission.generation)).second;
     CHECK(is_new);
   }

@@ -25,6 +25,9 @@ class Generation {
              std::shared_ptr<const GrammarVocabulary> vocabulary = nullptr);
   // Before all that follows: who hears of it.
   void open(std::shared_ptr<EventSink> sink) { sink_ = std::move(sink); }
+  void share_masks(TokenMaskPool& pool) {
+    if (grammar_) grammar_->join(pool);
+  }
 
   const Request& request() const { return request_; }
   Timeline& timeline() { return timeline_; }

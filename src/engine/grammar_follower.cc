@@ -72,16 +72,19 @@ GrammarFollower::GrammarFollower(const Request& request, const Tokenizer& tokeni
     : tokenizer_(tokenizer),
       thinking_(request.thinking),
       vocabulary_(std::move(vocabulary)),
-      tokens_left_(request.token_count_max) {
+      tokens_left_(request.token_count_max),
+      closing_margin_(std::clamp<std::int64_t>(tokens_left_ / 16, 4, 32)) {
   if (request.grammar) {
     begin_after_ = request.grammar->begin_after;
-    text_.emplace(vocabulary_, request.grammar->grammar);
-    text_state_ = text_->recognizer().start();
+    text_.emplace(Followed{request.grammar->grammar, nullptr});
+    change_masks(*text_);
+    text_->state = text_->recognizer().start();
   }
   if (request.calls) {
     marks_ = request.calls->marks;
     ends_with_call_ = request.calls->ends_with_call;
-    calls_.emplace(vocabulary_, request.calls->grammar);
+    calls_.emplace(Followed{request.calls->grammar, nullptr});
+    change_masks(*calls_);
   }
   if (request.calls && !request.calls->begun.empty()) {
     begin_calls(request.calls->begun, {});
@@ -90,6 +93,25 @@ GrammarFollower::GrammarFollower(const Request& request, const Tokenizer& tokeni
   } else {
     enter(Phase::kText);
   }
+}
+
+void GrammarFollower::join(TokenMaskPool& pool) {
+  pool_ = &pool;
+  if (text_) change_masks(*text_);
+  if (calls_) change_masks(*calls_);
+}
+
+// Goes over to the pool's masks, or to new ones.
+void GrammarFollower::change_masks(Followed& followed) {
+  auto masks = pool_ != nullptr ? pool_->masks(vocabulary_, followed.grammar)
+                                : std::make_shared<TokenMasks>(vocabulary_, followed.grammar);
+  if (followed.masks) followed.state = masks->recognizer().adopt(followed.recognizer(), followed.state);
+  followed.masks = std::move(masks);
+}
+
+void GrammarFollower::follow(Followed& followed, std::string_view bytes) {
+  followed.state = followed.recognizer().advance(followed.state, bytes);
+  if (followed.masks->is_full()) change_masks(followed);
 }
 
 void GrammarFollower::enter(Phase phase) {
@@ -119,9 +141,11 @@ std::span<const std::uint32_t> GrammarFollower::mask() {
     set_bit(mask_, static_cast<std::uint32_t>(forced_.front()), true);
     return mask_;
   }
-  if (phase_ == Phase::kCalls) return calls_->mask(calls_state_);
-  if (phase_ == Phase::kText && text_) return text_->mask(text_state_);
-  return free_mask();
+  const bool is_text = phase_ == Phase::kText && text_;
+  if (phase_ != Phase::kCalls && !is_text) return free_mask();
+  const Followed& followed = is_text ? *text_ : *calls_;
+  kept_mask_ = followed.masks->mask(followed.state);
+  return *kept_mask_;
 }
 
 std::span<const std::uint32_t> GrammarFollower::free_mask() {
@@ -172,21 +196,28 @@ void GrammarFollower::accept(TokenId token) {
   if (phase_ == Phase::kText && text_ && !over_ && forced_.empty()) close_in_time();
 }
 
-// Where the tokens left are hardly more than closing the text takes, they do that.
+// Where the tokens left are hardly more than closing the text takes, they do that. How much that is, is looked for the
+// more often the nearer it is: a token can open what takes many to close.
 void GrammarFollower::close_in_time() {
-  constexpr std::int64_t kWindow = 64, kMargin = 4;
-  constexpr std::size_t kBytesMax = 256;
-  if (tokens_left_ < 0 || tokens_left_ > kWindow) return;
-  const auto closing = closing_bytes(text_->recognizer(), text_state_, kBytesMax);
-  if (!closing) return;
+  if (tokens_left_ < 0 || tokens_left_ > closing_check_) return;
+  const auto bytes_max = static_cast<std::size_t>(8 * tokens_left_);  // more than tokens of JSON have
+  const auto closing = closing_bytes(text_->recognizer(), text_->state, bytes_max);
+  if (!closing) {
+    closing_check_ = tokens_left_ * 3 / 4;
+    return;
+  }
   if (closing->empty()) {
     const auto ends = vocabulary_->end_tokens();
     if (tokens_left_ <= 1 && !ends.empty()) forced_.push_back(static_cast<TokenId>(ends.front()));
+    closing_check_ = tokens_left_ - 1 - tokens_left_ / 8;
     return;
   }
   const auto ids = tokenizer_.encode(*closing, {.add_special = false, .parse_special = false});
-  const std::int64_t count = std::ssize(ids);
-  if (count > tokens_left_ || count + kMargin < tokens_left_) return;
+  const std::int64_t spare = tokens_left_ - std::ssize(ids);
+  if (spare < 0 || spare > closing_margin_) {
+    closing_check_ = tokens_left_ - 1 - std::max<std::int64_t>(spare - closing_margin_, 0) / 8;
+    return;
+  }
   std::string written;  // some tokenizers put a space before
   for (const TokenId id : ids) written += vocabulary_->token(static_cast<std::uint32_t>(id));
   if (written == *closing) forced_.assign(ids.begin(), ids.end());
@@ -221,7 +252,7 @@ bool GrammarFollower::read_beginning(std::string_view bytes) {
     if (beginning_ == kPythonTag) beginning_.clear();
     const std::string_view rest = bytes.substr(i + 1);
     if (!thinking_.open.empty() && beginning_ == thinking_.open) {
-      if (text_) text_state_ = text_->recognizer().start();
+      if (text_) text_->state = text_->recognizer().start();
       enter(Phase::kThoughts);
       if (!rest.empty()) read(rest, -1);
       return true;
@@ -276,20 +307,20 @@ void GrammarFollower::watch(std::string_view bytes) {
 void GrammarFollower::begin_calls(std::string_view mark, std::string_view rest) {
   phase_ = Phase::kCalls;
   Recognizer& recognizer = calls_->recognizer();
-  calls_state_ = recognizer.advance(recognizer.start(), mark);
+  calls_->state = recognizer.advance(recognizer.start(), mark);
   follow_calls(rest);
 }
 
 void GrammarFollower::follow_text(std::string_view bytes) {
-  text_state_ = text_->tidied(text_->recognizer().advance(text_state_, bytes));
-  over_ = text_->recognizer().is_over(text_state_);
+  follow(*text_, bytes);
+  over_ = text_->recognizer().is_over(text_->state);
 }
 
 void GrammarFollower::follow_calls(std::string_view bytes) {
-  calls_state_ = calls_->tidied(calls_->recognizer().advance(calls_state_, bytes));
-  const bool is_over = calls_->recognizer().is_over(calls_state_);
+  follow(*calls_, bytes);
+  const bool is_over = calls_->recognizer().is_over(calls_->state);
   // Something that only began like a call: the text goes on, as it is.
-  if (!is_over && calls_state_ != kDeadState) return;
+  if (!is_over && calls_->state != kDeadState) return;
   has_called_ = has_called_ || is_over;
   over_ = is_over && ends_with_call_;
   enter(Phase::kText);

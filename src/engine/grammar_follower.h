@@ -27,9 +27,11 @@ class GrammarFollower {
   // Whether the request asks for anything that must be followed.
   static bool is_needed(const Request& request);
 
-  // The tokenizer outlives it.
+  // The tokenizer outlives it, and so does the pool, whose thread takes it over from whoever made it.
   GrammarFollower(const Request& request, const Tokenizer& tokenizer,
                   std::shared_ptr<const GrammarVocabulary> vocabulary);
+
+  void join(TokenMaskPool& pool);
 
   // The tokens that may come now; empty: all of them. Throws Unsupported where the text is too ambiguous to be
   // followed. Valid until the next call.
@@ -67,15 +69,29 @@ class GrammarFollower {
   std::string begin_after_;  // the text's grammar; empty: it has begun
   bool ends_with_call_ = false, has_called_ = false;
   std::shared_ptr<const GrammarVocabulary> vocabulary_;
-  std::optional<TokenMasks> text_, calls_;
-  GrammarState text_state_ = kDeadState, calls_state_ = kDeadState;
+  // A grammar, and how far it has been followed.
+  struct Followed {
+    std::shared_ptr<const Grammar> grammar;
+    std::shared_ptr<TokenMasks> masks;
+    GrammarState state = kDeadState;
+
+    Recognizer& recognizer() const { return masks->recognizer(); }
+  };
+  void follow(Followed& followed, std::string_view bytes);
+  void change_masks(Followed& followed);
+
+  TokenMaskPool* pool_ = nullptr;
+  std::optional<Followed> text_, calls_;
+  std::shared_ptr<const TokenMask> kept_mask_;  // what mask() has returned
   Phase phase_ = Phase::kText;
   std::string seen_;       // the last bytes, in which a mark may have begun
   std::string beginning_;  // of a text, without white space
   bool begins_ = true;     // nothing but what may become a mark has come of the text
   std::int64_t thought_tokens_ = 0;
-  std::int64_t tokens_left_;         // of the answer; below 0: no bound
-  bool has_ended_thoughts_ = false;  // those that are open
+  std::int64_t tokens_left_;           // of the answer; below 0: no bound
+  std::int64_t closing_margin_;        // tokens that may be left over where a text is closed in time
+  std::int64_t closing_check_ = 1024;  // so many tokens left, and what closing takes is looked for
+  bool has_ended_thoughts_ = false;    // those that are open
   std::deque<TokenId> forced_;
   TokenMask mask_;  // of what no grammar says
   bool over_ = false;

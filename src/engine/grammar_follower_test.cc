@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json/parse.hpp>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -103,6 +104,17 @@ class Follow {
       follower_.accept(token);
     }
     return text;
+  }
+  // One of the tokens that may come, quotes and brackets seldom; the text of it.
+  std::string take_any(std::mt19937& random) {
+    std::vector<TokenId> tokens;
+    for (TokenId token = 0; token < kControl; ++token) {
+      if (token != kEnd && allows(token)) tokens.push_back(token);
+    }
+    if (tokens.empty()) return {};
+    const TokenId chosen = tokens[random() % tokens.size()];
+    follower_.accept(chosen);
+    return std::string(tokenizer_->token_bytes(chosen));
   }
   bool is_over() const { return follower_.is_over(); }
 
@@ -220,6 +232,28 @@ TEST(GrammarFollower, ATextIsClosedWhileItCanBe) {
   request.token_count_max = 5;  // too few for anything
   Follow shorter(request);
   EXPECT_EQ(shorter.say("{\"a\":"), 5u);
+}
+
+// What takes a hundred tokens to close is begun early enough, whoever writes.
+TEST(GrammarFollower, ALongTextIsClosedInTime) {
+  Request request;
+  request.grammar = GrammarRequest{{},
+                                   compile_grammar({GrammarSource::Kind::kSchema,
+                                                    R"({"type": "object", "additionalProperties": false,
+                           "properties": {"many": {"type": "array", "minItems": 2, "items": {"type": "string"}},
+                                          "the property in the middle": {"type": "integer", "minimum": 1000000},
+                                          "the last property": {"enum": ["one of three", "another value"]}},
+                           "required": ["many", "the property in the middle", "the last property"]})"}),
+                                   {}};
+  request.token_count_max = 600;
+  for (unsigned seed = 0; seed < 12; ++seed) {
+    std::mt19937 random(seed);
+    Follow follow(request);
+    std::string text;
+    for (int i = 0; i < 600 && !follow.is_over(); ++i) text += follow.take_any(random);
+    EXPECT_TRUE(follow.is_over()) << text;
+    EXPECT_NO_THROW(boost::json::parse(text)) << text;
+  }
 }
 
 TEST(GrammarFollower, MessagesWithHeaders) {

@@ -1,11 +1,12 @@
-// Grammars that were compiled lately, by their source: an agent asks with the same tools again and again.
+// Grammars that were compiled lately, by their source: an agent asks with the same tools again and again. Requests that
+// come at the same time get one grammar as well, and with it the same masks.
 #pragma once
 
 #include <cstddef>
+#include <future>
 #include <list>
 #include <memory>
 #include <mutex>
-#include <utility>
 
 #include "grammar/grammar_source.h"
 
@@ -20,7 +21,11 @@ class GrammarCache {
   static constexpr std::size_t kKept = 32, kSourceBytesMax = std::size_t{1} << 20;
 
   std::mutex mutex_;
-  std::list<std::pair<GrammarSource, std::shared_ptr<const Grammar>>> recent_;  // the last used first
+  struct Entry {
+    GrammarSource source;
+    std::shared_future<std::shared_ptr<const Grammar>> grammar;  // whoever came first compiles it
+  };
+  std::list<Entry> recent_;  // the last used first
 };
 
 }  // namespace hearth

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
@@ -205,37 +206,28 @@ std::size_t Recognizer::memory_bytes() const {
   return frames_.size() * 2 * (sizeof(GrammarFrame) + 16) + stacks + steps_.size() * 32 + key_sets_.size() * 100;
 }
 
-GrammarState Recognizer::keep_only(GrammarState state) {
-  const std::vector<GrammarFrame> frames = std::move(frames_);
-  const std::vector<BitSet> bits = std::move(bits_);
-  const std::vector<std::vector<std::uint64_t>> key_sets = std::move(key_sets_);
-  const Stacks stacks = states_[state].stacks;
-  const Stacks first = states_[start_].stacks;
-  reset();
+GrammarState Recognizer::adopt(const Recognizer& other, GrammarState state) {
   std::unordered_map<Stack, Stack> moved{{0, 0}};
-  const auto move = [&](Stack stack) {
+  Stacks adopted;
+  for (const Stack stack : other.states_[state].stacks) {
     std::vector<Stack> path;
-    for (Stack at = stack; !moved.contains(at); at = frames[at].below) path.push_back(at);
+    for (Stack at = stack; !moved.contains(at); at = other.frames_[at].below) path.push_back(at);
     for (auto at = path.rbegin(); at != path.rend(); ++at) {
-      GrammarFrame frame = frames[*at];
+      GrammarFrame frame = other.frames_[*at];
       if (frame.kind == Kind::kObject) {
-        frame.a = intern_bits(bits[frame.a]);
+        frame.a = intern_bits(other.bits_[frame.a]);
         const auto [set, is_new] =
-            key_set_index_.try_emplace(key_sets[frame.d], static_cast<std::uint32_t>(key_sets_.size()));
-        if (is_new) key_sets_.push_back(key_sets[frame.d]);
+            key_set_index_.try_emplace(other.key_sets_[frame.d], static_cast<std::uint32_t>(key_sets_.size()));
+        if (is_new) key_sets_.push_back(other.key_sets_[frame.d]);
         frame.d = set->second;
       }
-      if (frame.kind == Kind::kKey) frame.b = intern_bits(bits[frame.b]);
-      if (frame.kind == Kind::kAnyOrder) frame.a = intern_bits(bits[frame.a]);
+      if (frame.kind == Kind::kKey) frame.b = intern_bits(other.bits_[frame.b]);
+      if (frame.kind == Kind::kAnyOrder) frame.a = intern_bits(other.bits_[frame.a]);
       moved[*at] = push(frame, moved.at(frame.below));
     }
-    return moved.at(stack);
-  };
-  Stacks kept, beginning;
-  for (const Stack stack : stacks) kept.push_back(move(stack));
-  for (const Stack stack : first) beginning.push_back(move(stack));
-  start_ = intern(std::move(beginning));
-  return intern(std::move(kept));
+    adopted.push_back(moved.at(stack));
+  }
+  return intern(std::move(adopted));
 }
 
 // Follows what needs no byte: calls of rules, their ends, and the ends of what may be complete without a sign of it.
@@ -254,9 +246,8 @@ void Recognizer::settle(Stack stack, Stacks& out, int depth) {
     return;
   }
   if (frame.kind == Kind::kTerminal) {
-    const CharDfa& dfa = grammar_->dfas[frame.index];
-    if (!dfa.edges_of(frame.a).empty() || frame.c != 0) out.push_back(stack);
-    if (frame.c == 0 && dfa.accepting[frame.a]) settle(frame.below, out, depth + 1);
+    if (terminal_may_go_on(*grammar_, frame)) out.push_back(stack);
+    if (terminal_may_end(*grammar_, frame)) settle(frame.below, out, depth + 1);
     return;
   }
   if (frame.kind == Kind::kAnyOrder) return settle_any_order(frame, out, depth);
@@ -413,18 +404,28 @@ void Recognizer::step_number(const GrammarFrame& frame, std::uint8_t byte, Stack
 }
 
 void Recognizer::step_terminal(const GrammarFrame& frame, std::uint8_t byte, Stacks& out) {
-  const CharDfa& dfa = grammar_->dfas[frame.index];
-  const CharReading reading = read_utf8(frame.c, byte);
   GrammarFrame next = frame;
-  next.c = reading.partial;
-  if (reading.kind == CharReading::Kind::kCharacter) {
-    next.a = dfa.next(frame.a, reading.character);
-    if (next.a == CharDfa::kDead) return;
-  } else if (reading.kind == CharReading::Kind::kInvalid ||
-             !dfa.any_between(frame.a, reading.ranges[0].first, reading.ranges[0].last)) {
-    return;
+  if (step_in_terminal(*grammar_, next, byte)) settle(push(next, frame.below), out);
+}
+
+bool step_in_terminal(const Grammar& grammar, GrammarFrame& frame, std::uint8_t byte) {
+  const CharDfa& dfa = grammar.dfas[frame.index];
+  const CharReading reading = read_utf8(frame.c, byte);
+  frame.c = reading.partial;
+  if (reading.kind == CharReading::Kind::kInvalid) return false;
+  if (reading.kind != CharReading::Kind::kCharacter) {
+    return dfa.any_between(frame.a, reading.ranges[0].first, reading.ranges[0].last);
   }
-  settle(push(next, frame.below), out);
+  frame.a = dfa.next(frame.a, reading.character);
+  return frame.a != CharDfa::kDead;
+}
+
+bool terminal_may_end(const Grammar& grammar, const GrammarFrame& frame) {
+  return frame.c == 0 && grammar.dfas[frame.index].accepting[frame.a] != 0;
+}
+
+bool terminal_may_go_on(const Grammar& grammar, const GrammarFrame& frame) {
+  return frame.c != 0 || !grammar.dfas[frame.index].edges_of(frame.a).empty();
 }
 
 bool text_may_end(const Grammar& grammar, const GrammarFrame& frame) {
@@ -458,7 +459,7 @@ bool step_in_text(const Grammar& grammar, GrammarFrame& frame, std::uint8_t byte
   return false;
 }
 
-GrammarState Recognizer::after_text(const GrammarFrame& frame) {
+GrammarState Recognizer::below(const GrammarFrame& frame) {
   Stacks stacks;
   settle(frame.below, stacks);
   return intern(std::move(stacks));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,7 +12,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "grammar/completion.h"
@@ -49,6 +49,10 @@ struct GrammarFrame {
 // Within a JSON string: whether its quote may come, and whether another byte may, with which the frame goes on.
 bool text_may_end(const Grammar& grammar, const GrammarFrame& frame);
 bool step_in_text(const Grammar& grammar, GrammarFrame& frame, std::uint8_t byte);
+// Within a terminal of a rule: the same three.
+bool terminal_may_end(const Grammar& grammar, const GrammarFrame& frame);
+bool terminal_may_go_on(const Grammar& grammar, const GrammarFrame& frame);
+bool step_in_terminal(const Grammar& grammar, GrammarFrame& frame, std::uint8_t byte);
 // A character more of a key.
 void step_over(const Grammar::Object& object, GrammarFrame& key, char32_t character);
 // The same within a key of one of the kinds `allowed`.
@@ -82,12 +86,12 @@ class Recognizer {
   GrammarState together(std::vector<std::uint32_t> stacks);
   // Whether the object has a key that is remembered and equal to the one that this frame has read.
   bool is_used(const GrammarFrame& key) const;
-  // The state after the quote that ends a string.
-  GrammarState after_text(const GrammarFrame& frame);
+  // The state once what the frame says is complete: after the quote that ends a string, and at a terminal's end.
+  GrammarState below(const GrammarFrame& frame);
 
   std::size_t memory_bytes() const;
-  // Forgets everything but what a state needs; returns its new number. All others become invalid.
-  GrammarState keep_only(GrammarState state);
+  // The number that a state of another recognizer of the same grammar has here.
+  GrammarState adopt(const Recognizer& other, GrammarState state);
 
  private:
   using Stack = std::uint32_t;
@@ -131,10 +135,10 @@ class Recognizer {
 
   std::shared_ptr<const Grammar> grammar_;
   std::vector<GrammarFrame> frames_;
-  std::unordered_map<GrammarFrame, Stack, FrameHash> frame_index_;
+  boost::unordered_flat_map<GrammarFrame, Stack, FrameHash> frame_index_;
   std::vector<State> states_;
-  std::unordered_map<Stacks, GrammarState, StacksHash> state_index_;
-  std::unordered_map<std::uint64_t, GrammarState> steps_;
+  boost::unordered_flat_map<Stacks, GrammarState, StacksHash> state_index_;
+  boost::unordered_flat_map<std::uint64_t, GrammarState> steps_;
   std::vector<BitSet> bits_;
   std::map<BitSet, std::uint32_t> bits_index_;
   std::map<std::array<std::uint32_t, 5>, std::uint32_t> allowed_;

@@ -8,8 +8,8 @@
 namespace hearth {
 namespace {
 
-constexpr std::size_t kMasksMax = 512;
-constexpr std::size_t kMemoryMax = std::size_t{64} << 20;
+constexpr std::size_t kMasksMax = 1024;
+constexpr std::size_t kMemoryMax = std::size_t{32} << 20;
 
 void set_bit(TokenMask& mask, std::uint32_t token) {
   mask[token / 32] |= 1u << token % 32;
@@ -76,7 +76,7 @@ GrammarState TokenMasks::after(GrammarState state, std::uint32_t token) {
   return bytes.empty() ? kDeadState : recognizer_.advance(state, bytes);
 }
 
-const TokenMask& TokenMasks::mask(GrammarState state) {
+std::shared_ptr<const TokenMask> TokenMasks::mask(GrammarState state) {
   // How many characters a string has does not matter where no token reaches its bound.
   const std::uint32_t longest = vocabulary_->characters_max_;
   const Grammar& grammar = recognizer_.grammar();
@@ -89,7 +89,7 @@ const TokenMask& TokenMasks::mask(GrammarState state) {
   });
   if (const auto known = masks_.find(same); known != masks_.end()) return known->second;
   if (masks_.size() >= kMasksMax) masks_.clear();
-  return masks_[same] = made(same);
+  return masks_[same] = std::make_shared<const TokenMask>(made(same));
 }
 
 TokenMask TokenMasks::made(GrammarState state) {
@@ -105,6 +105,8 @@ TokenMask TokenMasks::made(GrammarState state) {
       add_string(frame, mask);
     } else if (frame.kind == GrammarFrame::Kind::kKey) {
       add_key(frame, mask);
+    } else if (frame.kind == GrammarFrame::Kind::kTerminal) {
+      add_terminal(frame, mask);
     } else {
       others.push_back(stack);
     }
@@ -142,7 +144,7 @@ void TokenMasks::add_pattern(const GrammarFrame& frame, TokenMask& mask) {
     GrammarState after;  // the string, once it has ended
   };
   const Grammar& grammar = recognizer_.grammar();
-  const GrammarState closed = recognizer_.after_text(frame);
+  const GrammarState closed = recognizer_.below(frame);
   const auto step = [&](Within& within, std::uint8_t byte) {
     if (within.after != kDeadState) {
       within.after = recognizer_.advance(within.after, byte);
@@ -161,7 +163,7 @@ void TokenMasks::add_string(const GrammarFrame& frame, TokenMask& mask) {
   if (frame.c != 0 || !recognizer_.grammar().dfas[text.dfa].takes_everything(frame.a)) return add_pattern(frame, mask);
   const std::uint32_t room = text.max == kUnbounded ? kUnbounded : text.max - frame.b;
   add_inside(room, mask);
-  const std::vector<bool> possible = endings_from(recognizer_.after_text(frame));
+  const std::vector<bool> possible = endings_from(recognizer_.below(frame));
   for (const GrammarVocabulary::Closer& closer : vocabulary_->closers_) {
     const std::size_t count = closer.characters.size();
     if (possible[closer.ending] && count <= room && frame.b + count >= text.min) set_bit(mask, closer.token);
@@ -237,13 +239,54 @@ void TokenMasks::add_partial_key(const GrammarFrame& frame, TokenMask& mask) {
   vocabulary_->all_.walk_with(Within{frame, kDeadState}, step, [&](std::uint32_t token) { set_bit(mask, token); });
 }
 
-GrammarState TokenMasks::tidied(GrammarState state) {
-  return recognizer_.memory_bytes() < kMemoryMax ? state : forgotten(state);
+// Within a terminal, which most often goes on through a whole token: without storing a state for every prefix of every
+// token. It may end wherever its automaton accepts.
+void TokenMasks::add_terminal(const GrammarFrame& frame, TokenMask& mask) {
+  struct Within {
+    GrammarFrame frame;
+    bool goes_on;
+    GrammarState after;  // where it has ended
+  };
+  const Grammar& grammar = recognizer_.grammar();
+  const GrammarState below = recognizer_.below(frame);
+  const std::vector<std::uint32_t>& rest = recognizer_.stacks(below);
+  const bool is_last = rest.size() == 1 && rest[0] == 0;  // nothing may follow
+  const auto step = [&](Within& within, std::uint8_t byte) {
+    if (within.after != kDeadState) within.after = recognizer_.advance(within.after, byte);
+    within.goes_on = within.goes_on && step_in_terminal(grammar, within.frame, byte);
+    if (!within.goes_on) return within.after != kDeadState;
+    const bool may_end = terminal_may_end(grammar, within.frame);
+    if (may_end && !is_last) {
+      std::vector<std::uint32_t> both = recognizer_.stacks(within.after);
+      const std::vector<std::uint32_t>& more = recognizer_.stacks(below);
+      both.insert(both.end(), more.begin(), more.end());
+      within.after = recognizer_.together(std::move(both));
+    }
+    within.goes_on = terminal_may_go_on(grammar, within.frame);
+    return within.goes_on || may_end || within.after != kDeadState;
+  };
+  vocabulary_->all_.walk_with(Within{frame, true, kDeadState}, step,
+                              [&](std::uint32_t token) { set_bit(mask, token); });
 }
 
-GrammarState TokenMasks::forgotten(GrammarState state) {
-  masks_.clear();
-  return recognizer_.keep_only(state);
+bool TokenMasks::is_full() const {
+  return recognizer_.memory_bytes() >= kMemoryMax;
+}
+
+std::shared_ptr<TokenMasks> TokenMaskPool::masks(const std::shared_ptr<const GrammarVocabulary>& vocabulary,
+                                                 const std::shared_ptr<const Grammar>& grammar) {
+  const auto known = std::find_if(recent_.begin(), recent_.end(), [&](const auto& masks) {
+    return &masks->recognizer().grammar() == grammar.get() && &masks->vocabulary() == vocabulary.get();
+  });
+  std::shared_ptr<TokenMasks> found;
+  if (known != recent_.end()) {
+    found = std::move(*known);
+    recent_.erase(known);
+  }
+  if (!found || found->is_full()) found = std::make_shared<TokenMasks>(vocabulary, grammar);
+  recent_.push_front(found);
+  if (recent_.size() > kKept) recent_.pop_back();
+  return found;
 }
 
 }  // namespace hearth

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <span>
@@ -60,7 +61,7 @@ class GrammarVocabulary {
   std::uint32_t characters_max_ = 0;
 };
 
-// The masks of one recognizer's states.
+// The masks of one recognizer's states, kept by state. Several sequences of one thread may share them.
 class TokenMasks {
  public:
   TokenMasks(std::shared_ptr<const GrammarVocabulary> vocabulary, std::shared_ptr<const Grammar> grammar);
@@ -69,14 +70,13 @@ class TokenMasks {
   const GrammarVocabulary& vocabulary() const { return *vocabulary_; }
   // The state after a token; kDeadState where it may not come.
   GrammarState after(GrammarState state, std::uint32_t token);
-  // Valid until the next call.
-  const TokenMask& mask(GrammarState state);
-  // Frees memory when there is much of it, or in any case: the state's new number. All other states become invalid.
-  GrammarState tidied(GrammarState state);
-  GrammarState forgotten(GrammarState state);
+  std::shared_ptr<const TokenMask> mask(GrammarState state);
+  // There is so much memory in it that its users had better go over to another (Recognizer::adopt).
+  bool is_full() const;
 
  private:
   TokenMask made(GrammarState state);
+  void add_terminal(const GrammarFrame& frame, TokenMask& mask);
   void add_string(const GrammarFrame& frame, TokenMask& mask);
   void add_pattern(const GrammarFrame& frame, TokenMask& mask);
   void add_key(const GrammarFrame& frame, TokenMask& mask);
@@ -88,8 +88,20 @@ class TokenMasks {
 
   std::shared_ptr<const GrammarVocabulary> vocabulary_;
   Recognizer recognizer_;
-  std::unordered_map<GrammarState, TokenMask> masks_;
+  std::unordered_map<GrammarState, std::shared_ptr<const TokenMask>> masks_;
   std::map<GrammarState, std::vector<bool>> endings_;  // by the state of a finished key, within one mask
+};
+
+// The masks of grammars that sequences follow now or did lately. One thread's.
+class TokenMaskPool {
+ public:
+  std::shared_ptr<TokenMasks> masks(const std::shared_ptr<const GrammarVocabulary>& vocabulary,
+                                    const std::shared_ptr<const Grammar>& grammar);
+
+ private:
+  static constexpr std::size_t kKept = 16;
+
+  std::list<std::shared_ptr<TokenMasks>> recent_;  // the last used first
 };
 
 }  // namespace hearth
