@@ -30,8 +30,11 @@ constexpr std::array kShapes = {
     ModelShape{"qwen3-8b", "qwen3", 36, 4096, 12288, 32, 8, 128, 151936, 1e6, 40960, false, false, true},
     ModelShape{"qwen3-32b", "qwen3", 64, 5120, 25600, 64, 8, 128, 151936, 1e6, 40960, false, false, true},
     ModelShape{"qwen3-30b-a3b", "qwen3moe", 48, 2048, 768, 32, 4, 128, 151936, 1e6, 40960, false, false, true, 128, 8},
-    ModelShape{"lfm2-1.2b", "lfm2", 16, 2048, 8192, 32, 8, 64, 65536, 1e6, 128000, true, false, true, 0, 0, 3,
-               0b0101'0101'0010'0100},
+    ModelShape{"gpt-oss-20b", "gpt-oss", 24, 2880, 2880, 64, 8, 64, 201088, 1.5e5, 131072, false, true, false, 32, 4,
+               "mxfp4", 128, true},
+    ModelShape{"lfm2-1.2b", "lfm2", 16,  2048,   8192,  32,    8,
+               64,          65536,  1e6, 128000, true,  false, true,
+               0,           0,      "",  0,      false, 3,     0b0101'0101'0010'0100},
     ModelShape{"llama-3.3-70b", "llama", 80, 8192, 28672, 64, 8, 128, 128256, 5e5, 131072, false},
 };
 
@@ -103,10 +106,16 @@ void add_feed_forward(const ModelShape& shape, Format base, Format varied, const
     list.matrix(prefix + "ffn_down.weight", shape.width, shape.ff_width, varied);
     return;
   }
+  if (!shape.expert_format.empty()) base = varied = *format_by_name(shape.expert_format);
   list.matrix(prefix + "ffn_gate_inp.weight", shape.experts, shape.width, Format::kF32);
   list.experts(prefix + "ffn_gate_exps.weight", shape.ff_width, shape.width, base);
   list.experts(prefix + "ffn_up_exps.weight", shape.ff_width, shape.width, base);
   list.experts(prefix + "ffn_down_exps.weight", shape.width, shape.ff_width, varied);
+  if (!shape.sinks) return;
+  list.vector(prefix + "ffn_gate_inp.bias", shape.experts);
+  list.matrix(prefix + "ffn_gate_exps.bias", shape.experts, shape.ff_width, Format::kF32);
+  list.matrix(prefix + "ffn_up_exps.bias", shape.experts, shape.ff_width, Format::kF32);
+  list.matrix(prefix + "ffn_down_exps.bias", shape.experts, shape.width, Format::kF32);
 }
 
 void add_short_conv(const ModelShape& shape, Format base, const std::string& prefix, TensorList& list) {
@@ -127,6 +136,10 @@ void add_attention(const ModelShape& shape, Format base, Format varied, const st
     list.vector(name("attn_k.bias"), kv_width);
     list.vector(name("attn_v.bias"), kv_width);
   }
+  if (shape.sinks) {
+    list.vector(name("attn_sinks.weight"), shape.heads);
+    list.vector(name("attn_output.bias"), shape.width);
+  }
   if (shape.query_key_norm) {
     list.vector(name("attn_q_norm.weight"), shape.head_dim);
     list.vector(name("attn_k_norm.weight"), shape.head_dim);
@@ -137,7 +150,7 @@ void add_layer(const ModelShape& shape, const FormatMix& mix, std::int64_t layer
   const std::string prefix = fmt::format("blk.{}.", layer);
   const Format varied = layer_gets_better(layer, shape.layers) ? mix.better : mix.base;
   list.vector(prefix + "attn_norm.weight", shape.width);
-  list.vector(prefix + "ffn_norm.weight", shape.width);
+  list.vector(prefix + (shape.sinks ? "post_attention_norm.weight" : "ffn_norm.weight"), shape.width);
   if (shape.has_attention(layer)) {
     add_attention(shape, mix.base, varied, prefix, list);
   } else {
@@ -173,6 +186,7 @@ std::string gguf_head(const ModelShape& shape, std::string_view name) {
     add_count("expert_count", shape.experts);
     add_count("expert_used_count", shape.experts_used);
   }
+  if (shape.window > 0) add_count("attention.sliding_window", shape.window);
   add_count("attention.head_count", shape.heads);
   if (shape.conv_kernel > 0) {
     add("attention.head_count_kv", kv_heads_by_layer(shape));

@@ -25,6 +25,9 @@ struct ModelShape {
   bool query_key_norm = false;  // a norm of each query and key head
   // Of every layer's feed-forward part, whose width then is each expert's; 0: a dense one.
   std::int64_t experts = 0, experts_used = 0;
+  std::string_view expert_format = "";  // of its experts, where it is published in one alone
+  std::int64_t window = 0;              // of every other layer's attention
+  bool sinks = false;                   // and biases of all products
   // Layers without a bit have a short convolution over so many tokens in place of attention.
   std::int64_t conv_kernel = 0;
   std::uint64_t attention_layers = ~std::uint64_t{0};

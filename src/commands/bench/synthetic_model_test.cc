@@ -28,6 +28,7 @@ TEST(ModelShapes, HaveTheirModelsParameterCounts) {
   EXPECT_NEAR(billions("qwen3-8b"), 8.19, 0.01);
   EXPECT_NEAR(billions("qwen3-32b"), 32.76, 0.01);
   EXPECT_NEAR(billions("qwen3-30b-a3b"), 30.53, 0.01);
+  EXPECT_NEAR(billions("gpt-oss-20b"), 20.91, 0.01);
   EXPECT_NEAR(billions("llama-3.3-70b"), 70.55, 0.01);
   EXPECT_NEAR(billions("lfm2-1.2b"), 1.17, 0.01);
 }
@@ -111,6 +112,16 @@ TEST(SyntheticModel, HasExperts) {
   EXPECT_EQ(spec.layers.back().experts().routing.used, 8);
   EXPECT_EQ(spec.layers.back().experts().width, 768);
   EXPECT_EQ(model.source().find("blk.47.ffn_down_exps.weight")->shape, (Shape{128, 2048, 768}));
+}
+
+TEST(SyntheticModel, HasSinksAndWindows) {
+  const SyntheticModel model(model_shape("gpt-oss-20b"), "q8_0");
+  const ModelSpec spec = read_model_spec(Settings(model.source()));
+  EXPECT_TRUE(spec.layers[0].attention().sinks);
+  EXPECT_EQ(spec.layers[0].attention().mask.window, 128);
+  EXPECT_EQ(spec.layers[1].attention().mask.window, 0);
+  EXPECT_EQ(spec.layers[1].experts().routing.used, 4);
+  EXPECT_EQ(model.source().find("blk.23.ffn_up_exps.weight")->format, Format::kMxfp4);
 }
 
 TEST(SyntheticModel, HasShortConvolutions) {

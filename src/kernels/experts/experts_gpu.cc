@@ -52,7 +52,7 @@ void launch_expert_hopper(Stream& stream, const ExpertKernels& kernels, const Ex
   const SizedKernel& kernel = *std::find_if(std::begin(kernels.hopper), std::end(kernels.hopper),
                                             [&](const SizedKernel& each) { return each.tokens == p.tile_slots; });
   const std::int64_t row_tiles = ceil_divide(a.n, kTileRows);
-  CHECK(args.expert_bytes == row_tiles * (a.k / kernels.hopper_stage.columns) * kernels.hopper_stage.row_bytes);
+  CHECK(args.expert_bytes == row_tiles * kernels.hopper_stage.row_bytes_of(a.k));
   ExpertHopperParams params{};
   params.matmul = p.matmul;
   params.tiles = p;
@@ -114,7 +114,7 @@ void expert_matmul_bf16(Stream& stream, const ExpertMatmulArgs& args) {
   const bool can_gather =
       p.experts == nullptr && a.k % 8 == 0 && a.workspace_bytes >= expert_rows_bytes_on_gpu(a.token_count, a.k);
   if (can_gather && a.token_count >= kHopperSlotsMin && device.target() == "sm_90a" &&
-      a.k % kernels.hopper_stage.columns == 0) {
+      kernels.hopper_stage.takes(a.k)) {
     return launch_expert_hopper(stream, kernels, args, p);
   }
   if (!can_gather || p.tile_slots < kExpertTileTokens) return launch_expert_stream(stream, kernels, args, p);

@@ -196,6 +196,10 @@ TEST_P(MatmulTest, ManyTokensTakeTheTileKernel) {
   // Rows of k that are no whole tiles, and not aligned.
   for (const std::int64_t k : {96, 104, 33}) check(Compute::kBf16, Format::kBf16, 200, 20, k);
   check(Compute::kBf16, Format::kQ8_0, 200, 20, 96);
+  // Whole tiles and a part of one.
+  for (const Format format : {Format::kQ4_0, Format::kMxfp4, Format::kQ8_0, Format::kBf16}) {
+    check(Compute::kBf16, format, 70, 20, 352);
+  }
 }
 
 // Three segments, which one block computes or two share, for every kernel that is chosen by the number of tokens.
@@ -214,8 +218,7 @@ TEST_P(MatmulTest, BlocksThatShareKGiveTheSameBits) {
   }
 }
 
-// Columns of zeros after the others: no bit changes, and where a GPU has kernels of its own for k in whole stages,
-// others run.
+// Columns of zeros after the others, of which some are in no whole tile: no bit changes.
 TEST_P(MatmulTest, ZeroColumnsChangeNoBit) {
   if (!run.is_gpu() || run.compute() == Compute::kF32) return;  // CPUs and float32 have one kernel
   constexpr std::int64_t kColumns = 2304, kMore = 32;

@@ -54,7 +54,7 @@ struct LayoutKernels {
 template <class Layout>
 constexpr HopperStage hopper_stage_of() {
   using Shared = HopperShared<Layout, kHopperTokens[0]>;
-  return {Shared::kWeightColumns, Shared::kRowBytes};
+  return {Shared::kWeightColumns, Shared::kRowBytes, Layout::kTileK};
 }
 
 LayoutKernels kernels_of(GpuLayoutKind kind) {
@@ -197,7 +197,7 @@ void describe_operands(const GpuDevice& device, const HopperStage& stage, int ke
   describe(params.weight_map, {.data = p.weights,
                                .element = MatrixDescription::Element::kWord8,
                                .rows = row_tiles,
-                               .columns = p.k / stage.columns * (stage.row_bytes / 8),
+                               .columns = stage.row_bytes_of(p.k) / 8,
                                .box_rows = kHopperRows / kTileRows,
                                .box_columns = stage.row_bytes / 8});
 }
@@ -254,9 +254,10 @@ void matmul_bf16(Stream& stream, const MatmulArgs& args) {
   const LayoutKernels kernels = kernels_of(gpu_layout_of(args.format));
   const MatmulGpuParams p = matmul_params(args);
   if (gpu_stream(stream).gpu().target() == "sm_90a") {
-    const bool whole_stages = args.k % kernels.hopper_stage.columns == 0;
     if (args.token_count == 1 && args.k <= kStreamSharedColumns) return launch_hopper_stream(stream, kernels, p);
-    if (args.token_count >= kHopperTokensMin && whole_stages) return launch_hopper(stream, kernels, p, args);
+    if (args.token_count >= kHopperTokensMin && kernels.hopper_stage.takes(args.k)) {
+      return launch_hopper(stream, kernels, p, args);
+    }
   }
   // Activations are copied in pieces of eight.
   if (args.token_count >= kTileTokensMin && args.k % 8 == 0) return launch_tile(stream, kernels, p, args);

@@ -72,7 +72,8 @@ struct HopperBlock {
 
   HEARTH_DEVICE HopperBlock(const Place& where, std::byte* memory, const MatmulHopperParams& params)
       : place(where), shared(memory), ring(memory + Shared::kBarriersAt, Shared::kStages) {
-    const int stages = params.matmul.k / Shared::kWeightColumns;
+    // The last may be cut short: beyond a matrix's end the copy engine brings zeros.
+    const int stages = (params.matmul.k + Shared::kWeightColumns - 1) / Shared::kWeightColumns;
     const int here = params.matmul.segments_per_block * kStagesPerSegment;
     first_stage = block_z() * here;
     after_stage = first_stage + here < stages ? first_stage + here : stages;

@@ -31,8 +31,16 @@ struct SizedKernel {
 
 // How the Hopper kernels read weights of a layout.
 struct HopperStage {
-  int columns;    // k is a multiple of this
-  int row_bytes;  // of a row of tiles
+  int columns;    // of a stage
+  int row_bytes;  // of a row of tiles in a stage
+  int tile_columns;
+
+  // Whether they take matrices [n, k].
+  bool takes(std::int64_t k) const { return k >= columns && k % 8 == 0; }
+  // Bytes of a whole row of tiles.
+  std::int64_t row_bytes_of(std::int64_t k) const {
+    return ceil_divide(k, tile_columns) * (row_bytes / (columns / tile_columns));
+  }
 };
 
 // Describes x [token_count, k] and weights [row_tiles * 16, k] to the copy engine, for a Hopper kernel of so many
