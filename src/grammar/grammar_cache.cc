@@ -35,4 +35,9 @@ std::shared_ptr<const Grammar> GrammarCache::compiled(const GrammarSource& sourc
   }
 }
 
+GrammarCache& grammar_cache() {
+  static GrammarCache cache;
+  return cache;
+}
+
 }  // namespace hearth

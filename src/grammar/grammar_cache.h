@@ -28,4 +28,7 @@ class GrammarCache {
   std::list<Entry> recent_;  // the last used first
 };
 
+// The process's: a grammar does not depend on a model.
+GrammarCache& grammar_cache();
+
 }  // namespace hearth

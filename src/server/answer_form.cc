@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "grammar/call_grammar.h"
+#include "grammar/grammar_cache.h"
 #include "grammar/recognizer.h"
 #include "server/fields.h"
 #include "text/answers/reading.h"
@@ -34,20 +35,19 @@ bool has_strict(const CallGrammar& calls) {
 }
 
 // The grammar, or null where it cannot be had and need not be.
-std::shared_ptr<const Grammar> compiled(const ModelService& service, const GrammarSource& source,
-                                        const CallGrammar& calls) {
+std::shared_ptr<const Grammar> compiled(const GrammarSource& source, const CallGrammar& calls) {
   try {
-    return service.grammars().compiled(source);
+    return grammar_cache().compiled(source);
   } catch (const Error& error) {
     if (has_strict(calls)) refuse(error.what());
     return nullptr;
   }
 }
 
-void put_calls(const ModelService& service, const AnswerReading& reading, CallGrammar calls, Request& generation) {
+void put_calls(const AnswerReading& reading, CallGrammar calls, Request& generation) {
   CallGrammarRequest request;
   request.source = source_of(calls);
-  request.grammar = compiled(service, request.source, calls);
+  request.grammar = compiled(request.source, calls);
   if (!request.grammar) return;
   request.marks = call_marks(calls);
   request.begun = begun_call(reading);
@@ -61,13 +61,12 @@ void put_calls(const ModelService& service, const AnswerReading& reading, CallGr
 }
 
 // The text's grammar becomes one of the whole answer.
-void widen_text(const ModelService& service, std::string thinking_open, std::shared_ptr<CallGrammar> calls,
-                Request& generation) {
+void widen_text(std::string thinking_open, std::shared_ptr<CallGrammar> calls, Request& generation) {
   if (thinking_open.empty() && !calls) return;
   static const CallGrammar kNoCalls;
   const AnswerGrammar answer{generation.grammar->source, std::move(thinking_open), calls};
   GrammarSource source = source_of(answer);
-  if (auto grammar = compiled(service, source, calls ? *calls : kNoCalls)) {
+  if (auto grammar = compiled(source, calls ? *calls : kNoCalls)) {
     generation.grammar = GrammarRequest{std::move(source), std::move(grammar), {}};
   }
 }
@@ -100,7 +99,7 @@ void put_thinking_marks(const AnswerSyntax& syntax, bool is_open, ThinkingReques
   }
 }
 
-void put_answer_form(const ModelService& service, const AnswerReading& reading, bool may_think, Request& generation) {
+void put_answer_form(const AnswerReading& reading, bool may_think, Request& generation) {
   const AnswerSyntax& syntax = *reading.syntax;
   const bool has_opening = !reading.opening.empty();
   if (has_opening) generation.grammar.reset();  // a text's form is not that of a call
@@ -108,12 +107,12 @@ void put_answer_form(const ModelService& service, const AnswerReading& reading, 
   const bool may_call = reading.options.reads_calls && reading.tools;
   if (!generation.grammar || syntax.has_message_headers) {
     if (generation.grammar && syntax.has_channels) generation.grammar->begin_after = kFinal;
-    if (may_call) put_calls(service, reading, call_grammar(reading), generation);
+    if (may_call) put_calls(reading, call_grammar(reading), generation);
     return;
   }
   std::string thinking_open = may_think ? syntax.thinking_open : std::string();
-  widen_text(service, std::move(thinking_open),
-             may_call ? std::make_shared<CallGrammar>(call_grammar(reading)) : nullptr, generation);
+  widen_text(std::move(thinking_open), may_call ? std::make_shared<CallGrammar>(call_grammar(reading)) : nullptr,
+             generation);
 }
 
 std::int64_t thinking_tokens_of(std::string_view effort) {

@@ -7,7 +7,6 @@
 #include "engine/request.h"
 #include "grammar/call_grammar.h"
 #include "server/answer_reader.h"
-#include "server/model_service.h"
 
 namespace hearth {
 
@@ -19,7 +18,7 @@ CallGrammar call_grammar(const AnswerReading& reading);
 
 // Into the request whose answer is read so. `may_think`: the prompt does not end behind thoughts. Throws HttpError 400
 // for a strict tool whose schema cannot be enforced; what of others cannot is free.
-void put_answer_form(const ModelService& service, const AnswerReading& reading, bool may_think, Request& generation);
+void put_answer_form(const AnswerReading& reading, bool may_think, Request& generation);
 
 // How many tokens of thought a degree stands for, with a model that knows no degrees; below 0: as many as it likes.
 std::int64_t thinking_tokens_of(std::string_view effort);

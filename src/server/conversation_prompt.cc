@@ -109,13 +109,13 @@ class Prompt {
 
 }  // namespace
 
-void ConversationPrompt::put_into(const ModelService& service, Request& generation) {
+void ConversationPrompt::put_into(Request& generation) {
   generation.prompt = std::move(tokens);
   generation.show_special = generation.show_special || shows_special;
   std::int64_t& tokens_max = generation.thinking.token_count_max;
   if (tokens_max < 0) tokens_max = thinking_tokens_max;
   if (!reading.syntax) return;
-  put_answer_form(service, reading, may_think, generation);
+  put_answer_form(reading, may_think, generation);
   const bool is_whole = generation.grammar && !generation.calls;
   const bool one_call = reading.tools && reading.tools->one_call;
   reading.ends_itself = one_call && (generation.calls || (is_whole && reading.options.reads_calls));

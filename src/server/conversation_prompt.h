@@ -21,7 +21,7 @@ struct ConversationPrompt {
 
   // Into the request, before `reading` is moved elsewhere: the prompt, and what the answer must look like. Throws as
   // put_answer_form().
-  void put_into(const ModelService& service, Request& generation);
+  void put_into(Request& generation);
 };
 
 // The conversation's tokens up to where the assistant's answer begins, and `prefill`, as the answer's beginning: what

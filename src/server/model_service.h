@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "grammar/grammar_cache.h"
 #include "sampling/sampler_options.h"
 #include "server/response_store.h"
 #include "server/telemetry/metrics.h"
@@ -112,9 +111,6 @@ class ModelService {
   // A plain prompt's tokens, beginning token included; special tokens' spellings in it are those tokens.
   std::vector<TokenId> encode_prompt(std::string_view text) const;
 
-  // Compiled grammars, kept for the next request that has the same.
-  GrammarCache& grammars() const { return grammars_; }
-
   // What the Responses API remembers; a file's is set before anybody is served.
   ResponseStore& responses() const { return *responses_; }
   void set_responses(std::unique_ptr<ResponseStore> responses) { responses_ = std::move(responses); }
@@ -144,7 +140,6 @@ class ModelService {
   bool draining_ = false;
   std::uint64_t id_prefix_ = 0;
   mutable std::atomic<std::uint64_t> id_count_ = 0;
-  mutable GrammarCache grammars_;
   std::unique_ptr<ResponseStore> responses_;
   TextPool pool_;  // last: it uses the others
 };

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/json_value.h"
-#include "grammar/grammar_source.h"
+#include "grammar/grammar_cache.h"
 
 namespace hearth {
 namespace {
@@ -23,7 +23,7 @@ void require(GrammarSource source, const std::string& path, Request& generation)
     throw bad_request(fmt::format("'{}': the request says more than once what form its answer has", path), path);
   }
   try {
-    auto grammar = compile_grammar(source);
+    auto grammar = grammar_cache().compiled(source);
     generation.grammar = GrammarRequest{std::move(source), std::move(grammar), {}};
   } catch (const InvalidInput& error) {
     throw bad_request(fmt::format("'{}': {}", path, error.what()), path);

@@ -82,7 +82,7 @@ asio::awaitable<void> create_message(Exchange& exchange, ModelService& service) 
                                                     std::move(conversation.tools), conversation.prefill);
     Request generation = std::move(request.generation);
     generation.id = fmt::format("msg_{}", exchange.id());
-    prompt.put_into(service, generation);
+    prompt.put_into(generation);
     AnthropicHead head{.id = generation.id,
                        .model = service.model().name,
                        .shows_thoughts = conversation.thinks,

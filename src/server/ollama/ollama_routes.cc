@@ -142,7 +142,7 @@ Made made_of(OllamaRequest request, ConversationPrompt prompt, const ModelServic
   Made made{std::move(request), std::nullopt, {}, std::nullopt};
   if (made.request.load_only) return made;
   if (endpoint == OllamaEndpoint::kGenerate) made.context = prompt.tokens;
-  prompt.put_into(service, made.request.generation);
+  prompt.put_into(made.request.generation);
   made.reading = std::move(prompt.reading);
   made.request.generation.id = fmt::format("ollama-{}", exchange.id());
   made.generation = service.prepare(std::move(made.request.generation), api_of(endpoint));

@@ -54,7 +54,7 @@ asio::awaitable<void> answer_chat_completion(Exchange& exchange, ModelService& s
         request.continues_final_message
             ? encode_continued_conversation(service, std::move(request.context), std::move(request.tools))
             : encode_conversation(service, std::move(request.context), std::move(request.tools));
-    prompt.put_into(service, request.generation);
+    prompt.put_into(request.generation);
     made.reading = std::move(prompt.reading);
     made.choices = prepare_choices(service, request, {std::move(request.generation.prompt)}, made.head, kChatApi);
     return made;

@@ -117,7 +117,7 @@ asio::awaitable<void> answer_response(Exchange& exchange, ModelService& service)
     Request generation = request.generation;
     generation.id = head.id;
     ConversationPrompt prompt = encode_conversation(service, std::move(request.context), std::move(request.tools));
-    prompt.put_into(service, generation);
+    prompt.put_into(generation);
     return Made{std::move(request), std::move(head), std::move(prompt.reading),
                 service.prepare(std::move(generation), kApi), std::move(input)};
   };
