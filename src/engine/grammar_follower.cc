@@ -144,7 +144,7 @@ std::span<const std::uint32_t> GrammarFollower::mask() {
   const bool is_text = phase_ == Phase::kText && text_;
   if (phase_ != Phase::kCalls && !is_text) return free_mask();
   const Followed& followed = is_text ? *text_ : *calls_;
-  kept_mask_ = followed.masks->mask(followed.state);
+  kept_mask_ = followed.masks->mask(followed.state, is_text ? tokens_left_ : -1);
   return *kept_mask_;
 }
 
@@ -196,26 +196,27 @@ void GrammarFollower::accept(TokenId token) {
   if (phase_ == Phase::kText && text_ && !over_ && forced_.empty()) close_in_time();
 }
 
-// Where the tokens left are hardly more than closing the text takes, they do that. How much that is, is looked for the
-// more often the nearer it is: a token can open what takes many to close.
+// Where the tokens left are hardly more than closing the text takes, they do that. That is looked for again when some
+// tokens more have come, or when more has been opened.
 void GrammarFollower::close_in_time() {
-  if (tokens_left_ < 0 || tokens_left_ > closing_check_) return;
+  if (tokens_left_ < 0) return;
+  const std::int64_t bytes_left = text_->masks->shortest().of(text_->state);
+  if (tokens_left_ > bytes_left + closing_margin_) return;  // which are at least as many as tokens
+  if (tokens_left_ > closing_check_ && bytes_left <= closing_bytes_) return;
+  closing_bytes_ = bytes_left;
   const auto bytes_max = static_cast<std::size_t>(8 * tokens_left_);  // more than tokens of JSON have
-  const auto closing = closing_bytes(text_->recognizer(), text_->state, bytes_max);
-  if (!closing) {
-    closing_check_ = tokens_left_ * 3 / 4;
-    return;
-  }
+  const auto closing = closing_bytes(text_->recognizer(), text_->masks->shortest(), text_->state, bytes_max);
+  closing_check_ = tokens_left_ - 1;
+  if (!closing) return;
   if (closing->empty()) {
     const auto ends = vocabulary_->end_tokens();
     if (tokens_left_ <= 1 && !ends.empty()) forced_.push_back(static_cast<TokenId>(ends.front()));
-    closing_check_ = tokens_left_ - 1 - tokens_left_ / 8;
     return;
   }
   const auto ids = tokenizer_.encode(*closing, {.add_special = false, .parse_special = false});
   const std::int64_t spare = tokens_left_ - std::ssize(ids);
   if (spare < 0 || spare > closing_margin_) {
-    closing_check_ = tokens_left_ - 1 - std::max<std::int64_t>(spare - closing_margin_, 0) / 8;
+    closing_check_ -= std::max<std::int64_t>(spare - closing_margin_, 0) / 8;
     return;
   }
   std::string written;  // some tokenizers put a space before

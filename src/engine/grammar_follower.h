@@ -88,10 +88,10 @@ class GrammarFollower {
   std::string beginning_;  // of a text, without white space
   bool begins_ = true;     // nothing but what may become a mark has come of the text
   std::int64_t thought_tokens_ = 0;
-  std::int64_t tokens_left_;           // of the answer; below 0: no bound
-  std::int64_t closing_margin_;        // tokens that may be left over where a text is closed in time
-  std::int64_t closing_check_ = 1024;  // so many tokens left, and what closing takes is looked for
-  bool has_ended_thoughts_ = false;    // those that are open
+  std::int64_t tokens_left_;                             // of the answer; below 0: no bound
+  std::int64_t closing_margin_;                          // tokens that may be left over where a text is closed in time
+  std::int64_t closing_check_ = 0, closing_bytes_ = -1;  // looked for again then: at so many tokens left, above so many
+  bool has_ended_thoughts_ = false;                      // those that are open
   std::deque<TokenId> forced_;
   TokenMask mask_;  // of what no grammar says
   bool over_ = false;

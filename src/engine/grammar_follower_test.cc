@@ -234,25 +234,35 @@ TEST(GrammarFollower, ATextIsClosedWhileItCanBe) {
   EXPECT_EQ(shorter.say("{\"a\":"), 5u);
 }
 
-// What takes a hundred tokens to close is begun early enough, whoever writes.
-TEST(GrammarFollower, ALongTextIsClosedInTime) {
-  Request request;
-  request.grammar = GrammarRequest{{},
-                                   compile_grammar({GrammarSource::Kind::kSchema,
-                                                    R"({"type": "object", "additionalProperties": false,
-                           "properties": {"many": {"type": "array", "minItems": 2, "items": {"type": "string"}},
-                                          "the property in the middle": {"type": "integer", "minimum": 1000000},
-                                          "the last property": {"enum": ["one of three", "another value"]}},
-                           "required": ["many", "the property in the middle", "the last property"]})"}),
-                                   {}};
-  request.token_count_max = 600;
-  for (unsigned seed = 0; seed < 12; ++seed) {
-    std::mt19937 random(seed);
-    Follow follow(request);
-    std::string text;
-    for (int i = 0; i < 600 && !follow.is_over(); ++i) text += follow.take_any(random);
-    EXPECT_TRUE(follow.is_over()) << text;
-    EXPECT_NO_THROW(boost::json::parse(text)) << text;
+// Whatever is written, and however much a token opens: the text is complete with the last one.
+TEST(GrammarFollower, ATextIsCompleteWhateverItsLimit) {
+  for (const char* schema : {R"({"type": "object", "additionalProperties": false,
+            "properties": {"many": {"type": "array", "minItems": 2, "items": {"type": "string"}},
+                           "the property in the middle": {"type": "integer", "minimum": 1000000},
+                           "the last property": {"enum": ["one of three", "another value"]}},
+            "required": ["many", "the property in the middle", "the last property"]})",
+                             R"({"type": "array", "minItems": 2, "items": {"type": "object",
+            "properties": {"the first property": {"type": "string", "minLength": 3},
+                           "another property": {"type": "array", "items": {"$ref": "#/items"}},
+                           "the last property": {"enum": ["of three", "or four", "values"]}},
+            "required": ["the first property", "the last property"], "additionalProperties": false}})",
+                             R"({"$ref": "#/$defs/node", "$defs": {"node": {"type": "object", "minProperties": 1,
+            "properties": {"a": {"$ref": "#/$defs/node"}, "b": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]},
+                           "c": {"type": "string", "pattern": "^[a-f]{20,40}$"}},
+            "additionalProperties": {"type": "array", "items": {"type": "number"}}}}})"}) {
+    Request request;
+    request.grammar = GrammarRequest{{}, compile_grammar({GrammarSource::Kind::kSchema, schema}), {}};
+    for (const std::int64_t limit : {180, 400, 900}) {
+      request.token_count_max = limit;
+      for (unsigned seed = 0; seed < 8; ++seed) {
+        std::mt19937 random(seed);
+        Follow follow(request);
+        std::string text;
+        for (int i = 0; i < limit && !follow.is_over(); ++i) text += follow.take_any(random);
+        EXPECT_TRUE(follow.is_over()) << limit << text;
+        EXPECT_NO_THROW(boost::json::parse(text)) << limit << text;
+      }
+    }
   }
 }
 

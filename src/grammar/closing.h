@@ -5,12 +5,13 @@
 #include <optional>
 #include <string>
 
-#include "grammar/recognizer.h"
+#include "grammar/shortest_text.h"
 
 namespace hearth {
 
 // Bytes that lead from the state to where the text can end: none where it can already. What was opened is closed, and
-// what must come is as short as is easily found; nullopt where no way is found within `bytes_max`.
-std::optional<std::string> closing_bytes(Recognizer& recognizer, GrammarState state, std::size_t bytes_max);
+// what must come is as short as is known; nullopt where no way is found within `bytes_max`.
+std::optional<std::string> closing_bytes(Recognizer& recognizer, ShortestTexts& shortest, GrammarState state,
+                                         std::size_t bytes_max);
 
 }  // namespace hearth

@@ -1,6 +1,8 @@
 #include "grammar/token_mask.h"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
 #include <utility>
 
 #include "grammar/char_reader.h"
@@ -25,7 +27,9 @@ GrammarVocabulary::GrammarVocabulary(std::vector<std::string> tokens, std::vecto
     : tokens_(std::move(tokens)), end_tokens_(std::move(end_tokens)) {
   std::vector<std::pair<std::string_view, std::uint32_t>> texts;
   std::map<std::string, std::uint32_t> endings;
+  without_quote_.resize(mask_words());
   for (std::uint32_t token = 0; token < tokens_.size(); ++token) {
+    if (tokens_[token].find('"') == std::string::npos) set_bit(without_quote_, token);
     if (tokens_[token].empty()) continue;
     texts.emplace_back(tokens_[token], token);
     classify(token, endings);
@@ -76,20 +80,74 @@ GrammarState TokenMasks::after(GrammarState state, std::uint32_t token) {
   return bytes.empty() ? kDeadState : recognizer_.advance(state, bytes);
 }
 
-std::shared_ptr<const TokenMask> TokenMasks::mask(GrammarState state) {
+ShortestTexts& TokenMasks::shortest() {
+  if (!shortest_) shortest_.emplace(recognizer_);
+  return *shortest_;
+}
+
+// The state, or one that has the same masks.
+GrammarState TokenMasks::merged(GrammarState state) {
   // How many characters a string has does not matter where no token reaches its bound.
   const std::uint32_t longest = vocabulary_->characters_max_;
   const Grammar& grammar = recognizer_.grammar();
-  const GrammarState same = recognizer_.changed_tops(state, [&](GrammarFrame& frame) {
+  return recognizer_.changed_tops(state, [&](GrammarFrame& frame) {
     if (frame.kind != GrammarFrame::Kind::kText) return;
     const Grammar::Text& text = grammar.texts[frame.index];
     if (text.max == kUnbounded || frame.b <= text.min || text.max - frame.b <= longest) return;
     const std::uint32_t shortest = grammar.dfas[text.dfa].shortest[frame.a];
     if (text.max - frame.b > longest + shortest) frame.b = text.min;
   });
+}
+
+std::shared_ptr<const TokenMask> TokenMasks::mask(GrammarState state) {
+  const GrammarState same = merged(state);
   if (const auto known = masks_.find(same); known != masks_.end()) return known->second;
   if (masks_.size() >= kMasksMax) masks_.clear();
   return masks_[same] = std::make_shared<const TokenMask>(made(same));
+}
+
+std::shared_ptr<const TokenMask> TokenMasks::mask(GrammarState state, std::int64_t tokens_left) {
+  constexpr std::int64_t kNear = 256;  // no token takes a text so much further from its end
+  auto all = mask(state);
+  if (tokens_left < 0 || tokens_left > shortest().of(state) + kNear) return all;
+  const Lengths& found = lengths(state);
+  const auto last = std::partition_point(found.begin(), found.end(),
+                                         [&](const auto& token) { return token.first > tokens_left - 1; });
+  if (last == found.begin()) return all;
+  auto mask = std::make_shared<TokenMask>(*all);
+  for (auto each = found.begin(); each != last; ++each) (*mask)[each->second / 32] &= ~(1u << each->second % 32);
+  const bool any = std::any_of(mask->begin(), mask->end(), [](std::uint32_t word) { return word != 0; });
+  return any ? mask : all;
+}
+
+// Of the tokens that may come. Within a string those without a quote change nothing, and nor do they within a key that
+// may be any; they are left out.
+const TokenMasks::Lengths& TokenMasks::lengths(GrammarState state) {
+  constexpr int kKeyTokensMax = 4096;
+  const GrammarState same = merged(state);
+  if (const auto known = lengths_.find(same); known != lengths_.end()) return known->second;
+  if (lengths_.size() >= kMasksMax) lengths_.clear();
+  bool is_string = true, is_text = true;
+  for (const std::uint32_t stack : recognizer_.stacks(same)) {
+    const GrammarFrame::Kind kind = recognizer_.frame(stack).kind;
+    is_text = is_text && kind == GrammarFrame::Kind::kText;
+    is_string = is_string && (kind == GrammarFrame::Kind::kText || kind == GrammarFrame::Kind::kKey);
+  }
+  const auto all = mask(same);
+  int count = 0;
+  for (const std::uint32_t word : *all) count += std::popcount(word);
+  const bool quotes_alone = is_text || (is_string && count > kKeyTokensMax);
+  Lengths found;
+  for (std::size_t word = 0; word < all->size(); ++word) {
+    std::uint32_t bits = (*all)[word] & (quotes_alone ? ~vocabulary_->without_quote_[word] : ~0u);
+    for (; bits != 0; bits &= bits - 1) {
+      const auto token = static_cast<std::uint32_t>(32 * word + static_cast<std::size_t>(std::countr_zero(bits)));
+      if (vocabulary_->token(token).empty()) continue;  // the end
+      found.emplace_back(shortest().of(after(same, token)), token);
+    }
+  }
+  std::sort(found.begin(), found.end(), std::greater());
+  return lengths_[same] = std::move(found);
 }
 
 TokenMask TokenMasks::made(GrammarState state) {

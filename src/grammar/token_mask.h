@@ -8,12 +8,14 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "grammar/recognizer.h"
+#include "grammar/shortest_text.h"
 #include "grammar/token_trie.h"
 
 namespace hearth {
@@ -59,23 +61,35 @@ class GrammarVocabulary {
   std::vector<std::string> endings_;  // what follows the quote
   TokenTrie ending_trie_;
   std::uint32_t characters_max_ = 0;
+  TokenMask without_quote_;  // the tokens that have none
 };
 
 // The masks of one recognizer's states, kept by state. Several sequences of one thread may share them.
 class TokenMasks {
  public:
   TokenMasks(std::shared_ptr<const GrammarVocabulary> vocabulary, std::shared_ptr<const Grammar> grammar);
+  TokenMasks(const TokenMasks&) = delete;
+  TokenMasks& operator=(const TokenMasks&) = delete;
 
   Recognizer& recognizer() { return recognizer_; }
   const GrammarVocabulary& vocabulary() const { return *vocabulary_; }
   // The state after a token; kDeadState where it may not come.
   GrammarState after(GrammarState state, std::uint32_t token);
   std::shared_ptr<const TokenMask> mask(GrammarState state);
+  // The same without tokens behind which the text would take more bytes to complete than there are tokens left, which
+  // may each be a byte. Where all are such, with all.
+  std::shared_ptr<const TokenMask> mask(GrammarState state, std::int64_t tokens_left);
+  ShortestTexts& shortest();
   // There is so much memory in it that its users had better go over to another (Recognizer::adopt).
   bool is_full() const;
 
  private:
+  // Tokens, and how many bytes complete the text behind each; the longest first.
+  using Lengths = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+
   TokenMask made(GrammarState state);
+  GrammarState merged(GrammarState state);
+  const Lengths& lengths(GrammarState state);
   void add_terminal(const GrammarFrame& frame, TokenMask& mask);
   void add_string(const GrammarFrame& frame, TokenMask& mask);
   void add_pattern(const GrammarFrame& frame, TokenMask& mask);
@@ -88,7 +102,9 @@ class TokenMasks {
 
   std::shared_ptr<const GrammarVocabulary> vocabulary_;
   Recognizer recognizer_;
+  std::optional<ShortestTexts> shortest_;  // made when it is first asked for
   std::unordered_map<GrammarState, std::shared_ptr<const TokenMask>> masks_;
+  std::unordered_map<GrammarState, Lengths> lengths_;
   std::map<GrammarState, std::vector<bool>> endings_;  // by the state of a finished key, within one mask
 };
 
