@@ -286,6 +286,14 @@ std::vector<std::size_t> f16_fields(Format format) {
     case Format::kQ8_0:
     case Format::kIq4Nl:
     case Format::kIq4Xs:
+    case Format::kIq2Xxs:
+    case Format::kIq2Xs:
+    case Format::kIq2S:
+    case Format::kIq3Xxs:
+    case Format::kIq3S:
+    case Format::kIq1S:
+    case Format::kQ1_0:
+    case Format::kQ2_0:
       return {0};
     case Format::kQ4_1:
     case Format::kQ5_1:
@@ -298,6 +306,10 @@ std::vector<std::size_t> f16_fields(Format format) {
       return {108};
     case Format::kQ6K:
       return {208};
+    case Format::kTq1_0:
+      return {52};
+    case Format::kTq2_0:
+      return {64};
     default:
       return {};
   }
@@ -313,6 +325,8 @@ std::vector<std::byte> random_blocks(const FormatTraits& format, std::size_t blo
       std::byte& high = bytes[1 + b * block_bytes + field + 1];
       if ((high & std::byte{0x7c}) == std::byte{0x7c}) high &= std::byte{0xfb};
     }
+    // The upper bits of iq1_m's, which is scattered: of the exponent's five bits the first is taken away.
+    if (format.format == Format::kIq1M) bytes[1 + b * block_bytes + 55] &= std::byte{0xbf};
   }
   return bytes;
 }

@@ -12,10 +12,20 @@
 #include "formats/f16.h"
 #include "formats/f32.h"
 #include "formats/integer_block.h"
+#include "formats/iq1_m.h"
+#include "formats/iq1_s.h"
+#include "formats/iq2_s.h"
+#include "formats/iq2_xs.h"
+#include "formats/iq2_xxs.h"
+#include "formats/iq3_s.h"
+#include "formats/iq3_xxs.h"
 #include "formats/iq4_nl.h"
 #include "formats/iq4_xs.h"
 #include "formats/mxfp4.h"
 #include "formats/mxfp6.h"
+#include "formats/nvfp4.h"
+#include "formats/q1_0.h"
+#include "formats/q2_0.h"
 #include "formats/q2_k.h"
 #include "formats/q3_k.h"
 #include "formats/q4_0.h"
@@ -26,6 +36,8 @@
 #include "formats/q5_k.h"
 #include "formats/q6_k.h"
 #include "formats/q8_0.h"
+#include "formats/tq1_0.h"
+#include "formats/tq2_0.h"
 
 namespace hearth {
 namespace {
@@ -72,6 +84,18 @@ constexpr std::array<FormatTraits, kFormatCount> kFormats = {{
     decoded<Mxfp6E2m3Block>(Format::kMxfp6E2m3, "mxfp6_e2m3", -1),
     {Format::kMxfp6E3m2, "mxfp6_e3m2", 32, 25, -1, decode_mxfp6_e3m2_to_f32, decode_mxfp6_e3m2_to_bf16, nullptr,
      nullptr},
+    decoded<Iq2XxsBlock>(Format::kIq2Xxs, "iq2_xxs", 16),
+    decoded<Iq2XsBlock>(Format::kIq2Xs, "iq2_xs", 17),
+    decoded<Iq2SBlock>(Format::kIq2S, "iq2_s", 22),
+    decoded<Iq3XxsBlock>(Format::kIq3Xxs, "iq3_xxs", 18),
+    decoded<Iq3SBlock>(Format::kIq3S, "iq3_s", 21),
+    decoded<Iq1SBlock>(Format::kIq1S, "iq1_s", 19),
+    decoded<Iq1MBlock>(Format::kIq1M, "iq1_m", 29),
+    decoded<Tq1_0Block>(Format::kTq1_0, "tq1_0", 34),
+    decoded<Tq2_0Block>(Format::kTq2_0, "tq2_0", 35),
+    decoded<Q1_0Block>(Format::kQ1_0, "q1_0", 41),
+    decoded<Q2_0Block>(Format::kQ2_0, "q2_0", 42),
+    decoded<Nvfp4Block>(Format::kNvfp4, "nvfp4", 40),
 }};
 
 constexpr bool in_enumeration_order() {

@@ -32,8 +32,20 @@ enum class Format : std::uint8_t {
   kMxfp4,
   kMxfp6E2m3,
   kMxfp6E3m2,
+  kIq2Xxs,
+  kIq2Xs,
+  kIq2S,
+  kIq3Xxs,
+  kIq3S,
+  kIq1S,
+  kIq1M,
+  kTq1_0,
+  kTq2_0,
+  kQ1_0,
+  kQ2_0,
+  kNvfp4,
 };
-inline constexpr int kFormatCount = 18;
+inline constexpr int kFormatCount = 30;
 
 // Elements that share one scale in `decode_int8`.
 inline constexpr int kInt8GroupElements = 16;

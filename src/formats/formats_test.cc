@@ -30,6 +30,18 @@ TEST(Formats, PublishedSizesAndNumbers) {
       {Format::kMxfp4, "mxfp4", 32, 17, 39},
       {Format::kMxfp6E2m3, "mxfp6_e2m3", 32, 25, -1},
       {Format::kMxfp6E3m2, "mxfp6_e3m2", 32, 25, -1},
+      {Format::kIq2Xxs, "iq2_xxs", 256, 66, 16},
+      {Format::kIq2Xs, "iq2_xs", 256, 74, 17},
+      {Format::kIq2S, "iq2_s", 256, 82, 22},
+      {Format::kIq3Xxs, "iq3_xxs", 256, 98, 18},
+      {Format::kIq3S, "iq3_s", 256, 110, 21},
+      {Format::kIq1S, "iq1_s", 256, 50, 19},
+      {Format::kIq1M, "iq1_m", 256, 56, 29},
+      {Format::kTq1_0, "tq1_0", 256, 54, 34},
+      {Format::kTq2_0, "tq2_0", 256, 66, 35},
+      {Format::kQ1_0, "q1_0", 128, 18, 41},
+      {Format::kQ2_0, "q2_0", 64, 18, 42},
+      {Format::kNvfp4, "nvfp4", 64, 36, 40},
   };
   ASSERT_EQ(std::size(published), all_formats().size());
   for (const auto& expected : published) {

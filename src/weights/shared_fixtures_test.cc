@@ -1,8 +1,18 @@
-// Every model file among the shared fixtures opens: files that other programs wrote, in both layouts.
+// Every model file among the shared fixtures opens: files that other programs wrote, in both layouts. And the blocks of
+// weights there decode to what ggml makes of them.
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "formats/format.h"
+#include "weights/json.h"
 #include "weights/model_source.h"
 
 namespace hearth {
@@ -49,6 +59,33 @@ TEST(SharedFixtures, EveryHuggingFaceFolderOpens) {
     ++count;
   }
   EXPECT_GT(count, 0);
+}
+
+TEST(SharedFixtures, EveryFormatsBlocksDecode) {
+  std::ifstream file(kFixtures / "formats.json", std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const boost::json::object all = parse_json_object(text, "formats.json");
+  int count = 0;
+  for (const auto& [name, entry] : all.at("formats").as_object()) {
+    const std::optional<Format> format = format_by_ggml_type(entry.at("ggml_type").to_number<std::uint32_t>());
+    ASSERT_TRUE(format) << name;
+    EXPECT_EQ(traits(*format).block_bytes, entry.at("block_bytes").to_number<int>()) << name;
+    const std::string_view digits = entry.at("bytes").as_string();
+    std::vector<std::byte> bytes;
+    for (std::size_t i = 0; i < digits.size(); i += 2) {
+      bytes.push_back(static_cast<std::byte>(std::stoi(std::string(digits.substr(i, 2)), nullptr, 16)));
+    }
+    const boost::json::array& expected = entry.at("values").as_array();
+    const auto block_count = static_cast<std::int64_t>(bytes.size()) / traits(*format).block_bytes;
+    std::vector<float> values(static_cast<std::size_t>(block_count * traits(*format).block_elements));
+    ASSERT_GE(values.size(), expected.size()) << name;
+    traits(*format).decode_f32(bytes.data(), values.data(), std::ssize(values));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_EQ(values[i], static_cast<float>(expected[i].to_number<double>())) << name << " " << i;
+    }
+    ++count;
+  }
+  EXPECT_GE(count, 25);
 }
 
 }  // namespace

@@ -13,24 +13,46 @@ namespace {
 
 template <class Tile>
 constexpr WeightPacking kPanels{kPanelRows, packed_bytes<Tile>, pack<Tile>};
+// Formats whose integers are looked up, kGroups scales for each 32 columns.
+template <Format kFormat, int kGroups>
+constexpr WeightPacking kCodePanels{
+    kPanelRows, packed_bytes<TileCodes<kGroups>>,
+    [](const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin, std::int64_t panel_end,
+       std::byte* out) { pack_codes<kGroups>(kFormat, weights, n, k, panel_begin, panel_end, out); }};
 constexpr WeightPacking kRoundedF16{kPanelRows, packed_bytes_bf16, pack_bf16_from_f16};
 
 // All quantized formats but mxfp6_e3m2, whose values span more than 8 bits.
-#define HEARTH_INT8_KERNELS(KERNEL)                           \
-  KERNEL(kQ4_0, "q4_0", matmul_int8_q4_0, &kPanels<TileQ4_0>) \
-  KERNEL(kQ8_0, "q8_0", matmul_int8_q8_0, &kPanels<TileQ8_0>) \
-  KERNEL(kQ4K, "q4_k", matmul_int8_q4_k, &kPanels<TileQ4K>)   \
-  KERNEL(kQ6K, "q6_k", matmul_int8_q6_k, &kPanels<TileQ6K>)   \
-  KERNEL(kQ4_1, "q4_1", matmul_int8<Q4_1Block>, nullptr)      \
-  KERNEL(kQ5_0, "q5_0", matmul_int8<Q5_0Block>, nullptr)      \
-  KERNEL(kQ5_1, "q5_1", matmul_int8<Q5_1Block>, nullptr)      \
-  KERNEL(kQ2K, "q2_k", matmul_int8<Q2KBlock>, nullptr)        \
-  KERNEL(kQ3K, "q3_k", matmul_int8<Q3KBlock>, nullptr)        \
-  KERNEL(kQ5K, "q5_k", matmul_int8<Q5KBlock>, nullptr)        \
-  KERNEL(kIq4Nl, "iq4_nl", matmul_int8<Iq4NlBlock>, nullptr)  \
-  KERNEL(kIq4Xs, "iq4_xs", matmul_int8<Iq4XsBlock>, nullptr)  \
-  KERNEL(kMxfp4, "mxfp4", matmul_int8<Mxfp4Block>, nullptr)   \
-  KERNEL(kMxfp6E2m3, "mxfp6_e2m3", matmul_int8<Mxfp6E2m3Block>, nullptr)
+#define HEARTH_CODES_32(KERNEL, format, name) \
+  KERNEL(format, name, matmul_int8_codes_32, (&kCodePanels<Format::format, 1>))
+#define HEARTH_CODES_16(KERNEL, format, name) \
+  KERNEL(format, name, matmul_int8_codes_16, (&kCodePanels<Format::format, 2>))
+#define HEARTH_INT8_KERNELS(KERNEL)                                      \
+  KERNEL(kQ4_0, "q4_0", matmul_int8_q4_0, &kPanels<TileQ4_0>)            \
+  KERNEL(kQ8_0, "q8_0", matmul_int8_q8_0, &kPanels<TileQ8_0>)            \
+  KERNEL(kQ4K, "q4_k", matmul_int8_q4_k, &kPanels<TileQ4K>)              \
+  KERNEL(kQ6K, "q6_k", matmul_int8_q6_k, &kPanels<TileQ6K>)              \
+  KERNEL(kQ4_1, "q4_1", matmul_int8<Q4_1Block>, nullptr)                 \
+  KERNEL(kQ5_0, "q5_0", matmul_int8<Q5_0Block>, nullptr)                 \
+  KERNEL(kQ5_1, "q5_1", matmul_int8<Q5_1Block>, nullptr)                 \
+  KERNEL(kQ2K, "q2_k", matmul_int8<Q2KBlock>, nullptr)                   \
+  KERNEL(kQ3K, "q3_k", matmul_int8<Q3KBlock>, nullptr)                   \
+  KERNEL(kQ5K, "q5_k", matmul_int8<Q5KBlock>, nullptr)                   \
+  KERNEL(kMxfp6E2m3, "mxfp6_e2m3", matmul_int8<Mxfp6E2m3Block>, nullptr) \
+  HEARTH_CODES_32(KERNEL, kIq4Nl, "iq4_nl")                              \
+  HEARTH_CODES_32(KERNEL, kIq4Xs, "iq4_xs")                              \
+  HEARTH_CODES_32(KERNEL, kMxfp4, "mxfp4")                               \
+  HEARTH_CODES_32(KERNEL, kIq3Xxs, "iq3_xxs")                            \
+  HEARTH_CODES_32(KERNEL, kIq3S, "iq3_s")                                \
+  HEARTH_CODES_32(KERNEL, kIq2Xxs, "iq2_xxs")                            \
+  HEARTH_CODES_16(KERNEL, kIq2Xs, "iq2_xs")                              \
+  HEARTH_CODES_16(KERNEL, kIq2S, "iq2_s")                                \
+  HEARTH_CODES_32(KERNEL, kIq1S, "iq1_s")                                \
+  HEARTH_CODES_16(KERNEL, kIq1M, "iq1_m")                                \
+  HEARTH_CODES_32(KERNEL, kTq1_0, "tq1_0")                               \
+  HEARTH_CODES_32(KERNEL, kTq2_0, "tq2_0")                               \
+  HEARTH_CODES_32(KERNEL, kQ1_0, "q1_0")                                 \
+  HEARTH_CODES_32(KERNEL, kQ2_0, "q2_0")                                 \
+  HEARTH_CODES_16(KERNEL, kNvfp4, "nvfp4")
 #define HEARTH_MATMUL(format, name, function, packing) \
   {Format::format, {{NAME("matmul.int8." name), function}, packing}},
 #define HEARTH_EXPERT_MATMUL(format, name, function, packing) \

@@ -41,6 +41,7 @@ std::vector<bool> roundings(const Runner& run) {
 std::vector<std::int64_t> widths(Format format) {
   const std::int64_t block = traits(format).block_elements;
   if (block == 1) return {1, 5, 31, 64, 130, 1027, 2048};
+  if (block == 256) return {256, 2048 + 256};
   return {block, 3 * block, 2048, 2048 + block};
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "formats/code_values.h"
 #include "kernels/gpu/gpu_launch.h"
 #include "kernels/gpu/gpu_ops.h"
 #include "kernels/matmul/gpu/pack_gpu.h"
@@ -23,6 +24,8 @@ GpuKernel gather_kernel(GpuLayoutKind kind) {
       return GpuKernel::gather_w4_fine;
     case GpuLayoutKind::kW4Table:
       return GpuKernel::gather_w4_table;
+    case GpuLayoutKind::kW4TableFine:
+      return GpuKernel::gather_w4_tfine;
     case GpuLayoutKind::kW6:
       return GpuKernel::gather_w6;
     case GpuLayoutKind::kW6Min:
@@ -51,8 +54,7 @@ void gather_table(Stream& stream, const Tensor& table, bool round_to_bf16, Gathe
                   std::int64_t row_count) {
   params.table = table.data;
   params.width = table.shape[1];
-  const auto codes = gpu_code_table(table.format);
-  std::memcpy(params.codes, codes.data(), sizeof params.codes);
+  std::memcpy(params.codes, code_values(table.format).data(), sizeof params.codes);
   const GpuLayoutKind kind = round_to_bf16 ? gpu_layout_of(table.format) : GpuLayoutKind::kF32;
   gather(stream, gather_kernel(kind), params, row_count);
 }

@@ -8,6 +8,7 @@
 
 #include "formats/float16.h"
 #include "kernels/experts/experts_reference.h"
+#include "kernels/testing/formats_told_apart.h"
 #include "kernels/testing/kernel_testing.h"
 #include "kernels/testing/packed_weights.h"
 
@@ -258,22 +259,12 @@ std::vector<float> multiply_alone(Runner& run, const Case& c, const std::vector<
   return padded;
 }
 
-std::vector<Format> formats_of(const Runner& run) {
-  if (!run.is_slow()) {
-    std::vector<Format> all;
-    for (std::size_t f = 0; f < kFormatCount; ++f) all.push_back(static_cast<Format>(f));
-    return all;
-  }
-  return {Format::kF32,   Format::kBf16, Format::kQ4_0, Format::kQ4K, Format::kQ2K,
-          Format::kMxfp4, Format::kQ6K,  Format::kQ5K,  Format::kQ8_0};
-}
-
 class ExpertMatmulTest : public KernelTest {};
 HEARTH_INSTANTIATE_FOR_DEVICES_AND_TABLES(ExpertMatmulTest);
 
 TEST_P(ExpertMatmulTest, EverySlotHasTheBitsThatItHasAlone) {
   for (const Compute compute : {Compute::kF32, Compute::kBf16, Compute::kInt8}) {
-    for (const Format format : formats_of(run)) {
+    for (const Format format : formats_told_apart(run)) {
       const ExpertMatmulKernel& kernel = expert_matmuls(run.kernels, compute)[format];
       EXPECT_EQ(static_cast<bool>(kernel), static_cast<bool>(matmuls(run.kernels, compute)[format]));
       if (!kernel) continue;

@@ -7,6 +7,7 @@
   X(gather_gpu, gather_w4_min)                    \
   X(gather_gpu, gather_w4_fine)                   \
   X(gather_gpu, gather_w4_table)                  \
+  X(gather_gpu, gather_w4_tfine)                  \
   X(gather_gpu, gather_w6)                        \
   X(gather_gpu, gather_w6_min)                    \
   X(gather_gpu, gather_w8)                        \
@@ -32,6 +33,11 @@
   X(matmul_stream_gpu, matmul_stream_w4_table_16) \
   X(matmul_stream_gpu, expert_matmul_w4_table)    \
   X(matmul_stream_gpu, expert_single_w4_table)    \
+  X(matmul_stream_gpu, matmul_stream_w4_tfine_1)  \
+  X(matmul_stream_gpu, matmul_stream_w4_tfine_8)  \
+  X(matmul_stream_gpu, matmul_stream_w4_tfine_16) \
+  X(matmul_stream_gpu, expert_matmul_w4_tfine)    \
+  X(matmul_stream_gpu, expert_single_w4_tfine)    \
   X(matmul_stream_gpu, matmul_stream_w6_1)        \
   X(matmul_stream_gpu, matmul_stream_w6_8)        \
   X(matmul_stream_gpu, matmul_stream_w6_16)       \
@@ -68,6 +74,10 @@
   X(matmul_tile_gpu, matmul_tile_w4_table_64)     \
   X(matmul_tile_gpu, matmul_tile_w4_table_128)    \
   X(matmul_tile_gpu, expert_tile_w4_table)        \
+  X(matmul_tile_gpu, matmul_tile_w4_tfine_32)     \
+  X(matmul_tile_gpu, matmul_tile_w4_tfine_64)     \
+  X(matmul_tile_gpu, matmul_tile_w4_tfine_128)    \
+  X(matmul_tile_gpu, expert_tile_w4_tfine)        \
   X(matmul_tile_gpu, matmul_tile_w6_32)           \
   X(matmul_tile_gpu, matmul_tile_w6_64)           \
   X(matmul_tile_gpu, matmul_tile_w6_128)          \
@@ -183,12 +193,19 @@
   X(matmul_hopper_gpu, expert_hopper_w4_fine_16)             \
   X(matmul_hopper_gpu, expert_hopper_w4_fine_64)             \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_table) \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_tfine) \
   X(matmul_hopper_gpu, matmul_hopper_w4_table_16)            \
   X(matmul_hopper_gpu, matmul_hopper_w4_table_64)            \
   X(matmul_hopper_gpu, matmul_hopper_w4_table_128)           \
   X(matmul_hopper_gpu, matmul_hopper_w4_table_192)           \
   X(matmul_hopper_gpu, expert_hopper_w4_table_16)            \
   X(matmul_hopper_gpu, expert_hopper_w4_table_64)            \
+  X(matmul_hopper_gpu, matmul_hopper_w4_tfine_16)            \
+  X(matmul_hopper_gpu, matmul_hopper_w4_tfine_64)            \
+  X(matmul_hopper_gpu, matmul_hopper_w4_tfine_128)           \
+  X(matmul_hopper_gpu, matmul_hopper_w4_tfine_192)           \
+  X(matmul_hopper_gpu, expert_hopper_w4_tfine_16)            \
+  X(matmul_hopper_gpu, expert_hopper_w4_tfine_64)            \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w6)       \
   X(matmul_hopper_gpu, matmul_hopper_w6_16)                  \
   X(matmul_hopper_gpu, matmul_hopper_w6_64)                  \

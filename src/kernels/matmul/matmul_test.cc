@@ -8,6 +8,7 @@
 
 #include "formats/float16.h"
 #include "kernels/matmul/matmul_reference.h"
+#include "kernels/testing/formats_told_apart.h"
 #include "kernels/testing/kernel_testing.h"
 #include "kernels/testing/packed_weights.h"
 
@@ -138,11 +139,10 @@ class MatmulTest : public KernelTest {
 };
 
 TEST_P(MatmulTest, EveryFormatAndComputeMode) {
-  for (const FormatTraits& format : all_formats()) {
-    const std::int64_t k = 3 * std::max<std::int64_t>(format.block_elements, 32);
+  for (const Format format : formats_told_apart(run)) {
+    const std::int64_t k = 3 * std::max<std::int64_t>(traits(format).block_elements, 32);
     for (const Compute compute : {Compute::kF32, Compute::kBf16, Compute::kInt8}) {
-      if (!matmuls(run.kernels, compute)[format.format]) continue;
-      check(compute, format.format, 7, 13, k);
+      if (matmuls(run.kernels, compute)[format]) check(compute, format, 7, 13, k);
     }
   }
 }
@@ -188,10 +188,9 @@ TEST_P(MatmulTest, ManyTokensAndSegments) {
 // A GPU has other kernels for many tokens, with the same bits.
 TEST_P(MatmulTest, ManyTokensTakeTheTileKernel) {
   if (!run.is_gpu()) return check(Compute::kF32, Format::kF32, 200, 9, 40);
-  for (const FormatTraits& format : all_formats()) {
-    const bool long_k = format.format == Format::kQ4K || format.format == Format::kBf16;
-    check(Compute::kBf16, format.format, run.tokens(300, 200), format.format == Format::kQ4K ? 150 : 20,
-          long_k ? 1280 : 256);
+  for (const Format format : formats_told_apart(run)) {
+    const bool long_k = format == Format::kQ4_1 || format == Format::kF32;
+    check(Compute::kBf16, format, run.tokens(300, 200), format == Format::kQ4_1 ? 150 : 20, long_k ? 1280 : 256);
   }
   // Rows of k that are no whole tiles, and not aligned.
   for (const std::int64_t k : {96, 104, 33}) check(Compute::kBf16, Format::kBf16, 200, 20, k);
@@ -266,7 +265,8 @@ std::vector<std::byte> any_blocks(const FormatTraits& format, std::int64_t eleme
 TEST_P(MatmulTest, EveryWeightIsDecodedToTheBit) {
   if (!run.is_gpu() || run.compute() == Compute::kF32) return;  // the CPU multiplies integers, float32 is a copy
   constexpr std::int64_t kRows = 16, kColumns = 256;
-  for (const FormatTraits& format : all_formats()) {
+  for (const Format each : formats_told_apart(run)) {
+    const FormatTraits& format = traits(each);
     Case c(Compute::kBf16, format.format, kColumns, kRows, kColumns);
     c.weights = any_blocks(format, kRows * kColumns);
     c.bias.assign(kRows, 0);

@@ -2,9 +2,6 @@
 #pragma once
 
 #include "device/cpu/cpu_device.h"
-#include "formats/iq4_nl.h"
-#include "formats/iq4_xs.h"
-#include "formats/mxfp4.h"
 #include "formats/mxfp6.h"
 #include "formats/q2_k.h"
 #include "formats/q3_k.h"
@@ -26,5 +23,8 @@ void matmul_int8_q8_0(Stream& stream, const MatmulArgs& args);
 void matmul_int8_q4_0(Stream& stream, const MatmulArgs& args);
 void matmul_int8_q4_k(Stream& stream, const MatmulArgs& args);
 void matmul_int8_q6_k(Stream& stream, const MatmulArgs& args);
+// Of codes for the integers of any format (TileCodes), a scale for 32 columns or for 16.
+void matmul_int8_codes_32(Stream& stream, const MatmulArgs& args);
+void matmul_int8_codes_16(Stream& stream, const MatmulArgs& args);
 
 }  // namespace hearth::HEARTH_ISA

@@ -114,9 +114,6 @@ template void matmul_int8<Q5_1Block>(Stream&, const MatmulArgs&);
 template void matmul_int8<Q2KBlock>(Stream&, const MatmulArgs&);
 template void matmul_int8<Q3KBlock>(Stream&, const MatmulArgs&);
 template void matmul_int8<Q5KBlock>(Stream&, const MatmulArgs&);
-template void matmul_int8<Iq4NlBlock>(Stream&, const MatmulArgs&);
-template void matmul_int8<Iq4XsBlock>(Stream&, const MatmulArgs&);
-template void matmul_int8<Mxfp4Block>(Stream&, const MatmulArgs&);
 template void matmul_int8<Mxfp6E2m3Block>(Stream&, const MatmulArgs&);
 
 }  // namespace hearth::HEARTH_ISA

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "base/check.h"
 #include "formats/integer_block.h"
@@ -9,6 +10,7 @@
 #include "formats/q4_k.h"
 #include "formats/q6_k.h"
 #include "formats/q8_0.h"
+#include "kernels/matmul/integer_row.h"
 
 namespace hearth {
 namespace {
@@ -104,6 +106,39 @@ HEARTH_INSTANTIATE(TileQ4_0)
 HEARTH_INSTANTIATE(TileQ4K)
 HEARTH_INSTANTIATE(TileQ6K)
 #undef HEARTH_INSTANTIATE
+
+template <int kGroups>
+void pack_codes(Format format, const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin,
+                std::int64_t panel_end, std::byte* out) {
+  using Tile = TileCodes<kGroups>;
+  CHECK(k % Tile::kColumns == 0);
+  const std::int64_t row_bytes = format_bytes(format, k), tiles = k / Tile::kColumns;
+  const CodeFinder code_of(code_values(format));
+  IntegerRow row(k);
+  std::vector<Tile> panel(static_cast<std::size_t>(tiles));
+  for (std::int64_t p = panel_begin; p < panel_end; ++p) {
+    std::fill(panel.begin(), panel.end(), Tile{});
+    const std::int64_t row_count = std::min(kPanelRows, n - p * kPanelRows);
+    for (std::int64_t r = 0; r < row_count; ++r) {
+      row.decode(traits(format), weights + (p * kPanelRows + r) * row_bytes);
+      for (std::size_t i = 0; i < panel.size(); ++i) {
+        for (std::size_t g = 0; g < kGroups; ++g) panel[i].scale[g][r] = row.scale[2 * i + g];
+        const std::int8_t* q = row.q.data() + i * Tile::kColumns;
+        for (int c = 0; c < 16; ++c) {
+          panel[i].q[c / 4][r][c % 4] = static_cast<std::uint8_t>(code_of(q[c]) | code_of(q[c + 16]) << 4);
+        }
+      }
+    }
+    std::memcpy(out, panel.data(), panel.size() * sizeof(Tile));
+    out += panel.size() * sizeof(Tile);
+  }
+}
+template void pack_codes<1>(Format, const std::byte*, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                            std::byte*);
+template void pack_codes<2>(Format, const std::byte*, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                            std::byte*);
+template std::int64_t packed_bytes<TileCodes<1>>(std::int64_t, std::int64_t);
+template std::int64_t packed_bytes<TileCodes<2>>(std::int64_t, std::int64_t);
 
 std::int64_t packed_bytes_bf16(std::int64_t n, std::int64_t k) {
   return format_bytes(Format::kBf16, n * k);

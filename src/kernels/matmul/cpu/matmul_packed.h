@@ -1,6 +1,6 @@
-// The layouts that the int8 kernels for q8_0, q4_0, q4_k and q6_k stream: eight rows of the weight stand side by side,
-// so that one vector holds the same columns of eight rows, their scales are one load, and decode reads memory in one
-// run.
+// The layouts that the int8 kernels for q8_0, q4_0, q4_k, q6_k and all formats of at most 16 integers stream: eight
+// rows of the weight stand side by side, so that one vector holds the same columns of eight rows, their scales are one
+// load, and decode reads memory in one run.
 //
 // A panel is eight rows (missing rows at the end are zeros); a panel is a row of tiles, one for each block of columns,
 // in order; panels follow each other.
@@ -55,6 +55,18 @@ struct TileQ6K {
 };
 static_assert(sizeof(TileQ6K) == kPanelRows * 210);
 
+// Of a format whose integers are looked up (formats/code_values.h), with one scale for 32 columns or for each 16 of
+// them: scale[g][r] is row r's of group g, float32, because it is a product that no half holds. q[j][r][i]: the code of
+// column 4 j + i in the low half, of column 16 + 4 j + i in the high half.
+template <int kScaleGroups>
+struct TileCodes {
+  static constexpr std::int64_t kColumns = 32;
+  static constexpr int kGroups = kScaleGroups;
+  float scale[kGroups][kPanelRows];
+  std::uint8_t q[4][kPanelRows][4];
+};
+static_assert(sizeof(TileCodes<1>) == kPanelRows * 20 && sizeof(TileCodes<2>) == kPanelRows * 24);
+
 // Bytes of a packed matrix [n, k]; k is a multiple of the tile's columns.
 template <class Tile>
 std::int64_t packed_bytes(std::int64_t n, std::int64_t k);
@@ -63,6 +75,11 @@ std::int64_t packed_bytes(std::int64_t n, std::int64_t k);
 template <class Tile>
 void pack(const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin, std::int64_t panel_end,
           std::byte* out);
+
+// The same for TileCodes.
+template <int kGroups>
+void pack_codes(Format format, const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin,
+                std::int64_t panel_end, std::byte* out);
 
 // f16 weights of bf16 products are rounded once, at load.
 std::int64_t packed_bytes_bf16(std::int64_t n, std::int64_t k);

@@ -18,8 +18,11 @@ namespace hearth::HEARTH_ISA {
 // The activations of a few tokens, from one column on.
 class PanelInputs {
  public:
-  HEARTH_INLINE PanelInputs(const MatmulArgs& a, std::int64_t first_token, std::int64_t column)
-      : x_(a.quantized), k_(a.k), first_(first_token * a.k + column) {}
+  HEARTH_INLINE PanelInputs(const MatmulArgs& a, std::int64_t first_token, std::int64_t column,
+                            const std::int8_t* code_values)
+      : x_(a.quantized), k_(a.k), first_(first_token * a.k + column), code_values_(code_values) {}
+  // Where weights are codes: the 16 integers that they stand for.
+  HEARTH_INLINE const std::int8_t* code_values() const { return code_values_; }
   HEARTH_INLINE const std::int8_t* q(int t) const { return x_.q + first_ + t * k_; }
   // Of block b, counted from the column.
   HEARTH_INLINE float scale(int t, int b) const { return x_.scale[(first_ + t * k_) / kActivationBlock + b]; }
@@ -29,6 +32,7 @@ class PanelInputs {
  private:
   const QuantizedActivations& x_;
   std::int64_t k_, first_;
+  const std::int8_t* code_values_;
 };
 
 HEARTH_INLINE F32x8 widen_f16_lanes(const std::uint16_t* halves) {
@@ -78,7 +82,8 @@ HEARTH_INLINE __m256i add_pairs(__m256i sums) {
 #endif
 
 template <class Tile, int kTokens>
-HEARTH_INLINE void panel_tokens(const MatmulArgs& a, const Tile* tiles, std::int64_t panel, std::int64_t first_token) {
+HEARTH_INLINE void panel_tokens(const MatmulArgs& a, const Tile* tiles, std::int64_t panel, std::int64_t first_token,
+                                const std::int8_t* code_values) {
   constexpr std::size_t kReadAheadBytes = 2048;
   F32x8 acc[kTokens] = {};
   for (std::int64_t i = 0; i < a.k / Tile::kColumns; ++i) {
@@ -86,7 +91,7 @@ HEARTH_INLINE void panel_tokens(const MatmulArgs& a, const Tile* tiles, std::int
     for (std::size_t line = 0; kTokens == 1 && line < sizeof(Tile); line += 64) {
       __builtin_prefetch(reinterpret_cast<const std::byte*>(tiles + i) + kReadAheadBytes + line);
     }
-    add_tile<kTokens>(tiles[i], PanelInputs(a, first_token, i * Tile::kColumns), acc);
+    add_tile<kTokens>(tiles[i], PanelInputs(a, first_token, i * Tile::kColumns, code_values), acc);
   }
   const std::int64_t n = panel * kPanelRows;
   for (int t = 0; t < kTokens; ++t) {
@@ -99,7 +104,7 @@ HEARTH_INLINE void panel_tokens(const MatmulArgs& a, const Tile* tiles, std::int
 
 // `kTokenTile` tokens share what is unpacked; it changes no bit.
 template <class Tile, int kTokenTile>
-HEARTH_INLINE void run_panels(Stream& stream, const MatmulArgs& a) {
+HEARTH_INLINE void run_panels(Stream& stream, const MatmulArgs& a, const std::int8_t* code_values = nullptr) {
   if (a.token_count == 0) return;
   ThreadPool& pool = cpu_pool(stream);
   const std::int64_t panels = (a.n + kPanelRows - 1) / kPanelRows;
@@ -109,8 +114,10 @@ HEARTH_INLINE void run_panels(Stream& stream, const MatmulArgs& a) {
     for (std::int64_t panel = begin; panel < end; ++panel) {
       const Tile* first = reinterpret_cast<const Tile*>(a.weights) + panel * tiles;
       std::int64_t t = 0;
-      for (; t + kTokenTile <= a.token_count; t += kTokenTile) panel_tokens<Tile, kTokenTile>(a, first, panel, t);
-      for (; t < a.token_count; ++t) panel_tokens<Tile, 1>(a, first, panel, t);
+      for (; t + kTokenTile <= a.token_count; t += kTokenTile) {
+        panel_tokens<Tile, kTokenTile>(a, first, panel, t, code_values);
+      }
+      for (; t < a.token_count; ++t) panel_tokens<Tile, 1>(a, first, panel, t, code_values);
     }
   });
 }

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/check.h"
+#include "formats/code_values.h"
 #include "kernels/gpu/gpu_launch.h"
 #include "kernels/gpu/gpu_ops.h"
 #include "kernels/matmul/gpu/matmul_launch.h"
@@ -67,6 +68,8 @@ LayoutKernels kernels_of(GpuLayoutKind kind) {
       return HEARTH_LAYOUT_KERNELS(w4_fine, LayoutW4Fine);
     case GpuLayoutKind::kW4Table:
       return HEARTH_LAYOUT_KERNELS(w4_table, LayoutW4Table);
+    case GpuLayoutKind::kW4TableFine:
+      return HEARTH_LAYOUT_KERNELS(w4_tfine, LayoutW4TableFine);
     case GpuLayoutKind::kW6:
       return HEARTH_LAYOUT_KERNELS(w6, LayoutW6);
     case GpuLayoutKind::kW6Min:
@@ -216,8 +219,7 @@ MatmulGpuParams matmul_params(const MatmulArgs& args) {
                     .row_tiles_per_block = 0,
                     .segments_per_block = 0,
                     .partial = nullptr};
-  const auto codes = gpu_code_table(args.format);
-  std::memcpy(p.table, codes.data(), sizeof p.table);
+  std::memcpy(p.table, code_values(args.format).data(), sizeof p.table);
   return p;
 }
 

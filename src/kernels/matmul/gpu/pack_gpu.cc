@@ -6,9 +6,8 @@
 
 #include "base/check.h"
 #include "formats/float16.h"
-#include "formats/iq4_nl.h"
-#include "formats/mxfp4.h"
 #include "kernels/matmul/gpu/gpu_layout.h"
+#include "kernels/matmul/integer_row.h"
 
 namespace hearth {
 namespace {
@@ -24,6 +23,8 @@ auto with_layout(GpuLayoutKind kind, Visit visit) {
       return visit(LayoutW4Fine{});
     case GpuLayoutKind::kW4Table:
       return visit(LayoutW4Table{});
+    case GpuLayoutKind::kW4TableFine:
+      return visit(LayoutW4TableFine{});
     case GpuLayoutKind::kW6:
       return visit(LayoutW6{});
     case GpuLayoutKind::kW6Min:
@@ -36,31 +37,16 @@ auto with_layout(GpuLayoutKind kind, Visit visit) {
   }
 }
 
-// One row of a tensor as integers with scales and minimums, in whole groups of 16.
-struct IntegerRow {
-  explicit IntegerRow(std::int64_t k)
-      : q(static_cast<std::size_t>(k)), scale(q.size() / kInt8GroupElements), min(scale.size()) {}
-  std::vector<std::int8_t> q;
-  std::vector<float> scale, min;
-};
-
 // A signed integer of the format to the code that stands for it.
 class Coder {
  public:
-  Coder(Format format, int offset, bool table) : offset_(offset), table_(table) {
-    const auto values = gpu_code_table(format);
-    for (int code = 15; code >= 0; --code) {
-      codes_[static_cast<std::uint8_t>(values[static_cast<std::size_t>(code)])] = static_cast<std::uint8_t>(code);
-    }
-  }
-  unsigned operator()(std::int8_t q) const {
-    return table_ ? codes_[static_cast<std::uint8_t>(q)] : static_cast<std::uint8_t>(q + offset_);
-  }
+  Coder(Format format, int offset, bool table) : offset_(offset), table_(table), finder_(code_values(format)) {}
+  unsigned operator()(std::int8_t q) const { return table_ ? finder_(q) : static_cast<std::uint8_t>(q + offset_); }
 
  private:
   int offset_;
   bool table_;
-  std::array<std::uint8_t, 256> codes_{};
+  CodeFinder finder_;
 };
 
 void or_bits(std::byte* bytes, int bit, unsigned value) {
@@ -120,7 +106,7 @@ void pack_tiles(Format format, const std::byte* weights, std::int64_t n, std::in
     const std::byte* from = weights + row * row_bytes;
     std::byte* to = out + (row / kTileRows - tile_begin) * tiles * Layout::kTileBytes;
     if constexpr (kIntegers) {
-      t.decode_int8(from, integers.q.data(), integers.scale.data(), integers.min.data(), k);
+      integers.decode(t, from);
     } else {
       t.decode_bf16(from, halves.data(), k);
     }
@@ -140,6 +126,10 @@ void pack_tiles(Format format, const std::byte* weights, std::int64_t n, std::in
 GpuLayoutKind gpu_layout_of(Format format) {
   switch (format) {
     case Format::kQ4_0:
+    case Format::kTq1_0:
+    case Format::kTq2_0:
+    case Format::kQ1_0:
+    case Format::kQ2_0:
       return GpuLayoutKind::kW4;
     case Format::kQ4_1:
     case Format::kQ4K:
@@ -150,7 +140,16 @@ GpuLayoutKind gpu_layout_of(Format format) {
     case Format::kIq4Nl:
     case Format::kIq4Xs:
     case Format::kMxfp4:
+    case Format::kIq1S:
+    case Format::kIq2Xxs:
+    case Format::kIq3Xxs:
+    case Format::kIq3S:
       return GpuLayoutKind::kW4Table;
+    case Format::kIq1M:
+    case Format::kIq2Xs:
+    case Format::kIq2S:
+    case Format::kNvfp4:
+      return GpuLayoutKind::kW4TableFine;
     case Format::kQ6K:
       return GpuLayoutKind::kW6;
     case Format::kQ5_0:
@@ -167,13 +166,6 @@ GpuLayoutKind gpu_layout_of(Format format) {
       return GpuLayoutKind::kW16;
   }
   CHECK(false);
-}
-
-std::array<std::int8_t, 16> gpu_code_table(Format format) {
-  std::array<std::int8_t, 16> table{};
-  if (format == Format::kIq4Nl || format == Format::kIq4Xs) std::copy_n(kIq4Values, 16, table.begin());
-  if (format == Format::kMxfp4) table = kMxfp4Units;
-  return table;
 }
 
 std::int64_t gpu_packed_bytes(GpuLayoutKind kind, std::int64_t n, std::int64_t k) {

@@ -1,7 +1,6 @@
 // Packs weights of any format for a GPU's kernels (gpu_layout.h), on the host.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -9,12 +8,10 @@
 
 namespace hearth {
 
-enum class GpuLayoutKind : std::uint8_t { kW4, kW4Min, kW4Fine, kW4Table, kW6, kW6Min, kW8, kW16, kF32 };
+enum class GpuLayoutKind : std::uint8_t { kW4, kW4Min, kW4Fine, kW4Table, kW4TableFine, kW6, kW6Min, kW8, kW16, kF32 };
 
-// What the bf16 kernels read a format as.
+// What the bf16 kernels read a format as. The codes of a layout with a table index code_values().
 GpuLayoutKind gpu_layout_of(Format format);
-// The 16 values that the codes of a format with a table stand for; zeros for the others.
-std::array<std::int8_t, 16> gpu_code_table(Format format);
 
 // Bytes of a packed matrix [n, k].
 std::int64_t gpu_packed_bytes(GpuLayoutKind kind, std::int64_t n, std::int64_t k);
