@@ -103,7 +103,7 @@ boost::json::object describe_formats(const ModelSource& source) {
     Total& total = totals[tensor.format];
     ++total.tensors;
     total.elements += tensor.shape.element_count();
-    total.bytes += static_cast<std::int64_t>(tensor.bytes.size());
+    total.bytes += tensor.file_bytes();
   }
   boost::json::object result;
   for (const auto& [format, total] : totals) {
@@ -156,7 +156,7 @@ void inspect(const InspectOptions& options) {
       tensors.push_back(boost::json::object{{"name", escape_text(tensor.name)},
                                             {"format", traits(tensor.format).name},
                                             {"shape", shape_json(tensor.shape)},
-                                            {"bytes", tensor.bytes.size()}});
+                                            {"bytes", tensor.file_bytes()}});
     }
     result["tensors"] = std::move(tensors);
   }
@@ -172,7 +172,7 @@ void inspect(const InspectOptions& options) {
   fmt::print("tensors\n");
   for (const WeightEntry& tensor : source->tensors()) {
     fmt::print("  {:<44} {:<10} {} {} bytes\n", escape_text(tensor.name), traits(tensor.format).name,
-               tensor.shape.to_string(), tensor.bytes.size());
+               tensor.shape.to_string(), tensor.file_bytes());
   }
 }
 

@@ -278,6 +278,31 @@ TEST(Decode, Mxfp6) {
   }
 }
 
+TEST(Decode, Int4) {
+  // Scale 1.5, zero point 9; byte 0 has elements 0 and 16, byte 15 elements 15 and 31.
+  const HandBlock block =
+      HandBlock(Format::kInt4).set(2, 0xc0).set(3, 0x3f).fill(4, 16, 0x99).set(4, 0x0f).set(19, 0xa8);
+  expect_decoded(HandBlock(block).set(20, 9), {{0, 32, 0.0f, {{0, 9.0f}, {16, -13.5f}, {15, -1.5f}, {31, 1.5f}}}});
+}
+
+TEST(Decode, Int8) {
+  const HandBlock block = HandBlock(Format::kInt8).set(2, 0xc0).set(3, 0x3f).set(4, 0x80).set(5, 0x7f).set(35, 0xff);
+  expect_decoded(block, {{0, 32, 0.0f, {{0, -192.0f}, {1, 190.5f}, {31, -1.5f}}}});
+}
+
+TEST(Decode, Fp8) {
+  // 2^-9, the smallest; 7 * 2^-9; 2^-6; 1; -448; NaN.
+  const HandBlock block = HandBlock(Format::kFp8E4m3)
+                              .set(3, 0x40 /* scale 2 */)
+                              .set(4, 0x01)
+                              .set(5, 0x07)
+                              .set(6, 0x08)
+                              .set(7, 0x38)
+                              .set(8, 0xfe);
+  expect_decoded(block, {{0, 32, 0.0f, {{0, 0x1p-8f}, {1, 0x7p-8f}, {2, 0x1p-5f}, {3, 2.0f}, {4, -896.0f}}}});
+  EXPECT_TRUE(std::isnan(HandBlock(block).set(4, 0x7f).decode()[0]));
+}
+
 // The byte offsets of a block's f16 fields.
 std::vector<std::size_t> f16_fields(Format format) {
   switch (format) {
@@ -325,6 +350,11 @@ std::vector<std::byte> random_blocks(const FormatTraits& format, std::size_t blo
       std::byte& high = bytes[1 + b * block_bytes + field + 1];
       if ((high & std::byte{0x7c}) == std::byte{0x7c}) high &= std::byte{0xfb};
     }
+    // A float32 scale, of 2^-32 to 2^-17.
+    if (format.format == Format::kInt4 || format.format == Format::kInt8 || format.format == Format::kFp8E4m3) {
+      std::byte& high = bytes[1 + b * block_bytes + 3];
+      high = (high & std::byte{0x87}) | std::byte{0x30};
+    }
     // The upper bits of iq1_m's, which is scattered: of the exponent's five bits the first is taken away.
     if (format.format == Format::kIq1M) bytes[1 + b * block_bytes + 55] &= std::byte{0xbf};
   }
@@ -355,7 +385,7 @@ class EveryFormat : public testing::TestWithParam<int> {
 
 TEST_P(EveryFormat, Int8FormIsTheFloat32Decoding) {
   if (format_.decode_int8 == nullptr) {
-    EXPECT_TRUE(!format_.is_quantized() || format_.format == Format::kMxfp6E3m2);
+    EXPECT_TRUE(!format_.is_quantized() || format_.format == Format::kMxfp6E3m2 || format_.format == Format::kFp8E4m3);
     return;
   }
   std::vector<std::int8_t> q(f32_.size());

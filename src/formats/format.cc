@@ -11,6 +11,9 @@
 #include "formats/bf16.h"
 #include "formats/f16.h"
 #include "formats/f32.h"
+#include "formats/group_fp8.h"
+#include "formats/group_int4.h"
+#include "formats/group_int8.h"
 #include "formats/integer_block.h"
 #include "formats/iq1_m.h"
 #include "formats/iq1_s.h"
@@ -96,6 +99,9 @@ constexpr std::array<FormatTraits, kFormatCount> kFormats = {{
     decoded<Q1_0Block>(Format::kQ1_0, "q1_0", 41),
     decoded<Q2_0Block>(Format::kQ2_0, "q2_0", 42),
     decoded<Nvfp4Block>(Format::kNvfp4, "nvfp4", 40),
+    decoded<Int4Block>(Format::kInt4, "int4", -1),
+    decoded<Int8Block>(Format::kInt8, "int8", -1),
+    {Format::kFp8E4m3, "fp8_e4m3", 32, 36, -1, decode_fp8_to_f32, decode_fp8_to_bf16, nullptr, nullptr},
 }};
 
 constexpr bool in_enumeration_order() {

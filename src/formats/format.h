@@ -44,8 +44,11 @@ enum class Format : std::uint8_t {
   kQ1_0,
   kQ2_0,
   kNvfp4,
+  kInt4,
+  kInt8,
+  kFp8E4m3,
 };
-inline constexpr int kFormatCount = 30;
+inline constexpr int kFormatCount = 33;
 
 // Elements that share one scale in `decode_int8`.
 inline constexpr int kInt8GroupElements = 16;

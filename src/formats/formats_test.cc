@@ -42,6 +42,9 @@ TEST(Formats, PublishedSizesAndNumbers) {
       {Format::kQ1_0, "q1_0", 128, 18, 41},
       {Format::kQ2_0, "q2_0", 64, 18, 42},
       {Format::kNvfp4, "nvfp4", 64, 36, 40},
+      {Format::kInt4, "int4", 32, 24, -1},
+      {Format::kInt8, "int8", 32, 36, -1},
+      {Format::kFp8E4m3, "fp8_e4m3", 32, 36, -1},
   };
   ASSERT_EQ(std::size(published), all_formats().size());
   for (const auto& expected : published) {

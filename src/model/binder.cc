@@ -37,6 +37,7 @@ bool same_rows(const Shape& a, const Shape& b) {
 Binder::Binder(const ModelSource& source, const TensorNames& names, const Backend& backend, ComputeMode compute,
                const StepLimits& limits)
     : source_(source), names_(names), backend_(backend), compute_(compute), limits_(limits) {
+  if (source.not_computable()) problem(*source.not_computable());
   all_f32_ = compute == ComputeMode::kF32 || (compute == ComputeMode::kAuto && matrices_are_f32(source));
 }
 
@@ -85,6 +86,13 @@ const UnreadableEntry* Binder::find_bytes(const std::string& tensor) const {
 }
 
 const WeightEntry* Binder::require(const std::string& tensor, const Shape& shape) {
+  const WeightEntry* entry = require_matrix(tensor, shape);
+  if (entry == nullptr || entry->composed == nullptr) return entry;
+  problem(fmt::format("tensor '{}' is quantized, where it is not expected to be", tensor));
+  return nullptr;
+}
+
+const WeightEntry* Binder::require_matrix(const std::string& tensor, const Shape& shape) {
   const WeightEntry* entry = find(tensor);
   if (entry == nullptr) {
     problem(fmt::format("tensor '{}' {} is missing", tensor, shape.to_string()));
@@ -172,15 +180,14 @@ Planned<const std::byte> Binder::reserve_matrix(Format format, std::int64_t n, s
 Planned<const std::byte> Binder::place_matrix(const WeightEntry& entry, const WeightPacking* packing) {
   const auto found = matrices_.find({&entry, packing});
   if (found != matrices_.end()) return found->second;
-  const std::byte* data = entry.bytes.data();
   Planned<const std::byte> place;
-  if (packing == nullptr && backend_.device.is_cpu()) {
+  if (packing == nullptr && backend_.device.is_cpu() && entry.composed == nullptr) {
     place = map(entry);
   } else {
-    const std::int64_t row_bytes = format_bytes(entry.format, entry.shape.columns());
-    place = reserve_matrix(
-        entry.format, entry.shape.rows(), entry.shape.columns(), packing,
-        [=](std::int64_t begin, std::int64_t, std::vector<std::byte>&) { return data + begin * row_bytes; });
+    place = reserve_matrix(entry.format, entry.shape.rows(), entry.shape.columns(), packing,
+                           [&entry](std::int64_t begin, std::int64_t end, std::vector<std::byte>& scratch) {
+                             return entry.rows(begin, end, scratch);
+                           });
   }
   matrices_.emplace(std::pair(&entry, packing), place);
   return place;

@@ -76,8 +76,10 @@ class Binder {
   const WeightEntry* find(const std::string& tensor);
   // A tensor of bytes (ModelSource::find_bytes); null if there is none.
   const UnreadableEntry* find_bytes(const std::string& tensor) const;
-  // As find, but absence is a problem, and so is another shape. Null after a problem.
+  // As find, but absence is a problem, and so is another shape. Null after a problem. Its bytes are there.
   const WeightEntry* require(const std::string& tensor, const Shape& shape);
+  // The same for one who asks for WeightEntry::rows: it may be composed.
+  const WeightEntry* require_matrix(const std::string& tensor, const Shape& shape);
 
   // A list of floats (a norm's weight, a bias) as float32, times `factor`, plus `offset`. Nothing: absent and not
   // `needed`, or a problem.

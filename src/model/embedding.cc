@@ -116,7 +116,8 @@ class SentenceFolder {
       const WeightEntry* entry = source->find(name);
       std::vector<float> values(entry == nullptr ? 0 : static_cast<std::size_t>(entry->shape.element_count()));
       if (entry == nullptr) return std::pair(entry, values);
-      traits(entry->format).decode_f32(entry->bytes.data(), values.data(), std::ssize(values));
+      std::vector<std::byte> scratch;
+      traits(entry->format).decode_f32(entry->rows(0, entry->shape.rows(), scratch), values.data(), std::ssize(values));
       return std::pair(entry, std::move(values));
     };
     auto [entry, weight] = floats("linear.weight");

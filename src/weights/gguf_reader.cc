@@ -183,11 +183,10 @@ std::string describe_type(std::uint32_t ggml_type) {
     std::string_view name;
   };
   static constexpr std::array kNames = {
-      Name{4, "q4_2"},    Name{5, "q4_3"},        Name{9, "q8_1"},        Name{15, "q8_k"},       Name{16, "iq2_xxs"},
-      Name{17, "iq2_xs"}, Name{18, "iq3_xxs"},    Name{19, "iq1_s"},      Name{21, "iq3_s"},      Name{22, "iq2_s"},
-      Name{24, "i8"},     Name{25, "i16"},        Name{26, "i32"},        Name{27, "i64"},        Name{28, "f64"},
-      Name{29, "iq1_m"},  Name{31, "q4_0_4_4"},   Name{32, "q4_0_4_8"},   Name{33, "q4_0_8_8"},   Name{34, "tq1_0"},
-      Name{35, "tq2_0"},  Name{36, "iq4_nl_4_4"}, Name{37, "iq4_nl_4_8"}, Name{38, "iq4_nl_8_8"},
+      Name{4, "q4_2"},        Name{5, "q4_3"},        Name{9, "q8_1"},        Name{15, "q8_k"},
+      Name{24, "i8"},         Name{25, "i16"},        Name{26, "i32"},        Name{27, "i64"},
+      Name{28, "f64"},        Name{31, "q4_0_4_4"},   Name{32, "q4_0_4_8"},   Name{33, "q4_0_8_8"},
+      Name{36, "iq4_nl_4_4"}, Name{37, "iq4_nl_4_8"}, Name{38, "iq4_nl_8_8"},
   };
   const auto found = std::find_if(kNames.begin(), kNames.end(), [&](const Name& n) { return n.type == ggml_type; });
   return found == kNames.end() ? fmt::format("ggml's number {}", ggml_type)

@@ -10,6 +10,7 @@
 #include "weights/gguf_set.h"
 #include "weights/json.h"
 #include "weights/model_source.h"
+#include "weights/quantized_folder.h"
 #include "weights/safetensors_reader.h"
 #include "weights/weight_index.h"
 
@@ -97,6 +98,7 @@ void ModelSource::open_folder(const fs::path& folder) {
   } else {
     open_lone_safetensors(folder);
   }
+  not_computable_ = compose_quantized(config_, tensors_, unreadable_);
 }
 
 void ModelSource::open_safetensors(const fs::path& path) {

@@ -33,8 +33,9 @@ class HashStream {
     if (bytes > 0) XXH3_128bits_update(state_.get(), data, bytes);
   }
 
+  XXH128_hash_t digest() const { return XXH3_128bits_digest(state_.get()); }
   std::string hex() const {
-    const XXH128_hash_t hash = XXH3_128bits_digest(state_.get());
+    const XXH128_hash_t hash = digest();
     return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
   }
 
@@ -57,8 +58,12 @@ std::vector<TensorHash> hash_tensors(const ModelSource& source, int thread_count
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
     for (std::size_t i = next++; i < hashes.size(); i = next++) {
-      const std::span<const std::byte> bytes = hashes[i].tensor->bytes;
-      hashes[i].data = XXH3_128bits(bytes.data(), bytes.size());
+      const WeightEntry& tensor = *hashes[i].tensor;
+      hashes[i].data = XXH3_128bits(tensor.bytes.data(), tensor.bytes.size());
+      if (tensor.composed == nullptr) continue;
+      HashStream parts;
+      for (const std::span<const std::byte> part : tensor.composed->parts) parts.add(part.data(), part.size());
+      hashes[i].data = parts.digest();
     }
   };
   std::vector<std::jthread> helpers;

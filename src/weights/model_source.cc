@@ -78,8 +78,9 @@ const WeightEntry* ModelSource::find(std::string_view name) const {
 
 const UnreadableEntry* ModelSource::find_bytes(std::string_view name) const {
   const auto found = unreadable_index_.find(name);
-  const bool is_there = found != unreadable_index_.end() && !unreadable_[found->second].bytes.empty();
-  return is_there ? &unreadable_[found->second] : nullptr;
+  if (found == unreadable_index_.end()) return nullptr;
+  const UnreadableEntry& entry = unreadable_[found->second];
+  return entry.dtype == "U8" && !entry.bytes.empty() ? &entry : nullptr;
 }
 
 std::optional<std::string_view> ModelSource::tokenizer_json() const {

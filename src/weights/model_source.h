@@ -38,6 +38,8 @@ class ModelSource {
   std::span<const UnreadableEntry> unreadable() const { return unreadable_; }
   // Null if absent; throws Unsupported for one of `unreadable()`.
   const WeightEntry* find(std::string_view name) const;
+  // Why no weights of the files can be computed with, where that is so of all of them.
+  const std::optional<std::string>& not_computable() const { return not_computable_; }
   // A tensor of unsigned bytes, which is one of `unreadable()`; null if there is none.
   const UnreadableEntry* find_bytes(std::string_view name) const;
 
@@ -72,6 +74,7 @@ class ModelSource {
   std::optional<MappedFile> tokenizer_json_, chat_template_file_;
   std::vector<WeightEntry> tensors_;
   std::vector<UnreadableEntry> unreadable_;
+  std::optional<std::string> not_computable_;
   std::unordered_map<std::string_view, std::size_t> tensor_index_, unreadable_index_;
   std::vector<std::unique_ptr<std::byte[]>> aligned_copies_;
 };

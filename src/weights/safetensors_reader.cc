@@ -183,8 +183,9 @@ void add_entry(const TensorInfo& info, const File& file, WeightEntries& weights)
   const std::span<const std::byte> data = file.data.subspan(info.begin, info.end - info.begin);
   if (!dtype->format) {
     unreadable(fmt::format("dtype {} cannot be computed with", dtype->name));
-    if (dtype->name == "U8" && has_shape)
-      weights.unreadable.back().shape = shape, weights.unreadable.back().bytes = data;
+    UnreadableEntry& entry = weights.unreadable.back();
+    entry.dtype = dtype->name;
+    if (has_shape) entry.shape = shape, entry.bytes = data;
     return;
   }
   if (!has_shape) return unreadable(fmt::format("{} dimensions are more than {}", info.shape.size(), Shape::kRankMax));

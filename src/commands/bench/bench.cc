@@ -129,7 +129,7 @@ void bench(const BenchOptions& options) {
   report.shared_depth = options.share_depth;
   for (const WeightEntry& tensor : model.source().tensors()) {
     report.parameter_count += tensor.shape.element_count();
-    report.weight_bytes += static_cast<std::int64_t>(tensor.bytes.size());
+    report.weight_bytes += tensor.file_bytes();
   }
   for (const OpenedDevice& opened : devices) measure_device(options, cases, *opened.device, model, report);
   std::fputs(format_report(report, output).c_str(), stdout);

@@ -273,7 +273,7 @@ double BenchRunner::needed_bytes(const BenchCase& bench_case) const {
     for (std::size_t at = 0; at < op.name.size();) {
       const std::size_t end = std::min(op.name.find(" + ", at), op.name.size());
       const WeightEntry* entry = source_.find(op.name.substr(at, end - at) + ".weight");
-      step += entry != nullptr ? static_cast<double>(entry->bytes.size()) : 0.0;
+      step += entry != nullptr ? static_cast<double>(entry->file_bytes()) : 0.0;
       at = end + 3;
     }
   }

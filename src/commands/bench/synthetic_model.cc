@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "formats/random_block.h"
 #include "weights/gguf_writer.h"
 
 namespace hearth {
@@ -56,16 +57,14 @@ std::optional<FormatMix> find_mix(std::string_view name) {
   const auto mix = std::find_if(kMixes.begin(), kMixes.end(), [&](const FormatMix& m) { return m.name == name; });
   if (mix != kMixes.end()) return *mix;
   const std::optional<Format> format = format_by_name(name);
-  if (!format || traits(*format).encode == nullptr) return std::nullopt;
+  if (!format) return std::nullopt;
   return FormatMix{name, *format, *format};
 }
 
 FormatMix mix_by_name(std::string_view name) {
   if (const auto mix = find_mix(name)) return *mix;
   std::vector<std::string_view> known;
-  for (const FormatTraits& format : all_formats()) {
-    if (format.encode != nullptr) known.push_back(format.name);
-  }
+  for (const FormatTraits& format : all_formats()) known.push_back(format.name);
   for (const FormatMix& mix : kMixes) known.push_back(mix.name);
   throw InvalidInput(fmt::format("format '{}' cannot be made; known are {}", name, fmt::join(known, ", ")));
 }
@@ -205,9 +204,11 @@ std::string gguf_head(const ModelShape& shape, std::string_view name) {
   return std::move(out).str();
 }
 
+constexpr float kDeviation = 0.02f;
+
 std::vector<float> random_weights(std::int64_t count) {
   std::mt19937_64 generator(1);
-  std::normal_distribution<float> distribution(0.0f, 0.02f);
+  std::normal_distribution<float> distribution(0.0f, kDeviation);
   std::vector<float> values(static_cast<std::size_t>(count));
   for (float& value : values) value = distribution(generator);
   return values;
@@ -225,9 +226,16 @@ std::vector<std::byte> random_pattern(Format format, std::int64_t bytes) {
       std::clamp<std::int64_t>((bytes + unit - 1) / unit, 1, std::max<std::int64_t>(kPatternBytesMax / unit, 1));
   const std::int64_t block_count = units * unit / t.block_bytes;
   const std::int64_t encoded_blocks = std::min(block_count, kEncodedElements / t.block_elements);
-  const std::vector<float> weights = random_weights(encoded_blocks * t.block_elements);
   std::vector<std::byte> pattern(static_cast<std::size_t>(units * unit));
-  t.encode(weights.data(), pattern.data(), encoded_blocks * t.block_elements);
+  if (t.encode != nullptr) {
+    t.encode(random_weights(encoded_blocks * t.block_elements).data(), pattern.data(),
+             encoded_blocks * t.block_elements);
+  } else {
+    std::mt19937 generator(1);
+    for (std::int64_t b = 0; b < encoded_blocks; ++b) {
+      random_block(t, generator, kDeviation, pattern.data() + b * t.block_bytes);
+    }
+  }
   const auto encoded_bytes = static_cast<std::size_t>(encoded_blocks * t.block_bytes);
   for (std::size_t at = encoded_bytes; at < pattern.size(); at += encoded_bytes) {
     std::memcpy(pattern.data() + at, pattern.data(), std::min(encoded_bytes, pattern.size() - at));

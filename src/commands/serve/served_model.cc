@@ -167,7 +167,7 @@ void LoadedModel::describe(const ServeOptions& options) {
   facts_.format = main_format(source);
   for (const WeightEntry& entry : source.tensors()) {
     facts_.parameter_count += entry.shape.element_count();
-    facts_.file_bytes += static_cast<std::int64_t>(entry.bytes.size());
+    facts_.file_bytes += entry.file_bytes();
   }
   for (const OperatorPlan& op : pass.operators()) facts_.weight_bytes += op.bytes_per_token;
   facts_.context = engine_->context();

@@ -19,9 +19,10 @@ constexpr WeightPacking kCodePanels{
     kPanelRows, packed_bytes<TileCodes<kGroups>>,
     [](const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin, std::int64_t panel_end,
        std::byte* out) { pack_codes<kGroups>(kFormat, weights, n, k, panel_begin, panel_end, out); }};
-constexpr WeightPacking kRoundedF16{kPanelRows, packed_bytes_bf16, pack_bf16_from_f16};
+template <Format kFormat>
+constexpr WeightPacking kRounded{kPanelRows, packed_bytes_bf16, pack_bf16<kFormat>};
 
-// All quantized formats but mxfp6_e3m2, whose values span more than 8 bits.
+// All quantized formats but mxfp6_e3m2 and fp8_e4m3, whose values span more than 8 bits.
 #define HEARTH_CODES_32(KERNEL, format, name) \
   KERNEL(format, name, matmul_int8_codes_32, (&kCodePanels<Format::format, 1>))
 #define HEARTH_CODES_16(KERNEL, format, name) \
@@ -29,6 +30,8 @@ constexpr WeightPacking kRoundedF16{kPanelRows, packed_bytes_bf16, pack_bf16_fro
 #define HEARTH_INT8_KERNELS(KERNEL)                                      \
   KERNEL(kQ4_0, "q4_0", matmul_int8_q4_0, &kPanels<TileQ4_0>)            \
   KERNEL(kQ8_0, "q8_0", matmul_int8_q8_0, &kPanels<TileQ8_0>)            \
+  KERNEL(kInt8, "int8", matmul_int8_int8, &kPanels<TileInt8>)            \
+  KERNEL(kInt4, "int4", matmul_int8_int4, &kPanels<TileInt4>)            \
   KERNEL(kQ4K, "q4_k", matmul_int8_q4_k, &kPanels<TileQ4K>)              \
   KERNEL(kQ6K, "q6_k", matmul_int8_q6_k, &kPanels<TileQ6K>)              \
   KERNEL(kQ4_1, "q4_1", matmul_int8<Q4_1Block>, nullptr)                 \
@@ -72,12 +75,15 @@ constexpr KernelTable kTable{
     .quantize_int8 = {NAME("quantize_int8"), quantize_int8},
     .matmul_f32 = PerFormat<MatmulKernel>::every({{NAME("matmul.f32"), matmul_f32}}),
     .matmul_bf16 = PerFormat<MatmulKernel>::every({{NAME("matmul.bf16"), matmul_bf16}})
-                       .with(Format::kF16, {{NAME("matmul.bf16"), matmul_bf16}, &kRoundedF16}),
+                       .with(Format::kF16, {{NAME("matmul.bf16"), matmul_bf16}, &kRounded<Format::kF16>})
+                       .with(Format::kFp8E4m3, {{NAME("matmul.bf16"), matmul_bf16}, &kRounded<Format::kFp8E4m3>}),
     .matmul_int8 = {{HEARTH_INT8_KERNELS(HEARTH_MATMUL)}},
     .expert_matmul_f32 = PerFormat<ExpertMatmulKernel>::every({{NAME("expert_matmul.f32"), expert_matmul<matmul_f32>}}),
     .expert_matmul_bf16 =
         PerFormat<ExpertMatmulKernel>::every({{NAME("expert_matmul.bf16"), expert_matmul<matmul_bf16>}})
-            .with(Format::kF16, {{NAME("expert_matmul.bf16"), expert_matmul<matmul_bf16>}, &kRoundedF16}),
+            .with(Format::kF16, {{NAME("expert_matmul.bf16"), expert_matmul<matmul_bf16>}, &kRounded<Format::kF16>})
+            .with(Format::kFp8E4m3,
+                  {{NAME("expert_matmul.bf16"), expert_matmul<matmul_bf16>}, &kRounded<Format::kFp8E4m3>}),
     .expert_matmul_int8 = {{HEARTH_INT8_KERNELS(HEARTH_EXPERT_MATMUL)}},
     .route = {NAME("route"), route},
     .group_experts = {NAME("group_experts"), group_experts},

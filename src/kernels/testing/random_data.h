@@ -1,14 +1,13 @@
 // Random data with fixed seeds, for the operators' tests and benchmarks.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <random>
 #include <vector>
 
 #include "formats/format.h"
+#include "formats/random_block.h"
 
 namespace hearth::kernel_testing {
 
@@ -29,24 +28,6 @@ inline std::vector<std::int32_t> random_integers(std::int64_t count, std::uint32
   std::vector<std::int32_t> values(static_cast<std::size_t>(count));
   for (std::int32_t& value : values) value = distribution(generator);
   return values;
-}
-
-// One block of random bytes that decodes to finite values of ordinary size: what stands for a format that Hearth reads
-// and does not write.
-inline void random_block(const FormatTraits& format, std::mt19937& generator, float deviation, std::byte* block) {
-  std::uniform_int_distribution<int> byte(0, 255);
-  std::vector<float> values(static_cast<std::size_t>(format.block_elements));
-  for (;;) {
-    for (int i = 0; i < format.block_bytes; ++i) block[i] = static_cast<std::byte>(byte(generator));
-    format.decode_f32(block, values.data(), format.block_elements);
-    float largest = 0;
-    bool finite = true;
-    for (const float value : values) {
-      finite = finite && std::isfinite(value);
-      largest = std::max(largest, std::abs(value));
-    }
-    if (finite && largest > 0.1f * deviation && largest < 8 * deviation) return;
-  }
 }
 
 // A matrix of random weights in any format, as its bytes. `columns` is a multiple of the block.

@@ -110,20 +110,20 @@ ExpertMatrices find_packed(Binder& binder, const std::string& name, const Matrix
 
 ExpertMatrices find_separate(Binder& binder, const std::vector<std::string>& names, const MatrixShape& shape) {
   ExpertMatrices result;
-  std::vector<const std::byte*> data;
+  std::vector<const WeightEntry*> entries;
   for (const std::string& name : names) {
-    const WeightEntry* entry = binder.require(name + ".weight", Shape{shape.rows, shape.in});
+    const WeightEntry* entry = binder.require_matrix(name + ".weight", Shape{shape.rows, shape.in});
     if (entry == nullptr) return {};
-    if (!data.empty() && entry->format != result.format) {
+    if (!entries.empty() && entry->format != result.format) {
       binder.problem(fmt::format("tensor '{}.weight' is {}, other experts' are {}", name, traits(entry->format).name,
                                  traits(result.format).name));
       return {};
     }
     result.format = entry->format;
-    data.push_back(entry->bytes.data());
+    entries.push_back(entry);
   }
-  result.matrix = [data = std::move(data)](std::int64_t e, std::vector<std::byte>&) {
-    return data[static_cast<std::size_t>(e)];
+  result.matrix = [entries = std::move(entries), rows = shape.rows](std::int64_t e, std::vector<std::byte>& scratch) {
+    return entries[static_cast<std::size_t>(e)]->rows(0, rows, scratch);
   };
   return result;
 }

@@ -71,21 +71,21 @@ ExpertMatrices head_matrices(const LayerParts& parts, std::int64_t layer, HeadPa
                    : find_expert_matrices(binder, parts.spec, own, layer, spec.head_count, rank, value_dim);
   }
   const std::int64_t head_rows = key_dim + value_dim;
-  const WeightEntry* joined = binder.require(binder.name(Weight::kLatentKeyValueUp, layer) + ".weight",
-                                             Shape{spec.head_count * head_rows, rank});
+  const WeightEntry* joined = binder.require_matrix(binder.name(Weight::kLatentKeyValueUp, layer) + ".weight",
+                                                    Shape{spec.head_count * head_rows, rank});
   if (joined == nullptr) return {};
-  const std::int64_t row_bytes = format_bytes(joined->format, rank);
-  const std::byte* const data = joined->bytes.data();
   if (!is_keys) {
-    return {.format = joined->format, .matrix = [=](std::int64_t head, std::vector<std::byte>&) {
-              return data + (head * head_rows + key_dim) * row_bytes;
+    return {.format = joined->format, .matrix = [=](std::int64_t head, std::vector<std::byte>& scratch) {
+              return joined->rows(head * head_rows + key_dim, (head + 1) * head_rows, scratch);
             }};
   }
   // A row becomes a column, which a format with blocks cannot have.
   const Format format = compute_for(binder, joined->format) == Compute::kF32 ? Format::kF32 : Format::kBf16;
   return {.format = format, .matrix = [=](std::int64_t head, std::vector<std::byte>& scratch) -> const std::byte* {
+            std::vector<std::byte> made;
+            const std::byte* const rows = joined->rows(head * head_rows, head * head_rows + key_dim, made);
             scratch.resize(static_cast<std::size_t>(format_bytes(format, key_dim * rank)));
-            transpose(data + head * head_rows * row_bytes, joined->format, key_dim, rank, format, scratch.data());
+            transpose(rows, joined->format, key_dim, rank, format, scratch.data());
             return scratch.data();
           }};
 }

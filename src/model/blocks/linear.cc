@@ -16,7 +16,7 @@ namespace {
 class RowSource {
  public:
   struct Piece {
-    const std::byte* data;
+    const WeightEntry* tensor;
     std::int64_t rows;
     std::vector<std::int64_t> order;  // which of the file's rows they are; empty: as they stand
   };
@@ -31,28 +31,30 @@ class RowSource {
   const std::byte* operator()(std::int64_t begin, std::int64_t end, std::vector<std::byte>& scratch) const {
     const bool as_they_stand = !options_.transposed && options_.interleaved_groups == 0 && pieces_[0].order.empty();
     if (pieces_.size() == 1 && as_they_stand) {
-      return pieces_[0].data + begin * row_bytes_;
+      return pieces_[0].tensor->rows(begin, end, scratch);
     }
     scratch.resize(static_cast<std::size_t>((end - begin) * row_bytes_));
-    for (std::int64_t row = begin; row < end; ++row) copy_row(row, scratch.data() + (row - begin) * row_bytes_);
+    std::vector<std::byte> one;
+    for (std::int64_t row = begin; row < end; ++row) copy_row(row, one, scratch.data() + (row - begin) * row_bytes_);
     return scratch.data();
   }
 
  private:
-  void copy_row(std::int64_t row, std::byte* to) const {
+  // `made` is room for a row that no file holds.
+  void copy_row(std::int64_t row, std::vector<std::byte>& made, std::byte* to) const {
     std::size_t i = 0;
     for (; row >= pieces_[i].rows; ++i) row -= pieces_[i].rows;
     const Piece& piece = pieces_[i];
     if (options_.transposed) {
       for (std::int64_t c = 0; c < in_; ++c) {
-        std::memcpy(to + c * element_bytes_, piece.data + (c * piece.rows + row) * element_bytes_,
+        std::memcpy(to + c * element_bytes_, piece.tensor->bytes.data() + (c * piece.rows + row) * element_bytes_,
                     static_cast<std::size_t>(element_bytes_));
       }
       return;
     }
     const std::int64_t from =
         !piece.order.empty() ? piece.order[static_cast<std::size_t>(row)] : file_row(row, piece.rows, options_);
-    std::memcpy(to, piece.data + from * row_bytes_, static_cast<std::size_t>(row_bytes_));
+    std::memcpy(to, piece.tensor->rows(from, from + 1, made), static_cast<std::size_t>(row_bytes_));
   }
 
  public:
@@ -135,9 +137,9 @@ void Linear::bind_weight(Binder& binder, std::span<const Part> parts, const Opti
   for (const Part& part : parts) {
     CHECK(part.rows.empty() || (!options.transposed && options.interleaved_groups == 0));
     const Shape shape = options.transposed ? Shape{in_, part.out} : Shape{part.rows_in_file(), in_};
-    entry = binder.require(part.name + ".weight", shape);
+    entry = binder.require_matrix(part.name + ".weight", shape);
     if (entry == nullptr) return;
-    pieces.push_back({entry->bytes.data(), part.out, part.rows});
+    pieces.push_back({entry, part.out, part.rows});
   }
   const std::string& name = parts[0].name;
   format_ = entry->format;

@@ -236,6 +236,7 @@ void matmul_bf16(Stream& stream, const MatmulArgs& a) {
     case Format::kF32:
       return run_rows(stream, a, DirectSegment<RoundedToBf16<RowsF32>>{a}, kTokenBlock);
     case Format::kF16:  // packed as bf16
+    case Format::kFp8E4m3:
     case Format::kBf16:
       return run_rows(stream, a, DirectSegment<RowsBf16>{a}, kTokenBlock);
     default:

@@ -21,6 +21,8 @@ void matmul_int8(Stream& stream, const MatmulArgs& args);
 // Weights in panels of eight rows (matmul_packed.h).
 void matmul_int8_q8_0(Stream& stream, const MatmulArgs& args);
 void matmul_int8_q4_0(Stream& stream, const MatmulArgs& args);
+void matmul_int8_int8(Stream& stream, const MatmulArgs& args);
+void matmul_int8_int4(Stream& stream, const MatmulArgs& args);
 void matmul_int8_q4_k(Stream& stream, const MatmulArgs& args);
 void matmul_int8_q6_k(Stream& stream, const MatmulArgs& args);
 // Of codes for the integers of any format (TileCodes), a scale for 32 columns or for 16.

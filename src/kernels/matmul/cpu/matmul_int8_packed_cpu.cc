@@ -1,4 +1,4 @@
-// Matmul with int8 activations for q8_0 and q4_0 in panels of eight rows.
+// Matmul with int8 activations for q8_0, q4_0, int8 and int4 in panels of eight rows.
 //
 // Order: for each row, blocks of 32 columns ascending; a block adds float(exact integer sum) * (weight scale *
 // activation scale), one multiply_add.
@@ -11,9 +11,9 @@ constexpr int kTokenTile = 4;
 
 #if defined(__AVX2__)
 
-// sums[t][r] = sum over the block of w[r][k] * x[t][k], exactly.
-template <int kTokens>
-HEARTH_INLINE void block_sums(const TileQ8_0& tile, const PanelInputs& x, I32x8* sums) {
+// sums[t][r] = sum over the block of w[r][k] * x[t][k], exactly, for tiles of bytes.
+template <int kTokens, class Tile>
+HEARTH_INLINE void byte_sums(const Tile& tile, const PanelInputs& x, I32x8* sums) {
   __m256i acc[kTokens] = {};
   for (int j = 0; j < 8; ++j) {
     const __m256i w = load_bytes(tile.q[j]);
@@ -27,8 +27,9 @@ HEARTH_INLINE void block_sums(const TileQ8_0& tile, const PanelInputs& x, I32x8*
   for (int t = 0; t < kTokens; ++t) sums[t] = reinterpret_cast<I32x8>(acc[t]);
 }
 
-template <int kTokens>
-HEARTH_INLINE void block_sums(const TileQ4_0& tile, const PanelInputs& x, I32x8* sums) {
+// The same for tiles of nibbles, less a zero point of each row.
+template <int kTokens, class Tile>
+HEARTH_INLINE void nibble_sums(const Tile& tile, __m256i zeros, const PanelInputs& x, I32x8* sums) {
   const __m256i low_nibbles = _mm256_set1_epi8(15);
   __m256i acc[kTokens] = {};
   for (int j = 0; j < 4; ++j) {
@@ -42,9 +43,30 @@ HEARTH_INLINE void block_sums(const TileQ4_0& tile, const PanelInputs& x, I32x8*
     }
   }
   for (int t = 0; t < kTokens; ++t) {
-    // The nibble is the weight plus 8.
-    sums[t] = reinterpret_cast<I32x8>(_mm256_sub_epi32(add_pairs(acc[t]), _mm256_set1_epi32(8 * x.sum(t, 0))));
+    const __m256i of_zeros = _mm256_mullo_epi32(zeros, _mm256_set1_epi32(x.sum(t, 0)));
+    sums[t] = reinterpret_cast<I32x8>(_mm256_sub_epi32(add_pairs(acc[t]), of_zeros));
   }
+}
+
+template <int kTokens>
+HEARTH_INLINE void block_sums(const TileQ8_0& tile, const PanelInputs& x, I32x8* sums) {
+  byte_sums<kTokens>(tile, x, sums);
+}
+
+template <int kTokens>
+HEARTH_INLINE void block_sums(const TileInt8& tile, const PanelInputs& x, I32x8* sums) {
+  byte_sums<kTokens>(tile, x, sums);
+}
+
+template <int kTokens>
+HEARTH_INLINE void block_sums(const TileQ4_0& tile, const PanelInputs& x, I32x8* sums) {
+  nibble_sums<kTokens>(tile, _mm256_set1_epi32(8), x, sums);  // the nibble is the weight plus 8
+}
+
+template <int kTokens>
+HEARTH_INLINE void block_sums(const TileInt4& tile, const PanelInputs& x, I32x8* sums) {
+  const __m256i zeros = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(tile.zero)));
+  nibble_sums<kTokens>(tile, zeros, x, sums);
 }
 
 #else
@@ -53,9 +75,22 @@ HEARTH_INLINE int weight(const TileQ8_0& tile, int r, int k) {
   return tile.q[k / 4][r][k % 4];
 }
 
-HEARTH_INLINE int weight(const TileQ4_0& tile, int r, int k) {
+HEARTH_INLINE int weight(const TileInt8& tile, int r, int k) {
+  return tile.q[k / 4][r][k % 4];
+}
+
+template <class Tile>
+HEARTH_INLINE int nibble(const Tile& tile, int r, int k) {
   const int byte = tile.q[k % 16 / 4][r][k % 4];
-  return (k < 16 ? byte & 15 : byte >> 4) - 8;
+  return k < 16 ? byte & 15 : byte >> 4;
+}
+
+HEARTH_INLINE int weight(const TileQ4_0& tile, int r, int k) {
+  return nibble(tile, r, k) - 8;
+}
+
+HEARTH_INLINE int weight(const TileInt4& tile, int r, int k) {
+  return nibble(tile, r, k) - tile.zero[r];
 }
 
 template <int kTokens, class Tile>
@@ -70,13 +105,21 @@ HEARTH_INLINE void block_sums(const Tile& tile, const PanelInputs& x, I32x8* sum
 
 #endif
 
+HEARTH_INLINE F32x8 load_scales(const std::uint16_t* halves) {
+  return widen_f16_lanes(halves);
+}
+
+HEARTH_INLINE F32x8 load_scales(const float* floats) {
+  return load(floats);
+}
+
 }  // namespace
 
 template <int kTokens, class Tile>
 HEARTH_INLINE void add_tile(const Tile& tile, const PanelInputs& x, F32x8* acc) {
   I32x8 sums[kTokens];
   block_sums<kTokens>(tile, x, sums);
-  const F32x8 scales = widen_f16_lanes(tile.scale);
+  const F32x8 scales = load_scales(tile.scale);
   for (int t = 0; t < kTokens; ++t) {
     acc[t] = multiply_add(__builtin_convertvector(sums[t], F32x8), scales * broadcast(x.scale(t, 0)), acc[t]);
   }
@@ -84,6 +127,14 @@ HEARTH_INLINE void add_tile(const Tile& tile, const PanelInputs& x, F32x8* acc) 
 
 void matmul_int8_q8_0(Stream& stream, const MatmulArgs& a) {
   run_panels<TileQ8_0, kTokenTile>(stream, a);
+}
+
+void matmul_int8_int8(Stream& stream, const MatmulArgs& a) {
+  run_panels<TileInt8, kTokenTile>(stream, a);
+}
+
+void matmul_int8_int4(Stream& stream, const MatmulArgs& a) {
+  run_panels<TileInt4, kTokenTile>(stream, a);
 }
 
 void matmul_int8_q4_0(Stream& stream, const MatmulArgs& a) {

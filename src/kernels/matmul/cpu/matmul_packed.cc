@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "base/check.h"
+#include "formats/group_int4.h"
+#include "formats/group_int8.h"
 #include "formats/integer_block.h"
 #include "formats/q4_0.h"
 #include "formats/q4_k.h"
@@ -22,6 +24,17 @@ void put_row(TileQ8_0& tile, std::int64_t r, const Q8_0Block& block) {
 
 void put_row(TileQ4_0& tile, std::int64_t r, const Q4_0Block& block) {
   std::memcpy(&tile.scale[r], &block.d, sizeof block.d);
+  for (int j = 0; j < 4; ++j) std::memcpy(tile.q[j][r], block.qs + 4 * j, 4);
+}
+
+void put_row(TileInt8& tile, std::int64_t r, const Int8Block& block) {
+  tile.scale[r] = block.d;
+  for (int j = 0; j < 8; ++j) std::memcpy(tile.q[j][r], block.qs + 4 * j, 4);
+}
+
+void put_row(TileInt4& tile, std::int64_t r, const Int4Block& block) {
+  tile.scale[r] = block.d;
+  tile.zero[r] = block.zero;
   for (int j = 0; j < 4; ++j) std::memcpy(tile.q[j][r], block.qs + 4 * j, 4);
 }
 
@@ -58,6 +71,14 @@ struct BlockOf<TileQ8_0> {
 template <>
 struct BlockOf<TileQ4_0> {
   using Type = Q4_0Block;
+};
+template <>
+struct BlockOf<TileInt8> {
+  using Type = Int8Block;
+};
+template <>
+struct BlockOf<TileInt4> {
+  using Type = Int4Block;
 };
 template <>
 struct BlockOf<TileQ4K> {
@@ -103,6 +124,8 @@ void pack(const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t
   template void pack<Tile>(const std::byte*, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::byte*);
 HEARTH_INSTANTIATE(TileQ8_0)
 HEARTH_INSTANTIATE(TileQ4_0)
+HEARTH_INSTANTIATE(TileInt8)
+HEARTH_INSTANTIATE(TileInt4)
 HEARTH_INSTANTIATE(TileQ4K)
 HEARTH_INSTANTIATE(TileQ6K)
 #undef HEARTH_INSTANTIATE
@@ -144,12 +167,16 @@ std::int64_t packed_bytes_bf16(std::int64_t n, std::int64_t k) {
   return format_bytes(Format::kBf16, n * k);
 }
 
-void pack_bf16_from_f16(const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin,
-                        std::int64_t panel_end, std::byte* out) {
+template <Format kFrom>
+void pack_bf16(const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin,
+               std::int64_t panel_end, std::byte* out) {
   const std::int64_t begin = panel_begin * kPanelRows, end = std::min(n, panel_end * kPanelRows);
-  traits(Format::kF16)
-      .decode_bf16(weights + begin * format_bytes(Format::kF16, k), reinterpret_cast<std::uint16_t*>(out),
-                   (end - begin) * k);
+  traits(kFrom).decode_bf16(weights + begin * format_bytes(kFrom, k), reinterpret_cast<std::uint16_t*>(out),
+                            (end - begin) * k);
 }
+template void pack_bf16<Format::kF16>(const std::byte*, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                                      std::byte*);
+template void pack_bf16<Format::kFp8E4m3>(const std::byte*, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                                          std::byte*);
 
 }  // namespace hearth

@@ -23,6 +23,14 @@ struct TileQ8_0 {
 };
 static_assert(sizeof(TileQ8_0) == kPanelRows * 34);
 
+// The same with a float32 scale, which is what int8 has.
+struct TileInt8 {
+  static constexpr std::int64_t kColumns = 32;
+  float scale[kPanelRows];
+  std::int8_t q[8][kPanelRows][4];
+};
+static_assert(sizeof(TileInt8) == kPanelRows * 36);
+
 // q[j][r][i]: column 4 j + i in the low half, column 16 + 4 j + i in the high half.
 struct TileQ4_0 {
   static constexpr std::int64_t kColumns = 32;
@@ -30,6 +38,15 @@ struct TileQ4_0 {
   std::uint8_t q[4][kPanelRows][4];
 };
 static_assert(sizeof(TileQ4_0) == kPanelRows * 18);
+
+// The same with a float32 scale and a zero point of each row, for int4.
+struct TileInt4 {
+  static constexpr std::int64_t kColumns = 32;
+  float scale[kPanelRows];
+  std::uint8_t zero[kPanelRows];
+  std::uint8_t q[4][kPanelRows][4];
+};
+static_assert(sizeof(TileInt4) == kPanelRows * 21);
 
 // d[r] and dmin[r] are row r's float16 factors; scale[b][r] and min[b][r] its six-bit ones of block b, a byte each.
 // q[p][j][r][i]: column 64 p + 4 j + i in the low half, column 32 further in the high half.
@@ -81,9 +98,10 @@ template <int kGroups>
 void pack_codes(Format format, const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin,
                 std::int64_t panel_end, std::byte* out);
 
-// f16 weights of bf16 products are rounded once, at load.
+// f16 and fp8 weights of bf16 products are rounded once, at load.
 std::int64_t packed_bytes_bf16(std::int64_t n, std::int64_t k);
-void pack_bf16_from_f16(const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin,
-                        std::int64_t panel_end, std::byte* out);
+template <Format kFrom>
+void pack_bf16(const std::byte* weights, std::int64_t n, std::int64_t k, std::int64_t panel_begin,
+               std::int64_t panel_end, std::byte* out);
 
 }  // namespace hearth

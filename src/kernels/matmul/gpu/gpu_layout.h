@@ -39,14 +39,14 @@ struct GpuLayout {
 };
 
 using LayoutW4 = GpuLayout<4, 32, false, 8>;                 // q4_0, q1_0, q2_0, tq1_0, tq2_0
-using LayoutW4Min = GpuLayout<4, 32, true, 0>;               // q4_1, q4_k
+using LayoutW4Min = GpuLayout<4, 32, true, 0>;               // q4_1, q4_k, int4
 using LayoutW4Fine = GpuLayout<4, 16, true, 8>;              // q2_k, q3_k
 using LayoutW4Table = GpuLayout<4, 32, false, 0, true>;      // iq4_nl, iq4_xs, mxfp4, iq1_s, iq2_xxs, iq3_xxs, iq3_s
 using LayoutW4TableFine = GpuLayout<4, 16, false, 0, true>;  // iq1_m, iq2_xs, iq2_s, nvfp4
 using LayoutW6 = GpuLayout<6, 16, false, 32>;                // q6_k
 using LayoutW6Min = GpuLayout<6, 32, true, 16>;              // q5_0, q5_1, q5_k
-using LayoutW8 = GpuLayout<8, 32, false, 128>;               // q8_0, mxfp6_e2m3
-using LayoutW16 = GpuLayout<16, 32, false, 0>;               // f32, f16, bf16, mxfp6_e3m2
+using LayoutW8 = GpuLayout<8, 32, false, 128>;               // q8_0, mxfp6_e2m3, int8
+using LayoutW16 = GpuLayout<16, 32, false, 0>;               // f32, f16, bf16, mxfp6_e3m2, fp8_e4m3
 
 // Where column `column` of a tile's row has its code: bit offsets into the row's codes, and into its high bits.
 struct CodePlace {

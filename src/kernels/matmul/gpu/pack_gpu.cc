@@ -133,6 +133,7 @@ GpuLayoutKind gpu_layout_of(Format format) {
       return GpuLayoutKind::kW4;
     case Format::kQ4_1:
     case Format::kQ4K:
+    case Format::kInt4:
       return GpuLayoutKind::kW4Min;
     case Format::kQ2K:
     case Format::kQ3K:
@@ -158,11 +159,13 @@ GpuLayoutKind gpu_layout_of(Format format) {
       return GpuLayoutKind::kW6Min;
     case Format::kQ8_0:
     case Format::kMxfp6E2m3:
+    case Format::kInt8:
       return GpuLayoutKind::kW8;
     case Format::kF32:
     case Format::kF16:
     case Format::kBf16:
     case Format::kMxfp6E3m2:
+    case Format::kFp8E4m3:
       return GpuLayoutKind::kW16;
   }
   CHECK(false);
