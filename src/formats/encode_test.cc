@@ -69,8 +69,9 @@ TEST(Encode, ErrorOnTheCosine) {
   const struct {
     Format format;
     double rmse_max;
-  } cases[] = {{Format::kF32, 0.0},   {Format::kF16, 3e-4},  {Format::kBf16, 2.5e-3}, {Format::kQ4_0, 0.09},
-               {Format::kQ8_0, 6e-3}, {Format::kQ4K, 0.075}, {Format::kQ6K, 0.021},   {Format::kMxfp4, 0.13}};
+  } cases[] = {{Format::kF32, 0.0},        {Format::kF16, 3e-4},      {Format::kBf16, 2.5e-3}, {Format::kQ4_0, 0.09},
+               {Format::kQ8_0, 6e-3},      {Format::kQ4K, 0.075},     {Format::kQ6K, 0.021},   {Format::kMxfp4, 0.13},
+               {Format::kMxfp6E2m3, 0.04}, {Format::kMxfp6E3m2, 0.07}};
   for (const auto& [format, rmse_max] : cases) {
     const std::vector<float> decoded = round_trip(format, values);
     EXPECT_LE(total_error(values, decoded), 0.002) << traits(format).name;
@@ -84,8 +85,9 @@ TEST(Encode, EveryEncoderIsTestedAndTheOthersAreNull) {
   for (const FormatTraits& format : all_formats()) {
     if (format.encode != nullptr) encoders.push_back(format.format);
   }
-  const std::vector<Format> expected = {Format::kF32,  Format::kF16, Format::kBf16, Format::kQ4_0,
-                                        Format::kQ8_0, Format::kQ4K, Format::kQ6K,  Format::kMxfp4};
+  const std::vector<Format> expected = {Format::kF32,       Format::kF16,      Format::kBf16, Format::kQ4_0,
+                                        Format::kQ8_0,      Format::kQ4K,      Format::kQ6K,  Format::kMxfp4,
+                                        Format::kMxfp6E2m3, Format::kMxfp6E3m2};
   EXPECT_EQ(encoders, expected);
 }
 
@@ -156,10 +158,27 @@ TEST(Encode, Mxfp4RoundsTiesTowardsZeroAndSaturates) {
   EXPECT_EQ(byte_at(encode(Format::kMxfp4, values), 0), 0);
 }
 
+TEST(Encode, Mxfp6RoundsTiesToEvenAndSaturates) {
+  // 7.9 is beyond 7.5; the step is 0.5 from 4 on, an eighth below 2.
+  const std::vector<float> values = [] {
+    std::vector<float> all(32, 0.0f);
+    const float inputs[] = {7.9f, 4.25f, 4.75f, -4.25f, 0.0625f, 0.1875f, -0.06f};
+    std::copy(std::begin(inputs), std::end(inputs), all.begin());
+    return all;
+  }();
+  const std::vector<float> e2m3 = round_trip(Format::kMxfp6E2m3, values);
+  const float expected[] = {7.5f, 4.0f, 5.0f, -4.0f, 0.0f, 0.25f, 0.0f};
+  for (std::size_t i = 0; i < std::size(expected); ++i) EXPECT_EQ(e2m3[i], expected[i]) << values[i];
+  // Scaled by 2^-2: 28 / 4 = 7 is E3M2's largest, and its step 1 from 4 on.
+  const std::vector<float> e3m2 = round_trip(Format::kMxfp6E3m2, values);
+  const float coarser[] = {7.0f, 4.0f, 5.0f, -4.0f, 0.0625f, 0.1875f, -0.0625f};
+  for (std::size_t i = 0; i < std::size(coarser); ++i) EXPECT_EQ(e3m2[i], coarser[i]) << values[i];
+}
+
 TEST(Encode, WhatWasDecodedEncodesToItself) {
   const std::vector<float> values = normal_values(4096, 0.02f);
-  for (const Format format :
-       {Format::kF32, Format::kF16, Format::kBf16, Format::kQ4_0, Format::kQ8_0, Format::kMxfp4}) {
+  for (const Format format : {Format::kF32, Format::kF16, Format::kBf16, Format::kQ4_0, Format::kQ8_0, Format::kMxfp4,
+                              Format::kMxfp6E2m3, Format::kMxfp6E3m2}) {
     const std::vector<std::byte> bytes = encode(format, values);
     EXPECT_EQ(encode(format, decode(format, bytes)), bytes) << traits(format).name;
   }
@@ -239,7 +258,8 @@ TEST(Encode, NanIsZeroAndInfinityTheLargestInBlockFormats) {
   std::fill(wild.begin() + 512, wild.begin() + 768, std::numeric_limits<float>::signaling_NaN());
   for (std::size_t i = 768; i < 1024; ++i) wild[i] *= 1e-42f;  // subnormal
   for (const float value : wild) tame.push_back(std::isnan(value) ? 0.0f : std::clamp(value, -kMax, kMax));
-  for (const Format format : {Format::kQ4_0, Format::kQ8_0, Format::kQ4K, Format::kQ6K, Format::kMxfp4}) {
+  for (const Format format : {Format::kQ4_0, Format::kQ8_0, Format::kQ4K, Format::kQ6K, Format::kMxfp4,
+                              Format::kMxfp6E2m3, Format::kMxfp6E3m2}) {
     EXPECT_EQ(encode(format, wild), encode(format, tame)) << traits(format).name;
     const std::vector<float> decoded = round_trip(format, wild);
     for (const float value : decoded) ASSERT_TRUE(std::isfinite(value)) << traits(format).name;

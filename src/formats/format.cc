@@ -67,6 +67,7 @@ constexpr FormatTraits encoded(Format format, std::string_view name, int ggml_ty
   return traits;
 }
 
+// The numbers from 1000 on are Hearth's own: files that have any say so (weights/gguf_reader.h).
 constexpr std::array<FormatTraits, kFormatCount> kFormats = {{
     {Format::kF32, "f32", 1, 4, 0, decode_f32_to_f32, decode_f32_to_bf16, nullptr, encode_f32},
     {Format::kF16, "f16", 1, 2, 1, decode_f16_to_f32, decode_f16_to_bf16, nullptr, encode_f16},
@@ -84,9 +85,9 @@ constexpr std::array<FormatTraits, kFormatCount> kFormats = {{
     decoded<Iq4NlBlock>(Format::kIq4Nl, "iq4_nl", 20),
     decoded<Iq4XsBlock>(Format::kIq4Xs, "iq4_xs", 23),
     encoded<Mxfp4Block>(Format::kMxfp4, "mxfp4", 39),
-    decoded<Mxfp6E2m3Block>(Format::kMxfp6E2m3, "mxfp6_e2m3", -1),
-    {Format::kMxfp6E3m2, "mxfp6_e3m2", 32, 25, -1, decode_mxfp6_e3m2_to_f32, decode_mxfp6_e3m2_to_bf16, nullptr,
-     nullptr},
+    encoded<Mxfp6E2m3Block>(Format::kMxfp6E2m3, "mxfp6_e2m3", 1000),
+    {Format::kMxfp6E3m2, "mxfp6_e3m2", 32, 25, 1001, decode_mxfp6_e3m2_to_f32, decode_mxfp6_e3m2_to_bf16, nullptr,
+     encode_blocks<Mxfp6E3m2Block>},
     decoded<Iq2XxsBlock>(Format::kIq2Xxs, "iq2_xxs", 16),
     decoded<Iq2XsBlock>(Format::kIq2Xs, "iq2_xs", 17),
     decoded<Iq2SBlock>(Format::kIq2S, "iq2_s", 22),

@@ -11,8 +11,8 @@
 
 namespace hearth {
 
-// One block of random bytes, drawn until it decodes to finite values whose largest is between a tenth of `deviation` and
-// eight times as much.
+// One block of random bytes, drawn until it decodes to finite values whose largest is between a tenth of `deviation`
+// and eight times as much.
 inline void random_block(const FormatTraits& format, std::mt19937& generator, float deviation, std::byte* block) {
   std::vector<float> values(static_cast<std::size_t>(format.block_elements));
   for (;;) {

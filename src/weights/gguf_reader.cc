@@ -236,14 +236,15 @@ void check_overlap(std::vector<Extent> extents, ByteReader& reader) {
 }
 
 WeightEntries place_tensors(const std::vector<TensorInfo>& infos, std::span<const std::byte> data,
-                            std::uint64_t alignment, ByteReader& reader) {
+                            std::uint64_t alignment, bool has_mxfp6, ByteReader& reader) {
   WeightEntries weights;
   std::vector<Extent> extents;
   weights.tensors.reserve(infos.size());
   extents.reserve(infos.size());
   for (const TensorInfo& info : infos) {
     reader.set_entry("tensor " + quote_name(info.name));
-    const std::optional<BlockLayout> layout = block_layout(info.ggml_type);
+    const bool is_known = info.ggml_type < kGgufExtensionTypesBegin || has_mxfp6;
+    const std::optional<BlockLayout> layout = is_known ? block_layout(info.ggml_type) : std::nullopt;
     if (!layout) {
       const std::string reason = fmt::format("its type, {}, cannot be read", describe_type(info.ggml_type));
       weights.unreadable.push_back({std::string(info.name), reader.describe(info.position, reason)});
@@ -293,7 +294,8 @@ GgufContents read_gguf(std::span<const std::byte> bytes, const std::string& file
   // A file without tensor data need not be padded up to where the data would begin.
   const std::uint64_t data_start = align_up(header_end, alignment);
   const std::span<const std::byte> data = bytes.subspan(std::min<std::uint64_t>(data_start, bytes.size()));
-  contents.weights = place_tensors(infos, data, alignment, reader);
+  const bool has_mxfp6 = contents.metadata.boolean(kMxfp6Key).value_or(false);
+  contents.weights = place_tensors(infos, data, alignment, has_mxfp6, reader);
   contents.next_file = find_next_file(bytes, data_start, header_end, alignment, contents.weights);
   return contents;
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "weights/metadata.h"
 #include "weights/weight_entry.h"
@@ -16,6 +17,11 @@
 namespace hearth {
 
 inline constexpr std::uint32_t kGgufAlignmentDefault = 32;
+
+// True in files with tensors of MXFP6, for which ggml has no type: type numbers from here on mean what Hearth says only
+// there. Other readers refuse the numbers.
+inline constexpr std::string_view kMxfp6Key = "hearth.extension.mxfp6";
+inline constexpr int kGgufExtensionTypesBegin = 1000;
 
 struct GgufContents {
   Metadata metadata;

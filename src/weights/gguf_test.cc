@@ -159,13 +159,33 @@ TEST(Gguf, WriterRefusesWhatCannotBeWritten) {
       "tensor 'u': rows of 16 elements cannot be cut into blocks of 32");
   expect_error<Unsupported>(
       [&] {
-        writer.add({"u", Format::kMxfp6E2m3, {32}, {}});
+        writer.add({"u", Format::kInt4, {32}, {}});
       },
-      "tensor 'u': GGUF has no type for mxfp6_e2m3");
+      "tensor 'u': GGUF has no type for int4");
   expect_error<InvalidInput>([&] { written(writer); },
                              "tensor 't': 124 bytes of data were given, and its shape [32] needs 128");
   expect_error<DeviceError>([&] { GgufWriter().write(std::filesystem::path("/nowhere/x.gguf")); },
                             "/nowhere/x.gguf: cannot be written: No such file or directory");
+}
+
+// MXFP6 is an extension: the file says so, and without that its type numbers mean nothing.
+TEST(Gguf, Mxfp6IsReadWhereTheFileSaysSo) {
+  for (const Format format : {Format::kMxfp6E2m3, Format::kMxfp6E3m2}) {
+    const std::string blocks(50, 'x');
+    GgufWriter writer;
+    writer.add({"t", format, {64}, data_in_memory(bytes_of(blocks))});
+    std::string file = written(writer);
+    const GgufContents contents = read_gguf(bytes_of(file), "x.gguf");
+    ASSERT_EQ(contents.weights.tensors.size(), 1u);
+    EXPECT_EQ(contents.weights.tensors[0].format, format);
+    EXPECT_EQ(text_of(contents.weights.tensors[0].bytes), blocks);
+    file.replace(file.find("hearth.extension.mxfp6"), 6, "others");
+    const GgufContents unknown = read_gguf(bytes_of(file), "x.gguf");
+    EXPECT_TRUE(unknown.weights.tensors.empty());
+    ASSERT_EQ(unknown.weights.unreadable.size(), 1u);
+    EXPECT_NE(unknown.weights.unreadable[0].reason.find(fmt::format("ggml's number {}", traits(format).ggml_type)),
+              std::string::npos);
+  }
 }
 
 constexpr std::uint64_t kHuge = ~std::uint64_t{0};

@@ -55,6 +55,9 @@ void GgufWriter::add(OutputTensor tensor) {
   if (!tensor_names_.insert(tensor.name).second) {
     throw InvalidInput(fmt::format("tensor {} is to be written twice", quote_name(tensor.name)));
   }
+  if (traits(tensor.format).ggml_type >= kGgufExtensionTypesBegin && !keys_.contains(std::string(kMxfp6Key))) {
+    add(kMxfp6Key, true);
+  }
   tensors_.push_back(std::move(tensor));
 }
 

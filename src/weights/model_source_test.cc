@@ -343,5 +343,27 @@ TEST(ModelSource, ManyTensorsAreFoundByName) {
   }
 }
 
+TEST(ModelSource, Mxfp6OfAFolderIsWrittenAsCodesAndScalesAndReadAsBlocks) {
+  for (const Format format : {Format::kMxfp6E2m3, Format::kMxfp6E3m2}) {
+    std::string blocks;
+    for (int i = 0; i < 3 * 2 * 25; ++i) blocks.push_back(static_cast<char>(7 * i));
+    const TemporaryDirectory folder;
+    folder.write("config.json", "{}");
+    SafetensorsWriter writer;
+    writer.add({"a.weight", format, {3, 64}, data_in_memory(bytes_of(blocks))});
+    writer.write(folder / "model.safetensors");
+    const auto source = ModelSource::open(folder.path());
+    const WeightEntry* entry = source->find("a.weight");
+    ASSERT_NE(entry, nullptr);
+    EXPECT_EQ(entry->format, format);
+    EXPECT_EQ(entry->shape, (Shape{3, 64}));
+    EXPECT_EQ(entry->file_bytes(), std::ssize(blocks));
+    std::vector<std::byte> scratch;
+    EXPECT_EQ(text_of({entry->rows(0, 3, scratch), blocks.size()}), blocks);
+    EXPECT_EQ(text_of({entry->rows(1, 2, scratch), 50}), blocks.substr(50, 50));
+    EXPECT_TRUE(source->unreadable().empty());
+  }
+}
+
 }  // namespace
 }  // namespace hearth

@@ -100,7 +100,9 @@ std::optional<std::string> refusal_of(const Method& method) {
 // The folder's tensors by name, and which of them have become part of a matrix.
 class Composer {
  public:
-  Composer(const Method& method, std::vector<WeightEntry>& tensors, std::vector<UnreadableEntry>& unreadable)
+  // Without a method what needs none is composed.
+  Composer(const std::optional<Method>& method, std::vector<WeightEntry>& tensors,
+           std::vector<UnreadableEntry>& unreadable)
       : method_(method), tensors_(tensors), unreadable_(unreadable) {
     for (const WeightEntry& entry : tensors) floats_.emplace(entry.name, &entry);
     for (const UnreadableEntry& entry : unreadable) integers_.emplace(entry.name, &entry);
@@ -112,6 +114,11 @@ class Composer {
       const auto module = [&](std::string_view suffix) {
         return std::string(name.substr(0, name.size() - suffix.size()));
       };
+      if (name.ends_with(".weight") && entry.dtype.starts_with("F6_") && entry.shape.rank() == 2) {
+        compose_mxfp6(entry, module(".weight"));
+        continue;
+      }
+      if (!method_) continue;
       const bool bytes = entry.dtype == "F8_E4M3" || entry.dtype == "I8";
       if (name.ends_with(".weight") && bytes && entry.shape.rank() == 2) {
         compose_bytes(entry, module(".weight"));
@@ -145,12 +152,18 @@ class Composer {
   void add(const std::string& module, const UnreadableEntry& codes, const QuantizedMatrix& result) {
     const std::string name = module + ".weight";
     if (const auto* refusal = std::get_if<Refusal>(&result)) {
-      refused_.push_back(
-          {name, fmt::format("tensor {}, quantized by {}: {}", quote_name(codes.name), method_.name, refusal->reason)});
+      refused_.push_back({name, fmt::format("tensor {}, quantized by {}: {}", quote_name(codes.name),
+                                            method_ ? method_->name : "MXFP6", refusal->reason)});
       return;
     }
     const auto matrix = std::make_shared<const ComposedMatrix>(std::get<ComposedMatrix>(result));
     composed_.push_back({name, matrix->format, matrix->shape, {}, matrix});
+  }
+
+  void compose_mxfp6(const UnreadableEntry& entry, const std::string& module) {
+    const IntegerTensor codes = take(entry);
+    const IntegerTensor scales = take_integers(module + ".weight_scale", "F8_E8M0");
+    add(module, entry, mxfp6_matrix(entry.dtype == "F6_E2M3" ? Format::kMxfp6E2m3 : Format::kMxfp6E3m2, codes, scales));
   }
 
   void compose_bytes(const UnreadableEntry& entry, const std::string& module) {
@@ -164,7 +177,7 @@ class Composer {
       return add(module, entry, Refusal{"zero points beside bytes are not supported"});
     }
     add(module, entry,
-        byte_matrix(entry.dtype == "F8_E4M3", codes, *scales, method_.block_rows, method_.block_columns));
+        byte_matrix(entry.dtype == "F8_E4M3", codes, *scales, method_->block_rows, method_->block_columns));
   }
 
   void compose_words(const UnreadableEntry& entry, const std::string& module) {
@@ -175,8 +188,9 @@ class Composer {
     if (scales == nullptr || zeros.bytes.empty()) {
       return add(module, entry, Refusal{"its scales or qzeros are not there"});
     }
-    if (method_.name == "awq") return add(module, entry, awq_matrix(words, zeros, *scales));
-    add(module, entry, gptq_matrix(static_cast<int>(method_.bits), method_.zero_offset, words, zeros, *scales, order));
+    if (method_->name == "awq") return add(module, entry, awq_matrix(words, zeros, *scales));
+    add(module, entry,
+        gptq_matrix(static_cast<int>(method_->bits), method_->zero_offset, words, zeros, *scales, order));
   }
 
   void compose_packed(const UnreadableEntry& entry, const std::string& module) {
@@ -207,7 +221,7 @@ class Composer {
     std::ranges::move(refused_, std::back_inserter(unreadable_));
   }
 
-  const Method& method_;
+  const std::optional<Method>& method_;
   std::vector<WeightEntry>& tensors_;
   std::vector<UnreadableEntry>& unreadable_;
   std::unordered_map<std::string_view, const WeightEntry*> floats_;
@@ -222,11 +236,13 @@ class Composer {
 std::optional<std::string> compose_quantized(const json::object& config, std::vector<WeightEntry>& tensors,
                                              std::vector<UnreadableEntry>& unreadable) {
   const json::object* settings = quantization_settings(config);
-  if (settings == nullptr) return std::nullopt;
-  const Method method = read_method(*settings);
-  if (auto refusal = refusal_of(method)) return refusal;
+  std::optional<Method> method;
+  if (settings != nullptr) method = read_method(*settings);
+  std::optional<std::string> refusal;
+  if (method) refusal = refusal_of(*method);
+  if (refusal) method.reset();
   Composer(method, tensors, unreadable).compose();
-  return std::nullopt;
+  return refusal;
 }
 
 }  // namespace hearth

@@ -10,6 +10,9 @@
 //                        `weight_zero_point`
 //   awq (gemm, 4 bits)   `qweight`, `qzeros`, `scales`
 //   gptq (4 or 8 bits)   the same in another order, and `g_idx`
+// Whatever it names, or without it: `weight` of six-bit numbers (safetensors' F6_E2M3 and F6_E3M2) with `weight_scale`
+// of E8M0, one for 32 columns, is MXFP6.
+//
 // Activations are computed with as they are, whatever the checkpoint says of quantizing them.
 #pragma once
 

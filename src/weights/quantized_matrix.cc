@@ -10,6 +10,7 @@
 #include "formats/group_fp8.h"
 #include "formats/group_int4.h"
 #include "formats/group_int8.h"
+#include "formats/mxfp6.h"
 
 namespace hearth {
 namespace {
@@ -231,6 +232,23 @@ QuantizedMatrix byte_matrix(bool is_fp8, const IntegerTensor& codes, const Weigh
         std::memcpy(block.codes, codes.bytes.data() + row * k + column, kBlock);
         std::memcpy(out, &block, sizeof block);
       }
+    }
+  };
+  return matrix;
+}
+
+QuantizedMatrix mxfp6_matrix(Format format, const IntegerTensor& codes, const IntegerTensor& scales) {
+  const std::int64_t n = codes.shape[0], k = codes.shape[1];
+  if (k % kBlock != 0) return no_whole_blocks(k, "rows");
+  if (scales.shape != Shape{n, k / kBlock}) return misshapen("scales", scales.shape);
+  // Both kinds have the same block.
+  ComposedMatrix matrix{format, Shape{n, k}, {codes.bytes, scales.bytes}, {}};
+  matrix.write = [codes, scales, blocks = k / kBlock](std::int64_t begin, std::int64_t end, std::byte* out) {
+    constexpr std::size_t kCodeBytes = sizeof(Mxfp6E2m3Block::codes);
+    for (std::int64_t b = begin * blocks; b < end * blocks; ++b) {
+      *out = scales.bytes[static_cast<std::size_t>(b)];
+      std::memcpy(out + 1, codes.bytes.data() + b * std::int64_t{kCodeBytes}, kCodeBytes);
+      out += sizeof(Mxfp6E2m3Block);
     }
   };
   return matrix;

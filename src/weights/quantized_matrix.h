@@ -28,6 +28,9 @@ using QuantizedMatrix = std::variant<ComposedMatrix, Refusal>;
 QuantizedMatrix byte_matrix(bool is_fp8, const IntegerTensor& codes, const WeightEntry& scales, std::int64_t block_rows,
                             std::int64_t block_columns);
 
+// MXFP6 [n, k], of either kind: six-bit codes without gaps, and an E8M0 scale for each 32 columns.
+QuantizedMatrix mxfp6_matrix(Format format, const IntegerTensor& codes, const IntegerTensor& scales);
+
 // AutoAWQ's "gemm": qweight [k, n / 8], qzeros [groups, n / 8], scales [groups, n].
 QuantizedMatrix awq_matrix(const IntegerTensor& qweight, const IntegerTensor& qzeros, const WeightEntry& scales);
 

@@ -27,24 +27,17 @@ constexpr std::uint64_t kUint64Max = std::numeric_limits<std::uint64_t>::max();
 
 struct Dtype {
   std::string_view name;
-  std::uint64_t bytes;
-  std::optional<Format> format;  // nullopt: nothing that Hearth computes with
+  std::uint64_t bits;
+  std::optional<Format> format;  // nullopt: nothing that Hearth computes with as it stands
 };
-constexpr std::array<Dtype, 15> kDtypes = {{{"F32", 4, Format::kF32},
-                                            {"F16", 2, Format::kF16},
-                                            {"BF16", 2, Format::kBf16},
-                                            {"F64", 8, std::nullopt},
-                                            {"I64", 8, std::nullopt},
-                                            {"U64", 8, std::nullopt},
-                                            {"I32", 4, std::nullopt},
-                                            {"U32", 4, std::nullopt},
-                                            {"I16", 2, std::nullopt},
-                                            {"U16", 2, std::nullopt},
-                                            {"I8", 1, std::nullopt},
-                                            {"U8", 1, std::nullopt},
-                                            {"BOOL", 1, std::nullopt},
-                                            {"F8_E4M3", 1, std::nullopt},
-                                            {"F8_E5M2", 1, std::nullopt}}};
+constexpr std::array kDtypes = {
+    Dtype{"F32", 32, Format::kF32},    Dtype{"F16", 16, Format::kF16},    Dtype{"BF16", 16, Format::kBf16},
+    Dtype{"F64", 64, std::nullopt},    Dtype{"I64", 64, std::nullopt},    Dtype{"U64", 64, std::nullopt},
+    Dtype{"I32", 32, std::nullopt},    Dtype{"U32", 32, std::nullopt},    Dtype{"I16", 16, std::nullopt},
+    Dtype{"U16", 16, std::nullopt},    Dtype{"I8", 8, std::nullopt},      Dtype{"U8", 8, std::nullopt},
+    Dtype{"BOOL", 8, std::nullopt},    Dtype{"F8_E4M3", 8, std::nullopt}, Dtype{"F8_E5M2", 8, std::nullopt},
+    Dtype{"F8_E8M0", 8, std::nullopt}, Dtype{"F6_E2M3", 6, std::nullopt}, Dtype{"F6_E3M2", 6, std::nullopt},
+};
 
 // One member of the header, in the header's terms.
 struct TensorInfo {
@@ -141,9 +134,11 @@ void check_size(const TensorInfo& info, const Dtype& dtype, const File& file) {
   }
   const std::uint64_t elements = empty ? 0 : product;
   const std::uint64_t bytes = info.end - info.begin;
-  if (elements > kUint64Max / dtype.bytes || elements * dtype.bytes != bytes) {
-    file.fail(info.name, fmt::format("{} elements of {} bytes do not fill the {} bytes from {} to {}", elements,
-                                     dtype.bytes, bytes, info.begin, info.end));
+  if (elements > kUint64Max / dtype.bits || elements * dtype.bits % 8 != 0 || elements * dtype.bits / 8 != bytes) {
+    const bool whole = dtype.bits % 8 == 0;
+    file.fail(info.name,
+              fmt::format("{} elements of {} {} do not fill the {} bytes from {} to {}", elements,
+                          whole ? dtype.bits / 8 : dtype.bits, whole ? "bytes" : "bits", bytes, info.begin, info.end));
   }
 }
 

@@ -19,7 +19,8 @@ class SafetensorsWriter {
   // An entry of '__metadata__'.
   void add(std::string_view key, std::string_view text);
   // Throws InvalidInput for a name that was added before or is reserved, and Unsupported for another format than f32,
-  // f16 and bf16.
+  // f16, bf16 and MXFP6. The latter becomes two tensors: the codes, and the scales under a name that goes on with
+  // "_scale".
   void add(OutputTensor tensor);
 
   void write(std::ostream& out) const;
@@ -27,6 +28,8 @@ class SafetensorsWriter {
 
  private:
   boost::json::object header_, metadata_;
+  void describe(const std::string& name, std::string_view dtype, const Shape& shape, std::uint64_t bytes);
+
   std::vector<OutputTensor> tensors_;
   std::uint64_t data_bytes_ = 0;
 };
