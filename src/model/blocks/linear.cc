@@ -34,14 +34,18 @@ class RowSource {
       return pieces_[0].tensor->rows(begin, end, scratch);
     }
     scratch.resize(static_cast<std::size_t>((end - begin) * row_bytes_));
-    std::vector<std::byte> one;
-    for (std::int64_t row = begin; row < end; ++row) copy_row(row, one, scratch.data() + (row - begin) * row_bytes_);
+    std::vector<std::byte> made;
+    for (std::int64_t row = begin; row < end;) {
+      std::byte* const to = scratch.data() + (row - begin) * row_bytes_;
+      row += copy_rows(row, end - row, made, to);
+    }
     return scratch.data();
   }
 
  private:
-  // `made` is room for a row that no file holds.
-  void copy_row(std::int64_t row, std::vector<std::byte>& made, std::byte* to) const {
+  // The rows from `row` on that one piece has in a run, at most `count` of them; returns how many. `made` is room for
+  // rows that no file holds.
+  std::int64_t copy_rows(std::int64_t row, std::int64_t count, std::vector<std::byte>& made, std::byte* to) const {
     std::size_t i = 0;
     for (; row >= pieces_[i].rows; ++i) row -= pieces_[i].rows;
     const Piece& piece = pieces_[i];
@@ -50,11 +54,16 @@ class RowSource {
         std::memcpy(to + c * element_bytes_, piece.tensor->bytes.data() + (c * piece.rows + row) * element_bytes_,
                     static_cast<std::size_t>(element_bytes_));
       }
-      return;
+      return 1;
     }
-    const std::int64_t from =
-        !piece.order.empty() ? piece.order[static_cast<std::size_t>(row)] : file_row(row, piece.rows, options_);
-    std::memcpy(to, piece.tensor->rows(from, from + 1, made), static_cast<std::size_t>(row_bytes_));
+    const auto place = [&](std::int64_t r) {
+      return piece.order.empty() ? file_row(r, piece.rows, options_) : piece.order[static_cast<std::size_t>(r)];
+    };
+    const std::int64_t from = place(row), most = std::min(count, piece.rows - row);
+    std::int64_t run = 1;
+    while (run < most && place(row + run) == from + run) ++run;
+    std::memcpy(to, piece.tensor->rows(from, from + run, made), static_cast<std::size_t>(run * row_bytes_));
+    return run;
   }
 
  public:
