@@ -27,6 +27,7 @@ constexpr CodeValues kIq3S = of_both_signs({1, 3, 5, 7, 9, 11, 13, 15});
 constexpr CodeValues kIq2 = of_both_signs({8, 25, 43});
 constexpr CodeValues kIq1 = of_both_signs({1, 7, 9});
 constexpr CodeValues kFromMinusOne{-1, 0, 1, 2};
+constexpr CodeValues kThreeBits{-4, -3, -2, -1, 0, 1, 2, 3};
 
 }  // namespace
 
@@ -54,6 +55,8 @@ const CodeValues& code_values(Format format) {
     case Format::kQ1_0:
     case Format::kQ2_0:
       return kFromMinusOne;
+    case Format::kQ3K:
+      return kThreeBits;
     default:
       return kNone;
   }

@@ -38,9 +38,9 @@ constexpr WeightPacking kRounded{kPanelRows, packed_bytes_bf16, pack_bf16<kForma
   KERNEL(kQ5_0, "q5_0", matmul_int8<Q5_0Block>, nullptr)                 \
   KERNEL(kQ5_1, "q5_1", matmul_int8<Q5_1Block>, nullptr)                 \
   KERNEL(kQ2K, "q2_k", matmul_int8<Q2KBlock>, nullptr)                   \
-  KERNEL(kQ3K, "q3_k", matmul_int8<Q3KBlock>, nullptr)                   \
   KERNEL(kQ5K, "q5_k", matmul_int8<Q5KBlock>, nullptr)                   \
   KERNEL(kMxfp6E2m3, "mxfp6_e2m3", matmul_int8<Mxfp6E2m3Block>, nullptr) \
+  HEARTH_CODES_16(KERNEL, kQ3K, "q3_k")                                  \
   HEARTH_CODES_32(KERNEL, kIq4Nl, "iq4_nl")                              \
   HEARTH_CODES_32(KERNEL, kIq4Xs, "iq4_xs")                              \
   HEARTH_CODES_32(KERNEL, kMxfp4, "mxfp4")                               \

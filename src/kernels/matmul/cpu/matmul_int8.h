@@ -4,7 +4,6 @@
 #include "device/cpu/cpu_device.h"
 #include "formats/mxfp6.h"
 #include "formats/q2_k.h"
-#include "formats/q3_k.h"
 #include "formats/q4_1.h"
 #include "formats/q5_0.h"
 #include "formats/q5_1.h"

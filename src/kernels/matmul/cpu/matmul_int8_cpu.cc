@@ -112,7 +112,6 @@ template void matmul_int8<Q4_1Block>(Stream&, const MatmulArgs&);
 template void matmul_int8<Q5_0Block>(Stream&, const MatmulArgs&);
 template void matmul_int8<Q5_1Block>(Stream&, const MatmulArgs&);
 template void matmul_int8<Q2KBlock>(Stream&, const MatmulArgs&);
-template void matmul_int8<Q3KBlock>(Stream&, const MatmulArgs&);
 template void matmul_int8<Q5KBlock>(Stream&, const MatmulArgs&);
 template void matmul_int8<Mxfp6E2m3Block>(Stream&, const MatmulArgs&);
 
