@@ -59,7 +59,7 @@ struct FormatTraits {
   std::string_view name;  // as users write it: "q4_0", "q4_k", "mxfp4"
   int block_elements;
   int block_bytes;
-  int ggml_type;  // the type number in a GGUF file; -1: none (a Hearth extension)
+  int ggml_type;  // the type number in a GGUF file, from 1000 on Hearth's extensions; -1: none
 
   // The reference decoding, float32.
   void (*decode_f32)(const std::byte* blocks, float* out, std::int64_t element_count);
