@@ -32,13 +32,13 @@ struct Method {
 };
 
 // The first list of two numbers called `key` anywhere in the settings.
-const json::array* find_pair(const json::value& value, std::string_view key) {
-  const json::object* object = value.if_object();
-  if (object == nullptr) return nullptr;
-  for (const auto& [name, member] : *object) {
+const json::array* find_pair(const json::object& object, std::string_view key) {
+  for (const auto& [name, member] : object) {
     const json::array* array = member.if_array();
     if (name == key && array != nullptr && array->size() == 2) return array;
-    if (const json::array* inner = find_pair(member, key)) return inner;
+    const json::object* inner = member.if_object();
+    const json::array* found = inner == nullptr ? nullptr : find_pair(*inner, key);
+    if (found != nullptr) return found;
   }
   return nullptr;
 }
