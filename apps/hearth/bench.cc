@@ -57,7 +57,7 @@ void add_bench(CLI::App& app, Action& action) {
     return verb.add_option(name, values, help)->delimiter(',')->allow_extra_args(false)->capture_default_str();
   };
   const std::int64_t none = 0, one = 1, many = std::int64_t{1} << 24;
-  CLI::Option* model = verb.add_option("MODEL", options->path, "A GGUF file, or a Hugging Face folder");
+  CLI::Option* model = verb.add_option("MODEL", options->path, "A GGUF file, a Hugging Face folder, or the name of a model");
   CLI::Option* shape =
       verb.add_option("--shape", options->shape, "Instead of MODEL: a well-known shape with random weights");
   shape->excludes(model);

@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   hearth::add_run(app, action);
   hearth::add_chat(app, action);
   hearth::add_serve(app, action);
+  hearth::add_model_verbs(app, action);
   hearth::add_inspect(app, action);
   hearth::add_plan(app, action);
   hearth::add_tokenize(app, action);
@@ -44,8 +45,10 @@ int main(int argc, char** argv) {
   hearth::add_embed(app, action);
   hearth::add_bench(app, action);
   hearth::add_devices(app, action);
+  hearth::add_doctor(app, action);
   hearth::add_verify(app, action);
   hearth::add_replay(app, action);
+  hearth::add_completion(app, action);
   hearth::read_numbers_in_base_ten(app);
   try {
     app.parse(argc, argv);

@@ -6,7 +6,7 @@
 namespace hearth {
 
 void add_model_options(CLI::App& verb, ModelOptions& options) {
-  verb.add_option("MODEL", options.path, "A GGUF file, or a Hugging Face folder; default: the bundled model");
+  verb.add_option("MODEL", options.path, kModelHelp);
   verb.add_option("--device", options.device, "auto, cpu, gpu, cuda:N or hip:N")->capture_default_str();
   verb.add_option("--threads", options.threads, "CPU threads; 0: one for each core")
       ->capture_default_str()

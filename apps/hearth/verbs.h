@@ -21,6 +21,14 @@ void add_devices(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_render_template(CLI::App& app, Action& action);
+// pull, list, show, cp, rm.
+void add_model_verbs(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
+void add_completion(CLI::App& app, Action& action);  // of the verbs that are there
+
+// What MODEL may be, for a verb's help.
+inline constexpr const char* kModelHelp =
+    "A GGUF file, a Hugging Face folder, or the name of a model (`hearth list`); default: the bundled model";
 
 struct ModelOptions;
 // MODEL, --device, --threads, --ctx and --compute, as every computing verb takes them.

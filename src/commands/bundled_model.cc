@@ -8,12 +8,16 @@ namespace hearth {
 
 namespace fs = std::filesystem;
 
+bool is_bundled_name(std::string_view name) {
+  return name == kBundledModel || name == std::string(kBundledModel) + ":latest";
+}
+
 fs::path model_or_bundled(const fs::path& named) {
   if (!named.empty()) return named;
-  constexpr const char* kName = "hearth-tales-9m-q8_0.gguf";
+  const std::string file = std::string(kBundledModel) + ".gguf";
   std::error_code error;
   const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
-  const fs::path beside = folder / kName, installed = folder.parent_path() / "share/hearth" / kName;
+  const fs::path beside = folder / file, installed = folder.parent_path() / "share/hearth" / file;
   for (const fs::path& path : {beside, installed}) {
     if (fs::exists(path, error)) return path;
   }

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/json_value.h"
-#include "commands/bundled_model.h"
+#include "commands/find_model.h"
 #include "model/architecture.h"
 #include "text/templates/chat_template.h"
 #include "text/tokenizers/tokenizer.h"
@@ -140,15 +140,15 @@ void print_section(std::string_view title, const boost::json::object& values) {
 }  // namespace
 
 void inspect(const InspectOptions& options) {
-  const auto source = ModelSource::open(model_or_bundled(options.model));
+  const auto source = ModelSource::open(find_model(options.model));
   boost::json::object result{
       {"path", source->path().string()},
       {"kind", source->kind() == ModelSource::Kind::kGguf ? "gguf" : "hugging_face"},
       {"model", describe_model(*source)},
       {"tokenizer", describe_tokenizer(*source)},
       {"formats", describe_formats(*source)},
-      {"metadata", describe_metadata(*source)},
   };
+  if (options.metadata) result["metadata"] = describe_metadata(*source);
   if (!source->unreadable().empty()) result["unreadable"] = describe_unreadable(*source);
   if (options.tensors) {
     boost::json::array tensors;

@@ -9,6 +9,7 @@ struct InspectOptions {
   std::filesystem::path model;
   bool json = false;
   bool tensors = false;
+  bool metadata = true;
 };
 
 void inspect(const InspectOptions& options);

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/escape.h"
-#include "commands/bundled_model.h"
+#include "commands/find_model.h"
 #include "model/backend.h"
 
 namespace hearth {
@@ -47,7 +47,7 @@ void print_notes(const std::vector<std::string>& notes) {
 
 ModelSession::ModelSession(const ModelOptions& options)
     : options_(options),
-      source_(ModelSource::open(model_or_bundled(options.path))),
+      source_(ModelSource::open(find_model(options.path))),
       opened_(open_device(options.device, options.threads)),
       stream_(device().open_stream()) {}
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "commands/find_model.h"
 #include "text/templates/chat_template.h"
 #include "weights/json.h"
 #include "weights/model_source.h"
@@ -53,7 +54,7 @@ std::tm parse_time(const std::string& text) {
 }  // namespace
 
 void render_template(const RenderTemplateOptions& options) {
-  const ChatTemplate chat_template = open_template(options.file);
+  const ChatTemplate chat_template = open_template(find_model(options.file));
   const boost::json::object context = read_context(options.context);
   const std::tm now = options.now.empty() ? std::tm{} : parse_time(options.now);
   const std::string text =

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/read_file.h"
-#include "commands/bundled_model.h"
+#include "commands/find_model.h"
 #include "commands/model_session.h"
 #include "text/tokenizers/tokenizer.h"
 #include "weights/model_source.h"
@@ -54,7 +54,7 @@ void process(const Tokenizer& tokenizer, std::string_view record, const Tokenize
 }  // namespace
 
 void tokenize(const TokenizeOptions& options) {
-  const auto source = ModelSource::open(model_or_bundled(options.model));
+  const auto source = ModelSource::open(find_model(options.model));
   const auto tokenizer = Tokenizer::open(*source);
   print_notes(tokenizer->notes());
   if (options.text) return process(*tokenizer, *options.text, options);

@@ -109,16 +109,40 @@ std::vector<std::int32_t> random_tokens(const ModelOptions& options, std::int64_
   return tokens;
 }
 
-}  // namespace
+// The device's, and the reference's.
+struct Traces {
+  std::vector<std::int32_t> tokens;
+  Trace actual, expected;
+};
 
-int verify(const VerifyOptions& options) {
+Traces trace_both(const VerifyOptions& options) {
   ModelOptions reference = options.model;
   reference.device = "cpu";
   reference.compute = "f32";
   reference.attention = "fused";
-  const std::vector<std::int32_t> tokens =
-      options.tokens.empty() ? random_tokens(reference, options.token_count) : options.tokens;
-  const Trace actual = trace(options.model, tokens), expected = trace(reference, tokens);
+  Traces traces;
+  traces.tokens = options.tokens.empty() ? random_tokens(reference, options.token_count) : options.tokens;
+  traces.actual = trace(options.model, traces.tokens);
+  traces.expected = trace(reference, traces.tokens);
+  return traces;
+}
+
+double tolerance_of(const VerifyOptions& options) {
+  return options.model.compute == "f32" ? kToleranceF32 : kToleranceRounded;
+}
+
+}  // namespace
+
+VerifyResult compare_with_cpu(const VerifyOptions& options) {
+  const Traces traces = trace_both(options);
+  VerifyResult result{traces.actual.device, 0, tolerance_of(options), false};
+  result.relative = compare(traces.actual.logits, traces.expected.logits, traces.expected.vocabulary).relative;
+  result.agrees = result.relative <= result.tolerance;  // false for NaN
+  return result;
+}
+
+int verify(const VerifyOptions& options) {
+  const auto [tokens, actual, expected] = trace_both(options);
 
   boost::json::array stages;
   const auto report = [&](const std::string& name, const Difference& d) {
@@ -136,7 +160,7 @@ int verify(const VerifyOptions& options) {
   }
   const Difference logits = compare(actual.logits, expected.logits, expected.vocabulary);
   report("logits", logits);
-  const double tolerance = options.model.compute == "f32" ? kToleranceF32 : kToleranceRounded;
+  const double tolerance = tolerance_of(options);
   const bool agrees = logits.relative <= tolerance;  // false for NaN
   const std::int64_t same = same_choices(actual, expected, std::ssize(tokens));
   if (options.json) {

@@ -15,7 +15,6 @@ namespace {
 constexpr std::size_t kPlainDigitsMax = 16;
 constexpr std::size_t kSmallZeros = 4;
 constexpr std::uint64_t kModulusMax = 20000;
-constexpr std::uint8_t kOver = 4;  // digits after the point beyond those that a bound has, or needs
 
 enum class Phase : std::uint8_t {
   kStart,

@@ -1,7 +1,10 @@
 """The command line itself: help, the version, wrong usage, devices."""
-from cli_case import CliCase, main
+import subprocess
 
-VERBS = ("run", "chat", "inspect", "plan", "tokenize", "render-template", "logits", "bench", "devices")
+from cli_case import TIMEOUT_S, CliCase, main
+
+VERBS = ("run", "chat", "serve", "pull", "list", "show", "cp", "rm", "inspect", "plan", "tokenize",
+         "render-template", "logits", "embed", "bench", "devices", "doctor", "verify", "replay", "completion")
 
 
 class Usage(CliCase):
@@ -73,6 +76,32 @@ class Usage(CliCase):
                     self.assertTrue(device["description"])
         # Each vendor has a line, with its GPUs or without.
         self.assertEqual({name.partition(":")[0] for name in found}, {"cpu", "cuda", "hip"})
+
+    def test_doctor(self):
+        text = self.hearth("doctor").stdout.decode()
+        for words in ("cpu    usable", "chosen where nothing is said\n  device: ", "cpu (auto)"):
+            self.assertIn(words, text)
+        self.assertRegex(text, r"(?m)^  cpu \(auto\) +right: the logits differ by \d")
+        self.assertNotIn("WRONG", text)
+
+    def test_completion(self):
+        for shell in ("bash", "zsh", "fish"):
+            script = self.hearth("completion", shell).stdout.decode()
+            for word in (*VERBS, "compute", "dry-run"):
+                self.assertIn(word, script)
+        self.hearth("completion", "sh", status=2)
+        script = self.path("completion.bash", self.hearth("completion", "bash").stdout)
+
+        def completed(*words):
+            command = f"source {script}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _hearth; "
+            done = subprocess.run(["bash", "--norc", "-c", command + 'printf "%s\\n" "${COMPREPLY[@]}"'], check=True,
+                                  capture_output=True, text=True, timeout=TIMEOUT_S, cwd=self.folder)
+            self.assertEqual(done.stderr, "")
+            return done.stdout.split()
+
+        self.assertEqual(completed("hearth", "re"), ["render-template", "replay"])
+        self.assertEqual(completed("hearth", "pull", "--dr"), ["--dry-run"])
+        self.assertEqual(completed("hearth", "run", "completion.b"), ["completion.bash"])
 
     def test_another_device_is_never_taken(self):
         usable = {device["id"] for device in self.json("devices") if device["usable"]}

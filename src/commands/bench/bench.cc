@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "commands/bench/bench_report.h"
 #include "commands/bench/synthetic_model.h"
+#include "commands/find_model.h"
 #include "commands/model_session.h"
 #include "device/gpu/gpu_device.h"
 
@@ -42,7 +43,7 @@ BenchModel open_model(const BenchOptions& options) {
   if (!options.shape.empty()) {
     model.synthetic = std::make_unique<SyntheticModel>(model_shape(options.shape), options.format);
   } else {
-    model.file = ModelSource::open(options.path);
+    model.file = ModelSource::open(find_model(options.path));
   }
   return model;
 }

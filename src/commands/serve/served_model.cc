@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "commands/bench/device_limits.h"
+#include "commands/find_model.h"
 #include "commands/fingerprint.h"
 #include "device/cpu/cpu_device.h"
 
@@ -27,6 +28,7 @@ constexpr std::int64_t kMeasuredBytesMin = 64 << 20;
 // A file's own name for itself ("Llama 3.1 8B Instruct") has spaces, which clients' settings do not take well.
 std::string name_of(const ModelSource& source, const ServeOptions& options) {
   if (!options.aliases.empty()) return options.aliases.front();
+  if (const auto name = model_name(options.model.path)) return *name;
   const std::filesystem::path path = std::filesystem::absolute(source.path()).lexically_normal();
   const std::filesystem::path last = path.has_filename() ? path.filename() : path.parent_path().filename();
   return last.extension() == ".gguf" ? last.stem().string() : last.string();

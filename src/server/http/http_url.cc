@@ -7,13 +7,19 @@
 #include "base/error.h"
 
 namespace hearth {
+namespace {
 
-HttpUrl parse_http_url(std::string_view url, std::string_view what, std::string_view default_port) {
-  constexpr std::string_view kScheme = "http://";
-  const auto refuse = [&](std::string_view why) { return InvalidInput(fmt::format("{} '{}' {}", what, url, why)); };
-  if (url.starts_with("https://")) throw refuse("wants https, which is not spoken here; name an http:// address");
-  if (!url.starts_with(kScheme)) throw refuse("does not begin with http://");
-  const std::string_view rest = url.substr(kScheme.size());
+constexpr std::string_view kPlain = "http://", kTls = "https://";
+
+InvalidInput refusal(std::string_view what, std::string_view url, std::string_view why) {
+  return InvalidInput(fmt::format("{} '{}' {}", what, url, why));
+}
+
+// Behind the scheme: host, port and path.
+HttpUrl parse_behind(std::string_view scheme, std::string_view url, std::string_view what,
+                     std::string_view default_port) {
+  const auto refuse = [&](std::string_view why) { return refusal(what, url, why); };
+  const std::string_view rest = url.substr(scheme.size());
   const std::string_view authority = rest.substr(0, rest.find('/'));
   std::string_view path = rest.substr(authority.size());
   while (path.ends_with('/')) path.remove_suffix(1);
@@ -29,7 +35,23 @@ HttpUrl parse_http_url(std::string_view url, std::string_view what, std::string_
   if (error != std::errc{} || end != port.data() + port.size() || number < 1 || number > 65535) {
     throw refuse(fmt::format("has the port '{}', which is none", port));
   }
-  return {.host = std::string(host), .port = std::string(port), .path = std::string(path)};
+  return {.host = std::string(host), .port = std::string(port), .path = std::string(path), .tls = scheme == kTls};
+}
+
+}  // namespace
+
+HttpUrl parse_http_url(std::string_view url, std::string_view what, std::string_view default_port) {
+  if (url.starts_with(kTls)) {
+    throw refusal(what, url, "wants https, which is not spoken here; name an http:// address");
+  }
+  if (!url.starts_with(kPlain)) throw refusal(what, url, "does not begin with http://");
+  return parse_behind(kPlain, url, what, default_port);
+}
+
+HttpUrl parse_web_url(std::string_view url, std::string_view what) {
+  if (url.starts_with(kPlain)) return parse_behind(kPlain, url, what, "80");
+  if (url.starts_with(kTls)) return parse_behind(kTls, url, what, "443");
+  throw refusal(what, url, "begins with neither https:// nor http://");
 }
 
 }  // namespace hearth
