@@ -236,6 +236,20 @@ def answers_files():
         yield name, f"{marks}\n{text}".encode()
 
 
+def hub_files():
+    git, sha = "b" * 40, "a" * 64
+    large = {"type": "file", "path": "m-Q4_K_M.gguf", "oid": git, "size": 500, "lfs": {"oid": sha, "size": 500}}
+    yield "listing", json.dumps([{"type": "directory", "path": "d", "oid": git, "size": 0}, large,
+                                 {"type": "file", "path": "1_Pooling/config.json", "oid": git, "size": 3}]).encode()
+    yield "split", json.dumps([{**large, "path": f"Q8_0/m-Q8_0-0000{i}-of-00002.gguf"} for i in (1, 2)]).encode()
+    yield "outside", json.dumps([{**large, "path": "a/../../b"}]).encode()
+    yield "wrong_hash", json.dumps([{**large, "lfs": {"oid": "../x", "size": 1}}]).encode()
+    yield "link", b'<https://hub.example/api/models/a/b/tree/main?cursor=1>; rel="next"'
+    yield "name", b"hf.co/Org/Model-GGUF:Q4_K_M"
+    yield "date", b"Sun, 06 Nov 1994 08:49:37 GMT"
+    yield "location", b"//cdn.example:8443/x?y#z"
+
+
 def http_files():
     yield "get", b"GET /v1/models?name=a%20b&x=%zz HTTP/1.1\r\nHost: localhost:8080\r\nAccept: */*\r\n\r\n"
     yield "post", (b"POST /v1/completions HTTP/1.1\r\nHost: h\r\n"
@@ -285,7 +299,8 @@ def binding_files():
 
 for target, files in (("gguf", gguf_files()), ("safetensors", safetensors_files()), ("json_config", json_files()),
                       ("regex", regex_files()), ("tokenizer", tokenizer_files()), ("template", template_files()),
-                      ("answers", answers_files()), ("http", http_files()), ("binding", binding_files())):
+                      ("answers", answers_files()), ("http", http_files()), ("hub", hub_files()),
+                      ("binding", binding_files())):
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files:
