@@ -1,7 +1,8 @@
-// pull, list, show, cp and rm: models by name.
+// pull, list, show, cp, rm, ps and stop: models by name.
 #include "apps/hearth/verbs.h"
 #include "commands/local_model_verbs.h"
 #include "commands/pull_model.h"
+#include "commands/running_models.h"
 
 namespace hearth {
 namespace {
@@ -90,6 +91,38 @@ void add_remove(CLI::App& app, Action& action) {
   });
 }
 
+void add_running_options(CLI::App& verb, RunningOptions& options) {
+  verb.add_option("--server", options.server, "Where `hearth serve` listens")->capture_default_str();
+  verb.add_option("--api-key", options.api_key, "What it wants to be sent");
+}
+
+void add_running(CLI::App& app, Action& action) {
+  auto options = std::make_shared<RunningOptions>();
+  CLI::App& verb = *app.add_subcommand("ps", "List the models that a running server has loaded");
+  add_running_options(verb, *options);
+  verb.add_flag("--json", options->json, "Print a JSON array");
+  verb.callback([options, &action] {
+    action = [options] {
+      list_running(*options);
+      return 0;
+    };
+  });
+}
+
+void add_stop(CLI::App& app, Action& action) {
+  auto options = std::make_shared<RunningOptions>();
+  auto model = std::make_shared<std::string>();
+  CLI::App& verb = *app.add_subcommand("stop", "Have a running server unload a model");
+  verb.add_option("MODEL", *model, "Its name, as `hearth ps` shows it")->required();
+  add_running_options(verb, *options);
+  verb.callback([options, model, &action] {
+    action = [options, model] {
+      stop_running(*options, *model);
+      return 0;
+    };
+  });
+}
+
 }  // namespace
 
 void add_model_verbs(CLI::App& app, Action& action) {
@@ -98,6 +131,8 @@ void add_model_verbs(CLI::App& app, Action& action) {
   add_show(app, action);
   add_copy(app, action);
   add_remove(app, action);
+  add_running(app, action);
+  add_stop(app, action);
 }
 
 }  // namespace hearth

@@ -1,12 +1,41 @@
 #include "commands/serve/serve.h"
 
+#include <algorithm>
+#include <array>
+
 #include "apps/hearth/verbs.h"
 #include "apps/hearth/version.h"
+#include "base/error.h"
 
 namespace hearth {
 namespace {
 
 constexpr std::int64_t kCountMax = std::int64_t{1} << 40;
+
+// Of the server itself, where models have processes of their own.
+constexpr std::array kOwnOptions{"--host",         "--port",       "--api-key",      "--api-key-file",
+                                 "--tls-cert",     "--tls-key",    "--cors-origins", "--keep-alive",
+                                 "--allowed-host", "--models-max", "--models-memory"};
+// Of one model.
+constexpr std::array kModelOptions{"--alias", "--chat-template", "--response-store", "--log-requests"};
+
+// What the command line says to every model.
+std::vector<std::string> model_arguments(const CLI::App& verb) {
+  std::vector<std::string> arguments;
+  for (const CLI::Option* option : verb.get_options()) {
+    const std::string name = option->get_name(false, true);
+    if (option->count() == 0 || !option->nonpositional() || std::ranges::count(kOwnOptions, name) > 0) continue;
+    if (std::ranges::count(kModelOptions, name) > 0) {
+      throw InvalidInput(name + " is for one model, and no MODEL was named");
+    }
+    const std::string flag = "--" + option->get_lnames().front();
+    for (const std::string& value : option->results()) {
+      arguments.push_back(flag);
+      if (option->get_items_expected_max() > 0) arguments.push_back(value);
+    }
+  }
+  return arguments;
+}
 
 void add_http_options(CLI::App& verb, ServeOptions& options) {
   const char* const group = "HTTP";
@@ -66,7 +95,8 @@ void add_http_options(CLI::App& verb, ServeOptions& options) {
 void add_engine_options(CLI::App& verb, ServeOptions& options) {
   const char* const group = "Engine";
   verb.add_option("--alias", options.aliases,
-                  "The model's name in the APIs, repeatable; answers have the first; default: the file's or folder's")
+                  "The model's name in the APIs, repeatable; answers have the first; '*': any; default: the file's or "
+                  "folder's")
       ->group(group)
       ->allow_extra_args(false);
   verb.add_option_function<std::string>(
@@ -108,6 +138,21 @@ void add_engine_options(CLI::App& verb, ServeOptions& options) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24));
 }
 
+void add_library_options(CLI::App& verb, ServeOptions& options) {
+  const char* const group = "Without MODEL";
+  verb.add_option("--keep-alive", options.keep_alive,
+                  "How long a model stays loaded that nobody asks for: 30s, 5m, 1h; -1: for good")
+      ->group(group)
+      ->capture_default_str();
+  verb.add_option("--models-max", options.models_max, "Models that are loaded at once; default: what the memory takes")
+      ->group(group)
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
+  verb.add_option("--models-memory", options.models_bytes_max,
+                  "Bytes that they may take together; default: nine tenths of what the device has available")
+      ->group(group)
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 50));
+}
+
 void add_log_options(CLI::App& verb, ServeOptions& options) {
   const char* const group = "Logs and metrics";
   verb.add_option_function<std::string>(
@@ -133,16 +178,25 @@ void add_serve(CLI::App& app, Action& action) {
   auto options = std::make_shared<ServeOptions>();
   options->version_text = kVersionText;
   CLI::App& verb = *app.add_subcommand("serve",
-                                       "Serve a model to many users over HTTP: OpenAI's, Anthropic's and "
-                                       "Ollama's APIs");
+                                       "Serve a model, or all of this machine by name, to many users over HTTP: "
+                                       "OpenAI's, Anthropic's and Ollama's APIs");
   add_model_options(verb, options->model);
+  verb.get_option("MODEL")->description(
+      "A GGUF file, a Hugging Face folder, or the name of a model; default: those of `hearth list`, each loaded when a "
+      "request names it");
   verb.get_option("--ctx")->description("Tokens of a request, prompt and answer; default: the model's, at most 8192");
   add_chat_template_option(verb, options->chat_template);
   add_http_options(verb, *options);
   add_engine_options(verb, *options);
+  add_library_options(verb, *options);
   add_log_options(verb, *options);
   add_sampling_options(verb, options->sampling);
-  verb.callback([options, &action] { action = [options] { return serve(*options); }; });
+  verb.callback([options, &verb, &action] {
+    action = [options, &verb] {
+      if (options->model.path.empty()) options->model_arguments = model_arguments(verb);
+      return serve(*options);
+    };
+  });
 }
 
 }  // namespace hearth

@@ -21,7 +21,7 @@ void add_devices(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_render_template(CLI::App& app, Action& action);
-// pull, list, show, cp, rm.
+// pull, list, show, cp, rm, ps, stop.
 void add_model_verbs(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);  // of the verbs that are there

@@ -3,7 +3,7 @@ import subprocess
 
 from cli_case import TIMEOUT_S, CliCase, main
 
-VERBS = ("run", "chat", "serve", "pull", "list", "show", "cp", "rm", "inspect", "plan", "tokenize",
+VERBS = ("run", "chat", "serve", "pull", "list", "show", "cp", "rm", "ps", "stop", "inspect", "plan", "tokenize",
          "render-template", "logits", "embed", "bench", "devices", "doctor", "verify", "replay", "completion")
 
 

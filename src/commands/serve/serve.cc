@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/read_file.h"
+#include "commands/serve/serve_by_name.h"
 #include "commands/serve/served_model.h"
 #include "server/anthropic/anthropic_routes.h"
 #include "server/http/http_server.h"
@@ -226,6 +227,7 @@ class Serving {
 
 int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
+  if (options.model.path.empty()) return serve_by_name(options, http_options(options));
   Serving serving(options);
   return serving.run();
 }

@@ -15,7 +15,7 @@ namespace hearth {
 
 struct ServeOptions {
   ModelOptions model;  // `context`: of a request; 0: the model's, at most 8192
-  // The model's names in the APIs, the first in answers; empty: its own, or the file's.
+  // The model's names in the APIs, the first in answers; empty: its own, or the file's. "*": any name is this model's.
   std::vector<std::string> aliases;
   std::string chat_template;              // a file or a text in place of the model's own; empty: that
   std::string response_store;             // the file; empty: in memory
@@ -46,6 +46,12 @@ struct ServeOptions {
   std::string otlp_endpoint;          // empty: none
   bool vllm_metric_names = false;
   std::string version_text;  // of `hearth --version`
+
+  // Without a model: those on this machine, by the name that requests give.
+  std::vector<std::string> model_arguments;  // of the command line, for each model's own process
+  std::int64_t models_max = 0;               // at once; 0: as many as the memory takes
+  std::int64_t models_bytes_max = 0;         // of all together; 0: by the device
+  std::string keep_alive = "5m";             // how long a model stays that nobody asks for
 };
 
 // Serves until SIGINT or SIGTERM, then lets the requests under way finish. Returns the exit status. Throws Error: also

@@ -11,6 +11,7 @@
 #include "commands/bench/device_limits.h"
 #include "commands/find_model.h"
 #include "commands/fingerprint.h"
+#include "commands/serve/model_library.h"
 #include "device/cpu/cpu_device.h"
 
 namespace hearth {
@@ -32,16 +33,6 @@ std::string name_of(const ModelSource& source, const ServeOptions& options) {
   const std::filesystem::path path = std::filesystem::absolute(source.path()).lexically_normal();
   const std::filesystem::path last = path.has_filename() ? path.filename() : path.parent_path().filename();
   return last.extension() == ".gguf" ? last.stem().string() : last.string();
-}
-
-// Of most of the weights.
-std::string main_format(const ModelSource& source) {
-  std::array<std::int64_t, kFormatCount> counts{};
-  for (const WeightEntry& entry : source.tensors()) {
-    counts[static_cast<std::size_t>(entry.format)] += entry.shape.element_count();
-  }
-  const auto largest = std::max_element(counts.begin(), counts.end()) - counts.begin();
-  return std::string(traits(static_cast<Format>(largest)).name);
 }
 
 double measured_bytes_per_second(ModelSession& session) {
@@ -181,7 +172,7 @@ void LoadedModel::describe(const ServeOptions& options) {
   facts_.device = fmt::format("{} ({})", session_.device().id().to_string(), session_.device().description());
   facts_.compute = std::string(compute_name(pass.options().compute));
   facts_.build = first_line(options.version_text);
-  facts_.path = options.model.path.string();
+  facts_.path = session_.source().path().string();
 }
 
 ModelService::Parts LoadedModel::parts(const ServeOptions& options) {

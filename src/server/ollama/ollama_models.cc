@@ -13,6 +13,10 @@ namespace {
 
 namespace json = boost::json;
 
+// The version of Ollama's API that is spoken here: clients look at it to know what they may ask for, and some refuse
+// those that are older.
+constexpr std::string_view kOllamaVersion = "0.15.0";
+
 // Ollama's names have a tag, and its clients expect one.
 std::string tagged(const std::string& name) {
   return name.find(':') == std::string::npos ? name + ":latest" : name;
@@ -59,6 +63,19 @@ std::string ollama_count(std::int64_t count) {
   if (count >= 1'000'000) return fmt::format("{:.1f}M", number / 1e6);
   if (count >= 1'000) return fmt::format("{:.1f}K", number / 1e3);
   return fmt::format("{}", count);
+}
+
+json::object ollama_version() {
+  json::object answer;
+  answer["version"] = kOllamaVersion;
+  answer["hearth"] = HEARTH_VERSION;
+  return answer;
+}
+
+json::object ollama_tag(const ServedModel& model) {
+  json::object tag = entry(model, model.name);
+  tag["modified_at"] = time_of(model.created);
+  return tag;
 }
 
 json::object ollama_tags(const ServedModel& model) {

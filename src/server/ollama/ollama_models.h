@@ -11,6 +11,12 @@ namespace hearth {
 // "8.0B", "656.2K": a count of parameters as Ollama shows it.
 std::string ollama_count(std::int64_t count);
 
+// {"version", "hearth"}: that of Ollama's API that is spoken, and Hearth's own.
+boost::json::object ollama_version();
+
+// A model as the lists have it.
+boost::json::object ollama_tag(const ServedModel& model);
+
 // {"models": […]} with the one that is served.
 boost::json::object ollama_tags(const ServedModel& model);
 boost::json::object ollama_ps(const ServedModel& model);

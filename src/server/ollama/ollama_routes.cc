@@ -21,10 +21,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-// The version of Ollama's API that is spoken here: clients look at it to know what they may ask for, and some refuse
-// those that are older.
-constexpr std::string_view kOllamaVersion = "0.15.0";
-
 asio::awaitable<void> reply(Exchange& exchange, boost::json::object answer) {
   return reply_json(exchange, std::move(answer), 200, kOllamaContentType);
 }
@@ -231,10 +227,7 @@ asio::awaitable<void> show(Exchange& exchange, ModelService& service) {
 }
 
 asio::awaitable<void> version(Exchange& exchange) {
-  boost::json::object answer;
-  answer["version"] = kOllamaVersion;
-  answer["hearth"] = HEARTH_VERSION;
-  return reply(exchange, std::move(answer));
+  return reply(exchange, ollama_version());
 }
 
 HttpError not_available(std::string message) {
