@@ -43,6 +43,7 @@ struct LatentSpec {
   std::int64_t value_dim = 0;  // of a head's value
   float norm_epsilon = 0;      // of the norms of both ranks
   PositionScale query_scale;   // of the queries
+  bool plain_queries = false;  // a file's scale of the queries' projection does not count
 };
 
 struct AttentionSpec {

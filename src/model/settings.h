@@ -23,7 +23,7 @@ struct Setting {
 };
 
 namespace settings {
-inline constexpr Setting kContext{"context_length", {"max_position_embeddings", "n_positions"}};
+inline constexpr Setting kContext{"context_length", {"max_position_embeddings", "n_positions", "model_max_length"}};
 inline constexpr Setting kWidth{"embedding_length", {"hidden_size", "n_embd", "dim"}};
 inline constexpr Setting kLayers{"block_count", {"num_hidden_layers", "n_layer", "n_layers"}};
 // Layers behind the others that predict further tokens. GGUF counts them in; config.json does not.
@@ -54,15 +54,17 @@ inline constexpr Setting kSlidingPattern{"attention.sliding_window_pattern",
                                          {"sliding_window_pattern", "_sliding_window_pattern"}};
 inline constexpr Setting kExpertCount{"expert_count",
                                       {"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"}};
-inline constexpr Setting kExpertsUsed{"expert_used_count", {"num_experts_per_tok", "moe_k"}};
+inline constexpr Setting kExpertsUsed{"expert_used_count",
+                                      {"num_experts_per_tok", "moe_k", "num_experts_per_token"}};
 inline constexpr Setting kExpertWidth{"expert_feed_forward_length", {"moe_intermediate_size"}};
-inline constexpr Setting kSharedExperts{"expert_shared_count", {"n_shared_experts", "moe_num_shared_experts"}};
+inline constexpr Setting kSharedExperts{"expert_shared_count",
+                                        {"n_shared_experts", "moe_num_shared_experts", "num_shared_experts"}};
 inline constexpr Setting kSharedWidth{"expert_shared_feed_forward_length", {"shared_expert_intermediate_size"}};
 inline constexpr Setting kDenseLayers{"leading_dense_block_count", {"first_k_dense_replace", "num_dense_layers"}};
 inline constexpr Setting kExpertGating{"expert_gating_func", {}};  // 1: softmax, 2: sigmoid, 3: of the chosen
-inline constexpr Setting kExpertNormalized{"expert_weights_norm", {"norm_topk_prob"}};
+inline constexpr Setting kExpertNormalized{"expert_weights_norm", {"norm_topk_prob", "moe_renormalize"}};
 inline constexpr Setting kExpertScale{"expert_weights_scale", {"routed_scaling_factor"}};
-inline constexpr Setting kExpertGroups{"expert_group_count", {"n_group"}};
+inline constexpr Setting kExpertGroups{"expert_group_count", {"n_group", "num_expert_group"}};
 inline constexpr Setting kExpertGroupsUsed{"expert_group_used_count", {"topk_group"}};
 }  // namespace settings
 

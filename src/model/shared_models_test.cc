@@ -10,7 +10,9 @@ class SharedModelTest : public testing::TestWithParam<int> {
   GpuDevice& gpu() { return test_gpu(GetParam()); }
   static std::vector<Fixture> fixtures() {
     const fs::path folder = fs::path(HEARTH_SHARED_DIR) / "fixtures";
-    return {{folder / "hf", "gpt_oss"}, {folder / "hf2", "phimoe"}, {folder / "hf2", "deepseek_v3"}};
+    return {{folder / "hf", "gpt_oss"},
+            {folder / "hf2", "phimoe"},
+            {folder / "hf2", "deepseek_v3"}};
   }
 };
 INSTANTIATE_TEST_SUITE_P(Gpus, SharedModelTest, testing::ValuesIn(kernel_testing::whole_model_gpus()),
@@ -22,6 +24,19 @@ TEST_P(SharedModelTest, AgreesInFloat32AndBf16) {
     check_float32(gpu(), fixture);
     check_bf16(gpu(), fixture);
   }
+}
+
+// Kimi Linear.
+TEST_P(SharedModelTest, AGgufFileAgrees) {
+  const fs::path stem = fs::path(HEARTH_SHARED_DIR) / "fixtures/gguf/kimi-linear-moe";
+  const boost::json::value content = boost::json::parse(read_file(stem.string() + ".json"));
+  const auto tokens = boost::json::value_to<std::vector<std::int32_t>>(content.at("tokens"));
+  const auto expected = floats_of(read_file(stem.string() + ".f32"));
+  const auto logits = [&](ComputeMode compute, std::int64_t chunk) {
+    return Model(stem.string() + ".gguf", gpu(), compute, std::ssize(tokens), chunk).logits(tokens);
+  };
+  EXPECT_LT(relative_error(logits(ComputeMode::kF32, 512), expected), 1e-3);
+  EXPECT_EQ(logits(ComputeMode::kAuto, 5), logits(ComputeMode::kAuto, 512));
 }
 
 TEST_P(SharedModelTest, ChunksAndRecordedStepsDoNotChangeBits) {

@@ -261,6 +261,87 @@ def delta_net(model, name, x):
     return model.product(name + "out_proj", out.reshape(tokens, -1), x.shape[1])
 
 
+def kimi_linear(tokens, seed, **changes):
+    """Kimi delta attention, whose decays are of channels, and latent attention without positions; experts."""
+    model = Model(seed, {
+        "model_type": "kimi_linear", "hidden_size": 40, "vocab_size": 48, "model_max_length": 64,
+        "hidden_act": "silu", "tie_word_embeddings": False, "rms_norm_eps": 1e-5, "num_hidden_layers": 3,
+        "num_attention_heads": 5, "num_key_value_heads": 5, "head_dim": 8, "rope_theta": 10000.0, "rope_scaling": None,
+        "mla_use_nope": True, "q_lora_rank": None, "kv_lora_rank": 24, "qk_nope_head_dim": 16,
+        "qk_rope_head_dim": 8, "v_head_dim": 12, "intermediate_size": 56, "first_k_dense_replace": 1,
+        "moe_intermediate_size": 24, "moe_layer_freq": 1, "num_experts": 6, "num_experts_per_token": 2,
+        "num_shared_experts": 2, "num_expert_group": 1, "topk_group": 1, "moe_renormalize": True,
+        "moe_router_activation_func": "sigmoid", "routed_scaling_factor": 2.5,
+        "linear_attn_config": {"full_attn_layers": [2], "kda_layers": [1, 3], "num_heads": 3, "head_dim": 16,
+                               "short_conv_kernel_size": 4}} | changes)
+    c = model.config
+    x = embedded(model, tokens)
+    for i in range(c["num_hidden_layers"]):
+        name = f"model.layers.{i}."
+        normed = model.norm(name + "input_layernorm", x, epsilon=c["rms_norm_eps"])
+        is_delta = i + 1 in c["linear_attn_config"]["kda_layers"]
+        x = x + (kimi_delta if is_delta else latent_attention)(model, name + "self_attn.", normed)
+        normed = model.norm(name + "post_attention_layernorm", x, epsilon=c["rms_norm_eps"])
+        if i < c["first_k_dense_replace"]:
+            x = x + gated_mlp(model, name + "mlp.", normed, c["intermediate_size"])
+        else:
+            x = x + kimi_experts(model, name + "block_sparse_moe.", normed)
+    return model, model.product("lm_head", model.norm("model.norm", x, epsilon=c["rms_norm_eps"]), c["vocab_size"])
+
+
+def kimi_delta(model, name, x):
+    c = model.config["linear_attn_config"]
+    heads, size, taps, tokens = c["num_heads"], c["head_dim"], c["short_conv_kernel_size"], len(x)
+
+    def mixed(part):
+        y = model.product(f"{name}{part}_proj", x, heads * size)
+        weight = model.tensor(f"{name}{part}_conv1d.weight", heads * size, 1, taps, deviation=0.5)
+        return convolved(y, weight, 0).reshape(tokens, heads, size)
+
+    def through(part):
+        return model.product(f"{name}{part}_b_proj", model.product(f"{name}{part}_a_proj", x, size), heads * size)
+
+    q, k, v = (mixed(part) for part in "qkv")
+    q, k = (rows / np.sqrt((rows * rows).sum(axis=-1, keepdims=True) + 1e-6) for rows in (q, k))
+    decay = through("f") + model.tensor(name + "dt_bias", heads * size)
+    rate = -np.exp(model.tensor(name + "A_log", 1, 1, heads, 1)).reshape(heads, 1)
+    beta = sigmoid(model.product(name + "b_proj", x, heads))
+    out = delta_rule(q * size ** -0.5, k, v, beta, rate * softplus(decay).reshape(tokens, heads, size))
+    out = model.norm(name + "o_norm", out, epsilon=model.config["rms_norm_eps"])
+    out = out * sigmoid(through("g")).reshape(out.shape)
+    return model.product(name + "o_proj", out.reshape(tokens, -1), x.shape[1])
+
+
+def latent_attention(model, name, x):
+    c, tokens = model.config, len(x)
+    heads, rank, rope, key, value = (c[part] for part in ("num_attention_heads", "kv_lora_rank", "qk_rope_head_dim",
+                                                          "qk_nope_head_dim", "v_head_dim"))
+    q = model.product(name + "q_proj", x, heads * (key + rope)).reshape(tokens, heads, -1)
+    latent = model.product(name + "kv_a_proj_with_mqa", x, rank + rope)
+    rows = model.norm(name + "kv_a_layernorm", latent[:, :rank])
+    rows = model.product(name + "kv_b_proj", rows, heads * (key + value)).reshape(tokens, heads, -1)
+    shared = np.repeat(latent[:, None, rank:], heads, axis=1)
+    k, v = np.concatenate([rows[..., :key], shared], axis=-1), rows[..., key:]
+    return model.product(name + "o_proj", attended(q, k, v, (key + rope) ** -0.5), x.shape[1])
+
+
+def kimi_experts(model, name, x):
+    c = model.config
+    scores = sigmoid(model.product(name + "gate", x, c["num_experts"]))
+    bias = model.tensor(name + "gate.e_score_correction_bias", c["num_experts"])
+    out = gated_mlp(model, name + "shared_experts.", x, c["moe_intermediate_size"] * c["num_shared_experts"])
+    for e in range(c["num_experts"]):
+        gate = silu(model.product(f"{name}experts.{e}.w1", x, c["moe_intermediate_size"]))
+        said = model.product(f"{name}experts.{e}.w2",
+                             gate * model.product(f"{name}experts.{e}.w3", x, c["moe_intermediate_size"]), x.shape[1])
+        best = np.argsort(-(scores + bias), axis=1)[:, :c["num_experts_per_token"]]
+        weights = np.take_along_axis(scores, best, axis=1)
+        if c["moe_renormalize"]:
+            weights = weights / (weights.sum(axis=1, keepdims=True) + 1e-20)
+        out = out + (weights * (best == e)).sum(axis=1)[:, None] * c["routed_scaling_factor"] * said
+    return out
+
+
 def nemotron_h(tokens, seed, **changes):
     """Every layer one part alone, experts among them."""
     model = Model(seed, COMMON | {

@@ -22,7 +22,7 @@ EXPERT_FAMILIES = ("hf/glm4_moe", "hf/gpt_oss", "hf/qwen3_moe", "hf2/deepseek_v2
                    "hf2/granitemoehybrid")
 SPREADING_FAMILIES = ("hf/gpt_oss", "hf2/deepseek_v3", "hf2/lfm2_moe", "hf2/qwen3_next")
 GGUF_FAMILIES = ("llama-dense", "gpt2-dense", "qwen3-dense", "starcoder-dense", "chatglm-dense", "gemma3-dense",
-                 "glm4-dense", "glm4moe-moe", "qwen35moe-moe", "granitehybrid-dense", "lfm2-dense", "qwen3moe-moe")
+                 "glm4-dense", "glm4moe-moe", "qwen35moe-moe", "granitehybrid-dense", "lfm2-dense", "qwen3moe-moe", "kimi-linear-moe")
 HF_ERROR_MAX, GGUF_ERROR_MAX, BF16_ERROR_MAX = 1e-4, 1e-3, 3e-2
 # Whose short convolutions change the logits by less than 1e-4 in all.
 FAINT_FAMILIES, FAINT_ERROR_MAX = ("hf2/lfm2", "hf2/lfm2_moe"), 1e-5

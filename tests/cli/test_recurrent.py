@@ -35,6 +35,12 @@ class Recurrent(CliCase):
     def test_nemotron_h(self):
         self.check(reference.nemotron_h)
 
+    def test_kimi_linear(self):
+        self.check(reference.kimi_linear)
+        self.check(reference.kimi_linear, seed=2, moe_renormalize=False, first_k_dense_replace=0,
+                   linear_attn_config={"full_attn_layers": [1, 3], "kda_layers": [2], "num_heads": 2, "head_dim": 24,
+                                       "short_conv_kernel_size": 2})
+
     def test_mamba(self):
         self.check(reference.mamba)
         self.check(reference.mamba, seed=2, model_type="falcon_mamba", mixer_rms_eps=1e-4, state_size=16)

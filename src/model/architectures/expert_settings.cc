@@ -63,8 +63,8 @@ ExpertsSpec read_experts(const Settings& settings, const RouterDefaults& router)
   routing.groups_used = settings.positive(settings::kExpertGroupsUsed).value_or(routing.group_count);
   routing.group_score = GroupScore::kTwoLargest;
   check(settings, routing);
-  const auto dense_width = settings.positive(settings::kFfWidth);
   const auto width = settings.positive(settings::kExpertWidth);
+  const auto dense_width = settings.positive(settings::kFfWidth);
   if (!width && !dense_width) throw InvalidInput(fmt::format("{}: no width of experts", settings.file_name()));
   experts.width = width ? *width : *dense_width;
   experts.shared_width = settings.positive(settings::kSharedExperts).value_or(0) * experts.width;
@@ -74,9 +74,10 @@ ExpertsSpec read_experts(const Settings& settings, const RouterDefaults& router)
 void give_experts(const Settings& settings, const ExpertsSpec& experts, ModelSpec& spec) {
   const std::int64_t dense = settings.positive(settings::kDenseLayers).value_or(0);
   const std::int64_t step = settings.positive({"", {"decoder_sparse_step"}}).value_or(1);
+  const std::int64_t period = settings.positive({"", {"moe_layer_freq"}}).value_or(1);
   const boost::json::array* dense_list = settings.config_list("mlp_only_layers");
   for (std::int64_t i = dense; i < spec.layer_count(); ++i) {
-    if ((i + 1) % step != 0 || is_listed(dense_list, i, settings)) continue;
+    if ((i + 1) % step != 0 || i % period != 0 || is_listed(dense_list, i, settings)) continue;
     spec.layers[static_cast<std::size_t>(i)].feed_forward = experts;
   }
 }

@@ -37,7 +37,8 @@
   FAMILY(granite_hybrid)        \
   FAMILY(falcon_h1)             \
   FAMILY(nemotron_h)            \
-  FAMILY(mamba)
+  FAMILY(mamba)                 \
+  FAMILY(kimi_linear)
 
 namespace hearth {
 

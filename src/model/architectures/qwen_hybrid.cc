@@ -65,7 +65,7 @@ ModelSpec read_qwen_hybrid(const Settings& settings, KeyHeadOrder gguf_key_heads
   DeltaSpec delta = read_delta(settings);
   if (settings.is_gguf()) {
     delta.key_heads = gguf_key_heads;
-    delta.length_epsilon = spec.norm.epsilon * spec.norm.epsilon;  // llama.cpp bounds the length itself
+    delta.length_epsilon = spec.norm.epsilon;
   }
   const std::vector<bool> is_delta = delta_layers(settings);
   for (std::size_t i = 0; i < is_delta.size(); ++i) {

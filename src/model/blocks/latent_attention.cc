@@ -26,7 +26,8 @@ Linear bind_q(const LayerParts& parts, std::int64_t layer, Format input) {
   const std::int64_t out = attention_of(parts, layer).head_count * (latent.key_dim + latent.rope_dim);
   Binder& binder = parts.binder;
   if (latent.q_rank == 0) {
-    return Linear(binder, binder.name(Weight::kQuery, layer), parts.spec.width, out, {.input = input});
+    return Linear(binder, binder.name(Weight::kQuery, layer), parts.spec.width, out,
+                  {.scale = latent.plain_queries ? FileScale::kNone : FileScale::kProduct, .input = input});
   }
   return Linear(binder, binder.name(Weight::kLatentQueryUp, layer), latent.q_rank, out, {});
 }
