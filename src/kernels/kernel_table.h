@@ -4,16 +4,19 @@
 #pragma once
 
 #include "kernels/activation/activation.h"
+#include "kernels/alt_up/alt_up.h"
 #include "kernels/attention/attention.h"
 #include "kernels/attention_steps/attention_steps.h"
 #include "kernels/causal_conv/causal_conv.h"
 #include "kernels/embedding_gather/embedding_gather.h"
 #include "kernels/experts/experts.h"
-#include "kernels/kernel.h"
+#include "kernels/gate_cutoff/gate_cutoff.h"
 #include "kernels/gated_delta/gated_delta.h"
 #include "kernels/gated_rms_norm/gated_rms_norm.h"
+#include "kernels/kernel.h"
 #include "kernels/kv_write/kv_write.h"
 #include "kernels/layer_norm/layer_norm.h"
+#include "kernels/match_magnitude/match_magnitude.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/position_add/position_add.h"
 #include "kernels/quantize/quantize.h"
@@ -80,6 +83,10 @@ struct KernelTable {
   Required<GatedDeltaArgs> gated_delta;
   Required<SelectiveScanArgs> selective_scan;
   Required<GatedRmsNormArgs> gated_rms_norm;
+  Required<GateCutoffArgs> gate_cutoff;
+  Required<MatchMagnitudeArgs> match_magnitude;
+  Required<AltUpPredictArgs> alt_up_predict;
+  Required<AltUpCorrectArgs> alt_up_correct;
   Required<SampleArgs> sample;  // unsupported on the CPU, where sampling/sampler.h does it
 
   // The form in which the operators hand activations to the next matmul: float32, rounded where it is computed in bf16

@@ -39,18 +39,19 @@ struct Gating {
   float up_offset = 0;
 };
 
-// out[r][i] = act(gate[r][i]) * up[r][i]. Gate and up may be columns of one matrix.
+// out[r][i] = act(gate[r][i]) * up[r][i]. Gate and up may be columns of one matrix, or rows of two.
 struct GatedActivationArgs {
   Activation activation;
   const float* gate;  // [rows, width], rows `row_stride` elements apart
-  const float* up;    // likewise
+  const float* up;    // likewise, or `up_stride` where that is not 0
   std::int64_t row_count;
   std::int64_t width;
   std::int64_t row_stride;
   void* out;                         // [rows, width]; may be gate or up where all three are contiguous float32
   Format out_format = Format::kF32;  // or kBf16; the CPU: kF32 only
   Gating gating = {};
-  XieluParameters xielu = {};        // of kXielu
+  XieluParameters xielu = {};  // of kXielu
+  std::int64_t up_stride = 0;
 };
 
 }  // namespace hearth

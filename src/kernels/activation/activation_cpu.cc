@@ -124,10 +124,11 @@ void activation(Stream& stream, const ActivationArgs& args) {
 
 void gated_activation(Stream& stream, const GatedActivationArgs& args) {
   CHECK(args.out_format == Format::kF32);
+  const std::int64_t up_stride = args.up_stride > 0 ? args.up_stride : args.row_stride;
   with_function(args.activation, args.xielu, [&](auto function) {
     const auto run_part = [&](std::int64_t row, std::int64_t column, std::int64_t count) {
       const float* gate = args.gate + row * args.row_stride + column;
-      const float* up = args.up + row * args.row_stride + column;
+      const float* up = args.up + row * up_stride + column;
       float* out = static_cast<float*>(args.out) + row * args.width + column;
       const auto product = [&](F32x8 g, F32x8 u) {
         limit_factors(args.gating, g, u);
@@ -140,7 +141,7 @@ void gated_activation(Stream& stream, const GatedActivationArgs& args) {
     };
     cpu_pool(stream).run_ranges(args.row_count * args.width, kGrain, [&](std::int64_t begin, std::int64_t end) {
       // Contiguous rows are one row.
-      if (args.row_stride == args.width) return run_part(0, begin, end - begin);
+      if (args.row_stride == args.width && up_stride == args.width) return run_part(0, begin, end - begin);
       while (begin < end) {
         const std::int64_t row = begin / args.width, column = begin % args.width;
         const std::int64_t left = args.width - column, count = left < end - begin ? left : end - begin;

@@ -24,16 +24,18 @@ void activation(Stream& stream, const ActivationArgs& args) {
 void gated_activation(Stream& stream, const GatedActivationArgs& args) {
   CHECK(args.out_format == Format::kF32 || args.out_format == Format::kBf16);
   const bool bf16 = args.out_format == Format::kBf16;
+  const std::int64_t up_stride = args.up_stride > 0 ? args.up_stride : args.row_stride;
   const GatedActivationParams params{.gate = args.gate,
                                      .up = args.up,
                                      .out = args.out,
                                      .row_stride = args.row_stride,
+                                     .up_stride = up_stride,
                                      .width = args.width,
                                      .gating = args.gating,
                                      .activation = args.activation,
                                      .out_bf16 = bf16,
                                      .aligned = takes_vectors(args.gate, args.row_stride) &&
-                                                takes_vectors(args.up, args.row_stride) &&
+                                                takes_vectors(args.up, up_stride) &&
                                                 takes_vectors(args.out, args.width, bf16 ? 2 : 4),
                                      .xielu = args.xielu};
   launch(stream, GpuKernel::gated_activation, {args.row_count, ceil_divide(args.width, kActivationBlockElements)},

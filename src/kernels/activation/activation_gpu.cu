@@ -125,7 +125,7 @@ HEARTH_KERNEL(gated_activation, kActivationThreads, GatedActivationParams) {
   const std::int64_t i = static_cast<std::int64_t>(block_y()) * kActivationBlockElements + 4 * thread_index();
   const int count = elements_left(p.width, i);
   Floats4 v = load_floats(p.gate + row * p.row_stride + i, count, p.aligned);
-  Floats4 up = load_floats(p.up + row * p.row_stride + i, count, p.aligned);
+  Floats4 up = load_floats(p.up + row * p.up_stride + i, count, p.aligned);
   limit_factors(p.gating, v, up);
   with_function(p.activation, p.xielu, [&](auto function) {
     HEARTH_UNROLL

@@ -23,9 +23,10 @@ struct ActivationParams {
 
 struct GatedActivationParams {
   const float* gate;  // [rows, width], rows `row_stride` elements apart
-  const float* up;    // likewise
+  const float* up;    // likewise, `up_stride`
   void* out;          // [rows, width]
   std::int64_t row_stride;
+  std::int64_t up_stride;
   std::int64_t width;
   Gating gating;
   Activation activation;

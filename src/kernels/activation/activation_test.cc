@@ -224,6 +224,31 @@ TEST_P(ActivationTest, GatedReadsColumnsOfOneMatrix) {
   }
 }
 
+TEST_P(ActivationTest, GatedReadsRowsOfTwoMatrices) {
+  constexpr std::int64_t kRows = 3, kUpStride = 600;
+  for (const std::int64_t width : {5, 128}) {
+    const auto gate = random_floats(kRows * width, 70, 2.0f), matrix = random_floats(kRows * kUpStride, 71);
+    std::vector<float> up;
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      up.insert(up.end(), matrix.begin() + r * kUpStride, matrix.begin() + r * kUpStride + width);
+    }
+    for (const Format format : output_formats(run)) {
+      ConvertedOutput out(format, gate.size());
+      run.kernels.gated_activation(*run.stream, {.activation = Activation::kGeluTanh,
+                                                 .gate = run.in(gate),
+                                                 .up = run.in(matrix),
+                                                 .row_count = kRows,
+                                                 .width = width,
+                                                 .row_stride = width,
+                                                 .out = out.on(run),
+                                                 .out_format = format,
+                                                 .up_stride = kUpStride});
+      run.finish();
+      expect_same_bits(out.values(), apply_gated(run, Activation::kGeluTanh, gate, up, width, format));
+    }
+  }
+}
+
 TEST_P(ActivationTest, InPlace) {
   const auto x = random_floats(1003, 65), up = random_floats(1003, 66);
   for (const Activation kind : kAll) {

@@ -23,7 +23,8 @@
 //   o b).
 // - At the end O * (1 / L), and NaN if that is not finite; with sinks, L = L + 2^(fma(M, -scale, sink log2 e)) before
 //   that, where L is not 0.
-// With a float32 cache the same, in float32: the order of the sums inside a block is that of attention_f32_gpu.cu.
+// With a float32 cache, and of heads wider than kAttentionTileDimMax with either, the same in float32: the order of the
+// sums inside a block is that of attention_f32_gpu.cu.
 // How many rows or key blocks one block of threads takes is free, and so is which of the kernels of attention_gpu.h
 // computes a row.
 #pragma once
@@ -39,6 +40,7 @@ namespace hearth {
 inline constexpr std::int64_t kAttentionKeyBlock = 32;
 inline constexpr std::int64_t kAttentionSplit = 1024;
 inline constexpr std::int64_t kAttentionKeyBlockGpu = 64;
+inline constexpr std::int64_t kAttentionTileDimMax = 256;  // of heads that a GPU's matrix units take
 
 // With a latent cache (PagedKv::latent_dim) values are the beginnings of the keys, head_dim is that of keys and
 // queries, and the output's rows are as long as values; on a GPU sums are those of a float32 cache, whatever the

@@ -1,6 +1,6 @@
-// Attention over a float32 cache, or a latent one of either format, without the matrix unit: a block of threads takes
-// one head of a token, or of a latent cache a few, which share what is read, and walks their keys in blocks of 64. Made
-// to be right, and simple.
+// Attention over a float32 cache, or of either format a latent one or one of wide heads, without the matrix unit: a
+// block of threads takes one head of a token, or of the latter a few that share keys, and walks their keys in blocks of
+// 64. Made to be right, and simple.
 //
 // Order of the sums, for each head: q . k in eight lanes, lane i the elements 32 j + 4 i … + 3 ascending by fma, the
 // lanes added by a tree (4, 2, 1); the sum of a block's weights by a tree: those 32 apart, then 16, 8, 4, 2, 1;
@@ -196,17 +196,19 @@ HEARTH_DEVICE void attend(const AttentionParams& p, F32Shared<kHeads>& shared) {
 
 HEARTH_KERNEL(attention_f32, kAttentionF32Threads, AttentionParams) {
   HEARTH_SHARED(F32Shared<1>, shared);
-  attend<float, static_cast<int>(kHeadDimMax), 1>(p, shared);
+  attend<float, static_cast<int>(kAttentionTileDimMax), 1>(p, shared);
 }
 
-#define HEARTH_ATTENTION_LATENT(name, Element, heads)                  \
-  HEARTH_KERNEL(name, kAttentionF32Threads, AttentionParams) {         \
-    HEARTH_SHARED(F32Shared<heads>, shared);                           \
-    attend<Element, static_cast<int>(kLatentDimMax), heads>(p, shared); \
+// Latents, and heads wider than the others.
+static_assert(kLatentDimMax == kHeadDimMax);
+#define HEARTH_ATTENTION_WIDE(name, Element, heads)                   \
+  HEARTH_KERNEL(name, kAttentionF32Threads, AttentionParams) {        \
+    HEARTH_SHARED(F32Shared<heads>, shared);                          \
+    attend<Element, static_cast<int>(kHeadDimMax), heads>(p, shared); \
   }
-HEARTH_ATTENTION_LATENT(attention_latent_f32, float, 1)
-HEARTH_ATTENTION_LATENT(attention_latent_1, std::uint16_t, 1)
-HEARTH_ATTENTION_LATENT(attention_latent_4, std::uint16_t, 4)
-#undef HEARTH_ATTENTION_LATENT
+HEARTH_ATTENTION_WIDE(attention_wide_f32, float, 1)
+HEARTH_ATTENTION_WIDE(attention_wide_1, std::uint16_t, 1)
+HEARTH_ATTENTION_WIDE(attention_wide_4, std::uint16_t, 4)
+#undef HEARTH_ATTENTION_WIDE
 
 }  // namespace hearth::gpu

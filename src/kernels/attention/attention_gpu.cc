@@ -16,7 +16,7 @@ namespace {
 // As many blocks of threads as keep any device busy.
 constexpr std::int64_t kSplitBlocksMax = 1024;
 // Blocks of threads for each multiprocessor from which on they are worth being so few.
-constexpr std::int64_t kLatentBlocksMin = 3;
+constexpr std::int64_t kWideBlocksMin = 3;
 
 // The kernels for the smallest head size that holds one.
 struct SizedKernels {
@@ -143,13 +143,15 @@ void launch_splits(Stream& stream, AttentionParams p, const SizedKernels& kernel
          kAttentionMergeThreads, p);
 }
 
-// Heads of a token together read the cache once; where there are few, each by itself keeps more of the device busy.
-void launch_latent(Stream& stream, const AttentionParams& p) {
+// Heads of a token that share keys read the cache once, together; where there are few, each by itself keeps more of the
+// device busy.
+void launch_wide(Stream& stream, const AttentionParams& p) {
   constexpr std::int64_t kHeads = 4;
   const std::int64_t blocks = p.step.token_count * ceil_divide(p.head_count, kHeads);
-  const bool together = blocks >= kLatentBlocksMin * gpu_stream(stream).gpu().properties().multiprocessor_count &&
-                        p.softcap == 0 && p.sinks == nullptr;
-  launch(stream, together ? GpuKernel::attention_latent_4 : GpuKernel::attention_latent_1,
+  const bool together = blocks >= kWideBlocksMin * gpu_stream(stream).gpu().properties().multiprocessor_count &&
+                        (p.kv_heads == 1 || p.head_count / p.kv_heads % kHeads == 0) && p.softcap == 0 &&
+                        p.sinks == nullptr;
+  launch(stream, together ? GpuKernel::attention_wide_4 : GpuKernel::attention_wide_1,
          {together ? blocks : p.step.token_count * p.head_count}, kAttentionF32Threads, p);
 }
 
@@ -160,13 +162,13 @@ void attention(Stream& stream, const AttentionArgs& args) {
   if (step.token_count == 0) return;
   check(args);
   AttentionParams p = params_of(args);
+  const bool is_wide = args.cache.latent_dim > 0 || args.cache.head_dim > kAttentionTileDimMax;
   if (args.cache.format == Format::kF32) {
-    const bool is_latent = args.cache.latent_dim > 0;
-    launch(stream, is_latent ? GpuKernel::attention_latent_f32 : GpuKernel::attention_f32,
+    launch(stream, is_wide ? GpuKernel::attention_wide_f32 : GpuKernel::attention_f32,
            {step.token_count * args.head_count}, kAttentionF32Threads, p);
     return;
   }
-  if (args.cache.latent_dim > 0) return launch_latent(stream, p);
+  if (is_wide) return launch_wide(stream, p);
   p.exponent_scale *= 1.44269504f;  // log2(e)
   const SizedKernels& kernels = kernels_for(args.cache.head_dim);
   const bool has_workspace = args.workspace_bytes >= attention_workspace_bytes(step.sequence_count, step.key_count_max,

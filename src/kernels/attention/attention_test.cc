@@ -223,6 +223,30 @@ TEST_P(AttentionTest, SinksCountInTheSum) {
   }
 }
 
+// Beyond what matrix units take: heads that share keys, and such that have their own.
+TEST_P(AttentionTest, ReadsWideHeads) {
+  struct Sizes {
+    std::int64_t heads, kv_heads, head_dim;
+  };
+  for (const auto& [heads, kv_heads, head_dim] : {Sizes{8, 2, 512}, {3, 3, 264}, {6, 2, 320}}) {
+    for (const Format format : {Format::kF32, Format::kBf16}) {
+      const std::int32_t length = run.is_slow() ? 9 : 37;
+      PagedCase data({heads, kv_heads, head_dim, format, 32}, {length, 70});
+      write(data, data.whole_step());
+      expect_matches_reference(run, data, data.step({{0, 0, length}, {1, 69, 70}}), {});
+      expect_matches_reference(run, data, data.step({{1, 65, 70}}), {window_mask(20)});
+      const auto together = attend(run, data, data.step({{0, length - 3, length}, {1, 69, 70}}), {});
+      std::vector<float> one_by_one;
+      for (const StepPart part :
+           {StepPart{0, length - 3, length - 2}, {0, length - 2, length - 1}, {0, length - 1, length}, {1, 69, 70}}) {
+        const auto out = attend(run, data, data.step({part}), {});
+        one_by_one.insert(one_by_one.end(), out.begin(), out.end());
+      }
+      expect_same_bits(one_by_one, together);
+    }
+  }
+}
+
 // Values that are the beginnings of the keys: of usual sizes, of the smallest, and of all elements.
 TEST_P(AttentionTest, ReadsLatents) {
   struct Sizes {

@@ -44,7 +44,7 @@ struct PagedKv {
   HEARTH_ALWAYS_INLINE const std::byte* values() const { return latent_dim > 0 ? k : v; }
 };
 
-inline constexpr std::int64_t kHeadDimMax = 256;
+inline constexpr std::int64_t kHeadDimMax = 512;
 inline constexpr std::int64_t kLatentDimMax = 512;
 inline constexpr std::int64_t kLatentKeyDimMax = 576;
 

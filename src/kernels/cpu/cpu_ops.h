@@ -35,5 +35,9 @@ void causal_conv(Stream& stream, const CausalConvArgs& args);
 void gated_delta(Stream& stream, const GatedDeltaArgs& args);
 void selective_scan(Stream& stream, const SelectiveScanArgs& args);
 void gated_rms_norm(Stream& stream, const GatedRmsNormArgs& args);
+void gate_cutoff(Stream& stream, const GateCutoffArgs& args);
+void match_magnitude(Stream& stream, const MatchMagnitudeArgs& args);
+void alt_up_predict(Stream& stream, const AltUpPredictArgs& args);
+void alt_up_correct(Stream& stream, const AltUpCorrectArgs& args);
 
 }  // namespace hearth::HEARTH_ISA

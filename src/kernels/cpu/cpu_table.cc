@@ -103,6 +103,10 @@ constexpr KernelTable kTable{
     .gated_delta = {NAME("gated_delta"), gated_delta},
     .selective_scan = {NAME("selective_scan"), selective_scan},
     .gated_rms_norm = {NAME("gated_rms_norm"), gated_rms_norm},
+    .gate_cutoff = {NAME("gate_cutoff"), gate_cutoff},
+    .match_magnitude = {NAME("match_magnitude"), match_magnitude},
+    .alt_up_predict = {NAME("alt_up_predict"), alt_up_predict},
+    .alt_up_correct = {NAME("alt_up_correct"), alt_up_correct},
     .sample = kUnsupported,
 };
 

@@ -15,7 +15,7 @@ void embedding_gather(Stream& stream, const EmbeddingGatherArgs& args) {
   const std::int64_t row_bytes = format_bytes(args.table.format, width);
   cpu_pool(stream).run_ranges(args.token_count, task_rows(width), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
-      const std::int64_t id = args.ids[t];
+      const std::int64_t id = args.first_row_beyond && args.ids[t] >= row_count ? 0 : args.ids[t];
       CHECK(id >= 0 && id < row_count);
       float* out = args.out + t * width;
       decode_row(format, args.table.data + id * row_bytes, width, args.round_to_bf16,

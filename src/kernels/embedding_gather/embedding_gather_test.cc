@@ -16,7 +16,8 @@ constexpr std::int64_t kVocabulary = 19;
 constexpr double kTolerance = 0x1p-24;
 
 std::vector<float> gather(Runner& run, Format format, const std::vector<std::byte>& table, std::int64_t width,
-                          std::span<const std::int32_t> ids, bool round_to_bf16, float scale) {
+                          std::span<const std::int32_t> ids, bool round_to_bf16, float scale,
+                          bool first_row_beyond = false) {
   const std::int64_t rows = std::ssize(table) / format_bytes(format, width);
   const auto& kernel = run.kernels.embedding_gather[format];
   const PackedWeights weights(run, kernel.packing, table.data(), rows, width, std::ssize(table));
@@ -26,7 +27,8 @@ std::vector<float> gather(Runner& run, Format format, const std::vector<std::byt
                            .table = {weights.data(), format, run.device.id(), Shape{rows, width}},
                            .round_to_bf16 = round_to_bf16,
                            .scale = scale,
-                           .out = run.out(out)});
+                           .out = run.out(out),
+                           .first_row_beyond = first_row_beyond});
   run.finish();
   return out;
 }
@@ -79,6 +81,16 @@ TEST_P(EmbeddingGatherTest, ATokenDoesNotDependOnTheOthers) {
       one_by_one.insert(one_by_one.end(), row.begin(), row.end());
     }
     expect_same_bits(out, one_by_one);
+  }
+}
+
+TEST_P(EmbeddingGatherTest, IdsPastTheTableMayTakeItsFirstRow) {
+  for (const Format format : {Format::kF32, Format::kBf16, Format::kQ8_0}) {
+    const auto table = random_weights(format, kVocabulary, 64, 6);
+    const bool round_to_bf16 = roundings(run).front();
+    const std::vector<std::int32_t> ids{kVocabulary, 3, kVocabulary - 1, 100'000}, within{0, 3, kVocabulary - 1, 0};
+    expect_same_bits(gather(run, format, table, 64, ids, round_to_bf16, 1.5f, true),
+                     gather(run, format, table, 64, within, round_to_bf16, 1.5f));
   }
 }
 

@@ -66,6 +66,7 @@ void embedding_gather(Stream& stream, const EmbeddingGatherArgs& args) {
   params.rows = args.ids;
   params.out = args.out;
   params.scale = args.scale;
+  params.row_count = args.first_row_beyond ? static_cast<std::int32_t>(args.table.shape[0]) : 0;
   gather_table(stream, args.table, args.round_to_bf16, params, args.token_count);
 }
 

@@ -7,6 +7,11 @@
 namespace hearth::gpu {
 namespace {
 
+HEARTH_DEVICE std::int64_t row_of(const GatherParams& p) {
+  const std::int32_t row = p.rows[block_y()];
+  return p.row_count > 0 && row >= p.row_count ? 0 : row + p.offset;
+}
+
 // Bits [at, at + count) of an array of bytes, within one byte.
 HEARTH_DEVICE std::uint32_t bits_at(const std::byte* bytes, int at, int count) {
   return static_cast<std::uint32_t>(bytes[at / 8]) >> (at % 8) & ((1u << count) - 1u);
@@ -61,7 +66,7 @@ template <class Layout>
 HEARTH_DEVICE void gather_packed(const GatherParams& p) {
   const std::int64_t column = static_cast<std::int64_t>(block_x()) * kGatherThreads + thread_index();
   if (column >= p.width) return;
-  const std::int64_t row = p.rows[block_y()] + p.offset;
+  const std::int64_t row = row_of(p);
   const std::int64_t tiles = (p.width + Layout::kTileK - 1) / Layout::kTileK;
   const std::byte* tile = p.table + (row / kTileRows * tiles + column / Layout::kTileK) * Layout::kTileBytes;
   store(p, column,
@@ -73,7 +78,7 @@ HEARTH_DEVICE void gather_packed(const GatherParams& p) {
 HEARTH_KERNEL(gather_f32, kGatherThreads, GatherParams) {
   const std::int64_t column = static_cast<std::int64_t>(block_x()) * kGatherThreads + thread_index();
   if (column >= p.width) return;
-  const std::int64_t row = p.rows[block_y()] + p.offset;
+  const std::int64_t row = row_of(p);
   store(p, column, reinterpret_cast<const float*>(p.table)[row * p.width + column]);
 }
 

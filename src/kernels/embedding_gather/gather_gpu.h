@@ -16,7 +16,8 @@ struct GatherParams {
   std::int64_t offset;
   std::uint32_t codes[4];  // of a table layout
   float scale;
-  int add;  // to what stands in out, instead of replacing it
+  int add;                 // to what stands in out, instead of replacing it
+  std::int32_t row_count;  // rows past these are the first; 0: there are none
 };
 
 }  // namespace hearth

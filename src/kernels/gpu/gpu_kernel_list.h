@@ -126,9 +126,9 @@
   X(attention_split_gpu, attention_split_256)     \
   X(attention_split_gpu, attention_merge)         \
   X(attention_f32_gpu, attention_f32)             \
-  X(attention_f32_gpu, attention_latent_f32)      \
-  X(attention_f32_gpu, attention_latent_1)        \
-  X(attention_f32_gpu, attention_latent_4)        \
+  X(attention_f32_gpu, attention_wide_f32)        \
+  X(attention_f32_gpu, attention_wide_1)          \
+  X(attention_f32_gpu, attention_wide_4)          \
   X(kv_write_gpu, kv_write)                       \
   X(layer_norm_gpu, layer_norm_row)               \
   X(layer_norm_gpu, layer_norm_wide)              \
@@ -144,6 +144,10 @@
   X(probe_gpu, probe_read)                        \
   X(probe_gpu, probe_matrix)                      \
   X(residual_add_gpu, residual_add)               \
+  X(gate_cutoff_gpu, gate_cutoff)                 \
+  X(match_magnitude_gpu, match_magnitude)         \
+  X(alt_up_gpu, alt_up_predict)                   \
+  X(alt_up_gpu, alt_up_correct)                   \
   X(gated_delta_gpu, gated_delta_32)              \
   X(gated_delta_gpu, gated_delta_128)             \
   X(gated_delta_gpu, gated_delta_256)             \

@@ -1,4 +1,4 @@
-// The residual stream: x += delta, in float32.
+// The residual stream: x = (x + delta) * scale, in float32.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@ struct ResidualAddArgs {
   float* x;            // [elements], in place
   const float* delta;  // [elements]
   std::int64_t element_count;
+  float scale = 1;
 };
 
 }  // namespace hearth

@@ -7,7 +7,7 @@ namespace hearth::HEARTH_ISA {
 
 void residual_add(Stream& stream, const ResidualAddArgs& args) {
   cpu_pool(stream).run_ranges(args.element_count, kTaskElements, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) args.x[i] += args.delta[i];
+    for (std::int64_t i = begin; i < end; ++i) args.x[i] = (args.x[i] + args.delta[i]) * args.scale;
   });
 }
 

@@ -8,7 +8,7 @@ namespace hearth::gpu_ops {
 
 void residual_add(Stream& stream, const ResidualAddArgs& args) {
   launch(stream, GpuKernel::residual_add, {ceil_divide(args.element_count, kResidualAddThreads)}, kResidualAddThreads,
-         ResidualAddParams{args.x, args.delta, args.element_count});
+         ResidualAddParams{args.x, args.delta, args.element_count, args.scale});
 }
 
 }  // namespace hearth::gpu_ops

@@ -11,6 +11,7 @@ struct ResidualAddParams {
   float* x;            // [elements]
   const float* delta;  // [elements]
   std::int64_t element_count;
+  float scale = 1;
 };
 
 }  // namespace hearth

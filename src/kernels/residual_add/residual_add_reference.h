@@ -7,9 +7,9 @@
 
 namespace hearth::reference {
 
-inline std::vector<double> residual_add(std::span<const float> x, std::span<const float> delta) {
+inline std::vector<double> residual_add(std::span<const float> x, std::span<const float> delta, double scale = 1) {
   std::vector<double> out(x.begin(), x.end());
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] += static_cast<double>(delta[i]);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = (out[i] + static_cast<double>(delta[i])) * scale;
   return out;
 }
 

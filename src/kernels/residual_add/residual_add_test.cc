@@ -1,4 +1,4 @@
-// The residual addition against its reference: one rounding.
+// The residual addition against its reference: one rounding, and one of the product where there is a scale.
 #include "kernels/residual_add/residual_add.h"
 
 #include <limits>
@@ -11,9 +11,10 @@ namespace {
 
 using namespace kernel_testing;
 
-std::vector<float> add(Runner& run, std::vector<float> x, std::span<const float> delta) {
-  run.kernels.residual_add(*run.stream,
-                           {.x = run.out(x), .delta = run.in(delta.first(x.size())), .element_count = std::ssize(x)});
+std::vector<float> add(Runner& run, std::vector<float> x, std::span<const float> delta, float scale = 1) {
+  run.kernels.residual_add(
+      *run.stream,
+      {.x = run.out(x), .delta = run.in(delta.first(x.size())), .element_count = std::ssize(x), .scale = scale});
   run.finish();
   return x;
 }
@@ -37,6 +38,13 @@ TEST_P(ResidualAddTest, AddsAsTheReference) {
       expect_same_bits(out, one_by_one);
     }
   }
+}
+
+TEST_P(ResidualAddTest, TheSumIsScaled) {
+  const auto x = random_floats(777, 53), delta = random_floats(777, 54);
+  const auto out = add(run, x, delta, 0.375f);
+  expect_close(out, reference::residual_add(x, delta, 0.375), 0x1p-23, 0);
+  expect_same_bits(out, add(again, x, delta, 0.375f));
 }
 
 TEST_P(ResidualAddTest, NanAndInfinityAreThoseOfTheAddition) {

@@ -13,7 +13,7 @@ enum class RopePairs : std::uint8_t { kAdjacent, kHalfSplit };
 
 // An RMS norm of every head of queries and of keys (rms_norm.h), each with its own weights [head_dim].
 struct HeadNorms {
-  const float* q_weight = nullptr;  // null, and the other too: no norms
+  const float* q_weight = nullptr;  // null: no norms; then, and where there are no keys, the other is null too
   const float* k_weight = nullptr;
   float epsilon = 0;
 };
@@ -31,8 +31,8 @@ struct RopeArgs {
   RopePairs pairs;
   std::int64_t head_dim;
   std::int64_t q_head_count;
-  std::int64_t kv_head_count;
-  float* x;  // [tokens, q heads + kv heads + kv heads, head_dim], rows `row_stride` elements apart
+  std::int64_t kv_head_count;  // 0: there are queries alone, and no cache
+  float* x;                    // [tokens, q heads + kv heads + kv heads, head_dim], rows `row_stride` elements apart
   std::int64_t row_stride;
   StepView step;  // of the same tokens: where the cache keeps them
   PagedKv cache;  // of one layer

@@ -10,6 +10,7 @@ namespace {
 // By kernels of their own.
 void normalize(Stream& stream, const RopeArgs& args) {
   const auto heads = [&](float* x, std::int64_t count, const float* weight) {
+    if (count == 0) return;
     rms_norm(stream, {x, args.token_count, args.row_stride, count, args.head_dim, weight, args.norms.epsilon, x,
                       args.row_stride});
   };

@@ -172,6 +172,32 @@ TEST_P(RopeTest, PartOfAHeadWithinALongerRow) {
   }
 }
 
+// Of a layer whose keys are another's.
+TEST_P(RopeTest, QueriesAlone) {
+  for (const std::int64_t head_dim : {64, 256, 512}) {
+    SCOPED_TRACE(head_dim);
+    const RopeShape alone{.q_heads = 3, .kv_heads = 0, .head_dim = head_dim, .pair_count = head_dim / 2, .padding = 5};
+    check(alone, RopePairs::kHalfSplit, 7);
+    // The same queries as beside keys.
+    const auto positions = random_integers(7, 21, 0, kPositions - 1);
+    const auto table = table_of(alone.pair_count), x = random_floats(7 * alone.row_stride(), 22);
+    const auto weight = random_floats(head_dim, 23);
+    const RopeShape with_keys{3, 1, head_dim, alone.pair_count, 5};
+    std::vector<float> wide;
+    for (std::int64_t t = 0; t < 7; ++t) {
+      const auto row = x.begin() + t * alone.row_stride();
+      wide.insert(wide.end(), row, row + 3 * head_dim);
+      wide.resize(wide.size() + static_cast<std::size_t>(head_dim + 5), 1.0f);
+    }
+    const auto out = rotate(run, alone, RopePairs::kHalfSplit, table, positions, x, {weight, {}});
+    const auto expected = rotate(run, with_keys, RopePairs::kHalfSplit, table, positions, wide, {weight, weight});
+    for (std::int64_t t = 0; t < 7; ++t) {
+      const auto a = out.begin() + t * alone.row_stride(), b = expected.begin() + t * with_keys.row_stride();
+      expect_same_bits(std::vector<float>(a, a + 3 * head_dim), std::vector<float>(b, b + 3 * head_dim));
+    }
+  }
+}
+
 TEST_P(RopeTest, ManyTokens) {
   for (const std::int64_t token_count : run.token_counts()) {
     for (const RopePairs pairs : {RopePairs::kAdjacent, RopePairs::kHalfSplit}) {
