@@ -26,10 +26,11 @@ bool matrices_are_f32(const ModelSource& source) {
   });
 }
 
-// A vector may be written as a matrix of one row, and the other way round.
-bool same_rows(const Shape& a, const Shape& b) {
-  const bool one_row = a.rows() == 1 && b.rows() == 1;
-  return a == b || (one_row && a.columns() == b.columns());
+// A vector may be written as a matrix of one row, and the other way round; matrices that are stacked are one matrix.
+bool same_rows(const Shape& file, const Shape& wanted) {
+  const bool one_row = file.rows() == 1 && wanted.rows() == 1;
+  const bool is_stack = file.rank() == 3 && wanted.rank() == 2 && file.rows() == wanted.rows();
+  return file == wanted || ((one_row || is_stack) && file.columns() == wanted.columns());
 }
 
 }  // namespace
@@ -133,12 +134,12 @@ Planned<const float> Binder::floats(const std::string& tensor, const Shape& shap
 float Binder::scalar(const std::string& tensor, float fallback) {
   const WeightEntry* entry = find(tensor);
   if (entry == nullptr) return fallback;
-  if (entry->format != Format::kF32 || entry->shape.element_count() != 1) {
-    problem(fmt::format("tensor '{}' is not a single float32", tensor));
+  if (traits(entry->format).is_quantized() || entry->shape.element_count() != 1) {
+    problem(fmt::format("tensor '{}' is not a single float", tensor));
     return fallback;
   }
   float value;
-  std::memcpy(&value, entry->bytes.data(), sizeof value);
+  traits(entry->format).decode_f32(entry->bytes.data(), &value, 1);
   return value;
 }
 

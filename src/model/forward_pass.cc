@@ -39,32 +39,54 @@ ForwardPass::States ForwardPass::output_states() const {
   return {data, format, format_bytes(format, spec_.width)};
 }
 
+void ForwardPass::embed(const StepContext& c) {
+  const std::int64_t tokens = c.step.token_count;
+  const bool round_to_bf16 = !binder_.all_f32();
+  float* const x = alt_up_ ? alt_up_->first() : c.x;
+  embedding_gather_(
+      c.stream, {device_batch_.tokens(), tokens, token_embedding_.placed(), round_to_bf16, spec_.embedding_scale, x});
+  if (position_add_) {
+    position_add_(c.stream,
+                  {c.step.positions, tokens, spec_.position_offset, position_embedding_.placed(), round_to_bf16, x});
+  }
+  if (token_type_add_) {
+    token_type_add_(c.stream, {token_types_.get(), tokens, 0, token_type_embedding_.placed(), round_to_bf16, x});
+  }
+  if (embedding_norm_) embedding_norm_->run(c.stream, x, tokens, nullptr, x, Format::kF32);
+  if (layer_inputs_) layer_inputs_->run(c.stream, device_batch_.tokens(), tokens, x);
+  if (alt_up_) alt_up_->expand(c.stream, tokens);
+  if (observer_) observer_(-1, x, nullptr);
+}
+
+LayerMemory ForwardPass::layer_memory(const SequenceMemory& memory, std::int64_t index) const {
+  if (memory.shape().kv.layers.size() == 1) return memory.layer(0);
+  LayerMemory result = memory.layer(index);
+  const LayerSpec& layer = spec_.layers[static_cast<std::size_t>(index)];
+  if (layer.has_attention() && !layer.attention().has_keys()) {
+    result.kv = memory.layer(layer.attention().keys_of_layer).kv;
+  }
+  return result;
+}
+
 void ForwardPass::launch_step(Stream& stream, const StepView& step, const SequenceMemory& memory,
                               std::int64_t logit_rows) {
   const StepContext context{stream, step, sequences_, x_.get(), delta_.get()};
   const std::int64_t tokens = step.token_count;
-  const bool round_to_bf16 = !binder_.all_f32();
-  embedding_gather_(stream, {device_batch_.tokens(), tokens, token_embedding_.placed(), round_to_bf16,
-                             spec_.embedding_scale, context.x});
-  if (position_add_) {
-    position_add_(stream, {step.positions, tokens, spec_.position_offset, position_embedding_.placed(), round_to_bf16,
-                           context.x});
-  }
-  if (token_type_add_) {
-    token_type_add_(stream, {token_types_.get(), tokens, 0, token_type_embedding_.placed(), round_to_bf16, context.x});
-  }
-  if (embedding_norm_) embedding_norm_->run(stream, context.x, tokens, nullptr, context.x, Format::kF32);
-  if (observer_) observer_(-1, context.x, nullptr);
+  embed(context);
   bool has_delta = false;
   for (std::int64_t i = 0; i < std::ssize(layers_); ++i) {
     const TransformerLayer& layer = layers_[static_cast<std::size_t>(i)];
-    layer.run(context, memory.layer(memory.shape().kv.layers.size() == 1 ? 0 : i), has_delta);
+    layer.run(context, layer_memory(memory, i), has_delta);
     has_delta = layer.leaves_delta();
     if (observer_) observer_(i, context.x, has_delta ? context.delta : nullptr);
   }
   if (logit_rows == 0) return;
   if (has_delta) residual_add_(stream, {context.x, context.delta, tokens * spec_.width});
-  row_gather_(stream, {device_batch_.logit_rows(), logit_rows, context.x, spec_.width, logit_x_.get()});
+  if (alt_up_) {
+    alt_up_->merge(stream, tokens, device_batch_.logit_rows(), logit_rows, logit_x_.get());
+  } else {
+    row_gather_(stream, {device_batch_.logit_rows(), logit_rows, context.x, spec_.width, logit_x_.get()});
+  }
   const Format handed_on = output_states().format;
   if (output_norm_) output_norm_->run(stream, logit_x_.get(), logit_rows, nullptr, normed_logit_x_.get(), handed_on);
   if (!output_) return;

@@ -12,7 +12,10 @@
 #include "device/arena.h"
 #include "kv/sequence_memory.h"
 #include "model/architecture.h"
+#include "model/blocks/alt_up.h"
+#include "model/blocks/layer_input.h"
 #include "model/blocks/transformer_layer.h"
+#include "model/blocks/weight_table.h"
 #include "model/recorded_steps.h"
 #include "step/device_batch.h"
 
@@ -100,27 +103,20 @@ class ForwardPass {
  private:
   ForwardPass(const Settings& settings, const Backend& backend, const ForwardPassOptions& options);
 
-  // A table of rows, and where it is.
-  struct Table {
-    Tensor tensor;
-    Planned<const std::byte> rows;
-
-    Tensor placed() const { return {rows.get(), tensor.format, tensor.device, tensor.shape}; }
-  };
-
   void bind_embeddings();
   void bind_positions();
   void bind_token_types();
-  template <class Args>
-  Kernel<Args> bind_table(const PerFormat<WeightKernel<Args>>& kernels, std::string_view name, const WeightEntry& entry,
-                          Table& table);
   void plan_rope_tables();
   void bind_layers();
   void bind_output(const Settings& settings);
   void bind_sampling();
   void plan_memory();
   DeviceBatch::Limits batch_limits() const;
+  // The step's tokens as the layers begin with them.
+  void embed(const StepContext& context);
   void launch_step(Stream& stream, const StepView& step, const SequenceMemory& memory, std::int64_t logit_rows);
+  // What layer `index` is given: keys and values are those of the layer whose it sees.
+  LayerMemory layer_memory(const SequenceMemory& memory, std::int64_t index) const;
   // How many sequences the recorded step has that takes the place of this one; 0: there is none.
   std::int64_t recorded_count(const Batch& batch, const SequenceMemory& memory) const;
 
@@ -129,11 +125,13 @@ class ForwardPass {
   Backend backend_;
   Binder binder_;
 
-  Table token_embedding_, position_embedding_, token_type_embedding_;
+  WeightTable token_embedding_, position_embedding_, token_type_embedding_;
   Kernel<EmbeddingGatherArgs> embedding_gather_;
   Kernel<PositionAddArgs> position_add_, token_type_add_;
   Planned<const std::int32_t> token_types_;  // of a step's tokens: all of the first
   std::optional<Norm> embedding_norm_;
+  std::optional<LayerInputs> layer_inputs_;
+  std::optional<AltUpEnds> alt_up_;
   Kernel<RowGatherArgs> row_gather_;
   Kernel<ResidualAddArgs> residual_add_;
   std::vector<Planned<const float>> rope_tables_;  // of all positions; one for each ModelSpec::ropes

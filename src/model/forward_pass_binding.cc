@@ -89,12 +89,14 @@ void ForwardPass::bind_embeddings() {
     binder_.finish();
   }
   spec_.vocabulary = entry->shape[0];
-  embedding_gather_ = bind_table(kernels.embedding_gather, "embedding_gather", *entry, token_embedding_);
+  embedding_gather_ = bind_table(binder_, kernels.embedding_gather, "embedding_gather", *entry, token_embedding_);
   bind_positions();
   bind_token_types();
   if (spec_.embedding_norm) {
     embedding_norm_.emplace(binder_, binder_.name(Weight::kEmbeddingNorm), spec_.width, spec_.norm);
   }
+  if (spec_.layer_input_width > 0) layer_inputs_.emplace(binder_, spec_);
+  if (spec_.alt_up) alt_up_.emplace(binder_, spec_);
 }
 
 void ForwardPass::bind_positions() {
@@ -108,7 +110,7 @@ void ForwardPass::bind_positions() {
                                                    entry->shape.to_string(), rows, spec_.width));
     return;
   }
-  position_add_ = bind_table(binder_.kernels().position_add, "position_add", *entry, position_embedding_);
+  position_add_ = bind_table(binder_, binder_.kernels().position_add, "position_add", *entry, position_embedding_);
 }
 
 void ForwardPass::bind_token_types() {
@@ -121,26 +123,11 @@ void ForwardPass::bind_token_types() {
                                                    entry->shape.to_string(), spec_.width));
     return;
   }
-  token_type_add_ = bind_table(binder_.kernels().position_add, "token_type_add", *entry, token_type_embedding_);
+  token_type_add_ =
+      bind_table(binder_, binder_.kernels().position_add, "token_type_add", *entry, token_type_embedding_);
   const std::int64_t bytes = options_.step_tokens_max * std::int64_t{sizeof(std::int32_t)};
   token_types_ =
       binder_.reserve(bytes, [bytes](std::byte* to) { std::fill_n(to, bytes, std::byte{0}); }).as<const std::int32_t>();
-}
-
-template <class Args>
-Kernel<Args> ForwardPass::bind_table(const PerFormat<WeightKernel<Args>>& kernels, std::string_view name,
-                                     const WeightEntry& entry, Table& table) {
-  const WeightKernel<Args>& kernel = kernels[entry.format];
-  const DeviceId device = backend_.device.id();
-  if (!kernel) {
-    binder_.problem(fmt::format("{} has no kernel for operator '{}' with {} weights", device.to_string(), name,
-                                traits(entry.format).name));
-    return {};
-  }
-  table = {{nullptr, entry.format, device, entry.shape}, binder_.place_matrix(entry, kernel.packing)};
-  binder_.operation({std::string(name), std::string(kernel.run.name()), std::string(traits(entry.format).name),
-                     format_bytes(entry.format, spec_.width)});
-  return kernel.run;
 }
 
 void ForwardPass::plan_rope_tables() {
@@ -205,7 +192,8 @@ void ForwardPass::plan_memory() {
   KvCacheShape& kv = memory_shape_.kv;
   StateShape& states = memory_shape_.states;
   for (const LayerSpec& layer : spec_.layers) {
-    const AttentionSpec attention = layer.has_attention() ? layer.attention() : AttentionSpec();
+    const bool has_keys = layer.has_attention() && layer.attention().has_keys();
+    const AttentionSpec attention = has_keys ? layer.attention() : AttentionSpec();
     kv.layers.push_back({attention.kv_head_count, attention.head_dim, attention.latent ? attention.latent->rank : 0});
     states.layer_floats.push_back(layer.state_floats());
   }

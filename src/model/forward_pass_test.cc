@@ -116,7 +116,7 @@ TEST_P(HuggingFaceModel, AttentionInStepsIsTheFusedKernel) {
            {"attention_scores", "attention_scale", "attention_mask", "softmax", "attention_weighted_sum"}) {
         // Of a model of three layers, or two with attention; the same kernel caps logits.
         const std::string_view model = GetParam();
-        const bool caps_logits = model == "gemma2" && step == std::string_view("attention_scale");
+        const bool caps_logits = model.starts_with("gemma") && step == std::string_view("attention_scale");
         EXPECT_EQ(launches[step], caps_logits ? 4 : model == "lfm2" ? 2 : 3) << step;
       }
       LogitsSetup in_chunks = in_steps;
@@ -128,7 +128,8 @@ TEST_P(HuggingFaceModel, AttentionInStepsIsTheFusedKernel) {
 
 INSTANTIATE_TEST_SUITE_P(Families, HuggingFaceModel,
                          testing::Values("llama3-rope", "mistral-swa", "qwen2", "qwen3", "gpt2", "gpt_bigcode",
-                                         "gemma2", "olmo2", "phi", "glm4_moe", "qwen2_moe", "lfm2"),
+                                         "gemma2", "gemma3n", "gemma4_moe", "olmo2", "phi", "glm4_moe", "qwen2_moe",
+                                         "lfm2"),
                          [](const auto& test) {
                            std::string name = test.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "kernels/attention/mask.h"
 #include "kernels/causal_conv/causal_conv.h"
 #include "kernels/experts/experts.h"
+#include "kernels/gate_cutoff/gate_cutoff.h"
 #include "kernels/gated_delta/gated_delta.h"
 #include "kernels/gated_rms_norm/gated_rms_norm.h"
 #include "kernels/split_rows/split_rows.h"
@@ -58,7 +60,11 @@ struct AttentionSpec {
   NormKind query_key_norm_kind = NormKind::kRms;
   bool query_key_norm_by_head = false;  // each head has weights of its own
   bool query_key_norm_rotated = false;  // the norm is of what has been rotated
-  bool sinks = false;  // each head has a score without a key in its softmax's sum
+  bool sinks = false;                   // each head has a score without a key in its softmax's sum
+  bool value_norm = false;              // each head of values is normalized, without weights
+  bool values_of_keys = false;          // values are made by the keys' matrix
+  // The layer whose keys and values heads see, of the same sizes; -1: those of this layer. Then it makes queries alone.
+  int keys_of_layer = -1;
   // Then kv_head_count is 1 and head_dim that of the cache's rows, rank + rope_dim, with which heads compare queries.
   std::optional<LatentSpec> latent;
   bool gated = false;  // heads are multiplied by a sigmoid of further rows of the queries' matrix, head by head
@@ -67,8 +73,9 @@ struct AttentionSpec {
   float key_factor = 1;
   float output_factor = 1;
 
+  bool has_keys() const { return keys_of_layer < 0; }
   std::int64_t q_width() const { return head_count * head_dim; }
-  std::int64_t kv_width() const { return kv_head_count * head_dim; }
+  std::int64_t kv_width() const { return has_keys() ? kv_head_count * head_dim : 0; }        // of what the layer makes
   std::int64_t out_width() const { return latent ? head_count * latent->rank : q_width(); }  // of what heads see
 };
 
@@ -146,6 +153,7 @@ struct MlpSpec {
   float gate_factor = 1;  // of gate before the activation
   float down_factor = 1;
   XieluParameters xielu = {};
+  std::optional<GateCutoff> cutoff = std::nullopt;  // of gate, before the activation
 };
 
 // The weighted sum of what a few of many experts say, each an MLP of its own; and of one that all tokens ask, where
@@ -158,6 +166,7 @@ struct ExpertsSpec {
   std::int64_t shared_width = 0;
   bool gated = true;         // else down(act(up))
   bool shared_gate = false;  // what the shared one says is multiplied by a sigmoid of the input
+  bool router_norm = false;  // the router reads a norm of the residual stream of its own
 
   MlpSpec shared() const { return {shared_width, activation, gated}; }
 };
@@ -174,6 +183,10 @@ struct LayerSpec {
   bool norm_of_sum = false;       // each part's norm is of x plus what it adds, and becomes x; no other norms
   bool norm_before_mixer = true;  // false: the mixer alone reads x itself, in spite of norm_before
   float residual_scale = 1;
+  // Beside the experts: each of the two reads a norm of its own and is normalized before they are added (Gemma 4).
+  std::optional<MlpSpec> dense_beside;
+  bool output_scale = false;     // x is multiplied by a number of the file at the layer's end
+  std::int64_t laurel_rank = 0;  // not 0: a low-rank way around the mixer (LAuReL, Gemma 3n)
 
   bool has_attention() const { return std::holds_alternative<AttentionSpec>(mixer); }
   // Of the state that the mixer keeps for each sequence; 0: none.
@@ -191,9 +204,20 @@ struct LayerSpec {
   const AttentionSpec& attention() const { return std::get<AttentionSpec>(mixer); }
   AttentionSpec& attention() { return std::get<AttentionSpec>(mixer); }
   bool has_experts() const { return std::holds_alternative<ExpertsSpec>(feed_forward); }
+  ExpertsSpec& experts() { return std::get<ExpertsSpec>(feed_forward); }
   const ExpertsSpec& experts() const { return std::get<ExpertsSpec>(feed_forward); }
   const MlpSpec& mlp() const { return std::get<MlpSpec>(feed_forward); }
   MlpSpec& mlp() { return std::get<MlpSpec>(feed_forward); }
+};
+
+// Alternating updates (AltUp, Baykal et al. 2023): the residual stream is `streams` wide. A layer predicts all of them,
+// computes one, and corrects the others by what it changed there.
+struct AltUpSpec {
+  std::int64_t streams = 0;
+  std::int64_t active = 0;          // the one that layers compute
+  float magnitude_min = 0;          // the least mean square that streams made of another are divided by
+  float correction_max = INFINITY;  // of the coefficients of corrections, either way
+  bool scaled = true;               // what layer inputs are chosen by is the corrected stream times a vector
 };
 
 struct ModelSpec {
@@ -211,6 +235,11 @@ struct ModelSpec {
   std::int64_t position_offset = 0;  // rows of their table before that of position 0
   bool token_types = false;          // the first row of a table of types of text is added to every token
   bool embedding_norm = false;       // of the sum of these
+  // Not 0: every layer has an input of its own, of so many elements, made of the token and its embedding, which is
+  // added to x at the layer's end as x itself chooses (per-layer embeddings, Gemma 3n).
+  std::int64_t layer_input_width = 0;
+  Activation layer_input_activation = Activation::kGeluTanh;  // of what x chooses by
+  std::optional<AltUpSpec> alt_up;
   bool output_norm = true;
   bool has_logits = true;  // false: the states after the last layer and norm are all there is
   float embedding_scale = 1;
@@ -221,8 +250,8 @@ struct ModelSpec {
   bool transposed_linears = false;     // matrices inside layers are [in, out] (GPT-2's Conv1D)
   bool ff_scales = false;              // GGUF: the feed-forward matrices' ".scale" counts
   bool interleaved_qkv_heads = false;  // fused rows are for each key/value head those of its queries, of k and of v
-  bool transposed_experts = false;     // stacked matrices of experts are [experts, in, out]
-  bool interleaved_gate_up = false;    // experts' rows of gate and up alternate where they are in one tensor
+  bool transposed_experts = false;   // stacked matrices of experts are [experts, in, out]
+  bool interleaved_gate_up = false;  // experts' rows of gate and up alternate where they are in one tensor
 
   bool has_states() const {
     return std::any_of(layers.begin(), layers.end(), [](const LayerSpec& l) { return l.state_floats() > 0; });

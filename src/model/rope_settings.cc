@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -61,11 +62,12 @@ struct ScalingName {
   RopeScalingKind kind;
 };
 constexpr std::array kScalingNames{
-    ScalingName{"default", RopeScalingKind::kNone},      ScalingName{"none", RopeScalingKind::kNone},
-    ScalingName{"linear", RopeScalingKind::kLinear},     ScalingName{"dynamic", RopeScalingKind::kDynamicNtk},
-    ScalingName{"yarn", RopeScalingKind::kYarn},         ScalingName{"llama3", RopeScalingKind::kLlama3},
-    ScalingName{"longrope", RopeScalingKind::kLongRope}, ScalingName{"su", RopeScalingKind::kLongRope},
+    ScalingName{"default", RopeScalingKind::kNone},        ScalingName{"none", RopeScalingKind::kNone},
+    ScalingName{"linear", RopeScalingKind::kLinear},       ScalingName{"dynamic", RopeScalingKind::kDynamicNtk},
+    ScalingName{"yarn", RopeScalingKind::kYarn},           ScalingName{"llama3", RopeScalingKind::kLlama3},
+    ScalingName{"longrope", RopeScalingKind::kLongRope},   ScalingName{"su", RopeScalingKind::kLongRope},
     ScalingName{"mrope", RopeScalingKind::kNone},  // positions in sections, which in text are one
+    ScalingName{"proportional", RopeScalingKind::kLinear},
 };
 
 RopeScalingKind scaling_kind(const Settings& settings, const std::string& name) {
@@ -74,7 +76,7 @@ RopeScalingKind scaling_kind(const Settings& settings, const std::string& name) 
   }
   throw Unsupported(
       fmt::format("{}: rope scaling '{}' is not supported; known are default, linear, dynamic, yarn, "
-                  "llama3, longrope",
+                  "llama3, longrope, proportional",
                   settings.file_name(), name));
 }
 
@@ -222,6 +224,13 @@ RopeSpec read_rope_spec(const Settings& settings, RopePairs pairs, std::int64_t 
     rope.rotary_dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * partial);
     rope.base = parameters.number("rope_theta").value_or(model_base);
     rope.scaling = scaling_from_config(settings, parameters, context_max);
+    // Then the part that is rotated are the first of the pairs that the whole head would have.
+    if (parameters.text("rope_type") == "proportional") {
+      rope.frequency_divisors.assign(static_cast<std::size_t>(std::max<std::int64_t>(0, head_dim / 2)), INFINITY);
+      const auto rotated = std::clamp<std::int64_t>(rope.rotary_dim / 2, 0, head_dim / 2);
+      std::fill_n(rope.frequency_divisors.begin(), rotated, 1.0);
+      rope.rotary_dim = head_dim;
+    }
     // HunYuan's models were stretched when they were trained, by so much.
     const double alpha = parameters.number("alpha").value_or(0);
     if (rope.scaling.kind == RopeScalingKind::kDynamicNtk && alpha > 0 && rope.rotary_dim > 2) {

@@ -147,7 +147,9 @@ TEST(Settings, LayerTypesAreKnownWords) {
 
 TEST(Settings, ListsOfConfigJsonAreReadAsGgufs) {
   EXPECT_EQ(spec_of(config_with(R"("intermediate_size":[96,96])")).layers[0].mlp().width, 96);
-  EXPECT_THROW(spec_of(config_with(R"("intermediate_size":[96,64])")), Unsupported);
+  EXPECT_EQ(spec_of(config_with(R"("intermediate_size":[96,64])")).layers[1].mlp().width, 64);
+  EXPECT_THROW(spec_of(config_with(R"("intermediate_size":[96,64,32])")), InvalidInput);
+  EXPECT_THROW(spec_of(config_with(R"("num_key_value_heads":[2,1])")), Unsupported);
 }
 
 TEST(Settings, TheRopeOfGptNeoxIsReadInItsOlderSpelling) {

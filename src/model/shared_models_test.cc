@@ -12,7 +12,8 @@ class SharedModelTest : public testing::TestWithParam<int> {
     const fs::path folder = fs::path(HEARTH_SHARED_DIR) / "fixtures";
     return {{folder / "hf", "gpt_oss"},
             {folder / "hf2", "phimoe"},
-            {folder / "hf2", "deepseek_v3"}};
+            {folder / "hf2", "deepseek_v3"},
+            {folder / "hf2", "gemma4_text"}};
   }
 };
 INSTANTIATE_TEST_SUITE_P(Gpus, SharedModelTest, testing::ValuesIn(kernel_testing::whole_model_gpus()),
@@ -22,7 +23,8 @@ TEST_P(SharedModelTest, AgreesInFloat32AndBf16) {
   for (const Fixture& fixture : fixtures()) {
     SCOPED_TRACE(fixture.path);
     check_float32(gpu(), fixture);
-    check_bf16(gpu(), fixture);
+    // Gemma 4's logits differ by 5 % when nothing but the weights is rounded.
+    check_bf16(gpu(), fixture, fs::path(fixture.path).filename() == "gemma4_text" ? 1e-1 : 3e-2);
   }
 }
 

@@ -44,9 +44,12 @@ enum class Weight : std::uint8_t {
   kFfGateUp,  // both in one, gate first
   kFfDown,
   kFfPostNorm,
+  kLayerScale,  // the whole name of the tensor
   // Of a layer's experts; matrices are stacked, or one for each expert:
   kRouter,
-  kRouterBias,  // the whole name of the tensor
+  kRouterBias,   // the whole name of the tensor, as of the next two
+  kRouterNorm,   // of the router's own input
+  kExpertScale,  // of what experts say; where it is not the scale of a matrix
   kExpertGate,
   kExpertUp,
   kExpertGateUp,  // both in one, gate first
@@ -56,6 +59,10 @@ enum class Weight : std::uint8_t {
   kSharedGateUp,  // both in one, gate first
   kSharedDown,
   kSharedRouter,
+  // Of a dense part beside experts, and of those: norms of their own.
+  kDensePostNorm,
+  kExpertsNorm,
+  kExpertsPostNorm,
   // Of a short convolution:
   kConvIn,
   kConv,
@@ -81,6 +88,24 @@ enum class Weight : std::uint8_t {
   kDeltaConvQuery,
   kDeltaConvKey,
   kDeltaConvValue,
+  // Of layers' inputs: the first three of all layers.
+  kLayerInputEmbedding,
+  kLayerInputProjection,
+  kLayerInputNorm,
+  kLayerInputGate,
+  kLayerInputOutput,
+  kLayerInputPostNorm,
+  // Of alternating updates: the first two of the streams, which take a layer's place in the name.
+  kAltUpProjection,
+  kAltUpMerge,
+  kAltUpRouter,
+  kAltUpRouterNorm,
+  kAltUpPredict,
+  kAltUpCorrect,
+  kAltUpScale,  // the whole name of the tensor
+  kLaurelLeft,
+  kLaurelRight,
+  kLaurelNorm,
 };
 
 enum class NameScheme : std::uint8_t {

@@ -12,7 +12,7 @@ HF_FAMILIES = ("hf/llama", "hf/llama3-rope", "hf/mistral-swa", "hf/qwen2", "hf/q
                "hf2/ernie4_5", "hf2/exaone4", "hf2/gpt_neox", "hf2/granite", "hf2/olmo2", "hf2/olmo3", "hf2/phi",
                "hf2/lfm2", "hf2/phi3-longrope", "hf2/seed_oss", "hf2/smollm3", "hf2/stablelm", "hf2/starcoder2",
                "hf2/apertus", "hf2/falcon", "hf2/hunyuan_v1_dense", "hf2/qwen3_5", "hf2/falcon_h1", "hf2/nemotron_h",
-               "hf2/mamba", "hf2/mamba2")
+               "hf2/mamba", "hf2/mamba2", "hf2/gemma3n_text", "hf2/gemma4_text")
 ENCODERS = ("hf2/bert", "hf2/xlm_roberta", "hf2/modernbert", "hf2/gemma3-embedding")
 # In bf16 a token between two experts may go to the other one: the median row's error counts. In some that spreads to
 # many tokens after it: a quarter of the rows do.
@@ -26,6 +26,8 @@ GGUF_FAMILIES = ("llama-dense", "gpt2-dense", "qwen3-dense", "starcoder-dense", 
 HF_ERROR_MAX, GGUF_ERROR_MAX, BF16_ERROR_MAX = 1e-4, 1e-3, 3e-2
 # Whose short convolutions change the logits by less than 1e-4 in all.
 FAINT_FAMILIES, FAINT_ERROR_MAX = ("hf2/lfm2", "hf2/lfm2_moe"), 1e-5
+# Whose logits differ by 2.5 % and 5 % when nothing but the weights is rounded to bf16.
+SENSITIVE_FAMILIES, SENSITIVE_ERROR_MAX = ("hf2/gemma3n_text", "hf2/gemma4_text"), 1e-1
 
 
 class TinyStories(CliCase):
@@ -59,7 +61,8 @@ class Logits(CliCase):
             prompt, greedy = tokens["prompt"], tokens["greedy"]
             expected = np.load(folder / "logits.npy")
             f32_error_max = FAINT_ERROR_MAX if family in FAINT_FAMILIES else HF_ERROR_MAX
-            for compute, error_max in (("f32", f32_error_max), ("bf16", BF16_ERROR_MAX)):
+            bf16_error_max = SENSITIVE_ERROR_MAX if family in SENSITIVE_FAMILIES else BF16_ERROR_MAX
+            for compute, error_max in (("f32", f32_error_max), ("bf16", bf16_error_max)):
                 with self.subTest(f"{family} {compute}"):
                     values, data = self.logits(folder, prompt + greedy, "--compute", compute)
                     if family in EXPERT_FAMILIES and compute == "bf16":

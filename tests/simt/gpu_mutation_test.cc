@@ -31,8 +31,11 @@ bool goes_red(Check check) {
 TEST(GpuMutation, AKernelThatDoesNothingIsNoticed) {
   GpuDevice& gpu = test_gpu(0);
   std::set<std::string> seen;
-  for (const auto& [name, f32] :
-       {std::pair{"llama3-rope", true}, {"llama3-rope", false}, {"qwen2_moe", true}, {"qwen2_moe", false}}) {
+  for (const auto& [name, f32] : {std::pair{"llama3-rope", true},
+                                  {"llama3-rope", false},
+                                  {"qwen2_moe", true},
+                                  {"qwen2_moe", false},
+                                  {"gemma3n", true}}) {
     const Fixture fixture(name);
     const auto check = [&] { f32 ? check_float32(gpu, fixture) : check_bf16(gpu, fixture); };
     const Ledger before = gpu.ledger();

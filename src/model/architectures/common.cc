@@ -88,15 +88,21 @@ ModelSpec read_sizes_around(const Settings& settings, const AttentionSpec& atten
   ModelSpec spec;
   spec.architecture = settings.architecture();
   spec.width = settings.required(settings::kWidth, kSizeMax);
-  MlpSpec mlp;
-  mlp.width = settings.positive(settings::kFfWidth).value_or(4 * spec.width);
+  const auto ff_widths = settings.per_layer(settings::kFfWidth);
   const bool says_context = settings.is_gguf() || !config_context || settings.integer(settings::kContext);
   spec.context_max = says_context ? settings.required(settings::kContext, kSizeMax) : *config_context;
   const std::int64_t layer_count = settings.layer_count();
   LayerSpec layer;
   layer.mixer = attention;
-  layer.feed_forward = mlp;
+  layer.feed_forward = MlpSpec{.width = 4 * spec.width};
   spec.layers.assign(static_cast<std::size_t>(layer_count), layer);
+  for (std::size_t i = 0; ff_widths && i < spec.layers.size(); ++i) {
+    const std::int64_t ff_width = (*ff_widths)[i];
+    if (ff_width > kSizeMax) {
+      throw InvalidInput(fmt::format("{}: a feed-forward part of {}", settings.file_name(), ff_width));
+    }
+    if (ff_width > 0) spec.layers[i].mlp().width = ff_width;
+  }
   return spec;
 }
 

@@ -24,9 +24,6 @@ ModelSpec read_sizes(const Settings& settings, std::optional<std::int64_t> confi
 // Throws where query heads cannot share the key/value heads, or a head's size is none that attention has kernels for.
 void check_heads(const Settings& settings, const AttentionSpec& attention);
 
-// Throws where query heads cannot share the key/value heads, or a head's size is none that attention has kernels for.
-void check_heads(const Settings& settings, const AttentionSpec& attention);
-
 // Which layers of a GGUF file have no attention: those whose number of key/value heads is 0.
 std::vector<bool> layers_without_kv_heads(const Settings& settings);
 

@@ -64,7 +64,7 @@ ExpertsSpec read_experts(const Settings& settings, const RouterDefaults& router)
   routing.group_score = GroupScore::kTwoLargest;
   check(settings, routing);
   const auto width = settings.positive(settings::kExpertWidth);
-  const auto dense_width = settings.positive(settings::kFfWidth);
+  const auto dense_width = width ? width : settings.positive(settings::kFfWidth);
   if (!width && !dense_width) throw InvalidInput(fmt::format("{}: no width of experts", settings.file_name()));
   experts.width = width ? *width : *dense_width;
   experts.shared_width = settings.positive(settings::kSharedExperts).value_or(0) * experts.width;

@@ -38,7 +38,9 @@
   FAMILY(falcon_h1)             \
   FAMILY(nemotron_h)            \
   FAMILY(mamba)                 \
-  FAMILY(kimi_linear)
+  FAMILY(kimi_linear)           \
+  FAMILY(gemma3n)               \
+  FAMILY(gemma4)
 
 namespace hearth {
 

@@ -27,7 +27,15 @@ std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer
   const AttentionSpec& spec = model.layers[static_cast<std::size_t>(layer)].attention();
   std::vector<Linear> result;
   const std::string fused = binder.name(Weight::kQueryKeyValue, layer);
-  if (!fused.empty() && binder.find(fused + ".weight") != nullptr) {
+  const bool is_fused = !fused.empty() && binder.find(fused + ".weight") != nullptr;
+  if (!spec.has_keys()) {
+    const std::int64_t q_width = spec.q_width(), rows = q_width + 2 * spec.kv_head_count * spec.head_dim;
+    const std::string name = binder.name(Weight::kQuery, layer);
+    return Linear::bind_side_by_side(
+        binder, std::array{is_fused ? Linear::rows_of(fused, 0, q_width, rows) : Linear::Part{name, q_width}},
+        model.width, {.input = input});
+  }
+  if (is_fused) {
     const Linear::Options options{.transposed = model.transposed_linears,
                                   .interleaved_groups = model.interleaved_qkv_heads ? spec.kv_head_count : 0,
                                   .interleaved_queries = spec.head_count / spec.kv_head_count,
@@ -44,6 +52,7 @@ std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer
                                    {name(Weight::kKey), spec.kv_width()},
                                    {name(Weight::kValue), spec.kv_width()}};
   pieces[1].factor = spec.key_factor;
+  if (spec.values_of_keys) pieces[2].name = pieces[1].name;
   if (spec.gated) {
     pieces.push_back(rows_of_heads(pieces[0].name, spec, 1));
     pieces[0] = rows_of_heads(pieces[0].name, spec, 0);
@@ -64,6 +73,25 @@ std::optional<Norm> bind_head_norm(const LayerParts& parts, Weight weight, std::
               spec.query_key_norm_by_head ? heads : 1);
 }
 
+// Of the keys that the layer makes, if it does.
+std::optional<Norm> bind_key_norm(const LayerParts& parts, std::int64_t layer) {
+  const AttentionSpec& spec = parts.spec.layers[static_cast<std::size_t>(layer)].attention();
+  if (!spec.has_keys()) return std::nullopt;
+  return bind_head_norm(parts, Weight::kKeyNorm, layer, spec.kv_head_count);
+}
+
+// Without weights of the file.
+std::optional<Norm> bind_value_norm(const LayerParts& parts, std::int64_t layer) {
+  const AttentionSpec& spec = parts.spec.layers[static_cast<std::size_t>(layer)].attention();
+  if (!spec.value_norm || !spec.has_keys()) return std::nullopt;
+  const std::int64_t width = spec.head_dim;
+  const auto ones = parts.binder.reserve(width * std::int64_t{sizeof(float)}, [width](std::byte* to) {
+    std::fill_n(reinterpret_cast<float*>(to), width, 1.0f);
+  });
+  return Norm(parts.binder, ones.as<const float>(), fmt::format("layer {} value norm", layer), width,
+              parts.spec.norm.epsilon);
+}
+
 }  // namespace
 
 Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
@@ -73,7 +101,8 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
       conversions_(parts.binder.conversions()),
       projections_(bind_projections(parts, layer, input)),
       q_norm_(bind_head_norm(parts, Weight::kQueryNorm, layer, spec_.head_count)),
-      k_norm_(bind_head_norm(parts, Weight::kKeyNorm, layer, spec_.kv_head_count)),
+      k_norm_(bind_key_norm(parts, layer)),
+      v_norm_(bind_value_norm(parts, layer)),
       sinks_(spec_.sinks
                  ? parts.binder.floats(parts.binder.name(Weight::kAttentionSinks, layer), spec_.head_count, true)
                  : Planned<const float>()),
@@ -89,7 +118,8 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
     rope_spec_ = parts.spec.ropes[static_cast<std::size_t>(spec_.rope)];
     rope_table_ = parts.rope_tables[static_cast<std::size_t>(spec_.rope)];
   }
-  if (spec_.rope < 0 || spec_.query_key_norm_rotated) kv_write_ = binder.kernel(kernels.kv_write, name("kv_write"));
+  const bool rope_writes = spec_.rope >= 0 && !spec_.query_key_norm_rotated;
+  if (spec_.has_keys() && !rope_writes) kv_write_ = binder.kernel(kernels.kv_write, name("kv_write"));
   const StepLimits& limits = binder.limits();
   qkv_ = binder.work_space().area<float>("qkv", limits.tokens_max * row_width() * std::int64_t{sizeof(float)});
   if (spec_.gated) {
@@ -107,7 +137,7 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
   workspace_bytes_ = attention_workspace_bytes(std::min(limits.sequences_max, kSharedAttentionSequences),
                                                limits.context, spec_.head_count, spec_.head_dim);
   // One prompt at a time has its keys gathered, where there may be kernels that want it.
-  if (binder.backend().device.id().kind == DeviceKind::kCuda) {
+  if (binder.backend().device.id().kind == DeviceKind::kCuda && spec_.head_dim <= kAttentionTileDimMax) {
     workspace_bytes_ = std::max(
         workspace_bytes_, attention_prompt_workspace_bytes(1, limits.context, spec_.kv_head_count, spec_.head_dim));
   }
@@ -132,19 +162,22 @@ void Attention::rotate_and_write(const StepContext& c, const PagedKv& cache) con
   const std::int64_t row = row_width();
   float* const q = qkv_.get();
   float* const k = q + spec_.q_width();
+  float* const v = k + spec_.kv_width();
+  const bool has_keys = spec_.has_keys();
+  if (v_norm_) v_norm_->run_heads(c.stream, v, c.step.token_count, row, spec_.kv_head_count);
   HeadNorms norms;
   if (rope_normalizes()) {
-    norms = {q_norm_->weight(), k_norm_->weight(), q_norm_->epsilon()};
+    norms = {q_norm_->weight(), k_norm_ ? k_norm_->weight() : nullptr, q_norm_->epsilon()};
   } else if (!spec_.query_key_norm_rotated) {
     normalize(c);
   }
   if (rope_) {
     rope_(c.stream, {rope_table_.get(), c.step.positions, c.step.token_count, rope_spec_.rotary_dim / 2,
-                     rope_spec_.pairs, spec_.head_dim, spec_.head_count, spec_.kv_head_count, q, row, c.step,
-                     kv_write_ ? PagedKv{} : cache, norms});
+                     rope_spec_.pairs, spec_.head_dim, spec_.head_count, has_keys ? spec_.kv_head_count : 0, q, row,
+                     c.step, has_keys && !kv_write_ ? cache : PagedKv{}, norms});
   }
   if (spec_.query_key_norm_rotated) normalize(c);
-  if (kv_write_) kv_write_(c.stream, {k, k + spec_.kv_width(), row, c.step, cache});
+  if (kv_write_) kv_write_(c.stream, {k, v, row, c.step, cache});
 }
 
 void Attention::apply_gate(const StepContext& c, const float* gate) const {

@@ -1,5 +1,5 @@
 // Attention with its projections: queries, keys and values from the input, rotated, written to the cache, and what the
-// heads see projected back.
+// heads see projected back. A layer may see the keys and values of another, and make queries alone.
 #pragma once
 
 #include <optional>
@@ -38,7 +38,7 @@ class Attention {
   Format handed_on_;
   const MatmulConversions& conversions_;
   std::vector<Linear> projections_;  // q, k and v, or one that holds all
-  std::optional<Norm> q_norm_, k_norm_;
+  std::optional<Norm> q_norm_, k_norm_, v_norm_;
   Planned<const float> sinks_;  // [heads], or nothing
   Linear output_;
   RopeSpec rope_spec_;

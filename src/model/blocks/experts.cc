@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstring>
 
 namespace hearth {
@@ -41,6 +42,8 @@ ExpertLinear bind_experts(Binder& binder, const ModelSpec& spec, const std::vect
   ExpertLinear::Floats floats;
   floats.bias = bind_expert_floats(binder, spec, weights, layer, count, ".bias", rows);
   if (spec.ff_scales) floats.scales = bind_expert_floats(binder, spec, weights, layer, count, ".scale", 1);
+  const std::string own_scale = binder.name(Weight::kExpertScale, layer);
+  if (weights[0] == Weight::kExpertDown && !own_scale.empty()) floats.scales = binder.floats(own_scale, count, true);
   return {binder, binder.name(weights[0], layer, 0), parts, {count, routing.used, in, rows, input}, floats};
 }
 
@@ -143,6 +146,7 @@ Experts::Experts(Binder& binder, const ModelSpec& spec, std::int64_t layer, Form
       router_bias_(binder.floats(binder.name(Weight::kRouterBias, layer), spec_.routing.expert_count, false)),
       gate_up_(bind_gate_up(binder, spec, layer, input)),
       down_(bind_experts(binder, spec, {Weight::kExpertDown}, layer, spec_.width, spec.width, handed_on_)) {
+  if (spec_.router_norm) bind_router_norm(binder, spec, layer);
   if (spec_.shared_width > 0) shared_.emplace(binder, spec, spec_.shared(), layer, input, kSharedWeights);
   if (spec_.shared_gate) {
     shared_router_.emplace(binder, binder.name(Weight::kSharedRouter, layer), spec.width, 1,
@@ -174,10 +178,27 @@ Experts::Experts(Binder& binder, const ModelSpec& spec, std::int64_t layer, Form
   gates_ = floats("shared expert's gate", tokens);
 }
 
+// Its weights are of the residual stream as a row of length 1.
+void Experts::bind_router_norm(Binder& binder, const ModelSpec& spec, std::int64_t layer) {
+  const std::string name = binder.name(Weight::kRouterNorm, layer);
+  const float factor = 1 / std::sqrt(static_cast<float>(width_));
+  router_norm_.emplace(binder, binder.floats(name, width_, true, factor), name, width_, spec.norm.epsilon);
+  router_input_ =
+      binder.work_space().area<void>("router input", format_bytes(handed_on_, binder.limits().tokens_max * width_));
+}
+
+void Experts::run_router(const StepContext& c, MatmulInput& x) const {
+  const std::int64_t tokens = c.step.token_count, experts = spec_.routing.expert_count;
+  if (!router_norm_) return router_.run(c.stream, x, tokens, products_.get(), experts);
+  router_norm_->run(c.stream, c.x, tokens, nullptr, router_input_.get(), handed_on_);
+  MatmulInput normed(c.stream, conversions_, router_input_.get(), handed_on_, tokens, width_);
+  router_.run(c.stream, normed, tokens, products_.get(), experts);
+}
+
 void Experts::run_experts(const StepContext& c, MatmulInput& x) const {
   const std::int64_t tokens = c.step.token_count, used = spec_.routing.used, ff = spec_.width;
   const std::int64_t slots = tokens * used;
-  router_.run(c.stream, x, tokens, products_.get(), spec_.routing.expert_count);
+  run_router(c, x);
   route_(c.stream, {spec_.routing, products_.get(), router_bias_.get(), tokens, experts_.get(), weights_.get()});
   const ExpertGroups groups{experts_.get(), tokens == 1, begin_.get(), slots_.get(), tiles_.get()};
   group_(c.stream, {slots, spec_.routing.expert_count, groups});

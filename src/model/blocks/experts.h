@@ -55,6 +55,8 @@ class Experts {
   void run(const StepContext& context, const Activations& input, float* out) const;
 
  private:
+  void bind_router_norm(Binder& binder, const ModelSpec& spec, std::int64_t layer);
+  void run_router(const StepContext& context, MatmulInput& input) const;
   void run_experts(const StepContext& context, MatmulInput& input) const;
 
   ExpertsSpec spec_;
@@ -62,6 +64,8 @@ class Experts {
   Format handed_on_;
   const MatmulConversions& conversions_;
   Linear router_;
+  std::optional<Norm> router_norm_;
+  Planned<void> router_input_;  // [tokens, width], where the router has a norm of its own
   Planned<const float> router_bias_;
   std::vector<ExpertLinear> gate_up_;  // one that holds both, or gate and up, or up alone
   ExpertLinear down_;

@@ -305,6 +305,14 @@ Norm::Norm(Binder& binder, const std::string& name, std::int64_t width, const No
   }
 }
 
+Norm::Norm(Binder& binder, Planned<const float> weight, const std::string& operator_name, std::int64_t width,
+           float epsilon)
+    : width_(width),
+      own_weights_(1),
+      epsilon_(epsilon),
+      rms_norm_(binder.kernel(binder.kernels().rms_norm, operator_name)),
+      weight_(weight) {}
+
 void Norm::run(Stream& stream, const float* x, std::int64_t token_count, float* residual, void* out,
                Format out_format) const {
   if (layer_norm_) {

@@ -110,6 +110,9 @@ class Norm {
   // `own_weights` > 1: so many heads that each have weights of their own, in one tensor, or in as many whose names go
   // on with ".norms.0" and so forth.
   Norm(Binder& binder, const std::string& name, std::int64_t width, const NormSpec& spec, std::int64_t own_weights = 1);
+  // An RMS norm with weights of the caller's, [width].
+  Norm(Binder& binder, Planned<const float> weight, const std::string& operator_name, std::int64_t width,
+       float epsilon);
   // Of x, or where `residual` is given of residual += x; out is of `out_format`.
   void run(Stream& stream, const float* x, std::int64_t token_count, float* residual, void* out,
            Format out_format) const;

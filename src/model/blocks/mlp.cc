@@ -55,6 +55,7 @@ Mlp::Mlp(Binder& binder, const ModelSpec& spec, const MlpSpec& mlp, std::int64_t
   } else {
     activation_ = binder.kernel(binder.kernels().activation, name);
   }
+  if (spec_.cutoff) cutoff_ = binder.kernel(binder.kernels().gate_cutoff, fmt::format("layer {} gate_cutoff", layer));
   const std::int64_t tokens = binder.limits().tokens_max;
   gate_up_rows_ = binder.work_space().area<float>(
       "gate and up", tokens * (spec_.gated ? 2 : 1) * spec_.width * std::int64_t{sizeof(float)});
@@ -66,6 +67,7 @@ void Mlp::run(const StepContext& c, const Activations& input, float* out) const 
   float* const rows = gate_up_rows_.get();
   MatmulInput x(c.stream, conversions_, input.data, input.format, tokens, width_);
   run_side_by_side(gate_up_, c.stream, x, tokens, rows, spec_.gated ? 2 * ff : ff);
+  if (cutoff_) cutoff_(c.stream, {rows, tokens, ff, spec_.gated ? 2 * ff : ff, *spec_.cutoff});
   if (spec_.gated) {
     gated_activation_(
         c.stream, {spec_.activation, rows, rows + ff, tokens, ff, 2 * ff, hidden_.get(), handed_on_, {}, spec_.xielu});

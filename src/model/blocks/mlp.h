@@ -31,6 +31,7 @@ class Mlp {
   const MatmulConversions& conversions_;
   std::vector<Linear> gate_up_;  // gate and up, or one that holds both, or up alone
   Linear down_;
+  Kernel<GateCutoffArgs> cutoff_;
   Kernel<ActivationArgs> activation_;
   Kernel<GatedActivationArgs> gated_activation_;
   Planned<float> gate_up_rows_;  // [tokens, 2 ff_width], or without gating [tokens, ff_width]

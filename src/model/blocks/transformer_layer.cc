@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace hearth {
 namespace {
 
@@ -39,7 +41,9 @@ Format input_format(const LayerParts& parts, std::int64_t layer) {
   return layer_of(parts, layer).norm_before ? parts.binder.kernels().activation_format : Format::kF32;
 }
 Format mixer_input_format(const LayerParts& parts, std::int64_t layer) {
-  return layer_of(parts, layer).norm_before_mixer ? input_format(parts, layer) : Format::kF32;
+  // What goes beside the mixer is added to x.
+  const bool is_f32 = !layer_of(parts, layer).norm_before_mixer || layer_of(parts, layer).laurel_rank > 0;
+  return is_f32 ? Format::kF32 : input_format(parts, layer);
 }
 
 }  // namespace
@@ -73,6 +77,7 @@ TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
       parallel_(layer_of(parts, layer).parallel),
       norm_of_sum_(layer_of(parts, layer).norm_of_sum),
       handed_on_(parts.binder.kernels().activation_format),
+      mixer_input_(mixer_input_format(parts, layer)),
       mixer_norm_(bind_norm_before(parts, Weight::kAttentionNorm, layer)),
       ff_norm_(bind_ff_norm(parts, layer)),
       mixer_post_norm_(bind_norm_after(parts, Weight::kAttentionPostNorm, layer)),
@@ -81,27 +86,42 @@ TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
       feed_forward_(bind_feed_forward(parts, layer)) {
   Binder& binder = parts.binder;
   const std::int64_t tokens = binder.limits().tokens_max;
-  if (!mixer_norm_ || !ff_norm_ || parallel_) {
+  bind_end(parts, layer);
+  if (!mixer_norm_ || !ff_norm_ || parallel_ || dense_ || !leaves_delta()) {
     residual_add_ = binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer));
   }
   if (const auto& beside = layer_of(parts, layer).beside) {
     beside_.emplace(parts, *beside, layer, input_format(parts, layer));
     residual_add_ = binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer));
   }
-  if (const auto& beside = layer_of(parts, layer).beside) {
-    beside_.emplace(parts, *beside, layer, input_format(parts, layer));
-    residual_add_ = binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer));
-  }
-  normed_ = binder.work_space().area<void>("normed", format_bytes(handed_on_, tokens * width_));
-  if (!parallel_ && !beside_) return;
+  normed_ = binder.work_space().area<void>(
+      "normed", std::max(format_bytes(handed_on_, tokens * width_), format_bytes(mixer_input_, tokens * width_)));
+  if (!parallel_ && !beside_ && !dense_) return;
   second_ = binder.work_space().area<float>("second delta", tokens * width_ * std::int64_t{sizeof(float)});
 }
 
-Activations TransformerLayer::read(const StepContext& c, const std::optional<Norm>& norm, bool add_delta) const {
+// What not every layer has around its parts.
+void TransformerLayer::bind_end(const LayerParts& parts, std::int64_t layer) {
+  const LayerSpec& spec = layer_of(parts, layer);
+  Binder& binder = parts.binder;
+  if (spec.dense_beside) {
+    dense_.emplace(binder, parts.spec, *spec.dense_beside, layer, input_format(parts, layer));
+    dense_post_norm_ = bind_norm(parts, Weight::kDensePostNorm, layer);
+    experts_norm_ = bind_norm(parts, Weight::kExpertsNorm, layer);
+    experts_post_norm_ = bind_norm(parts, Weight::kExpertsPostNorm, layer);
+  }
+  if (spec.laurel_rank > 0) laurel_.emplace(parts, layer);
+  if (parts.spec.alt_up) alt_up_.emplace(parts, layer);
+  if (parts.spec.layer_input_width > 0) input_.emplace(parts, layer);
+  if (spec.output_scale) output_scale_ = binder.scalar(binder.name(Weight::kLayerScale, layer), 1);
+}
+
+Activations TransformerLayer::read(const StepContext& c, const std::optional<Norm>& norm, bool add_delta,
+                                   Format format) const {
   const std::int64_t tokens = c.step.token_count;
   if (norm) {
-    norm->run(c.stream, add_delta ? c.delta : c.x, tokens, add_delta ? c.x : nullptr, normed_.get(), handed_on_);
-    return {normed_.get(), handed_on_};
+    norm->run(c.stream, add_delta ? c.delta : c.x, tokens, add_delta ? c.x : nullptr, normed_.get(), format);
+    return {normed_.get(), format};
   }
   if (add_delta) residual_add_(c.stream, {c.x, c.delta, tokens * width_});
   return {c.x, Format::kF32};
@@ -119,7 +139,31 @@ void TransformerLayer::run_mixer(const StepContext& c, const Activations& input,
 }
 
 void TransformerLayer::run_feed_forward(const StepContext& c, const Activations& input, float* delta) const {
-  std::visit([&](const auto& part) { part.run(c, input, delta); }, *feed_forward_);
+  if (!dense_) return std::visit([&](const auto& part) { part.run(c, input, delta); }, *feed_forward_);
+  dense_->run(c, input, second_.get());
+  finish(c, dense_post_norm_, second_.get());
+  const Activations own = read(c, experts_norm_, false, handed_on_);
+  std::visit([&](const auto& part) { part.run(c, own, delta); }, *feed_forward_);
+  finish(c, experts_post_norm_, delta);
+  residual_add_(c.stream, {delta, second_.get(), c.step.token_count * width_});
+}
+
+// What comes after the layer's parts, where x is needed whole.
+void TransformerLayer::run_end(const StepContext& c) const {
+  if (leaves_delta() || norm_of_sum_) return;
+  const std::int64_t elements = c.step.token_count * width_;
+  if (alt_up_) {
+    residual_add_(c.stream, {c.x, c.delta, elements});
+    alt_up_->correct(c);
+    if (!input_) return;
+    input_->run(c, alt_up_->corrected(), c.delta);
+    return alt_up_->add_to_others(c);
+  }
+  if (input_) {
+    residual_add_(c.stream, {c.x, c.delta, elements});
+    input_->run(c, c.x, c.delta);
+  }
+  residual_add_(c.stream, {c.x, c.delta, elements, output_scale_.value_or(1.0f)});
 }
 
 void TransformerLayer::run_with_norms_of_sums(const StepContext& c, const LayerMemory& memory) const {
@@ -133,17 +177,24 @@ void TransformerLayer::run_with_norms_of_sums(const StepContext& c, const LayerM
 
 void TransformerLayer::run(const StepContext& c, const LayerMemory& memory, bool add_delta) const {
   if (norm_of_sum_) return run_with_norms_of_sums(c, memory);
-  if (!mixer_) return run_feed_forward(c, read(c, ff_norm_, add_delta), c.delta);
-  Activations input = read(c, mixer_norm_, add_delta);
+  if (alt_up_) alt_up_->predict(c);
+  run_parts(c, memory, add_delta);
+  run_end(c);
+}
+
+void TransformerLayer::run_parts(const StepContext& c, const LayerMemory& memory, bool add_delta) const {
+  if (!mixer_) return run_feed_forward(c, read(c, ff_norm_, add_delta, handed_on_), c.delta);
+  Activations input = read(c, mixer_norm_, add_delta, mixer_input_);
   run_mixer(c, input, memory);
   finish(c, mixer_post_norm_, c.delta);
+  if (laurel_) laurel_->run(c, static_cast<const float*>(input.data));
   if (!feed_forward_) return;
   if (!parallel_) {
-    run_feed_forward(c, read(c, ff_norm_, true), c.delta);
+    run_feed_forward(c, read(c, ff_norm_, !laurel_, handed_on_), c.delta);
     finish(c, ff_post_norm_, c.delta);
     return;
   }
-  if (ff_norm_) input = read(c, ff_norm_, false);
+  if (ff_norm_) input = read(c, ff_norm_, false, handed_on_);
   run_feed_forward(c, input, second_.get());
   finish(c, ff_post_norm_, second_.get());
   residual_add_(c.stream, {c.delta, second_.get(), c.step.token_count * width_});

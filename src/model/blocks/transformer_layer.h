@@ -1,14 +1,17 @@
 // One layer of a decoder: a mixer and a feed-forward part, each with the norms that the layer has before and after it,
-// added to the residual stream.
+// added to the residual stream; and what some layers have around them.
 #pragma once
 
 #include <optional>
 #include <variant>
 
+#include "model/blocks/alt_up.h"
 #include "model/blocks/attention.h"
 #include "model/blocks/delta_net.h"
 #include "model/blocks/experts.h"
 #include "model/blocks/latent_attention.h"
+#include "model/blocks/laurel.h"
+#include "model/blocks/layer_input.h"
 #include "model/blocks/mamba.h"
 #include "model/blocks/mlp.h"
 #include "model/blocks/short_conv.h"
@@ -22,11 +25,14 @@ class TransformerLayer {
   // before.
   void run(const StepContext& context, const LayerMemory& memory, bool add_delta) const;
 
-  bool leaves_delta() const { return !norm_of_sum_; }
+  bool leaves_delta() const { return !norm_of_sum_ && !alt_up_ && !input_ && !output_scale_; }
 
  private:
-  // What the next part reads: the norm of x, or x itself. With `add_delta`, x += delta comes first.
-  Activations read(const StepContext& context, const std::optional<Norm>& norm, bool add_delta) const;
+  // What the next part reads: the norm of x, in `format`, or x itself. With `add_delta`, x += delta comes first.
+  Activations read(const StepContext& context, const std::optional<Norm>& norm, bool add_delta, Format format) const;
+  void run_parts(const StepContext& context, const LayerMemory& memory, bool add_delta) const;
+  void run_end(const StepContext& context) const;
+  void bind_end(const LayerParts& parts, std::int64_t layer);
   void run_mixer(const StepContext& context, const Activations& input, const LayerMemory& memory) const;
   void run_feed_forward(const StepContext& context, const Activations& input, float* delta) const;
   void run_with_norms_of_sums(const StepContext& context, const LayerMemory& memory) const;
@@ -34,7 +40,7 @@ class TransformerLayer {
 
   std::int64_t width_;
   bool parallel_, norm_of_sum_;
-  Format handed_on_;
+  Format handed_on_, mixer_input_;
   std::optional<Norm> mixer_norm_, ff_norm_, mixer_post_norm_, ff_post_norm_;
   using Mixer = std::variant<Attention, LatentAttention, ShortConv, DeltaNet, Mamba>;
   using FeedForward = std::variant<Mlp, Experts>;
@@ -44,6 +50,12 @@ class TransformerLayer {
   std::optional<Mixer> mixer_;  // a layer has it, or a feed-forward part, or both
   std::optional<Mamba> beside_;
   std::optional<FeedForward> feed_forward_;
+  std::optional<Mlp> dense_;  // beside the experts
+  std::optional<Norm> dense_post_norm_, experts_norm_, experts_post_norm_;
+  std::optional<Laurel> laurel_;
+  std::optional<AltUpLayer> alt_up_;
+  std::optional<LayerInput> input_;
+  std::optional<float> output_scale_;
   Kernel<ResidualAddArgs> residual_add_;  // where there is no norm that adds
   Planned<void> normed_;                  // [tokens, width]
   Planned<float> second_;                 // [tokens, width]: of two parts that run side by side
