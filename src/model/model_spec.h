@@ -250,6 +250,8 @@ struct ModelSpec {
   bool transposed_linears = false;     // matrices inside layers are [in, out] (GPT-2's Conv1D)
   bool ff_scales = false;              // GGUF: the feed-forward matrices' ".scale" counts
   bool interleaved_qkv_heads = false;  // fused rows are for each key/value head those of its queries, of k and of v
+  // > 0: fused rows stand in so many shards one after another, each with its heads' queries, values and keys (CodeGen).
+  std::int64_t qvk_shards = 0;
   bool transposed_experts = false;   // stacked matrices of experts are [experts, in, out]
   bool interleaved_gate_up = false;  // experts' rows of gate and up alternate where they are in one tensor
 

@@ -133,9 +133,13 @@ class Model:
         states = self.states(tokens)
         return self.linear(states, "head", VOCABULARY, self.output_bias) * self.logit_scale
 
-    # How families fuse q, k and v: for each key/value head its queries, k and v.
+    # How families fuse q, k and v: for each key/value head its queries, k and v, or each shard's queries, v and k.
     def fused(self, p, ending):
-        parts = [self.weights.drawn[p + name + ending] for name in "qkv"]
+        shards = getattr(self, "shards", 0)
+        parts = [self.weights.drawn[p + name + ending] for name in ("qvk" if shards else "qkv")]
+        if shards:
+            rows = [part.reshape(shards, -1, *part.shape[1:]) for part in parts]
+            return np.concatenate(rows, axis=1).reshape(-1, *parts[0].shape[1:])
         rows = [part.reshape(self.kv_heads, -1, self.head_dim, *part.shape[1:]) for part in parts]
         return np.concatenate(rows, axis=1).reshape(-1, *parts[0].shape[1:])
 
@@ -205,6 +209,12 @@ DECODERS = {
         {"embed": "transformer.wte", "last": "transformer.ln_f", "head": "lm_head", "layer": "transformer.h"},
         {"parallel": True, "shared_norm": True, "norms_bias": True, "act": "gelu_new", "adjacent": True, "rotary": 4,
          "output_bias": True}),
+    "codegen": (
+        {"model_type": "codegen", "n_embd": WIDTH, "n_layer": LAYERS, "n_head": 4, "n_inner": FF, "rotary_dim": 4},
+        {"n1": "ln_1", "qkv": "attn.qkv_proj", "o": "attn.out_proj", "up": "mlp.fc_in", "down": "mlp.fc_out"},
+        {"embed": "transformer.wte", "last": "transformer.ln_f", "head": "lm_head", "layer": "transformer.h"},
+        {"parallel": True, "shared_norm": True, "norms_bias": True, "act": "gelu_new", "adjacent": True, "rotary": 4,
+         "output_bias": True, "shards": 4}),
     "opt": (
         {"model_type": "opt", "ffn_dim": FF, "activation_function": "relu"},
         {"n1": "self_attn_layer_norm", "n2": "final_layer_norm", "q": "self_attn.q_proj", "k": "self_attn.k_proj",

@@ -20,6 +20,18 @@ Linear::Part rows_of_heads(const std::string& name, const AttentionSpec& spec, s
   return part;
 }
 
+// Of a matrix in shards that each have [queries, values, keys] of as many heads: part `place` of every shard.
+Linear::Part rows_of_shards(const std::string& name, const AttentionSpec& spec, std::int64_t shards,
+                            std::int64_t place) {
+  Linear::Part part{name, spec.q_width()};
+  part.file_rows = 3 * spec.q_width();
+  const std::int64_t rows = spec.q_width() / shards;
+  for (std::int64_t shard = 0; shard < shards; ++shard) {
+    for (std::int64_t i = 0; i < rows; ++i) part.rows.push_back((3 * shard + place) * rows + i);
+  }
+  return part;
+}
+
 // Fused where the file has one tensor for queries, keys and values, else three that write side by side.
 std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer, Format input) {
   Binder& binder = parts.binder;
@@ -34,6 +46,10 @@ std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer
     return Linear::bind_side_by_side(
         binder, std::array{is_fused ? Linear::rows_of(fused, 0, q_width, rows) : Linear::Part{name, q_width}},
         model.width, {.input = input});
+  }
+  if (is_fused && model.qvk_shards > 0) {
+    const auto part = [&](std::int64_t place) { return rows_of_shards(fused, spec, model.qvk_shards, place); };
+    return Linear::bind_side_by_side(binder, std::array{part(0), part(2), part(1)}, model.width, {.input = input});
   }
   if (is_fused) {
     const Linear::Options options{.transposed = model.transposed_linears,
