@@ -112,7 +112,7 @@ class ByName(ServerCase):
             status, text = server.request("POST", "/v1/chat/completions",
                                           {**STORY, "model": BUNDLED, "max_tokens": 8, "stream": True})
             self.assertEqual(status, 200)
-            self.assertGreater(text.count("data: {"), 3)
+            self.assertGreaterEqual(text.count("data: {"), 2)  # tokens that wait together come together
             self.assertTrue(text.endswith("data: [DONE]\n\n"))
             status, text = server.request("POST", "/v1/completions", {"model": "one", "prompt": "a", "nonsense": 1})
             self.assertEqual((status, "nonsense" in text), (400, True))  # the model's process says so
