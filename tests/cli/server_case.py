@@ -12,6 +12,7 @@ import time
 from cli_case import CliCase
 
 READY_S = 120  # a sanitizer's build on a busy machine
+ANSWER_S = 400  # until the next bytes of an answer: an agent's whole prompt is read under sanitizers
 DRAIN_S = 60
 
 
@@ -42,7 +43,7 @@ class Server:
 
     def request(self, method, path, body=None):
         """(status, the body as text)"""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_S)
         try:
             connection.request(method, path, None if body is None else json.dumps(body),
                                {"Content-Type": "application/json"})
