@@ -160,4 +160,9 @@ std::string serialized_json(const json::value& value) {
   return with_big_integers(printable_json(json::serialize(value)));
 }
 
+std::string text_member(const boost::json::object& object, std::string_view name) {
+  const boost::json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
 }  // namespace hearth

@@ -34,4 +34,7 @@ std::optional<std::string_view> big_integer_digits(const boost::json::value& val
 // what turns the direction of writing are escapes.
 std::string serialized_json(const boost::json::value& value);
 
+// A member that is text; empty where there is none, or it is something else.
+std::string text_member(const boost::json::object& object, std::string_view name);
+
 }  // namespace hearth

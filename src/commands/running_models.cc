@@ -20,11 +20,6 @@ namespace json = boost::json;
 
 constexpr std::uint64_t kAnswerBytesMax = 16 << 20;
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 std::int64_t number_of(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   return value != nullptr && value->is_int64() ? value->get_int64() : 0;
@@ -52,8 +47,8 @@ json::object ask(const RunningOptions& options, const std::string& method, const
   if (parsed.error || !parsed.value.is_object()) throw InvalidInput(fmt::format("{} is no Hearth", options.server));
   if (status == 200) return parsed.value.get_object();
   const json::value* error = parsed.value.get_object().if_contains("error");
-  std::string why = text_of(parsed.value.get_object(), "error");
-  if (error != nullptr && error->is_object()) why = text_of(error->get_object(), "message");
+  std::string why = text_member(parsed.value.get_object(), "error");
+  if (error != nullptr && error->is_object()) why = text_member(error->get_object(), "message");
   throw InvalidInput(fmt::format("{} answers {}: {}", options.server, status, why));
 }
 
@@ -69,14 +64,14 @@ void list_running(const RunningOptions& options) {
   }
   std::size_t width = 4;
   for (const json::value& model : models->get_array()) {
-    if (model.is_object()) width = std::max(width, text_of(model.get_object(), "name").size());
+    if (model.is_object()) width = std::max(width, text_member(model.get_object(), "name").size());
   }
   fmt::print("{:<{}}  {:>10}  {:>8}  {}\n", "NAME", width, "SIZE", "REQUESTS", "UNTIL");
   for (const json::value& value : models->get_array()) {
     if (!value.is_object()) continue;
     const json::object& model = value.get_object();
-    const std::string until = text_of(model, "expires_at");
-    fmt::print("{:<{}}  {:>10}  {:>8}  {}\n", printable_text(text_of(model, "name")), width,
+    const std::string until = text_member(model, "expires_at");
+    fmt::print("{:<{}}  {:>10}  {:>8}  {}\n", printable_text(text_member(model, "name")), width,
                bytes_text(number_of(model, "size")), number_of(model, "requests"), printable_text(until.substr(0, 19)));
   }
 }

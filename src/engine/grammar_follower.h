@@ -49,6 +49,17 @@ class GrammarFollower {
     kCalls,     // by the calls' grammar
   };
 
+  // A grammar, and how far it has been followed.
+  struct Followed {
+    std::shared_ptr<const Grammar> grammar;
+    std::shared_ptr<TokenMasks> masks;
+    GrammarState state = kDeadState;
+
+    Recognizer& recognizer() const { return masks->recognizer(); }
+  };
+
+  void follow(Followed& followed, std::string_view bytes);
+  void change_masks(Followed& followed);
   void enter(Phase phase);
   void read(std::string_view bytes, TokenId token);
   void read_text(std::string_view bytes, TokenId token);
@@ -69,17 +80,6 @@ class GrammarFollower {
   std::string begin_after_;  // the text's grammar; empty: it has begun
   bool ends_with_call_ = false, has_called_ = false;
   std::shared_ptr<const GrammarVocabulary> vocabulary_;
-  // A grammar, and how far it has been followed.
-  struct Followed {
-    std::shared_ptr<const Grammar> grammar;
-    std::shared_ptr<TokenMasks> masks;
-    GrammarState state = kDeadState;
-
-    Recognizer& recognizer() const { return masks->recognizer(); }
-  };
-  void follow(Followed& followed, std::string_view bytes);
-  void change_masks(Followed& followed);
-
   TokenMaskPool* pool_ = nullptr;
   std::optional<Followed> text_, calls_;
   std::shared_ptr<const TokenMask> kept_mask_;  // what mask() has returned

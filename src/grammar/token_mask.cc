@@ -11,6 +11,7 @@ namespace hearth {
 namespace {
 
 constexpr std::size_t kMasksMax = 1024;
+constexpr std::size_t kLengthsMax = std::size_t{1} << 20;  // of all states together
 constexpr std::size_t kMemoryMax = std::size_t{32} << 20;
 
 void set_bit(TokenMask& mask, std::uint32_t token) {
@@ -126,7 +127,10 @@ const TokenMasks::Lengths& TokenMasks::lengths(GrammarState state) {
   constexpr int kKeyTokensMax = 4096;
   const GrammarState same = merged(state);
   if (const auto known = lengths_.find(same); known != lengths_.end()) return known->second;
-  if (lengths_.size() >= kMasksMax) lengths_.clear();
+  if (length_count_ >= kLengthsMax) {
+    lengths_.clear();
+    length_count_ = 0;
+  }
   bool is_string = true, is_text = true;
   for (const std::uint32_t stack : recognizer_.stacks(same)) {
     const GrammarFrame::Kind kind = recognizer_.frame(stack).kind;
@@ -147,6 +151,7 @@ const TokenMasks::Lengths& TokenMasks::lengths(GrammarState state) {
     }
   }
   std::sort(found.begin(), found.end(), std::greater());
+  length_count_ += found.size() + 1;
   return lengths_[same] = std::move(found);
 }
 
@@ -336,15 +341,14 @@ std::shared_ptr<TokenMasks> TokenMaskPool::masks(const std::shared_ptr<const Gra
   const auto known = std::find_if(recent_.begin(), recent_.end(), [&](const auto& masks) {
     return &masks->recognizer().grammar() == grammar.get() && &masks->vocabulary() == vocabulary.get();
   });
-  std::shared_ptr<TokenMasks> found;
   if (known != recent_.end()) {
-    found = std::move(*known);
-    recent_.erase(known);
+    recent_.splice(recent_.begin(), recent_, known);
+    if (!recent_.front()->is_full()) return recent_.front();
+    recent_.pop_front();
   }
-  if (!found || found->is_full()) found = std::make_shared<TokenMasks>(vocabulary, grammar);
-  recent_.push_front(found);
+  recent_.push_front(std::make_shared<TokenMasks>(vocabulary, grammar));
   if (recent_.size() > kKept) recent_.pop_back();
-  return found;
+  return recent_.front();
 }
 
 }  // namespace hearth

@@ -105,6 +105,7 @@ class TokenMasks {
   std::optional<ShortestTexts> shortest_;  // made when it is first asked for
   std::unordered_map<GrammarState, std::shared_ptr<const TokenMask>> masks_;
   std::unordered_map<GrammarState, Lengths> lengths_;
+  std::size_t length_count_ = 0;                       // in all of them; a state counts as one more
   std::map<GrammarState, std::vector<bool>> endings_;  // by the state of a finished key, within one mask
 };
 

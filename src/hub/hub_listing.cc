@@ -37,11 +37,6 @@ bool is_hidden(std::string_view path) {
   }
 }
 
-std::string text_of(const json::object& entry, std::string_view name) {
-  const json::value* value = entry.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 bool is_hash(std::string_view text, std::size_t digits) {
   return text.size() == digits &&
          std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
@@ -50,16 +45,16 @@ bool is_hash(std::string_view text, std::size_t digits) {
 // An entry of type "file"; nullopt for one that is hidden.
 std::optional<HubFile> parse_file(const json::object& entry, const std::string& repository) {
   HubFile file;
-  file.path = text_of(entry, "path");
+  file.path = text_member(entry, "path");
   const auto refuse = [&](std::string_view why) {
     return InvalidInput(fmt::format("{}: the listing's file {} {}", repository, quote_name(file.path), why));
   };
   if (is_hidden(file.path)) return std::nullopt;
   if (!is_safe_path(file.path)) throw refuse("has a name that is not taken");
   const json::value* size = entry.if_contains("size");
-  file.hash = text_of(entry, "oid");
+  file.hash = text_member(entry, "oid");
   if (const json::value* lfs = entry.if_contains("lfs"); lfs != nullptr && lfs->is_object()) {
-    file.hash = text_of(lfs->get_object(), "oid");
+    file.hash = text_member(lfs->get_object(), "oid");
     if (file.hash.starts_with("sha256:")) file.hash.erase(0, 7);
     if (const json::value* large = lfs->get_object().if_contains("size")) size = large;
     if (!is_hash(file.hash, 64)) throw refuse("has no SHA-256");
@@ -92,7 +87,7 @@ std::vector<HubFile> parse_hub_listing(std::string_view text, const std::string&
   std::vector<HubFile> files;
   for (const json::value& value : parsed.value.get_array()) {
     if (!value.is_object()) throw InvalidInput(fmt::format("{}: the listing has an entry that is none", repository));
-    if (text_of(value.get_object(), "type") != "file") continue;
+    if (text_member(value.get_object(), "type") != "file") continue;
     if (std::optional<HubFile> file = parse_file(value.get_object(), repository)) files.push_back(std::move(*file));
   }
   return files;

@@ -46,6 +46,9 @@ std::optional<LocalModel> local_file(const fs::path& path) {
 
 }  // namespace
 
+NoSuchModel::NoSuchModel(std::string_view name)
+    : InvalidInput(fmt::format("{} is no model on this machine: `hearth list`", quote_name(name))) {}
+
 bool is_model_name(std::string_view name) {
   const auto is_letter = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.' || c == '/' || c == ':';
@@ -135,7 +138,7 @@ void LocalModels::copy(const std::string& source, const std::string& target) con
   std::optional<LocalModel> model = find(source);
   std::error_code error;
   if (!model && fs::exists(source, error)) model = local_file(fs::absolute(source, error).lexically_normal());
-  if (!model) throw InvalidInput(fmt::format("{} is no model on this machine: `hearth list`", quote_name(source)));
+  if (!model) throw NoSuchModel(source);
   std::map<std::string, std::string> names = read_names();
   // A name must not hide what is there.
   if (!names.contains(target) && find_target(target)) {
@@ -150,9 +153,7 @@ std::int64_t LocalModels::remove(const std::string& name) const {
   std::map<std::string, std::string> names = read_names();
   if (!model) {
     // What it stood for may be gone.
-    if (names.erase(name) == 0) {
-      throw InvalidInput(fmt::format("{} is no model on this machine: `hearth list`", quote_name(name)));
-    }
+    if (names.erase(name) == 0) throw NoSuchModel(name);
     write_names(names);
     return 0;
   }

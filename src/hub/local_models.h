@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "hub/hub_cache.h"
 #include "hub/hub_options.h"
 
@@ -25,6 +26,12 @@ struct LocalModel {
   std::string target;  // kName: the name or the path that it stands for
 };
 
+// A name that nothing on this machine has.
+class NoSuchModel : public InvalidInput {
+ public:
+  explicit NoSuchModel(std::string_view name);
+};
+
 class LocalModels {
  public:
   explicit LocalModels(HubOptions options) : options_(std::move(options)), cache_(options_.cache) {}
@@ -35,9 +42,9 @@ class LocalModels {
   // short name, one of Ollama's. nullopt: nothing.
   std::optional<LocalModel> find(std::string_view name) const;
 
-  // Throws InvalidInput: `target` is taken or can be no name; `source` is nothing here.
+  // Throws NoSuchModel: `source` is nothing here; InvalidInput: `target` is taken or can be no name.
   void copy(const std::string& source, const std::string& target) const;
-  // Returns the bytes freed. Throws InvalidInput: nothing of this name, other names stand for it, not ours to remove.
+  // Returns the bytes freed. Throws NoSuchModel; InvalidInput: other names stand for it, not ours to remove.
   std::int64_t remove(const std::string& name) const;
 
   const HubOptions& options() const { return options_; }

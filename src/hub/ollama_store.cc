@@ -18,11 +18,6 @@ namespace json = boost::json;
 constexpr std::size_t kManifestBytesMax = 1 << 20, kJsonDepthMax = 16;
 constexpr int kDepthMax = 4;  // HOST/NAMESPACE/NAME/TAG
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 // "sha256:…" as the name of a blob.
 std::string blob_name(std::string digest) {
   const bool is_digest = digest.size() == 71 && digest.starts_with("sha256:") &&
@@ -47,9 +42,9 @@ std::string weights_of(const fs::path& manifest) {
   std::string found;
   for (const json::value& layer : layers->get_array()) {
     if (!layer.is_object()) continue;
-    if (text_of(layer.get_object(), "mediaType") != "application/vnd.ollama.image.model") continue;
+    if (text_member(layer.get_object(), "mediaType") != "application/vnd.ollama.image.model") continue;
     if (!found.empty()) return {};
-    found = blob_name(text_of(layer.get_object(), "digest"));
+    found = blob_name(text_member(layer.get_object(), "digest"));
   }
   return found;
 }

@@ -24,9 +24,7 @@ std::string checked_target(std::string_view target) {
 }  // namespace
 
 std::string WebAddress::origin() const {
-  const bool is_v6 = server.host.find(':') != std::string::npos;
-  return fmt::format("{}://{}{}{}:{}", server.tls ? "https" : "http", is_v6 ? "[" : "", server.host, is_v6 ? "]" : "",
-                     server.port);
+  return fmt::format("{}://{}", server.tls ? "https" : "http", authority_text(server.host, server.port));
 }
 
 std::string WebAddress::text() const {

@@ -20,6 +20,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "text/unicode/base64.h"
+
 namespace hearth {
 namespace {
 
@@ -49,21 +51,6 @@ void load_certificates(ssl::context& context) {
   }
 }
 
-std::string base64(std::string_view text) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string encoded;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      bits = bits << 8 | (i + j < text.size() ? static_cast<unsigned char>(text[i + j]) : 0U);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      encoded += i + j > text.size() ? '=' : kDigits[bits >> (18 - 6 * j) & 63];
-    }
-  }
-  return encoded;
-}
-
 struct Proxy {
   HttpUrl server;
   std::string authorization;  // empty: none
@@ -76,7 +63,7 @@ Proxy parse_proxy(std::string_view text) {
   const std::size_t begin = address.find("://") + 3, at = address.rfind('@');
   Proxy proxy;
   if (at != std::string::npos && at > begin) {
-    proxy.authorization = "Basic " + base64(std::string_view(address).substr(begin, at - begin));
+    proxy.authorization = "Basic " + base64_encode(std::string_view(address).substr(begin, at - begin));
     address.erase(begin, at + 1 - begin);
   }
   proxy.server = parse_http_url(address, "the proxy's address", "80");
@@ -226,8 +213,7 @@ class WebClient::Impl {
 
   // The proxy connects us with the server, and sees no more than its name.
   void open_tunnel(const HttpUrl& server) {
-    const bool is_v6 = server.host.find(':') != std::string::npos;
-    const std::string place = fmt::format("{}{}{}:{}", is_v6 ? "[" : "", server.host, is_v6 ? "]" : "", server.port);
+    const std::string place = authority_text(server.host, server.port);
     http::request<http::empty_body> request(http::verb::connect, place, 11);
     request.set(http::field::host, place);
     if (!proxy_->authorization.empty()) request.set(http::field::proxy_authorization, proxy_->authorization);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <span>
@@ -107,7 +108,7 @@ const WeightEntry* Binder::require_matrix(const std::string& tensor, const Shape
 }
 
 Planned<const float> Binder::floats(const std::string& tensor, const Shape& shape, bool needed, float factor,
-                                    float offset) {
+                                    float offset, float bound) {
   if (!needed && find(tensor) == nullptr) return {};
   const std::int64_t count = shape.element_count();
   const WeightEntry* entry = require(tensor, shape);
@@ -119,7 +120,8 @@ Planned<const float> Binder::floats(const std::string& tensor, const Shape& shap
   }
   const std::byte* data = entry->bytes.data();
   const bool aligned = reinterpret_cast<std::uintptr_t>(data) % alignof(float) == 0;
-  const bool as_it_is = entry->format == Format::kF32 && aligned && factor == 1 && offset == 0;
+  const bool is_plain = factor == 1 && offset == 0 && std::isinf(bound);
+  const bool as_it_is = entry->format == Format::kF32 && aligned && is_plain;
   if (as_it_is && backend_.device.is_cpu()) return map(*entry).as<const float>();
   const auto fill = [=, &format](std::byte* out) {
     const auto values = reinterpret_cast<float*>(out);
@@ -127,6 +129,8 @@ Planned<const float> Binder::floats(const std::string& tensor, const Shape& shap
     std::for_each(values, values + count, [=](float& value) { value *= factor; });
     // Not with 0, which would make +0 of -0.
     if (offset != 0) std::for_each(values, values + count, [=](float& value) { value += offset; });
+    if (std::isinf(bound)) return;
+    std::for_each(values, values + count, [=](float& value) { value = std::clamp(value, -bound, bound); });
   };
   return reserve(count * std::int64_t{sizeof(float)}, fill).as<const float>();
 }

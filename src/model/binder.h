@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -87,8 +88,9 @@ class Binder {
                               float offset = 0) {
     return floats(tensor, Shape{count}, needed, factor, offset);
   }
+  // Each at most `bound` from 0.
   Planned<const float> floats(const std::string& tensor, const Shape& shape, bool needed, float factor = 1,
-                              float offset = 0);
+                              float offset = 0, float bound = std::numeric_limits<float>::infinity());
   // A single float; `fallback` if absent.
   float scalar(const std::string& tensor, float fallback);
 

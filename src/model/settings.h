@@ -48,6 +48,7 @@ inline constexpr Setting kRotaryDim{"rope.dimension_count", {"rotary_dim"}};
 inline constexpr Setting kRopeBase{"rope.freq_base", {"rope_theta", "rotary_emb_base"}};
 inline constexpr Setting kPartialRotary{"", {"partial_rotary_factor", "rotary_pct", "rotary_emb_fraction"}};
 inline constexpr Setting kTiedEmbeddings{"", {"tie_word_embeddings"}};
+inline constexpr Setting kLogitSoftcap{"final_logit_softcapping", {"final_logit_softcapping"}};
 inline constexpr Setting kSlidingWindow{"attention.sliding_window", {"sliding_window"}};
 inline constexpr Setting kUsesWindow{"", {"use_sliding_window"}};
 inline constexpr Setting kSlidingPattern{"attention.sliding_window_pattern",

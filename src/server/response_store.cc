@@ -63,11 +63,6 @@ json::array array_of(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_array() ? value->get_array() : json::array();
 }
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 void append_all(const json::array& more, json::array& items) {
   items.insert(items.end(), more.begin(), more.end());
 }
@@ -102,7 +97,7 @@ std::optional<StoredResponse> ResponseStore::find(const std::string& id) {
   const auto found = object(id);
   if (!found || !found->contains("response")) return std::nullopt;
   const json::value& response = found->at("response");
-  return StoredResponse{text_of(*found, "previous"), text_of(*found, "conversation"), array_of(*found, "input"),
+  return StoredResponse{text_member(*found, "previous"), text_member(*found, "conversation"), array_of(*found, "input"),
                         response.is_object() ? response.get_object() : json::object()};
 }
 
@@ -131,14 +126,14 @@ std::optional<json::object> ResponseStore::item(std::string_view item_id) {
   const auto stored = find("resp_" + std::string(name.substr(0, name.find('_'))));
   if (!stored) return std::nullopt;
   for (const json::value& item : array_of(stored->response, "output")) {
-    if (item.is_object() && text_of(item.get_object(), "id") == item_id) return item.get_object();
+    if (item.is_object() && text_member(item.get_object(), "id") == item_id) return item.get_object();
   }
   return std::nullopt;
 }
 
 void ResponseStore::put_conversation(const json::object& conversation) {
   const std::lock_guard lock(mutex_);
-  shelf_->put(text_of(conversation, "id"), serialized_json(conversation));
+  shelf_->put(text_member(conversation, "id"), serialized_json(conversation));
 }
 
 std::optional<json::object> ResponseStore::conversation(const std::string& id) {

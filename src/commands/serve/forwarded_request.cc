@@ -35,9 +35,11 @@ bool is_passed_on(std::string_view name) {
   return std::find(kOwn.begin(), kOwn.end(), name) == kOwn.end() && !name.starts_with("access-control-");
 }
 
-HttpError broken() {
-  return HttpError(
-      {.status = 502, .message = "the model's process broke off", .type = "", .code = "", .param = "", .headers = {}});
+// Where it goes, and with which right. One connection is for one request.
+void address(http::request<http::string_body>& request, const std::string& key) {
+  request.set(http::field::host, "127.0.0.1");
+  request.set(http::field::authorization, "Bearer " + key);
+  request.set(http::field::connection, "close");
 }
 
 http::request<http::string_body> request_for(const HttpRequest& from, const std::string& key) {
@@ -47,9 +49,7 @@ http::request<http::string_body> request_for(const HttpRequest& from, const std:
   for (const auto& [name, value] : from.headers) {
     if (is_passed_on(name)) request.insert(name, value);
   }
-  request.set(http::field::host, "127.0.0.1");
-  request.set(http::field::authorization, "Bearer " + key);
-  request.set(http::field::connection, "close");
+  address(request, key);
   request.body() = from.body;
   request.prepare_payload();
   return request;
@@ -125,7 +125,7 @@ asio::awaitable<void> forward_request(Exchange& exchange, std::uint16_t port, st
   if (!error)
     co_await http::async_read_header(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
   if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
-  if (error) throw broken();
+  if (error) throw HttpError(502, "the model's process broke off");
   co_await pass_answer(exchange, stream, buffer, parser);
 }
 
@@ -134,9 +134,7 @@ asio::awaitable<unsigned> status_of(std::uint16_t port, std::string key, std::st
   beast::tcp_stream stream(executor);
   stream.expires_after(std::chrono::seconds(10));
   http::request<http::string_body> request(http::verb::get, path, 11);
-  request.set(http::field::host, "127.0.0.1");
-  request.set(http::field::authorization, "Bearer " + key);
-  request.set(http::field::connection, "close");
+  address(request, key);
   beast::flat_buffer buffer;
   http::response<http::string_body> response;
   ErrorCode error;

@@ -26,11 +26,6 @@ using std::chrono::seconds;
 constexpr std::chrono::milliseconds kPullLineEvery{200};
 constexpr seconds kCentury{std::int64_t{100} * 365 * 24 * 3600};  // for good, as Ollama's clients know it
 
-HttpError failed(unsigned status, std::string message) {
-  return HttpError(
-      {.status = status, .message = std::move(message), .type = "", .code = "", .param = "", .headers = {}});
-}
-
 std::string required_model(const json::object& body) {
   std::string name = named_model(body);
   if (name.empty()) throw bad_request("'model' is missing", "model");
@@ -42,11 +37,12 @@ template <typename Run>
 void as_http(Run run) {
   try {
     run();
+  } catch (const NoSuchModel& error) {
+    throw HttpError(404, error.what());
   } catch (const InvalidInput& error) {
-    const std::string message = error.what();
-    throw failed(message.find("is no model on this machine") != std::string::npos ? 404 : 400, message);
+    throw HttpError(400, error.what());
   } catch (const Error& error) {
-    throw failed(500, error.what());
+    throw HttpError(500, error.what());
   }
 }
 
@@ -113,7 +109,7 @@ asio::awaitable<void> show(Exchange& exchange, ModelLibrary& library) {
 asio::awaitable<void> answer_delete(Exchange& exchange, ModelLibrary& library, ModelPool& pool) {
   const std::string name = required_model(parse_body(exchange.request()));
   const LocalModel model = library.find(name);
-  if (is_bundled_name(model.name)) throw failed(400, "the bundled model stays");
+  if (is_bundled_name(model.name)) throw HttpError(400, "the bundled model stays");
   auto run = [&library, name] {
     as_http([&] { library.models().remove(name); });
     return true;
@@ -204,7 +200,7 @@ asio::awaitable<void> answer_pull(Exchange& exchange, ModelLibrary& library) {
     co_return;
   }
   while (!pulling->ended) co_await wait_for(kPullLineEvery);
-  if (!pulling->error.empty()) throw failed(500, pulling->error);
+  if (!pulling->error.empty()) throw HttpError(500, pulling->error);
   json::object answer{{"status", "success"}};
   co_await reply_ollama(exchange, std::move(answer));
 }

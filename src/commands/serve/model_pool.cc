@@ -17,11 +17,6 @@ using std::chrono::seconds;
 
 constexpr milliseconds kPoll{25}, kSweep{200};
 
-HttpError failure(unsigned status, std::string message) {
-  return HttpError(
-      {.status = status, .message = std::move(message), .type = "", .code = "", .param = "", .headers = {}});
-}
-
 asio::awaitable<void> pause() {
   asio::steady_timer timer(co_await asio::this_coro::executor, kPoll);
   co_await timer.async_wait(asio::use_awaitable);
@@ -76,7 +71,7 @@ std::shared_ptr<ModelPool::Hosted> ModelPool::find(const LocalModel& model) cons
 
 asio::awaitable<ModelPool::Lease> ModelPool::acquire(LocalModel model, std::optional<seconds> keep_alive) {
   for (;;) {
-    if (draining_) throw failure(503, "the server is ending");
+    if (draining_) throw HttpError(503, "the server is ending");
     if (std::shared_ptr<Hosted> hosted = find(model)) {
       if (keep_alive) hosted->keep_alive = *keep_alive;
       Lease lease(hosted, true);
@@ -94,7 +89,7 @@ asio::awaitable<ModelPool::Lease> ModelPool::acquire(LocalModel model, std::opti
 asio::awaitable<void> ModelPool::wait_until_ready(std::shared_ptr<Hosted> hosted) {
   while (!hosted->is_ready) {
     if (hosted->process->ended()) {
-      throw failure(500, fmt::format("{} cannot be loaded: {}", hosted->model.name, hosted->process->failure()));
+      throw HttpError(500, fmt::format("{} cannot be loaded: {}", hosted->model.name, hosted->process->failure()));
     }
     if (hosted->process->port() != 0) {
       std::string key = hosted->process->key();

@@ -17,9 +17,9 @@
 #include <charconv>
 #include <csignal>
 #include <cstring>
-#include <random>
 
 #include "base/error.h"
+#include "base/random_bits.h"
 
 namespace hearth {
 namespace {
@@ -46,9 +46,8 @@ struct Pipe {
 };
 
 std::string random_key() {
-  std::random_device random;
   std::string key;
-  for (int i = 0; i < 8; ++i) key += fmt::format("{:08x}", random());
+  for (int i = 0; i < 4; ++i) key += fmt::format("{:016x}", random_bits());
   return key;
 }
 

@@ -20,6 +20,7 @@
 #include "commands/serve/served_model.h"
 #include "server/anthropic/anthropic_routes.h"
 #include "server/http/http_server.h"
+#include "server/http/http_url.h"
 #include "server/ollama/ollama_routes.h"
 #include "server/openai/openai_routes.h"
 #include "server/own/own_api.h"
@@ -117,10 +118,7 @@ class Serving {
 
   int run() {
     http_.start();
-    const char* const scheme = options_.tls_certificate.empty() ? "http" : "https";
-    const bool is_v6 = options_.host.find(':') != std::string::npos;
-    log_.line("info", fmt::format("listening on {}://{}{}{}:{}", scheme, is_v6 ? "[" : "", options_.host,
-                                  is_v6 ? "]" : "", http_.port()));
+    log_.line("info", listening_text(options_, http_.port()));
     wait_for_signal();
     std::thread io_thread([this] { io_.run(); });
     std::exception_ptr error;
@@ -224,6 +222,11 @@ class Serving {
 };
 
 }  // namespace
+
+std::string listening_text(const ServeOptions& options, std::uint16_t port) {
+  return fmt::format("listening on {}://{}", options.tls_certificate.empty() ? "http" : "https",
+                     authority_text(options.host, std::to_string(port)));
+}
 
 int serve(const ServeOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);

@@ -58,4 +58,7 @@ struct ServeOptions {
 // when the device fails while requests run.
 int serve(const ServeOptions& options);
 
+// "listening on http://127.0.0.1:8080", as the log says it.
+std::string listening_text(const ServeOptions& options, std::uint16_t port);
+
 }  // namespace hearth

@@ -77,9 +77,7 @@ class ServingByName {
 
   int run() {
     http_.start();
-    const bool is_v6 = options_.host.find(':') != std::string::npos;
-    log_.line("info", fmt::format("listening on {}://{}{}{}:{}", options_.tls_certificate.empty() ? "http" : "https",
-                                  is_v6 ? "[" : "", options_.host, is_v6 ? "]" : "", http_.port()));
+    log_.line("info", listening_text(options_, http_.port()));
     log_.line("info", fmt::format("ready: models are loaded when requests name them, up to {}; {} are here",
                                   bytes_text(memory_bytes_), library_.list().size()));
     wait_for_signal();
@@ -182,8 +180,7 @@ class ServingByName {
   asio::awaitable<void> forward_latest(Exchange& exchange) {
     std::optional<ModelPool::Lease> lease = pool_.look_at_latest();
     if (!lease) {
-      throw HttpError(
-          {.status = 503, .message = "no model is loaded", .type = "", .code = "", .param = "", .headers = {}});
+      throw HttpError(503, "no model is loaded");
     }
     std::string key = lease->key();
     co_await forward_request(exchange, lease->port(), std::move(key));

@@ -36,7 +36,7 @@ float cap(const Settings& settings, const Setting& setting) {
 // What Gemma 2 and 3 share.
 ModelSpec read_later_gemma(const Settings& settings, std::int64_t pattern, std::size_t largest_layers) {
   ModelSpec spec = read_gemma(settings);
-  spec.logit_softcap = cap(settings, {"final_logit_softcapping", {"final_logit_softcapping"}});
+  spec.logit_softcap = cap(settings, settings::kLogitSoftcap);
   const float scale = score_scale(settings, spec, largest_layers);
   for (LayerSpec& layer : spec.layers) {
     layer.norm_after = true;

@@ -103,7 +103,7 @@ struct Sizes {
 
 Sizes read_own_sizes(const Settings& settings, std::int64_t layers) {
   Sizes sizes;
-  const auto input = settings.positive({"embedding_length_per_layer_input", {"hidden_size_per_layer_input"}});
+  const auto input = settings.positive(kLayerInputWidth);
   const auto shared = settings.integer(kSharedKeyLayers);
   if (settings.is_gguf()) {
     sizes.layer_input = input.value_or(rows_of_tensor(settings, "blk.0.inp_gate.weight"));
@@ -127,7 +127,7 @@ ModelSpec read_gemma3n(const Settings& settings) {
   slide(slides, settings.positive(settings::kSlidingWindow).value_or(512), spec);
   add_sliding_rope(settings, {"rope.freq_base_swa", {"rope_local_base_freq"}}, 10000, spec);
   spec.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(spec.width)));
-  const auto cap = settings.number({"final_logit_softcapping", {"final_logit_softcapping"}});
+  const auto cap = settings.number(settings::kLogitSoftcap);
   spec.logit_softcap = static_cast<float>(cap.value_or(30));
   const Sizes sizes = read_own_sizes(settings, spec.layer_count());
   spec.layer_input_width = sizes.layer_input;

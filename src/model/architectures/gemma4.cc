@@ -180,7 +180,7 @@ void add_experts(const Settings& settings, ModelSpec& spec) {
 // Elements of layers' inputs; a config.json without the number means 256, and one with null none.
 std::int64_t read_layer_input_width(const Settings& settings) {
   constexpr std::int64_t kUsual = 256;
-  const auto stated = settings.positive({"embedding_length_per_layer_input", {"hidden_size_per_layer_input"}});
+  const auto stated = settings.positive(kLayerInputWidth);
   if (stated) return *stated;
   return settings.is_gguf() || settings.config().contains("hidden_size_per_layer_input") ? 0 : kUsual;
 }
@@ -198,7 +198,7 @@ ModelSpec read_gemma4(const Settings& settings) {
   read_activation(settings, Activation::kGeluTanh, spec);
   spec.layer_input_activation = spec.layers.front().mlp().activation;
   spec.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(spec.width)));
-  const auto cap = settings.number({"final_logit_softcapping", {"final_logit_softcapping"}});
+  const auto cap = settings.number(settings::kLogitSoftcap);
   spec.logit_softcap = static_cast<float>(cap.value_or(settings.is_gguf() ? 30 : 0));
   read_ropes(settings, slides, spec);
   slide(slides, settings.positive(settings::kSlidingWindow).value_or(512), spec);

@@ -11,6 +11,8 @@ namespace hearth {
 
 // Of config.json: how many of the last layers have no keys and values of their own.
 inline constexpr Setting kSharedKeyLayers{"attention.shared_kv_layers", {"num_kv_shared_layers"}};
+// Elements of each layer's own input.
+inline constexpr Setting kLayerInputWidth{"embedding_length_per_layer_input", {"hidden_size_per_layer_input"}};
 
 // Lets the last `count` layers see the keys and values of the last layer before them that slides as they do. Throws
 // InvalidInput where there is none, or it has others heads.

@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
-
 namespace hearth {
 namespace {
 
@@ -26,24 +23,6 @@ std::vector<Linear> bind_matrices(Binder& binder, const ModelSpec& spec, Weight 
                         Linear::Options{.scale = FileScale::kNone, .bias = false, .input = Format::kF32});
   }
   return result;
-}
-
-// Numbers between -max and max.
-Planned<const float> bind_coefficients(Binder& binder, const std::string& name, const Shape& shape, float max) {
-  if (std::isinf(max)) return binder.floats(name, shape, true);
-  const WeightEntry* entry = binder.require(name, shape);
-  if (entry == nullptr) return {};
-  if (traits(entry->format).is_quantized()) {
-    binder.problem(fmt::format("tensor '{}' is {}; floats are expected", name, traits(entry->format).name));
-    return {};
-  }
-  const std::int64_t count = shape.element_count();
-  const auto fill = [=](std::byte* to) {
-    auto* const out = reinterpret_cast<float*>(to);
-    traits(entry->format).decode_f32(entry->bytes.data(), out, count);
-    std::for_each(out, out + count, [=](float& value) { value = std::clamp(value, -max, max); });
-  };
-  return binder.reserve(count * std::int64_t{sizeof(float)}, fill).as<const float>();
 }
 
 Norm bind_router_norm(const LayerParts& parts, std::int64_t layer) {
@@ -112,8 +91,8 @@ AltUpLayer::AltUpLayer(const LayerParts& parts, std::int64_t layer)
   Binder& binder = parts.binder;
   const std::int64_t count = spec_.streams, tokens = binder.limits().tokens_max;
   predicting_ = binder.floats(binder.name(Weight::kAltUpPredict, layer) + ".weight", Shape{count * count, count}, true);
-  correcting_ = bind_coefficients(binder, binder.name(Weight::kAltUpCorrect, layer) + ".weight", Shape{count, count},
-                                  spec_.correction_max);
+  correcting_ = binder.floats(binder.name(Weight::kAltUpCorrect, layer) + ".weight", Shape{count, count}, true, 1, 0,
+                              spec_.correction_max);
   if (spec_.scaled) scale_ = binder.floats(binder.name(Weight::kAltUpScale, layer), width_, true);
   predict_ = binder.kernel(binder.kernels().alt_up_predict, fmt::format("layer {} alt_up_predict", layer));
   correct_ = binder.kernel(binder.kernels().alt_up_correct, fmt::format("layer {} alt_up_correct", layer));

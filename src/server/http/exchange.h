@@ -96,6 +96,10 @@ class Router {
 class HttpError : public std::exception {
  public:
   explicit HttpError(Router::Failure failure) : failure_(std::move(failure)) {}
+  // Of the type that goes with the status.
+  HttpError(unsigned status, std::string message)
+      : HttpError(
+            {.status = status, .message = std::move(message), .type = "", .code = "", .param = "", .headers = {}}) {}
   const Router::Failure& failure() const { return failure_; }
   const char* what() const noexcept override { return failure_.message.c_str(); }
 

@@ -54,4 +54,9 @@ HttpUrl parse_web_url(std::string_view url, std::string_view what) {
   throw refusal(what, url, "begins with neither https:// nor http://");
 }
 
+std::string authority_text(std::string_view host, std::string_view port) {
+  const bool is_v6 = host.find(':') != std::string_view::npos;
+  return fmt::format("{}{}{}:{}", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+}
+
 }  // namespace hearth

@@ -19,4 +19,7 @@ HttpUrl parse_http_url(std::string_view url, std::string_view what, std::string_
 // The same of either scheme, with its usual port where the address names none.
 HttpUrl parse_web_url(std::string_view url, std::string_view what);
 
+// "localhost:8080", "[::1]:8080".
+std::string authority_text(std::string_view host, std::string_view port);
+
 }  // namespace hearth
