@@ -246,6 +246,10 @@ std::uint32_t ShortestTexts::of_stack(std::uint32_t stack) {
   return total;
 }
 
+std::uint32_t ShortestTexts::of_top(const GrammarFrame& frame) {
+  return sum(of_stack(frame.below), of_frame(frame));
+}
+
 std::uint32_t ShortestTexts::of(GrammarState state) {
   if (state == kDeadState) return kNever;
   if (recognizer_.can_end(state)) return 0;

@@ -21,6 +21,8 @@ class ShortestTexts {
 
   // Bytes from the state to where the text can end: 0 where it can.
   std::uint32_t of(GrammarState state);
+  // From a stack with this frame on top.
+  std::uint32_t of_top(const GrammarFrame& frame);
 
  private:
   bool improve_values();

@@ -3,6 +3,7 @@
 // token may come. Masks are kept by state.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "grammar/dfa_classes.h"
 #include "grammar/shortest_text.h"
 #include "grammar/token_trie.h"
 
@@ -33,6 +35,11 @@ class GrammarVocabulary {
   std::size_t mask_words() const { return (tokens_.size() + 31) / 32; }
   const std::string& token(std::uint32_t index) const { return tokens_[index]; }
   std::span<const std::uint32_t> end_tokens() const { return end_tokens_; }
+  std::uint32_t bytes_max() const { return bytes_max_; }  // of a token
+
+  // Tokens by their length: most are short, and what may come next depends on few characters to come for them.
+  static constexpr std::array<std::uint32_t, 3> kTierBytes{8, 20, 60};  // at most; a fourth tier has the others
+  static constexpr std::size_t kTiers = kTierBytes.size() + 1;
 
  private:
   friend class TokenMasks;
@@ -53,6 +60,8 @@ class GrammarVocabulary {
   std::vector<std::string> tokens_;
   std::vector<std::uint32_t> end_tokens_;
   TokenTrie all_;
+  std::array<TokenTrie, kTiers> tiers_;  // the same by length
+  std::uint32_t bytes_max_ = 0;
   // Within a string of any characters.
   std::vector<Inside> inside_;           // by characters, ascending
   std::vector<TokenMask> inside_masks_;  // [kShort + 1]: of those with at most so many characters
@@ -84,15 +93,34 @@ class TokenMasks {
   bool is_full() const;
 
  private:
-  // Tokens, and how many bytes complete the text behind each; the longest first.
-  using Lengths = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+  static constexpr std::size_t kTiers = GrammarVocabulary::kTiers;
+
+  // How much longer, in bytes, the shortest way to a complete text is behind a token than before it; the longest first.
+  using Lengths = std::vector<std::pair<std::int32_t, std::uint32_t>>;
+  // Of one tier's tokens, in a text or terminal whose characters matter.
+  struct Part {
+    TokenMask tokens;
+    std::optional<Lengths> lengths;  // once they are asked for
+  };
 
   TokenMask made(GrammarState state);
   GrammarState merged(GrammarState state);
+  GrammarFrame representative(GrammarFrame frame, std::size_t tier);
+  std::uint32_t first_like(std::uint32_t dfa, std::uint32_t state, std::size_t tier);
+  bool is_followed(const GrammarFrame& frame) const;
+  bool has_parts(const GrammarFrame& frame) const;
+  Part& part(const GrammarFrame& frame, std::size_t tier);
+  const Lengths& part_lengths(const GrammarFrame& frame, std::size_t tier);
+  template <typename Visit>
+  void walk(const GrammarFrame& frame, const TokenTrie& tokens, Visit&& visit);
+  template <typename Visit>
+  void walk_terminal(const GrammarFrame& frame, const TokenTrie& tokens, Visit&& visit);
+  template <typename Visit>
+  void walk_pattern(const GrammarFrame& frame, const TokenTrie& tokens, Visit&& visit);
   const Lengths& lengths(GrammarState state);
-  void add_terminal(const GrammarFrame& frame, TokenMask& mask);
+  void count(const Lengths& lengths);
   void add_string(const GrammarFrame& frame, TokenMask& mask);
-  void add_pattern(const GrammarFrame& frame, TokenMask& mask);
+  void add_followed(const GrammarFrame& frame, TokenMask& mask);
   void add_key(const GrammarFrame& frame, TokenMask& mask);
   void add_key_ends(const GrammarFrame& frame, TokenMask& mask);
   void add_partial_key(const GrammarFrame& frame, TokenMask& mask);
@@ -104,6 +132,8 @@ class TokenMasks {
   Recognizer recognizer_;
   std::optional<ShortestTexts> shortest_;  // made when it is first asked for
   std::unordered_map<GrammarState, std::shared_ptr<const TokenMask>> masks_;
+  std::array<std::unordered_map<GrammarState, Part>, kTiers> parts_;  // by the state of their stack alone
+  std::unordered_map<std::uint32_t, DfaClasses> classes_;             // by automaton; a level for each tier
   std::unordered_map<GrammarState, Lengths> lengths_;
   std::size_t length_count_ = 0;                       // in all of them; a state counts as one more
   std::map<GrammarState, std::vector<bool>> endings_;  // by the state of a finished key, within one mask

@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "base/json_value.h"
 #include "grammar/gbnf.h"
+#include "grammar/grammar_source.h"
 #include "grammar/schema_compiler.h"
 
 namespace hearth {
@@ -60,13 +62,13 @@ std::shared_ptr<const GrammarVocabulary> vocabulary() {
 }
 
 // A random way through a grammar: at each step, every token's bit is what following its bytes says.
-void expect_exact(const std::shared_ptr<const Grammar>& grammar, std::uint32_t seed) {
+void expect_exact(const std::shared_ptr<const Grammar>& grammar, std::uint32_t seed, int step_count = 60) {
   const auto tokens = vocabulary();
   auto masks = std::make_unique<TokenMasks>(tokens, grammar);
   std::mt19937 random(seed);
   GrammarState state = masks->recognizer().start();
   std::string text;
-  for (int step = 0; step < 60; ++step) {
+  for (int step = 0; step < step_count; ++step) {
     const auto kept = masks->mask(state);
     const TokenMask& mask = *kept;
     std::vector<std::uint32_t> possible;
@@ -107,6 +109,54 @@ TEST(TokenMask, IsWhatFollowingTheBytesSays) {
     expect_exact(compile_gbnf("root ::= \"[\" (root | [a-c]+) (\",\" root)* \"]\""), seed);
     // Terminals that end where others of the same characters begin.
     expect_exact(compile_gbnf("root ::= [a-cn]+ ([b-e\u00e9]* \"name\"? [0-9]+)* [a-z\u00e9]*"), seed);
+  }
+}
+
+// Tokens are left out behind which the text would take more bytes than there are tokens left, unless all are such.
+void expect_short(const std::shared_ptr<const Grammar>& grammar, std::uint32_t seed, int step_count) {
+  const auto tokens = vocabulary();
+  TokenMasks masks(tokens, grammar);
+  std::mt19937 random(seed);
+  GrammarState state = masks.recognizer().start();
+  for (int step = 0; step < step_count; ++step) {
+    const auto all = masks.mask(state);
+    const std::int64_t shortest = masks.shortest().of(state);
+    const std::int64_t left = std::max<std::int64_t>(1, shortest - 3 + static_cast<std::int64_t>(random() % 12));
+    const auto near = masks.mask(state, left);
+    std::vector<std::uint32_t> possible;
+    bool any = false, differ = false;
+    for (std::uint32_t token = 0; token < tokens->size(); ++token) {
+      if (((*all)[token / 32] >> token % 32 & 1) == 0) continue;
+      possible.push_back(token);
+      const bool fits = token == 0 || masks.shortest().of(masks.after(state, token)) <= left - 1;
+      any = any || fits;
+      differ = differ || fits != (((*near)[token / 32] >> token % 32 & 1) != 0);
+    }
+    ASSERT_FALSE(possible.empty());
+    ASSERT_TRUE(any ? !differ : *near == *all) << "step " << step;
+    const std::uint32_t token = possible[random() % possible.size()];
+    if (token == 0) return;
+    state = masks.after(state, token);
+  }
+}
+
+// Repetitions that are counted far, whose states share masks wherever no token can tell them apart.
+TEST(TokenMask, CountedRepetitionsAreExact) {
+  const auto regex = [](const char* text) { return compile_grammar({GrammarSource::Kind::kRegex, text}); };
+  const auto schema = [](const char* text) {
+    return compile_schema(parse_json(text, 100, BigIntegers::kKeepDigits).value);
+  };
+  for (std::uint32_t seed = 1; seed <= 3; ++seed) {
+    for (const auto& grammar : {regex("([a-cn]{2,9}[ \"]){20,30}(name)?"), regex("[ab\u00e9]{0,130}c?"),
+                                regex("(abc|a){40,}"), regex("[a-z]{1,70}:[a-z]{70}(x|\U0001f600)+")}) {
+      expect_exact(grammar, seed, 300);
+      expect_short(grammar, seed, 300);
+    }
+    expect_exact(schema(R"({"type":"string","pattern":"^(ab|[a-c]c?)*$","minLength":80,"maxLength":160})"), seed, 300);
+    expect_exact(schema(R"({"type":"string","pattern":"^[a-c\u00e9]{70,}n*$","maxLength":140})"), seed, 300);
+    expect_exact(schema(R"({"type":"array","items":{"type":"string","minLength":90,"maxLength":95},"minItems":2})"),
+                 seed, 300);
+    expect_exact(schema(R"({"type":"string","pattern":"[a-c]{3}$","minLength":200})"), seed, 300);
   }
 }
 

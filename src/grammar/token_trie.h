@@ -18,7 +18,7 @@ class TokenTrie {
   // Texts with their numbers, in any order; empty ones are left out.
   explicit TokenTrie(std::vector<std::pair<std::string_view, std::uint32_t>> texts);
 
-  // Calls visit(number) for every text that leads from a state to one that is not dead.
+  // Calls visit(number, state) for every text that leads from a state to one that is not dead.
   template <typename Visit>
   void walk(Recognizer& recognizer, GrammarState from, Visit&& visit) const {
     const auto step = [&](GrammarState& state, std::uint8_t byte) {
@@ -41,7 +41,7 @@ class TokenTrie {
         continue;
       }
       const std::size_t end = at + 1 < nodes_.size() ? nodes_[at + 1].numbers_begin : numbers_.size();
-      for (std::size_t i = node.numbers_begin; i < end; ++i) visit(numbers_[i]);
+      for (std::size_t i = node.numbers_begin; i < end; ++i) visit(numbers_[i], path[node.depth]);
       ++at;
     }
   }
