@@ -11,6 +11,7 @@ namespace hearth {
 namespace {
 
 constexpr std::size_t kMasksMax = 1024;
+constexpr std::int64_t kLongBytes = 16;
 constexpr std::size_t kLengthsMax = std::size_t{1} << 20;  // of all states together
 constexpr std::size_t kMemoryMax = std::size_t{32} << 20;
 
@@ -35,12 +36,14 @@ GrammarVocabulary::GrammarVocabulary(std::vector<std::string> tokens, std::vecto
   std::array<std::vector<std::pair<std::string_view, std::uint32_t>>, kTiers> by_tier;
   std::map<std::string, std::uint32_t> endings;
   without_quote_.resize(mask_words());
+  long_.resize(mask_words());
   for (std::uint32_t token = 0; token < tokens_.size(); ++token) {
     if (tokens_[token].find('"') == std::string::npos) set_bit(without_quote_, token);
     if (tokens_[token].empty()) continue;
     texts.emplace_back(tokens_[token], token);
     const auto bytes = static_cast<std::uint32_t>(tokens_[token].size());
     bytes_max_ = std::max(bytes_max_, bytes);
+    if (bytes >= kLongBytes) set_bit(long_, token);
     const auto tier = std::lower_bound(kTierBytes.begin(), kTierBytes.end(), bytes) - kTierBytes.begin();
     by_tier[static_cast<std::size_t>(tier)].emplace_back(tokens_[token], token);
     classify(token, endings);
@@ -108,7 +111,7 @@ std::uint32_t TokenMasks::first_like(std::uint32_t dfa, std::uint32_t state, std
     // A token that ends within a character, or at the terminal's end, asks for what one more could be.
     std::array<std::uint32_t, kTiers> depths;
     for (std::size_t i = 0; i + 1 < kTiers; ++i) depths[i] = GrammarVocabulary::kTierBytes[i] + 1;
-    depths.back() = std::max(vocabulary_->bytes_max(), GrammarVocabulary::kTierBytes.back()) + 1;
+    depths.back() = std::max(vocabulary_->bytes_max_, GrammarVocabulary::kTierBytes.back()) + 1;
     known = classes_.try_emplace(dfa, recognizer_.grammar().dfas[dfa], depths).first;
   }
   return known->second.first_like(tier, state);
@@ -121,7 +124,7 @@ GrammarFrame TokenMasks::representative(GrammarFrame frame, std::size_t tier) {
   const Grammar::Text& text = recognizer_.grammar().texts[frame.index];
   const CharDfa& dfa = recognizer_.grammar().dfas[text.dfa];
   const std::uint32_t first = has_parts(frame) ? first_like(text.dfa, frame.a, tier) : frame.a;
-  const std::uint32_t reach = 1 + (tier + 1 < kTiers ? GrammarVocabulary::kTierBytes[tier] : vocabulary_->bytes_max());
+  const std::uint32_t reach = 1 + (tier + 1 < kTiers ? GrammarVocabulary::kTierBytes[tier] : vocabulary_->bytes_max_);
   // No token reaches a bound of the string's characters from here, nor so near to one that it matters how many more the
   // automaton wants.
   const std::uint32_t shortest = std::max(dfa.shortest[frame.a], dfa.shortest[first]);
@@ -146,8 +149,21 @@ std::shared_ptr<const TokenMask> TokenMasks::mask(GrammarState state, std::int64
   auto all = mask(state);
   if (tokens_left < 0) return all;
   std::int64_t room = tokens_left - 1 - shortest().of(state);
-  // Far from the limit, or so far beyond it that every token is too long.
-  if (room >= kNear || room < -static_cast<std::int64_t>(vocabulary_->bytes_max())) return all;
+  if (room >= kNear) return all;
+  const std::vector<std::uint32_t>& stacks = recognizer_.stacks(state);
+  const GrammarFrame frame = recognizer_.frame(stacks.back());
+  const bool is_alone = stacks.size() == (recognizer_.can_end(state) ? 2 : 1);  // the empty stack is where it can end
+  const bool in_parts = is_alone && has_parts(frame);
+  if (in_parts) room = tokens_left - 1 - shortest().of_top(frame);
+  // Too far beyond the limit for any token: it brings the end nearer by no more than its own bytes.
+  const auto fits = [&](const Lengths& found) { return !found.empty() && found.back().first <= room; };
+  if (in_parts && room <= -static_cast<std::int64_t>(GrammarVocabulary::kTierBytes[0])) {
+    bool any = false;
+    for (std::size_t tier = 1; tier < kTiers && !any; ++tier) any = fits(part_lengths(frame, tier));
+    if (!any) return all;
+  } else if (!in_parts && room <= -kLongBytes && !fits(lengths(state, Bytes::kMany))) {
+    return all;
+  }
   std::shared_ptr<TokenMask> mask;
   const auto leave_out = [&](const Lengths& found) {
     for (auto each = found.begin(); each != found.end() && each->first > room; ++each) {
@@ -155,14 +171,10 @@ std::shared_ptr<const TokenMask> TokenMasks::mask(GrammarState state, std::int64
       (*mask)[each->second / 32] &= ~(1u << each->second % 32);
     }
   };
-  const std::vector<std::uint32_t>& stacks = recognizer_.stacks(state);
-  const GrammarFrame frame = recognizer_.frame(stacks.back());
-  const bool is_alone = stacks.size() == (recognizer_.can_end(state) ? 2 : 1);  // the empty stack is where it can end
-  if (is_alone && has_parts(frame)) {
-    room = tokens_left - 1 - shortest().of_top(frame);
+  if (in_parts) {
     for (std::size_t tier = 0; tier < kTiers; ++tier) leave_out(part_lengths(frame, tier));
   } else {
-    leave_out(lengths(state));
+    leave_out(lengths(state, Bytes::kAny));
   }
   if (!mask) return all;
   const bool any = std::any_of(mask->begin(), mask->end(), [](std::uint32_t word) { return word != 0; });
@@ -172,21 +184,29 @@ std::shared_ptr<const TokenMask> TokenMasks::mask(GrammarState state, std::int64
 void TokenMasks::count(const Lengths& lengths) {
   length_count_ += lengths.size() + 1;
   if (length_count_ < kLengthsMax) return;
-  lengths_.clear();
+  for (auto& kept : lengths_) kept.clear();
   for (auto& parts : parts_) parts.clear();
   length_count_ = 0;
 }
 
 // Of the tokens that may come. Within a string those without a quote change nothing, and nor do they within a key that
 // may be any; they are left out.
-const TokenMasks::Lengths& TokenMasks::lengths(GrammarState state) {
+const TokenMasks::Lengths& TokenMasks::lengths(GrammarState state, Bytes bytes) {
   constexpr int kKeyTokensMax = 4096;
-  // How many characters a string has does not matter where no token reaches its bound, and it has enough already.
+  // How many characters a string of any has does not matter where it has enough: those that may not come any more are
+  // as long as before.
   const GrammarState same = recognizer_.changed_tops(state, [&](GrammarFrame& frame) {
     if (frame.kind != GrammarFrame::Kind::kText) return;
-    if (frame.b > recognizer_.grammar().texts[frame.index].min) frame = representative(frame, kTiers - 1);
+    const std::uint32_t enough = recognizer_.grammar().texts[frame.index].min;
+    if (frame.b <= enough) return;
+    if (is_followed(frame)) {
+      frame = representative(frame, kTiers - 1);
+    } else {
+      frame.b = enough;
+    }
   });
-  if (const auto known = lengths_.find(same); known != lengths_.end()) return known->second;
+  auto& kept = lengths_[static_cast<std::size_t>(bytes)];
+  if (const auto known = kept.find(same); known != kept.end()) return known->second;
   bool is_string = true, is_text = true;
   for (const std::uint32_t stack : recognizer_.stacks(same)) {
     const GrammarFrame::Kind kind = recognizer_.frame(stack).kind;
@@ -201,6 +221,7 @@ const TokenMasks::Lengths& TokenMasks::lengths(GrammarState state) {
   Lengths found;
   for (std::size_t word = 0; word < all->size(); ++word) {
     std::uint32_t bits = (*all)[word] & (quotes_alone ? ~vocabulary_->without_quote_[word] : ~0u);
+    if (bytes == Bytes::kMany) bits &= vocabulary_->long_[word];
     for (; bits != 0; bits &= bits - 1) {
       const auto token = static_cast<std::uint32_t>(32 * word + static_cast<std::size_t>(std::countr_zero(bits)));
       if (vocabulary_->token(token).empty()) continue;  // the end
@@ -209,7 +230,7 @@ const TokenMasks::Lengths& TokenMasks::lengths(GrammarState state) {
   }
   std::sort(found.begin(), found.end(), std::greater());
   count(found);
-  return lengths_[same] = std::move(found);
+  return kept[same] = std::move(found);
 }
 
 // Calls visit(token, left) for those of the tokens that may come: left() is how many bytes complete the text behind it.

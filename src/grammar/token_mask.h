@@ -35,7 +35,6 @@ class GrammarVocabulary {
   std::size_t mask_words() const { return (tokens_.size() + 31) / 32; }
   const std::string& token(std::uint32_t index) const { return tokens_[index]; }
   std::span<const std::uint32_t> end_tokens() const { return end_tokens_; }
-  std::uint32_t bytes_max() const { return bytes_max_; }  // of a token
 
   // Tokens by their length: most are short, and what may come next depends on few characters to come for them.
   static constexpr std::array<std::uint32_t, 3> kTierBytes{8, 20, 60};  // at most; a fourth tier has the others
@@ -71,6 +70,7 @@ class GrammarVocabulary {
   TokenTrie ending_trie_;
   std::uint32_t characters_max_ = 0;
   TokenMask without_quote_;  // the tokens that have none
+  TokenMask long_;           // those that have many bytes
 };
 
 // The masks of one recognizer's states, kept by state. Several sequences of one thread may share them.
@@ -97,6 +97,7 @@ class TokenMasks {
 
   // How much longer, in bytes, the shortest way to a complete text is behind a token than before it; the longest first.
   using Lengths = std::vector<std::pair<std::int32_t, std::uint32_t>>;
+  enum class Bytes : std::uint8_t { kAny, kMany };
   // Of one tier's tokens, in a text or terminal whose characters matter.
   struct Part {
     TokenMask tokens;
@@ -117,7 +118,7 @@ class TokenMasks {
   void walk_terminal(const GrammarFrame& frame, const TokenTrie& tokens, Visit&& visit);
   template <typename Visit>
   void walk_pattern(const GrammarFrame& frame, const TokenTrie& tokens, Visit&& visit);
-  const Lengths& lengths(GrammarState state);
+  const Lengths& lengths(GrammarState state, Bytes bytes);
   void count(const Lengths& lengths);
   void add_string(const GrammarFrame& frame, TokenMask& mask);
   void add_followed(const GrammarFrame& frame, TokenMask& mask);
@@ -134,9 +135,9 @@ class TokenMasks {
   std::unordered_map<GrammarState, std::shared_ptr<const TokenMask>> masks_;
   std::array<std::unordered_map<GrammarState, Part>, kTiers> parts_;  // by the state of their stack alone
   std::unordered_map<std::uint32_t, DfaClasses> classes_;             // by automaton; a level for each tier
-  std::unordered_map<GrammarState, Lengths> lengths_;
-  std::size_t length_count_ = 0;                       // in all of them; a state counts as one more
-  std::map<GrammarState, std::vector<bool>> endings_;  // by the state of a finished key, within one mask
+  std::array<std::unordered_map<GrammarState, Lengths>, 2> lengths_;  // by their tokens' bytes
+  std::size_t length_count_ = 0;                                      // in all of them; a state counts as one more
+  std::map<GrammarState, std::vector<bool>> endings_;                 // by the state of a finished key, within one mask
 };
 
 // The masks of grammars that sequences follow now or did lately. One thread's.
