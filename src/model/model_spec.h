@@ -60,6 +60,8 @@ struct AttentionSpec {
   NormKind query_key_norm_kind = NormKind::kRms;
   bool query_key_norm_by_head = false;  // each head has weights of its own
   bool query_key_norm_rotated = false;  // the norm is of what has been rotated
+  std::vector<float> slopes;            // ALiBi: what each head takes from a score for each position; empty: nothing
+  float qkv_limit = 0;                  // what queries, keys and values are held within; 0: no limit
   bool sinks = false;                   // each head has a score without a key in its softmax's sum
   bool value_norm = false;              // each head of values is normalized, without weights
   bool values_of_keys = false;          // values are made by the keys' matrix

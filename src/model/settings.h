@@ -23,8 +23,9 @@ struct Setting {
 };
 
 namespace settings {
-inline constexpr Setting kContext{"context_length", {"max_position_embeddings", "n_positions", "model_max_length"}};
-inline constexpr Setting kWidth{"embedding_length", {"hidden_size", "n_embd", "dim"}};
+inline constexpr Setting kContext{
+    "context_length", {"max_position_embeddings", "n_positions", "model_max_length", "max_seq_len", "seq_length"}};
+inline constexpr Setting kWidth{"embedding_length", {"hidden_size", "n_embd", "dim", "d_model", "n_embed"}};
 inline constexpr Setting kLayers{"block_count", {"num_hidden_layers", "n_layer", "n_layers"}};
 // Layers behind the others that predict further tokens. GGUF counts them in; config.json does not.
 inline constexpr Setting kPredictingLayers{"nextn_predict_layers", {"num_nextn_predict_layers"}};

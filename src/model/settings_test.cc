@@ -212,7 +212,24 @@ TEST(Settings, FalconHasThreeForms) {
   const LayerSpec grouped = form(R"("new_decoder_architecture":true,"num_kv_heads":2,"parallel_attn":false)");
   EXPECT_EQ(grouped.attention().kv_head_count, 2);
   EXPECT_TRUE(grouped.parallel);
-  EXPECT_THROW(form(R"("alibi":true)"), Unsupported);
+}
+
+// Those of the paper for 8 heads; of 12, the others stand between its first ones. Falcon scales them with the scores.
+TEST(Settings, SlopesOfAlibi) {
+  const auto spec = [](std::string_view family, int heads, std::string_view more = "") {
+    return spec_of(
+        fmt::format(R"({{"model_type":"{}","hidden_size":{},"num_attention_heads":{},"num_hidden_layers":2{}}})",
+                    family, 8 * heads, heads, more));
+  };
+  const auto slopes = [&](auto... what) { return spec(what...).layers[1].attention().slopes; };
+  std::vector<float> expected;
+  for (int h = 1; h <= 8; ++h) expected.push_back(std::ldexp(1.0f, -h));
+  EXPECT_EQ(slopes("bloom", 8), expected);
+  EXPECT_TRUE(spec("bloom", 8).ropes.empty());
+  for (const double exponent : {0.5, 1.5, 2.5, 3.5}) expected.push_back(static_cast<float>(std::exp2(-exponent)));
+  EXPECT_EQ(slopes("bloom", 12), expected);
+  EXPECT_EQ(slopes("falcon", 1, R"(,"alibi":true)"), std::vector{0x1p-8f / std::sqrt(8.0f)});
+  EXPECT_TRUE(slopes("falcon", 1, R"(,"alibi":false)").empty());
 }
 
 TEST(Settings, HunyuanStretchesTheBaseOfItsRopeByAlpha) {
