@@ -128,7 +128,7 @@ class ForwardPass {
   WeightTable token_embedding_, position_embedding_, token_type_embedding_;
   Kernel<EmbeddingGatherArgs> embedding_gather_;
   Kernel<PositionAddArgs> position_add_, token_type_add_;
-  Planned<const std::int32_t> token_types_;  // of a step's tokens: all of the first
+  Planned<const std::int32_t> one_type_;  // of all tokens, where there is but one
   std::optional<Norm> embedding_norm_;
   std::optional<LayerInputs> layer_inputs_;
   std::optional<AltUpEnds> alt_up_;

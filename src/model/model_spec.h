@@ -235,7 +235,7 @@ struct ModelSpec {
 
   bool learned_positions = false;
   std::int64_t position_offset = 0;  // rows of their table before that of position 0
-  bool token_types = false;          // the first row of a table of types of text is added to every token
+  bool token_types = false;          // a row of a table is added to every token: the second in a pair's second text
   bool embedding_norm = false;       // of the sum of these
   // Not 0: every layer has an input of its own, of so many elements, made of the token and its embedding, which is
   // added to x at the layer's end as x itself chooses (per-layer embeddings, Gemma 3n).

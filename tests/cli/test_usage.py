@@ -4,7 +4,7 @@ import subprocess
 from cli_case import TIMEOUT_S, CliCase, main
 
 VERBS = ("run", "chat", "serve", "pull", "list", "show", "cp", "rm", "ps", "stop", "inspect", "plan", "tokenize",
-         "render-template", "logits", "embed", "bench", "devices", "doctor", "verify", "replay", "completion")
+         "render-template", "logits", "embed", "rerank", "bench", "devices", "doctor", "verify", "replay", "completion")
 
 
 class Usage(CliCase):
@@ -99,7 +99,7 @@ class Usage(CliCase):
             self.assertEqual(done.stderr, "")
             return done.stdout.split()
 
-        self.assertEqual(completed("hearth", "re"), ["render-template", "replay"])
+        self.assertEqual(completed("hearth", "re"), ["render-template", "rerank", "replay"])
         self.assertEqual(completed("hearth", "pull", "--dr"), ["--dry-run"])
         self.assertEqual(completed("hearth", "run", "completion.b"), ["completion.bash"])
 
