@@ -80,6 +80,9 @@ class Settings {
   const ModelSource& source() const { return source_; }
   // GGUF's general.architecture, or config.json's model_type.
   const std::string& architecture() const { return architecture_; }
+  // The family whose model this is read as: architecture(), unless read_as() says another.
+  const std::string& family() const { return family_.empty() ? architecture_ : family_; }
+  void read_as(std::string family) { family_ = std::move(family); }
   std::string file_name() const { return source_.path().string(); }
 
   // Absent (or null in config.json): nullopt. Of another kind: InvalidInput with the setting's name as the file spells
@@ -141,7 +144,7 @@ class Settings {
 
   const ModelSource& source_;
   const boost::json::object* config_;
-  std::string architecture_;
+  std::string architecture_, family_;
   mutable std::set<std::string, std::less<>> asked_;
 };
 

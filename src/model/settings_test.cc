@@ -203,6 +203,36 @@ TEST(Settings, Lfm2sFeedForwardWidthIsAdjusted) {
   EXPECT_EQ(width(R"("intermediate_size":600,"block_auto_adjust_ff_dim":false)"), 600);
 }
 
+std::string mixers_of(const LayerSpec& layer) {
+  std::string words = layer.beside ? "Mamba " : "";
+  if (layer.has_attention()) return words + (layer.attention().latent ? "latent attention" : "attention");
+  if (std::holds_alternative<ShortConvSpec>(layer.mixer)) return "short convolution";
+  if (std::holds_alternative<DeltaSpec>(layer.mixer)) return "delta rule";
+  return std::holds_alternative<MambaSpec>(layer.mixer) ? "Mamba" : "";
+}
+
+// What the list says of a family is what its models are, as far as the repository has some.
+TEST(Settings, FamiliesAreOfTheirKind) {
+  const std::filesystem::path folder = std::filesystem::path(HEARTH_SOURCE_DIR) / "tests/data/hf";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    SCOPED_TRACE(entry.path());
+    const auto source = ModelSource::open(entry.path());
+    const Settings settings(*source);
+    const Architecture& family = architecture_of(settings);
+    const ModelSpec spec = read_model_spec(settings);
+    const bool has_attention = std::ranges::any_of(spec.layers, &LayerSpec::has_attention);
+    EXPECT_EQ(family.kind == FamilyKind::kEncoder, spec.looks_ahead());
+    EXPECT_EQ(family.kind == FamilyKind::kHybrid, spec.has_states() && has_attention);
+    EXPECT_EQ(family.kind == FamilyKind::kRecurrent, !has_attention);
+    if (family.kind == FamilyKind::kExperts) {
+      EXPECT_TRUE(std::ranges::any_of(spec.layers, &LayerSpec::has_experts));
+    }
+    for (const LayerSpec& layer : spec.layers) {
+      EXPECT_NE(family.mixers.find(mixers_of(layer)), std::string_view::npos) << mixers_of(layer);
+    }
+  }
+}
+
 TEST(Settings, FalconHasThreeForms) {
   const auto form = [](std::string_view changes) { return spec_of(config_with(changes, "falcon")).layers[0]; };
   EXPECT_EQ(form("").attention().kv_head_count, 1);
