@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -73,6 +74,18 @@ std::string read_file(const std::filesystem::path& path, std::size_t bytes_max) 
 
 std::string read_standard_input(std::size_t bytes_max) {
   return read_all(STDIN_FILENO, "standard input", bytes_max);
+}
+
+std::vector<std::string> text_lines(std::string_view text) {
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::size_t next = end + 1;
+    if (end > begin && text[end - 1] == '\r') --end;
+    lines.emplace_back(text.substr(begin, end - begin));
+    begin = next;
+  }
+  return lines;
 }
 
 void check_readable(const std::filesystem::path& path) {

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/read_file.h"
+#include "commands/load_for_texts.h"
 #include "commands/numpy_file.h"
 #include "engine/embedder.h"
 #include "model/embedding.h"
@@ -18,20 +19,6 @@
 
 namespace hearth {
 namespace {
-
-constexpr std::int64_t kStepTokens = 2048, kStepTexts = 256;
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t begin = 0; begin < text.size();) {
-    std::size_t end = std::min(text.find('\n', begin), text.size());
-    const std::size_t next = end + 1;
-    if (end > begin && text[end - 1] == '\r') --end;
-    lines.push_back(text.substr(begin, end - begin));
-    begin = next;
-  }
-  return lines;
-}
 
 std::string prompt_text(const EmbeddingSpec& spec, const EmbedOptions& options) {
   if (!options.prompt) return spec.default_prompt;
@@ -48,9 +35,9 @@ std::vector<std::vector<std::int32_t>> read_texts(const ModelSource& source, con
   if (!options.tokens.empty()) return {options.tokens};
   std::vector<std::string> texts = options.texts;
   if (options.file) {
-    for (std::string& line : lines_of(read_file(*options.file))) texts.push_back(std::move(line));
+    for (std::string& line : text_lines(read_file(*options.file))) texts.push_back(std::move(line));
   }
-  if (texts.empty() && !options.file) texts = lines_of(read_standard_input());
+  if (texts.empty() && !options.file) texts = text_lines(read_standard_input());
   if (texts.empty()) throw InvalidInput("there is no text");
   const auto tokenizer = Tokenizer::open(source);
   print_notes(tokenizer->notes());
@@ -88,23 +75,6 @@ class VectorWriter {
   std::ofstream file_;
 };
 
-void bind(ModelSession& session, const EmbedOptions& options, const std::vector<std::vector<std::int32_t>>& texts) {
-  std::int64_t longest = 0;
-  for (const auto& text : texts) longest = std::max(longest, std::ssize(text));
-  const std::int64_t context = options.model.context > 0 ? options.model.context : longest;
-  const std::int64_t step_tokens = std::max(kStepTokens, context);
-  const std::int64_t step_texts = std::min(kStepTexts, std::ssize(texts));
-  session.bind({.context = context,
-                .sequences_max = step_texts,
-                .cache_tokens = step_tokens + step_texts * kKvBlockTokens,
-                .step_tokens_max = step_tokens,
-                .logit_rows_max = step_tokens,
-                .states_only = true},
-               /*needs_logits=*/false);
-  print_notes(session.pass().notes());
-  session.load_pass();
-}
-
 }  // namespace
 
 void embed(const EmbedOptions& options) {
@@ -123,7 +93,7 @@ void embed(const EmbedOptions& options) {
     throw InvalidInput(fmt::format("{} dimensions were asked for; the model has {}", dimensions, width));
   }
   const auto texts = read_texts(session.source(), spec, options);
-  bind(session, options, texts);
+  load_for_texts(session, options.model.context, texts);
 
   std::size_t rows = texts.size();
   if (!pools) {
@@ -139,7 +109,7 @@ void embed(const EmbedOptions& options) {
     }
     Pooler pooler(spec.pooling, model.width);
     pooler.add(states);
-    std::vector<float> vector = through_dense(spec, pooler.result());
+    std::vector<float> vector = through_dense(spec.dense, pooler.result());
     vector.resize(static_cast<std::size_t>(dimensions));
     writer.write(spec.normalize ? normalized(std::move(vector), static_cast<std::size_t>(dimensions)) : vector);
   });

@@ -42,25 +42,29 @@ std::size_t Embedder::count_of_step(std::span<const std::vector<std::int32_t>> t
   return count;
 }
 
-void Embedder::run(std::span<const std::vector<std::int32_t>> texts, const OnStates& on_states) {
+void Embedder::run(std::span<const std::vector<std::int32_t>> texts, const OnStates& on_states,
+                   std::span<const std::int64_t> second_begins) {
+  CHECK(second_begins.empty() || second_begins.size() == texts.size());
   for (const std::vector<std::int32_t>& text : texts) check(text);
   for (std::size_t first = 0; first < texts.size();) {
     const std::size_t count = count_of_step(texts.subspan(first));
     CHECK(count > 0);
-    run_step(texts.subspan(first, count), first, on_states);
+    run_step(texts.subspan(first, count), first, on_states, second_begins);
     first += count;
   }
 }
 
-void Embedder::run_step(std::span<const std::vector<std::int32_t>> texts, std::size_t first,
-                        const OnStates& on_states) {
+void Embedder::run_step(std::span<const std::vector<std::int32_t>> texts, std::size_t first, const OnStates& on_states,
+                        std::span<const std::int64_t> second_begins) {
   std::vector<BlockTable> tables;
   tables.reserve(texts.size());
   batch_.clear();
-  for (const std::vector<std::int32_t>& text : texts) {
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::vector<std::int32_t>& text = texts[i];
     BlockTable& table = tables.emplace_back(pool_);
     CHECK(table.reserve(std::ssize(text)));
-    batch_.add(text, 0, table.blocks(), 0, Batch::Logits::kAll);
+    batch_.add(text, 0, table.blocks(), 0, Batch::Logits::kAll, 0,
+               second_begins.empty() ? 0 : second_begins[first + i]);
   }
   pass_.run(stream_, batch_, memory_);
   std::span<const float> states = on_host(batch_.token_count());

@@ -36,6 +36,20 @@ TEST(Embedder, CompanyAndThreadsChangeNoBit) {
   EXPECT_EQ(states_of(model.path(), three_threads, texts, {.step_texts = 2}), alone);
 }
 
+// A pair's second text has the second type of tokens, in company of single texts too.
+TEST(Embedder, PairsHaveTwoTypesOfTokens) {
+  const TinyBert model;
+  CpuDevice device(2);
+  const std::vector<Tokens> texts{some_text(3, 12), some_text(4, 33), some_text(5, 7)};
+  const std::vector<std::int64_t> second_begins{5, 0, 6};
+  const auto together = states_of(model.path(), device, texts, {}, second_begins);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    EXPECT_EQ(states_of(model.path(), device, {texts[i]}, {}, {second_begins[i]}).at(0), together[i]);
+    const auto expected = model.states(texts[i], static_cast<std::size_t>(second_begins[i]));
+    for (std::size_t e = 0; e < expected.size(); ++e) EXPECT_NEAR(together[i][e], expected[e], 3e-5) << e;
+  }
+}
+
 TEST(Embedder, RefusesWhatHasNoStates) {
   const TinyBert model;
   CpuDevice device(1);

@@ -333,7 +333,7 @@ void Engine::Impl::launch(const Scheduler::StepPlan& plan) {
                item.row_count == 0   ? Batch::Logits::kNone
                : item.row_count == 1 ? Batch::Logits::kLast
                                      : Batch::Logits::kAll,
-               item.state_slot);
+               item.state_slot, generation(item.id).request().second_begin);
   }
   logits_ = pass_.run(stream_, batch_, memory_);
   for (const Scheduler::Item& item : plan.items) {
@@ -394,7 +394,7 @@ void Engine::Impl::take_embeddings(const Scheduler::StepPlan& plan) {
     if (!generation.pooler()) generation.pooler().emplace(options_.embedding.pooling, pass_.spec().width);
     generation.pooler()->add(rows);
     if (item.samples) {
-      generation.accept_embedding(through_dense(options_.embedding, generation.pooler()->result()));
+      generation.accept_embedding(through_dense(options_.embedding.dense, generation.pooler()->result()));
     }
   }
 }

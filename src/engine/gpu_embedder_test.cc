@@ -30,6 +30,18 @@ TEST_P(GpuEmbedderTest, IsWhatThePaperSays) {
   EXPECT_LT(error(ComputeMode::kBf16), 3e-2);
 }
 
+TEST_P(GpuEmbedderTest, PairsHaveTwoTypesOfTokens) {
+  const TinyBert model;
+  const std::vector<Tokens> texts{some_text(3, 12), some_text(4, 9)};
+  const EmbedderRun f32{.compute = ComputeMode::kF32};
+  const auto together = states_of(model.path(), gpu(), texts, f32, {5, 0});
+  EXPECT_EQ(states_of(model.path(), gpu(), {texts[0]}, f32, {5}).at(0), together[0]);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto expected = model.states(texts[i], i == 0 ? 5 : 0);
+    EXPECT_LT(model_testing::relative_error(together[i], std::vector<float>(expected.begin(), expected.end())), 1e-4);
+  }
+}
+
 TEST_P(GpuEmbedderTest, CompanyChangesNoBit) {
   const TinyBert model;
   std::vector<Tokens> texts;

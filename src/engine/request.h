@@ -75,6 +75,7 @@ struct Request {
   std::optional<CallGrammarRequest> calls;
   ThinkingRequest thinking;
   bool embed = false;                               // no answer: GenerationEnd::embedding of the prompt
+  std::int64_t second_begin = 0;                    // of a prompt of two texts: where the second begins; 0: it is one
   std::optional<EngineClock::time_point> deadline;  // past it the request ends, wherever it is
 };
 

@@ -8,6 +8,7 @@
 #include "kernels/attention/attention.h"
 #include "kernels/attention_steps/attention_steps.h"
 #include "kernels/causal_conv/causal_conv.h"
+#include "kernels/clamp/clamp.h"
 #include "kernels/embedding_gather/embedding_gather.h"
 #include "kernels/experts/experts.h"
 #include "kernels/gate_cutoff/gate_cutoff.h"
@@ -79,6 +80,7 @@ struct KernelTable {
   Required<GatedActivationArgs> gated_activation;
   Required<SplitRowsArgs> split_rows;
   Required<ResidualAddArgs> residual_add;
+  Required<ClampArgs> clamp;
   Required<CausalConvArgs> causal_conv;
   Required<GatedDeltaArgs> gated_delta;
   Required<SelectiveScanArgs> selective_scan;

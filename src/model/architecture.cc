@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "model/architectures/families.h"
+#include "model/nearest_architecture.h"
 #include "model/unread_settings.h"
 
 namespace hearth {
@@ -23,8 +24,26 @@ const std::vector<Architecture>& architectures() {
   return kArchitectures;
 }
 
+std::string_view family_kind_name(FamilyKind kind) {
+  switch (kind) {
+    case FamilyKind::kDense:
+      return "dense";
+    case FamilyKind::kExperts:
+      return "experts";
+    case FamilyKind::kHybrid:
+      return "hybrid";
+    case FamilyKind::kRecurrent:
+      return "recurrent";
+    case FamilyKind::kEncoder:
+      return "encoder";
+  }
+  return "";
+}
+
 const Architecture& architecture_of(const Settings& settings) {
-  if (settings.is_gguf() && settings.architecture() == "clip") {
+  const bool is_projector =
+      settings.architecture() == "clip" || settings.source().metadata().string("general.type").value_or("") == "mmproj";
+  if (settings.is_gguf() && is_projector) {
     throw Unsupported(
         fmt::format("{}: this is the part of a model that sees or hears (a projector, mmproj), and no "
                     "language model; open the file of its text model",
@@ -33,11 +52,11 @@ const Architecture& architecture_of(const Settings& settings) {
   std::set<std::string_view> known;
   for (const Architecture& candidate : architectures()) {
     const std::string_view name = settings.is_gguf() ? candidate.gguf_name : candidate.config_name;
-    if (name == settings.architecture()) return candidate;
+    if (name == settings.family()) return candidate;
     if (!name.empty()) known.insert(name);
   }
-  throw Unsupported(fmt::format("{}: architecture '{}' is not supported; known are {}", settings.file_name(),
-                                settings.architecture(), fmt::join(known, ", ")));
+  throw Unsupported(fmt::format("{}: architecture '{}' is not supported; {}; known are {}", settings.file_name(),
+                                settings.architecture(), nearest_architecture_note(settings), fmt::join(known, ", ")));
 }
 
 ModelSpec read_model_spec(const Settings& settings) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numbers>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -106,32 +107,15 @@ class SentenceFolder {
     const auto source = ModelSource::open(folder_ / path);
     const json::object& config = source->config();
     const std::string file = (folder_ / path).string();
-    DenseLayer layer;
     const std::string_view activation = string_field(config, "activation_function", file).value_or("Tanh");
-    layer.tanh = activation.ends_with("Tanh");
-    if (!layer.tanh && !activation.ends_with("Identity")) {
+    const bool tanh = activation.ends_with("Tanh");
+    if (!tanh && !activation.ends_with("Identity")) {
       throw Unsupported(fmt::format("{}: the activation '{}' of a dense layer", file, activation));
     }
-    const auto floats = [&](const char* name) {
-      const WeightEntry* entry = source->find(name);
-      std::vector<float> values(entry == nullptr ? 0 : static_cast<std::size_t>(entry->shape.element_count()));
-      if (entry == nullptr) return std::pair(entry, values);
-      std::vector<std::byte> scratch;
-      traits(entry->format).decode_f32(entry->rows(0, entry->shape.rows(), scratch), values.data(), std::ssize(values));
-      return std::pair(entry, std::move(values));
-    };
-    auto [entry, weight] = floats("linear.weight");
-    if (entry == nullptr || entry->shape.rank() != 2) {
-      throw InvalidInput(fmt::format("{}: there is no matrix 'linear.weight'", file));
-    }
-    layer.out = entry->shape[0];
-    layer.in = entry->shape[1];
-    layer.weight = std::move(weight);
-    layer.bias = floats("linear.bias").second;
-    if (!layer.bias.empty() && std::ssize(layer.bias) != layer.out) {
-      throw InvalidInput(fmt::format("{}: 'linear.bias' has {} elements, not {}", file, layer.bias.size(), layer.out));
-    }
-    return layer;
+    auto layer = read_dense_layer(*source, "linear");
+    if (!layer) throw InvalidInput(fmt::format("{}: there is no matrix 'linear.weight'", file));
+    if (tanh) layer->function = DenseLayer::Function::kTanh;
+    return std::move(*layer);
   }
 
   void read_prompts(EmbeddingSpec& spec) const {
@@ -154,20 +138,46 @@ class SentenceFolder {
 void read_gguf_pooling(const ModelSource& source, const ModelSpec& model, EmbeddingSpec& spec) {
   const std::string key = model.architecture + ".pooling_type";
   const std::int64_t type = source.metadata().integer(key).value_or(-1);
+  if (type == 4) {
+    throw Unsupported(
+        fmt::format("{}: the model ranks documents ({} is 4), and makes no vectors of texts: `hearth rerank`, "
+                    "/v1/rerank",
+                    source.path().string(), key));
+  }
   if (type > 3) {
     throw Unsupported(
         fmt::format("{}: {} is {}; supported are 0 to 3 (none, mean, cls, last)", source.path().string(), key, type));
   }
   if (type >= 1) spec.pooling = type == 1 ? Pooling::kMean : type == 2 ? Pooling::kCls : Pooling::kLast;
-  for (const char* name : {"dense_2.weight", "dense_3.weight"}) {
-    const WeightEntry* entry = source.find(name);
-    if (entry == nullptr) continue;
-    DenseLayer layer;
-    layer.out = entry->shape.rows();
-    layer.in = entry->shape.columns();
-    layer.weight.resize(static_cast<std::size_t>(entry->shape.element_count()));
-    traits(entry->format).decode_f32(entry->bytes.data(), layer.weight.data(), std::ssize(layer.weight));
-    spec.dense.push_back(std::move(layer));
+  for (const char* name : {"dense_2", "dense_3"}) {
+    if (auto layer = read_dense_layer(source, name)) spec.dense.push_back(std::move(*layer));
+  }
+}
+
+double apply(DenseLayer::Function function, double x) {
+  switch (function) {
+    case DenseLayer::Function::kTanh:
+      return std::tanh(x);
+    case DenseLayer::Function::kRelu:
+      return std::isnan(x) ? x : std::max(x, 0.0);
+    case DenseLayer::Function::kGelu:
+      return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2));
+    case DenseLayer::Function::kNone:
+      break;
+  }
+  return x;
+}
+
+void normalize(const DenseLayer& layer, std::vector<float>& y) {
+  const auto count = static_cast<double>(y.size());
+  double mean = 0, squares = 0;
+  for (const float value : y) mean += static_cast<double>(value) / count;
+  for (const float value : y) squares += (static_cast<double>(value) - mean) * (static_cast<double>(value) - mean);
+  const double scale = 1 / std::sqrt(squares / count + layer.norm_epsilon);
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const double bias = layer.norm_bias.empty() ? 0 : static_cast<double>(layer.norm_bias[i]);
+    y[i] = static_cast<float>((static_cast<double>(y[i]) - mean) * scale * static_cast<double>(layer.norm_weight[i]) +
+                              bias);
   }
 }
 
@@ -177,12 +187,37 @@ std::vector<float> through(const DenseLayer& layer, const std::vector<float>& x)
     const float* row = layer.weight.data() + o * x.size();
     double sum = layer.bias.empty() ? 0 : static_cast<double>(layer.bias[o]);
     for (std::size_t i = 0; i < x.size(); ++i) sum += static_cast<double>(row[i]) * static_cast<double>(x[i]);
-    y[o] = static_cast<float>(layer.tanh ? std::tanh(sum) : sum);
+    y[o] = static_cast<float>(apply(layer.function, sum));
   }
+  if (!layer.norm_weight.empty()) normalize(layer, y);
   return y;
 }
 
 }  // namespace
+
+std::vector<float> read_floats(const ModelSource& source, const std::string& name) {
+  const WeightEntry* entry = source.find(name);
+  if (entry == nullptr) return {};
+  std::vector<float> values(static_cast<std::size_t>(entry->shape.element_count()));
+  std::vector<std::byte> scratch;
+  traits(entry->format).decode_f32(entry->rows(0, entry->shape.rows(), scratch), values.data(), std::ssize(values));
+  return values;
+}
+
+std::optional<DenseLayer> read_dense_layer(const ModelSource& source, const std::string& name) {
+  const WeightEntry* entry = source.find(name + ".weight");
+  if (entry == nullptr || entry->shape.rank() > 2) return std::nullopt;  // a matrix of one row may be a vector
+  DenseLayer layer;
+  layer.out = entry->shape.rows();
+  layer.in = entry->shape.columns();
+  layer.weight = read_floats(source, name + ".weight");
+  layer.bias = read_floats(source, name + ".bias");
+  if (!layer.bias.empty() && std::ssize(layer.bias) != layer.out) {
+    throw InvalidInput(fmt::format("{}: '{}.bias' has {} elements, not {}", source.path().string(), name,
+                                   layer.bias.size(), layer.out));
+  }
+  return layer;
+}
 
 std::optional<Pooling> parse_pooling(std::string_view name) {
   const auto found = std::ranges::find(kPoolingNames, name, &PoolingName::name);
@@ -247,8 +282,8 @@ std::vector<float> Pooler::result() const {
   return mean;
 }
 
-std::vector<float> through_dense(const EmbeddingSpec& spec, std::vector<float> pooled) {
-  for (const DenseLayer& layer : spec.dense) pooled = through(layer, pooled);
+std::vector<float> through_dense(std::span<const DenseLayer> layers, std::vector<float> pooled) {
+  for (const DenseLayer& layer : layers) pooled = through(layer, pooled);
   return pooled;
 }
 

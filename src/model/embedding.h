@@ -17,13 +17,24 @@ namespace hearth {
 enum class Pooling : std::uint8_t { kMean, kCls, kLast, kNone };  // kCls: the first token's; kNone: every token's
 std::optional<Pooling> parse_pooling(std::string_view name);      // "mean", "cls", "last", "none"
 
-// y = act(W x + b), computed on the host: a text has one of them.
+// y = norm(act(W x + b)), computed on the host: a text has one of them.
 struct DenseLayer {
+  enum class Function : std::uint8_t { kNone, kTanh, kRelu, kGelu };
+
   std::int64_t in = 0, out = 0;
   std::vector<float> weight;  // [out, in]
   std::vector<float> bias;    // [out], or empty
-  bool tanh = false;          // else none
+  Function function = Function::kNone;
+  // Of a LayerNorm, [out]; empty: there is none, or no bias.
+  std::vector<float> norm_weight, norm_bias;
+  double norm_epsilon = 0;
 };
+
+// Of the tensors `name`.weight, a matrix, and `name`.bias, decoded; nullopt where there is no such matrix. Throws
+// InvalidInput where they do not fit.
+std::optional<DenseLayer> read_dense_layer(const ModelSource& source, const std::string& name);
+// A tensor's values as float32; empty where there is none.
+std::vector<float> read_floats(const ModelSource& source, const std::string& name);
 
 struct EmbeddingSpec {
   Pooling pooling = Pooling::kLast;
@@ -59,7 +70,7 @@ class Pooler {
 };
 
 // The layers behind pooling.
-std::vector<float> through_dense(const EmbeddingSpec& spec, std::vector<float> pooled);
+std::vector<float> through_dense(std::span<const DenseLayer> layers, std::vector<float> pooled);
 
 // The first `dimensions` (at most the vector's) at length 1; zeros stay zeros.
 std::vector<float> normalized(std::vector<float> vector, std::size_t dimensions);

@@ -34,6 +34,24 @@ TEST(Pooler, ShorterVectorsHaveLengthOneAgain) {
   EXPECT_EQ(normalized({0, 0}, 5), (std::vector<float>{0, 0}));
 }
 
+TEST(DenseLayer, FunctionsAndNorms) {
+  DenseLayer layer;
+  layer.in = layer.out = 2;
+  layer.weight = {1, 0, 0, 2};
+  layer.bias = {0, -1};
+  const auto through = [&](DenseLayer::Function function) {
+    layer.function = function;
+    return through_dense(std::span(&layer, 1), {-1, 2});
+  };
+  EXPECT_EQ(through(DenseLayer::Function::kNone), (std::vector<float>{-1, 3}));
+  EXPECT_EQ(through(DenseLayer::Function::kRelu), (std::vector<float>{0, 3}));
+  EXPECT_EQ(through(DenseLayer::Function::kTanh)[0], static_cast<float>(std::tanh(-1.0)));
+  EXPECT_NEAR(through(DenseLayer::Function::kGelu)[0], -0.158655f, 1e-6f);
+  layer.norm_weight = {2, 4};
+  layer.norm_bias = {0, 10};
+  EXPECT_EQ(through(DenseLayer::Function::kNone), (std::vector<float>{-2, 14}));  // -1 and 3 are 1 and 1 of 2 around 1
+}
+
 class SentenceFolder {
  public:
   SentenceFolder() { folder_.write("config.json", R"({"model_type":"bert"})"); }
@@ -114,9 +132,9 @@ TEST(EmbeddingSpec, DenseLayersFollowPooling) {
   writer.write(folder.path() / "2_Dense/model.safetensors");
   const EmbeddingSpec spec = folder.read();
   EXPECT_EQ(spec.width, 3);
-  EXPECT_EQ(through_dense(spec, {1, -1}), (std::vector<float>{-1, -1, -1}));
+  EXPECT_EQ(through_dense(spec.dense, {1, -1}), (std::vector<float>{-1, -1, -1}));
   folder.write("2_Dense/config.json", R"({"activation_function":"torch.nn.modules.activation.Tanh"})");
-  EXPECT_EQ(through_dense(folder.read(), {1, -1})[0], static_cast<float>(std::tanh(-1.0)));
+  EXPECT_EQ(through_dense(folder.read().dense, {1, -1})[0], static_cast<float>(std::tanh(-1.0)));
   folder.write("2_Dense/config.json", R"({"activation_function":"torch.nn.modules.activation.GELU"})");
   EXPECT_THROW(folder.read(), Unsupported);
 }

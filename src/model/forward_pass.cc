@@ -50,7 +50,8 @@ void ForwardPass::embed(const StepContext& c) {
                   {c.step.positions, tokens, spec_.position_offset, position_embedding_.placed(), round_to_bf16, x});
   }
   if (token_type_add_) {
-    token_type_add_(c.stream, {token_types_.get(), tokens, 0, token_type_embedding_.placed(), round_to_bf16, x});
+    const std::int32_t* types = one_type_ ? one_type_.get() : device_batch_.token_types();
+    token_type_add_(c.stream, {types, tokens, 0, token_type_embedding_.placed(), round_to_bf16, x});
   }
   if (embedding_norm_) embedding_norm_->run(c.stream, x, tokens, nullptr, x, Format::kF32);
   if (layer_inputs_) layer_inputs_->run(c.stream, device_batch_.tokens(), tokens, x);

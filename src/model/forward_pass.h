@@ -57,6 +57,8 @@ class ForwardPass {
   // Binds every operator and plans every byte; allocates nothing. `source` and the backend's device outlive the pass.
   // Throws InvalidInput or Unsupported, with everything that is missing or wrong.
   ForwardPass(const ModelSource& source, const Backend& backend, const ForwardPassOptions& options);
+  // The same where the settings say how the model is to be read; they are not needed afterwards, their source is.
+  ForwardPass(const Settings& settings, const Backend& backend, const ForwardPassOptions& options);
   ~ForwardPass();
 
   const ModelSpec& spec() const { return spec_; }
@@ -101,8 +103,6 @@ class ForwardPass {
   void record_decode_steps(Stream& stream, const SequenceMemory& memory);
 
  private:
-  ForwardPass(const Settings& settings, const Backend& backend, const ForwardPassOptions& options);
-
   void bind_embeddings();
   void bind_positions();
   void bind_token_types();
@@ -128,7 +128,7 @@ class ForwardPass {
   WeightTable token_embedding_, position_embedding_, token_type_embedding_;
   Kernel<EmbeddingGatherArgs> embedding_gather_;
   Kernel<PositionAddArgs> position_add_, token_type_add_;
-  Planned<const std::int32_t> token_types_;  // of a step's tokens: all of the first
+  Planned<const std::int32_t> one_type_;  // of all tokens, where there is but one
   std::optional<Norm> embedding_norm_;
   std::optional<LayerInputs> layer_inputs_;
   std::optional<AltUpEnds> alt_up_;

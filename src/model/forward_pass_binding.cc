@@ -125,8 +125,9 @@ void ForwardPass::bind_token_types() {
   }
   token_type_add_ =
       bind_table(binder_, binder_.kernels().position_add, "token_type_add", *entry, token_type_embedding_);
+  if (entry->shape.rows() > 1) return;
   const std::int64_t bytes = options_.step_tokens_max * std::int64_t{sizeof(std::int32_t)};
-  token_types_ =
+  one_type_ =
       binder_.reserve(bytes, [bytes](std::byte* to) { std::fill_n(to, bytes, std::byte{0}); }).as<const std::int32_t>();
 }
 
@@ -183,7 +184,8 @@ void ForwardPass::bind_sampling() {
 }
 
 DeviceBatch::Limits ForwardPass::batch_limits() const {
-  return {options_.step_tokens_max, options_.sequences_max, options_.context, spec_.has_states()};
+  return {options_.step_tokens_max, options_.sequences_max, options_.context, spec_.has_states(),
+          spec_.token_types && !one_type_};
 }
 
 void ForwardPass::plan_memory() {

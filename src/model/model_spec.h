@@ -60,6 +60,8 @@ struct AttentionSpec {
   NormKind query_key_norm_kind = NormKind::kRms;
   bool query_key_norm_by_head = false;  // each head has weights of its own
   bool query_key_norm_rotated = false;  // the norm is of what has been rotated
+  std::vector<float> slopes;            // ALiBi: what each head takes from a score for each position; empty: nothing
+  float qkv_limit = 0;                  // what queries, keys and values are held within; 0: no limit
   bool sinks = false;                   // each head has a score without a key in its softmax's sum
   bool value_norm = false;              // each head of values is normalized, without weights
   bool values_of_keys = false;          // values are made by the keys' matrix
@@ -233,7 +235,7 @@ struct ModelSpec {
 
   bool learned_positions = false;
   std::int64_t position_offset = 0;  // rows of their table before that of position 0
-  bool token_types = false;          // the first row of a table of types of text is added to every token
+  bool token_types = false;          // a row of a table is added to every token: the second in a pair's second text
   bool embedding_norm = false;       // of the sum of these
   // Not 0: every layer has an input of its own, of so many elements, made of the token and its embedding, which is
   // added to x at the layer's end as x itself chooses (per-layer embeddings, Gemma 3n).

@@ -23,8 +23,9 @@ struct Setting {
 };
 
 namespace settings {
-inline constexpr Setting kContext{"context_length", {"max_position_embeddings", "n_positions", "model_max_length"}};
-inline constexpr Setting kWidth{"embedding_length", {"hidden_size", "n_embd", "dim"}};
+inline constexpr Setting kContext{
+    "context_length", {"max_position_embeddings", "n_positions", "model_max_length", "max_seq_len", "seq_length"}};
+inline constexpr Setting kWidth{"embedding_length", {"hidden_size", "n_embd", "dim", "d_model", "n_embed"}};
 inline constexpr Setting kLayers{"block_count", {"num_hidden_layers", "n_layer", "n_layers"}};
 // Layers behind the others that predict further tokens. GGUF counts them in; config.json does not.
 inline constexpr Setting kPredictingLayers{"nextn_predict_layers", {"num_nextn_predict_layers"}};
@@ -79,6 +80,9 @@ class Settings {
   const ModelSource& source() const { return source_; }
   // GGUF's general.architecture, or config.json's model_type.
   const std::string& architecture() const { return architecture_; }
+  // The family whose model this is read as: architecture(), unless read_as() says another.
+  const std::string& family() const { return family_.empty() ? architecture_ : family_; }
+  void read_as(std::string family) { family_ = std::move(family); }
   std::string file_name() const { return source_.path().string(); }
 
   // Absent (or null in config.json): nullopt. Of another kind: InvalidInput with the setting's name as the file spells
@@ -140,7 +144,7 @@ class Settings {
 
   const ModelSource& source_;
   const boost::json::object* config_;
-  std::string architecture_;
+  std::string architecture_, family_;
   mutable std::set<std::string, std::less<>> asked_;
 };
 

@@ -203,6 +203,36 @@ TEST(Settings, Lfm2sFeedForwardWidthIsAdjusted) {
   EXPECT_EQ(width(R"("intermediate_size":600,"block_auto_adjust_ff_dim":false)"), 600);
 }
 
+std::string mixers_of(const LayerSpec& layer) {
+  std::string words = layer.beside ? "Mamba " : "";
+  if (layer.has_attention()) return words + (layer.attention().latent ? "latent attention" : "attention");
+  if (std::holds_alternative<ShortConvSpec>(layer.mixer)) return "short convolution";
+  if (std::holds_alternative<DeltaSpec>(layer.mixer)) return "delta rule";
+  return std::holds_alternative<MambaSpec>(layer.mixer) ? "Mamba" : "";
+}
+
+// What the list says of a family is what its models are, as far as the repository has some.
+TEST(Settings, FamiliesAreOfTheirKind) {
+  const std::filesystem::path folder = std::filesystem::path(HEARTH_SOURCE_DIR) / "tests/data/hf";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    SCOPED_TRACE(entry.path());
+    const auto source = ModelSource::open(entry.path());
+    const Settings settings(*source);
+    const Architecture& family = architecture_of(settings);
+    const ModelSpec spec = read_model_spec(settings);
+    const bool has_attention = std::ranges::any_of(spec.layers, &LayerSpec::has_attention);
+    EXPECT_EQ(family.kind == FamilyKind::kEncoder, spec.looks_ahead());
+    EXPECT_EQ(family.kind == FamilyKind::kHybrid, spec.has_states() && has_attention);
+    EXPECT_EQ(family.kind == FamilyKind::kRecurrent, !has_attention);
+    if (family.kind == FamilyKind::kExperts) {
+      EXPECT_TRUE(std::ranges::any_of(spec.layers, &LayerSpec::has_experts));
+    }
+    for (const LayerSpec& layer : spec.layers) {
+      EXPECT_NE(family.mixers.find(mixers_of(layer)), std::string_view::npos) << mixers_of(layer);
+    }
+  }
+}
+
 TEST(Settings, FalconHasThreeForms) {
   const auto form = [](std::string_view changes) { return spec_of(config_with(changes, "falcon")).layers[0]; };
   EXPECT_EQ(form("").attention().kv_head_count, 1);
@@ -212,7 +242,24 @@ TEST(Settings, FalconHasThreeForms) {
   const LayerSpec grouped = form(R"("new_decoder_architecture":true,"num_kv_heads":2,"parallel_attn":false)");
   EXPECT_EQ(grouped.attention().kv_head_count, 2);
   EXPECT_TRUE(grouped.parallel);
-  EXPECT_THROW(form(R"("alibi":true)"), Unsupported);
+}
+
+// Those of the paper for 8 heads; of 12, the others stand between its first ones. Falcon scales them with the scores.
+TEST(Settings, SlopesOfAlibi) {
+  const auto spec = [](std::string_view family, int heads, std::string_view more = "") {
+    return spec_of(
+        fmt::format(R"({{"model_type":"{}","hidden_size":{},"num_attention_heads":{},"num_hidden_layers":2{}}})",
+                    family, 8 * heads, heads, more));
+  };
+  const auto slopes = [&](auto... what) { return spec(what...).layers[1].attention().slopes; };
+  std::vector<float> expected;
+  for (int h = 1; h <= 8; ++h) expected.push_back(std::ldexp(1.0f, -h));
+  EXPECT_EQ(slopes("bloom", 8), expected);
+  EXPECT_TRUE(spec("bloom", 8).ropes.empty());
+  for (const double exponent : {0.5, 1.5, 2.5, 3.5}) expected.push_back(static_cast<float>(std::exp2(-exponent)));
+  EXPECT_EQ(slopes("bloom", 12), expected);
+  EXPECT_EQ(slopes("falcon", 1, R"(,"alibi":true)"), std::vector{0x1p-8f / std::sqrt(8.0f)});
+  EXPECT_TRUE(slopes("falcon", 1, R"(,"alibi":false)").empty());
 }
 
 TEST(Settings, HunyuanStretchesTheBaseOfItsRopeByAlpha) {

@@ -108,7 +108,7 @@ constexpr std::array kRows{
 
 }  // namespace
 
-std::string TensorNames::of(Weight weight, std::int64_t layer, std::int64_t expert) const {
+std::string_view TensorNames::pattern_of(Weight weight) const {
   const Row& row = kRows[static_cast<std::size_t>(weight)];
   CHECK(row.weight == weight);
   std::string_view pattern = scheme_ == NameScheme::kGguf    ? row.gguf
@@ -117,7 +117,23 @@ std::string TensorNames::of(Weight weight, std::int64_t layer, std::int64_t expe
   for (const OwnName& own : own_) {
     if (own.scheme == scheme_ && own.weight == weight) pattern = own.pattern;
   }
-  const std::string names = fmt::format(fmt::runtime(pattern), layer, expert);
+  return pattern;
+}
+
+std::vector<std::string> TensorNames::patterns() const {
+  std::vector<std::string> all;
+  for (const Row& row : kRows) {
+    const std::string names = fmt::format(fmt::runtime(pattern_of(row.weight)), "{}", "{}");
+    for (std::size_t begin = 0, end = 0; !names.empty() && end != std::string::npos; begin = end + 1) {
+      end = names.find('|', begin);
+      all.push_back(placed(names.substr(begin, end - begin)));
+    }
+  }
+  return all;
+}
+
+std::string TensorNames::of(Weight weight, std::int64_t layer, std::int64_t expert) const {
+  const std::string names = fmt::format(fmt::runtime(pattern_of(weight)), layer, expert);
   if (from_ == to_ || names.empty()) return names;
   std::string result;
   for (std::size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {

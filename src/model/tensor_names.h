@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "weights/weight_entry.h"
 
@@ -133,11 +134,15 @@ class TensorNames {
   // weight.
   std::string of(Weight weight, std::int64_t layer = 0, std::int64_t expert = 0) const;
 
+  // Every name, with "{}" in the place of a layer's or an expert's number.
+  std::vector<std::string> patterns() const;
+
   // Checkpoints keep a model within a larger one, or without its head: then every name has another beginning, which is
   // found by where the token embedding stands. Not of GGUF files.
   void place_within(std::span<const WeightEntry> tensors);
 
  private:
+  std::string_view pattern_of(Weight weight) const;
   std::string placed(std::string name) const;
 
   NameScheme scheme_;

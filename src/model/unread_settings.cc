@@ -151,6 +151,7 @@ constexpr Known kKnownConfig[]{
     {"is_causal", if_true},
     {"causal", if_true},
     {"full_attn_mod", if_one},  // every layer
+    {"offset_alibi", always},   // of how Bloom's biases were tabled in training
     {"attention_multiplier", if_the_scale},
     {"query_pre_attn_scalar", if_the_inverse_square_of_the_scale},
     {"qk_norm", if_query_key_norms},

@@ -43,7 +43,11 @@ void check_embedding_count(std::size_t count, const std::string& param) {
 
 EmbeddingPrompts prepare_embeddings(const ModelService& service, std::vector<std::vector<TokenId>> prompts,
                                     std::optional<std::int64_t> dimensions, std::string_view api) {
-  const std::int64_t width = service.model().embedding.width;
+  const ServedModel& model = service.model();
+  if (model.rerank && model.rerank->ranks_alone) {
+    throw bad_request("the model ranks documents and makes no vectors of texts: /v1/rerank");
+  }
+  const std::int64_t width = model.embedding.width;
   if (dimensions && *dimensions > width) {
     throw bad_request(fmt::format("{} dimensions were asked for; the model has {}", *dimensions, width), "dimensions");
   }
@@ -61,12 +65,12 @@ EmbeddingPrompts prepare_embeddings(const ModelService& service, std::vector<std
 namespace {
 
 // Starts prompts until a portion is under way. A full queue is no failure while some of them are: places will be free.
-void start_some(ModelService& service, EmbeddingPrompts& prompts, std::size_t& next,
+void start_some(ModelService& service, std::vector<PreparedRequest>& requests, std::size_t& next,
                 std::deque<std::unique_ptr<GenerationStream>>& streams, std::string_view api) {
   constexpr std::size_t kPortion = 256;
-  while (next < prompts.requests.size() && streams.size() < kPortion) {
+  while (next < requests.size() && streams.size() < kPortion) {
     try {
-      streams.push_back(service.start(std::move(prompts.requests[next]), api));
+      streams.push_back(service.start(std::move(requests[next]), api));
     } catch (const HttpError& error) {
       if (streams.empty() || error.failure().status != 429) throw;
       return;
@@ -77,19 +81,26 @@ void start_some(ModelService& service, EmbeddingPrompts& prompts, std::size_t& n
 
 }  // namespace
 
-asio::awaitable<Embeddings> embed_prompts(ModelService& service, EmbeddingPrompts prompts, std::string_view api) {
+asio::awaitable<Embeddings> pool_prompts(ModelService& service, std::vector<PreparedRequest> requests,
+                                         std::string_view api) {
   std::deque<std::unique_ptr<GenerationStream>> streams;
   std::size_t next = 0;
   Embeddings result;
-  while (result.vectors.size() < prompts.requests.size()) {
-    start_some(service, prompts, next, streams, api);
+  while (result.vectors.size() < requests.size()) {
+    start_some(service, requests, next, streams, api);
     GenerationStream::Event event = co_await streams.front()->next();
     streams.pop_front();
     GenerationEnd& end = std::get<GenerationEnd>(event);  // there are no tokens
     if (const auto failure = generation_failure(end)) throw HttpError(*failure);
     result.prompt_tokens += end.usage.prompt_tokens;
-    result.vectors.push_back(normalized(std::move(end.embedding), prompts.dimensions));
+    result.vectors.push_back(std::move(end.embedding));
   }
+  co_return result;
+}
+
+asio::awaitable<Embeddings> embed_prompts(ModelService& service, EmbeddingPrompts prompts, std::string_view api) {
+  Embeddings result = co_await pool_prompts(service, std::move(prompts.requests), api);
+  for (std::vector<float>& vector : result.vectors) vector = normalized(std::move(vector), prompts.dimensions);
   co_return result;
 }
 

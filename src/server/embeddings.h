@@ -38,8 +38,12 @@ struct EmbeddingPrompts {
 EmbeddingPrompts prepare_embeddings(const ModelService& service, std::vector<std::vector<TokenId>> prompts,
                                     std::optional<std::int64_t> dimensions, std::string_view api);
 
-// A portion of the prompts at a time, so that many are no more for the queue than a few. Throws HttpError as
-// ModelService::start() does.
+// Of the requests' prompts, each with Request::embed: the states as the engine pools them. A portion at a time, so that
+// many are no more for the queue than a few. Throws HttpError as ModelService::start() does.
+boost::asio::awaitable<Embeddings> pool_prompts(ModelService& service, std::vector<PreparedRequest> requests,
+                                                std::string_view api);
+
+// The same at length 1, of so many dimensions as were asked for.
 boost::asio::awaitable<Embeddings> embed_prompts(ModelService& service, EmbeddingPrompts prompts, std::string_view api);
 
 }  // namespace hearth

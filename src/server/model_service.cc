@@ -38,7 +38,9 @@ HttpError unavailable(std::string message) {
 // What an endpoint calls the prompt.
 std::string prompt_field(std::string_view api) {
   if (api == "/v1/completions" || api == "/api/generate" || api == "/api/embeddings") return "prompt";
-  return api == "/v1/responses" || api == "/v1/embeddings" || api == "/api/embed" ? "input" : "messages";
+  return api == "/v1/responses" || api == "/v1/embeddings" || api == "/api/embed" ? "input"
+         : api == "/v1/rerank"                                                    ? "documents"
+                                                                                  : "messages";
 }
 
 // In the words by which each API's clients know that a conversation is to be shortened.

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/rerank.h"
 #include "sampling/sampler_options.h"
 #include "server/response_store.h"
 #include "server/telemetry/metrics.h"
@@ -40,16 +41,17 @@ struct ServedModel {
   std::int64_t context = 0;        // of a request
   std::int64_t context_model = 0;  // that it was trained for
   std::int64_t width = 0, vocabulary = 0;
-  EmbeddingSpec embedding = {};    // how its states become vectors
-  std::int64_t created = 0;        // seconds since 1970: when the server started
-  std::string hash;                // of the model's files, hexadecimal
-  std::string fingerprint;         // of model, build, device and compute mode: what bits depend on
-  std::string chat_template_text;  // empty: none
-  std::string device;              // "cpu (…)"
-  std::string build;               // "hearth 0.1.0 (commit …)"
-  std::string compute;             // "f32", "bf16", "int8", "auto"
-  std::string path;                // as the user named it
-  std::int64_t weight_bytes = 0;   // that one decoding step reads
+  EmbeddingSpec embedding = {};           // how its states become vectors
+  std::optional<RerankSpec> rerank = {};  // and how well a document answers a query; nullopt: the model does not say
+  std::int64_t created = 0;               // seconds since 1970: when the server started
+  std::string hash;                       // of the model's files, hexadecimal
+  std::string fingerprint;                // of model, build, device and compute mode: what bits depend on
+  std::string chat_template_text;         // empty: none
+  std::string device;                     // "cpu (…)"
+  std::string build;                      // "hearth 0.1.0 (commit …)"
+  std::string compute;                    // "f32", "bf16", "int8", "auto"
+  std::string path;                       // as the user named it
+  std::int64_t weight_bytes = 0;          // that one decoding step reads
 
   bool is_called(std::string_view by) const {
     return by == name || std::find(aliases.begin(), aliases.end(), by) != aliases.end();

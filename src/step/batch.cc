@@ -8,14 +8,14 @@
 namespace hearth {
 
 void Batch::clear() {
-  for (auto* array : {&tokens_, &positions_, &sequences_, &key_counts_, &prefix_lengths_, &logit_rows_, &token_starts_,
-                      &state_slots_}) {
+  for (auto* array : {&tokens_, &token_types_, &positions_, &sequences_, &key_counts_, &prefix_lengths_, &logit_rows_,
+                      &token_starts_, &state_slots_}) {
     array->clear();
   }
 }
 
 void Batch::add(std::span<const std::int32_t> tokens, std::int64_t first_position, std::span<const std::int32_t> blocks,
-                std::int64_t prefix_length, Logits logits, std::int32_t state_slot) {
+                std::int64_t prefix_length, Logits logits, std::int32_t state_slot, std::int64_t second_begin) {
   const auto sequence = static_cast<std::int32_t>(key_counts_.size());
   const std::int64_t key_count = first_position + static_cast<std::int64_t>(tokens.size());
   CHECK(static_cast<std::int64_t>(blocks.size()) >= kv_block_count(key_count));
@@ -26,8 +26,10 @@ void Batch::add(std::span<const std::int32_t> tokens, std::int64_t first_positio
     if (logits == Logits::kAll || (logits == Logits::kLast && last)) {
       logit_rows_.push_back(static_cast<std::int32_t>(tokens_.size()));
     }
+    const std::int64_t position = first_position + static_cast<std::int64_t>(i);
     tokens_.push_back(tokens[i]);
-    positions_.push_back(static_cast<std::int32_t>(first_position + static_cast<std::int64_t>(i)));
+    token_types_.push_back(second_begin > 0 && position >= second_begin ? 1 : 0);
+    positions_.push_back(static_cast<std::int32_t>(position));
     sequences_.push_back(sequence);
   }
   key_counts_.push_back(static_cast<std::int32_t>(key_count));

@@ -24,8 +24,18 @@ TEST(Batch, MixesSequences) {
   EXPECT_EQ(std::vector(view.token_starts, view.token_starts + 3), (std::vector<std::int32_t>{0, 3, 4}));
   EXPECT_EQ(std::vector(view.state_slots, view.state_slots + 2), (std::vector<std::int32_t>{5, 2}));
   EXPECT_EQ(batch.logit_rows(), (std::vector<std::int32_t>{2, 3}));
+  EXPECT_EQ(batch.token_types(), (std::vector<std::int32_t>{0, 0, 0, 0}));
   batch.clear();
   EXPECT_EQ(batch.view().token_count, 0);
+}
+
+// The second text of a pair, wherever a chunk of it begins.
+TEST(Batch, PairsHaveTwoTypes) {
+  Batch batch;
+  const std::vector<std::int32_t> tokens{7, 8, 9, 6}, blocks{0};
+  batch.add(tokens, 0, blocks, 0, Batch::Logits::kAll, 0, 3);
+  batch.add(tokens, 2, blocks, 0, Batch::Logits::kAll, 0, 3);
+  EXPECT_EQ(batch.token_types(), (std::vector<std::int32_t>{0, 0, 0, 1, 0, 1, 1, 1}));
 }
 
 }  // namespace

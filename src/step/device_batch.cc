@@ -10,7 +10,7 @@ namespace hearth {
 namespace {
 
 // Of tokens, in int32: ids, positions, sequences, logit rows; of sequences: key counts, prefix lengths, block tables;
-// for states: slots, and where tokens begin, which has one more.
+// for states: slots, and where tokens begin, which has one more. Types of tokens are one more array of them.
 constexpr std::int64_t kTokenArrays = 4, kSequenceArrays = 2, kStateArrays = 2;
 
 }  // namespace
@@ -18,7 +18,8 @@ constexpr std::int64_t kTokenArrays = 4, kSequenceArrays = 2, kStateArrays = 2;
 std::int64_t DeviceBatch::bytes(const Limits& limits) {
   const std::int64_t blocks = kv_block_count(limits.key_count_max);
   const std::int64_t states = limits.has_states ? kStateArrays * limits.sequences_max + 1 : 0;
-  return 4 * (kTokenArrays * limits.tokens_max + (kSequenceArrays + blocks) * limits.sequences_max + states);
+  const std::int64_t token_arrays = kTokenArrays + (limits.has_types ? 1 : 0);
+  return 4 * (token_arrays * limits.tokens_max + (kSequenceArrays + blocks) * limits.sequences_max + states);
 }
 
 void DeviceBatch::lay_out(std::int64_t tokens, std::int64_t sequences) {
@@ -31,6 +32,7 @@ void DeviceBatch::lay_out(std::int64_t tokens, std::int64_t sequences) {
   step_.positions = array(tokens);
   step_.sequences = array(tokens);
   logit_rows_ = array(tokens);
+  token_types_ = limits_.has_types ? array(tokens) : nullptr;
   step_.key_counts = array(sequences);
   step_.prefix_lengths = array(sequences);
   if (limits_.has_states) {
@@ -58,6 +60,7 @@ void DeviceBatch::set(Stream& stream, const Batch& batch) {
   step_ = batch.view();
   step_.key_count_max = batch.key_count_max();
   tokens_ = batch.tokens().data();
+  token_types_ = batch.token_types().data();
   logit_rows_ = batch.logit_rows().data();
 }
 
@@ -79,6 +82,7 @@ void DeviceBatch::set(Stream& stream, const Batch& batch, std::int64_t padded_co
   std::copy_n(host.positions, host.token_count, staged(step_.positions));
   std::copy_n(host.sequences, host.token_count, staged(step_.sequences));
   std::copy(batch.logit_rows().begin(), batch.logit_rows().end(), staged(logit_rows_));
+  if (limits_.has_types) std::copy(batch.token_types().begin(), batch.token_types().end(), staged(token_types_));
   std::copy_n(host.key_counts, host.sequence_count, staged(step_.key_counts));
   std::copy_n(host.prefix_lengths, host.sequence_count, staged(step_.prefix_lengths));
   for (std::int64_t s = 0; s < host.sequence_count; ++s) {
@@ -98,6 +102,7 @@ void DeviceBatch::stage_padding(std::int64_t first_token, std::int64_t first_seq
   for (std::int64_t s = first_sequence; s < step_.sequence_count; ++s) {
     const std::int64_t token = first_token + s - first_sequence;
     staged(tokens_)[token] = 0;
+    if (limits_.has_types) staged(token_types_)[token] = 0;
     staged(step_.positions)[token] = 0;
     staged(step_.sequences)[token] = static_cast<std::int32_t>(s);
     staged(logit_rows_)[token] = static_cast<std::int32_t>(token);

@@ -19,6 +19,7 @@ class DeviceBatch {
     std::int64_t sequences_max = 0;
     std::int64_t key_count_max = 0;  // of a sequence
     bool has_states = false;         // the sequences' tokens and slots are brought as well
+    bool has_types = false;          // and the types of tokens
   };
   // Bytes of the device's memory that batches within the limits take.
   static std::int64_t bytes(const Limits& limits);
@@ -40,6 +41,7 @@ class DeviceBatch {
 
   const StepView& step() const { return step_; }
   const std::int32_t* tokens() const { return tokens_; }
+  const std::int32_t* token_types() const { return token_types_; }  // where there is host memory, or has_types
   const std::int32_t* logit_rows() const { return logit_rows_; }
 
  private:
@@ -53,6 +55,7 @@ class DeviceBatch {
   std::vector<std::int32_t> staging_;
   StepView step_;
   const std::int32_t* tokens_ = nullptr;
+  const std::int32_t* token_types_ = nullptr;
   const std::int32_t* logit_rows_ = nullptr;
 };
 

@@ -1,6 +1,5 @@
 """Families that no independent fixture covers, and forms of others that theirs have not: tiny checkpoints of random
-weights in each family's own layout, against one plain forward pass in double precision, written from the published
-descriptions."""
+weights in each family's own layout, against one plain forward pass in double precision."""
 import json
 import math
 import struct
@@ -8,144 +7,11 @@ import struct
 import numpy as np
 
 from cli_case import main
-from server_case import ServerCase
+from family_model import (BLOOM, BLOOM_ENDS, CONTEXT, FF, LAYERS, MPT, MPT_ENDS, VOCABULARY, WIDTH, FamilyCase, Model,
+                          alibi_slopes, word_pieces)
 
-WIDTH, FF, LAYERS, VOCABULARY, CONTEXT = 32, 48, 2, 40, 64
 TOKENS = np.random.default_rng(3).integers(0, VOCABULARY, 21).tolist()
-ERF = np.vectorize(math.erf)
 
-ACTIVATIONS = {
-    "silu": lambda x: x / (1 + np.exp(-x)),
-    "gelu": lambda x: 0.5 * x * (1 + ERF(x / math.sqrt(2))),
-    "gelu_new": lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3))),
-    "relu": lambda x: np.maximum(x, 0),
-    "relu2": lambda x: np.maximum(x, 0) ** 2,
-}
-
-
-class Weights:
-    """The model as the formulas see it: every name of theirs is drawn when it is first asked for."""
-
-    def __init__(self, seed):
-        self.random = np.random.default_rng(seed)
-        self.drawn = {}
-
-    def __call__(self, name, *shape):
-        if name not in self.drawn:
-            values = self.random.standard_normal(shape) * (0.3 if len(shape) > 1 else 0.5)
-            self.drawn[name] = values.astype(np.float32).astype(np.float64)
-        assert self.drawn[name].shape == shape, name
-        return self.drawn[name]
-
-
-class Model:
-    """A decoder, or with `sees_all` an encoder. What differs between families is a keyword."""
-
-    def __init__(self, **options):
-        self.heads, self.kv_heads, self.rms, self.eps, self.offset = 4, 4, False, 1e-5, 0.0
-        self.parallel = self.shared_norm = self.gated = self.adjacent = self.sees_all = self.norm_of_sum = False
-        self.norms_bias = self.bias = self.types = self.embedding_norm = self.by_head = self.norm_rotated = False
-        self.query_key_norm = None  # "rms", "layer"
-        self.query_key_bias = False
-        self.act, self.rope_base, self.rotary, self.positions = "silu", 10000.0, 8, None
-        self.logit_scale, self.output_bias = 1.0, False
-        self.__dict__.update(options)
-        self.weights = Weights(len(repr(sorted(options.items()))))
-        self.head_dim = WIDTH // self.heads
-        self.rotary = min(self.rotary, self.head_dim)
-
-    def linear(self, x, name, out, bias=None):
-        y = x @ self.weights(name + ".weight", out, x.shape[-1]).T
-        return y + self.weights(name + ".bias", out) if (self.bias if bias is None else bias) else y
-
-    def norm(self, x, name, rms=None, bias=None, shape=None):
-        weight = self.weights(name + ".weight", *(shape or x.shape[-1:])) + self.offset
-        if self.rms if rms is None else rms:
-            return x / np.sqrt((x ** 2).mean(-1, keepdims=True) + self.eps) * weight
-        x = x - x.mean(-1, keepdims=True)
-        y = x / np.sqrt((x ** 2).mean(-1, keepdims=True) + self.eps) * weight
-        return y + self.weights(name + ".bias", *x.shape[-1:]) if (self.norms_bias if bias is None else bias) else y
-
-    def rotated(self, x):
-        if self.rotary == 0:
-            return x
-        pairs = self.rotary // 2
-        angles = np.arange(len(x))[:, None] * self.rope_base ** (-np.arange(pairs) / pairs)
-        cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
-        first = np.arange(pairs) * 2 if self.adjacent else np.arange(pairs)
-        second = first + 1 if self.adjacent else first + pairs
-        y = x.copy()
-        y[..., first] = x[..., first] * cos - x[..., second] * sin
-        y[..., second] = x[..., second] * cos + x[..., first] * sin
-        return y
-
-    def normed_heads(self, x, name):
-        if self.query_key_norm is None:
-            return x
-        shape = x.shape[1:] if self.by_head else x.shape[2:]
-        return self.norm(x, name, rms=self.query_key_norm == "rms", bias=self.query_key_bias, shape=shape)
-
-    def attention(self, x, p):
-        q, k, v = (self.linear(x, p + name, heads * self.head_dim).reshape(len(x), heads, self.head_dim)
-                   for name, heads in (("q", self.heads), ("k", self.kv_heads), ("v", self.kv_heads)))
-        if self.norm_rotated:
-            q, k = self.normed_heads(self.rotated(q), p + "qn"), self.normed_heads(self.rotated(k), p + "kn")
-        else:
-            q, k = self.rotated(self.normed_heads(q, p + "qn")), self.rotated(self.normed_heads(k, p + "kn"))
-        k, v = (np.repeat(part, self.heads // self.kv_heads, axis=1) for part in (k, v))
-        scores = np.einsum("thd,jhd->htj", q, k) / math.sqrt(self.head_dim)
-        if not self.sees_all:
-            scores = np.where(np.tri(len(x), dtype=bool), scores, -np.inf)
-        scores = np.exp(scores - scores.max(-1, keepdims=True))
-        mixed = np.einsum("htj,jhd->thd", scores / scores.sum(-1, keepdims=True), v)
-        return self.linear(mixed.reshape(len(x), -1), p + "o", WIDTH)
-
-    def feed_forward(self, x, p):
-        hidden = self.linear(x, p + "up", FF)
-        act = ACTIVATIONS[self.act]
-        hidden = act(self.linear(x, p + "gate", FF)) * hidden if self.gated else act(hidden)
-        return self.linear(hidden, p + "down", WIDTH)
-
-    def states(self, tokens):
-        x = self.weights("embed.weight", VOCABULARY, WIDTH)[tokens]
-        if self.positions is not None:
-            x = x + self.weights("positions.weight", CONTEXT + self.positions, WIDTH)[self.positions:][:len(x)]
-        if self.types:
-            x = x + self.weights("types.weight", 2, WIDTH)[0]
-        if self.embedding_norm:
-            x = self.norm(x, "embed_norm")
-        for i in range(LAYERS):
-            p = f"{i}."
-            if self.norm_of_sum:
-                x = self.norm(x + self.attention(x, p), p + "n1")
-                x = self.norm(x + self.feed_forward(x, p), p + "n2")
-                continue
-            normed = self.norm(x, p + "n1")
-            if self.parallel:
-                second = normed if self.shared_norm else self.norm(x, p + "n2")
-                x = x + self.attention(normed, p) + self.feed_forward(second, p)
-            else:
-                x = x + self.attention(normed, p)
-                x = x + self.feed_forward(self.norm(x, p + "n2"), p)
-        return x if self.norm_of_sum else self.norm(x, "last")
-
-    def logits(self, tokens):
-        states = self.states(tokens)
-        return self.linear(states, "head", VOCABULARY, self.output_bias) * self.logit_scale
-
-    # How families fuse q, k and v: for each key/value head its queries, k and v, or each shard's queries, v and k.
-    def fused(self, p, ending):
-        shards = getattr(self, "shards", 0)
-        parts = [self.weights.drawn[p + name + ending] for name in ("qvk" if shards else "qkv")]
-        if shards:
-            rows = [part.reshape(shards, -1, *part.shape[1:]) for part in parts]
-            return np.concatenate(rows, axis=1).reshape(-1, *parts[0].shape[1:])
-        rows = [part.reshape(self.kv_heads, -1, self.head_dim, *part.shape[1:]) for part in parts]
-        return np.concatenate(rows, axis=1).reshape(-1, *parts[0].shape[1:])
-
-
-SIZES = {"hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 4, "intermediate_size": FF,
-         "max_position_embeddings": CONTEXT, "tie_word_embeddings": False}
 BERT = {"n1": "attention.output.LayerNorm", "n2": "output.LayerNorm", "q": "attention.self.query",
         "k": "attention.self.key", "v": "attention.self.value", "o": "attention.output.dense",
         "up": "intermediate.dense", "down": "output.dense"}
@@ -222,10 +88,55 @@ DECODERS = {
         {"embed": "model.decoder.embed_tokens", "positions": "model.decoder.embed_positions", "head": "lm_head",
          "last": "model.decoder.final_layer_norm", "layer": "model.decoder.layers"},
         {"norms_bias": True, "bias": True, "act": "relu", "rotary": 0, "positions": 2}),
+    "mpt with scaled logits": (
+        {"model_type": "mpt", "d_model": WIDTH, "n_layers": LAYERS, "n_heads": 4, "expansion_ratio": 1.5,
+         "max_seq_len": CONTEXT, "logit_scale": 0.5, "attn_config": {"alibi": True, "softmax_scale": 0.25}}, MPT,
+        MPT_ENDS,
+        {"slopes": alibi_slopes(4), "scale": 0.25, "act": "gelu", "rotary": 0, "qkv_in_order": True,
+         "logit_scale": 0.5}),
     "the text part of one that sees": (
         {"model_type": "llava", "text_config": {"model_type": "llama", "rms_norm_eps": 1e-5}}, LLAMA,
         {"embed": "language_model.model.embed_tokens", "last": "language_model.model.norm",
          "head": "language_model.lm_head", "layer": "language_model.model.layers"}, {"rms": True, "gated": True}),
+}
+
+# As DECODERS, and GGUF's architecture and settings beside the sizes.
+ALIBI = {
+    "bloom": (
+        {"model_type": "bloom", "n_embed": 24, "n_layer": LAYERS, "num_attention_heads": 3, "n_inner": FF,
+         "seq_length": CONTEXT, "offset_alibi": 100, "attention_softmax_in_fp32": True}, BLOOM, BLOOM_ENDS,
+        {"width": 24, "heads": 3, "kv_heads": 3, "slopes": alibi_slopes(3), "embedding_norm": True, "norms_bias": True,
+         "bias": True, "act": "gelu_new", "rotary": 0}, "bloom", {}),
+    "bloom of two heads": (
+        {"model_type": "bloom", "hidden_size": WIDTH, "n_layer": LAYERS, "n_head": 2, "n_embed": WIDTH, "n_inner": FF},
+        BLOOM, BLOOM_ENDS,
+        {"heads": 2, "kv_heads": 2, "slopes": alibi_slopes(2), "embedding_norm": True, "norms_bias": True, "bias": True,
+         "act": "gelu_new", "rotary": 0}, "bloom", {}),
+    "mpt": (
+        {"model_type": "mpt", "d_model": 48, "n_layers": LAYERS, "n_heads": 6, "expansion_ratio": 1,
+         "max_seq_len": CONTEXT, "no_bias": True, "norm_type": "low_precision_layernorm",
+         "attn_config": {"alibi": True, "alibi_bias_max": 12, "clip_qkv": 0.7, "attn_impl": "triton",
+                         "prefix_lm": False, "softmax_scale": None, "qk_ln": False,
+                         "attn_type": "multihead_attention"}}, MPT, MPT_ENDS,
+        {"width": 48, "heads": 6, "kv_heads": 6, "slopes": alibi_slopes(6, 12), "limit": 0.7, "act": "gelu",
+         "rotary": 0, "qkv_in_order": True}, "mpt", {"attention.max_alibi_bias": 12.0, "attention.clamp_kqv": 0.7}),
+    "mpt with shared keys and norms of whole rows": (
+        {"model_type": "mpt", "d_model": WIDTH, "n_layers": LAYERS, "n_heads": 4, "expansion_ratio": 1.5,
+         "max_seq_len": CONTEXT, "attn_config": {"alibi": True, "kv_n_heads": 2, "qk_ln": True, "clip_qkv": None}}, MPT,
+        MPT_ENDS,
+        {"kv_heads": 2, "slopes": alibi_slopes(4), "whole_rows": True, "bias": True, "norms_bias": True, "act": "gelu",
+         "rotary": 0, "qkv_in_order": True}, "mpt", {"attention.max_alibi_bias": 8.0}),
+    "mpt with learned positions": (
+        {"model_type": "mpt", "d_model": WIDTH, "n_layers": LAYERS, "n_heads": 4, "expansion_ratio": 1.5,
+         "max_seq_len": CONTEXT, "attn_config": {"alibi": False}}, MPT, MPT_ENDS,
+        {"positions": 0, "act": "gelu", "rotary": 0, "qkv_in_order": True}, "mpt",
+        {"attention.max_alibi_bias": 0.0}),
+    "falcon-rw": (
+        {"model_type": "falcon", "hidden_size": 24, "num_attention_heads": 3, "ffn_hidden_size": FF, "alibi": True,
+         "bias": True, "multi_query": False, "parallel_attn": False}, FALCON, FALCON_ENDS,
+        {"width": 24, "heads": 3, "kv_heads": 3, "slopes": [s / math.sqrt(8) for s in alibi_slopes(3)], "rotary": 0,
+         "norms_bias": True, "bias": True, "act": "gelu"}, "falcon",
+        {"attention.max_alibi_bias": 8.0, "use_parallel_residual": False}),
 }
 
 ENCODER = {"sees_all": True, "norm_of_sum": True, "embedding_norm": True, "norms_bias": True, "eps": 1e-12}
@@ -255,54 +166,7 @@ ENCODERS = {
 }
 
 
-def word_pieces():
-    """A tokenizer.json of 40 tokens, "w4" to "w39" among them; a text stands between [CLS] and [SEP]."""
-    special = {name: {"id": name, "ids": [i], "tokens": [name]} for i, name in ((2, "[CLS]"), (3, "[SEP]"))}
-    vocabulary = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3} | {f"w{i}": i for i in range(4, VOCABULARY)}
-    single = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
-              {"SpecialToken": {"id": "[SEP]", "type_id": 0}}]
-    return {"normalizer": {"type": "BertNormalizer"}, "pre_tokenizer": {"type": "BertPreTokenizer"},
-            "post_processor": {"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": special},
-            "decoder": {"type": "WordPiece"},
-            "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": vocabulary}}
-
-
-class Families(ServerCase):
-    def write(self, config, names, ends, model):
-        """A folder with what the model has drawn."""
-        tensors = {}
-        for own, values in model.weights.drawn.items():
-            part, ending = own.rsplit(".", 1)
-            if part[0].isdigit():
-                layer, part = part.split(".")
-                if part in ("q", "k", "v") and "qkv" in names:
-                    part = "qkv"
-                    parts = [model.weights.drawn[f"{layer}.{name}.{ending}"] for name in "qkv"]
-                    in_order = getattr(model, "qkv_in_order", False)
-                    values = np.concatenate(parts) if in_order else model.fused(f"{layer}.", "." + ending)
-                name = f"{ends['layer']}.{layer}.{names[part]}.{ending}"
-            else:
-                name = f"{ends[part]}.{ending}"
-            tensors[name] = values.astype("<f4")
-        header, data = {}, b""
-        for name, values in tensors.items():
-            header[name] = {"dtype": "F32", "shape": list(values.shape),
-                            "data_offsets": [len(data), len(data) + values.nbytes]}
-            data += values.tobytes()
-        head = json.dumps(header).encode()
-        folder = self.path(f"family-{len(list(self.folder.iterdir()))}")
-        folder.mkdir()
-        sizes = {key: value for key, value in SIZES.items() if key not in config}
-        if "text_config" in config:
-            config = config | {"text_config": sizes | config["text_config"]}
-        elif not any(key in config for key in ("n_embd", "dim")):
-            config = sizes | config
-        else:
-            config = {"max_position_embeddings": CONTEXT, "tie_word_embeddings": False} | config
-        (folder / "config.json").write_text(json.dumps(config))
-        (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(head)) + head + data)
-        return folder
-
+class Families(FamilyCase):
     def test_decoders(self):
         for name, (config, names, ends, options) in DECODERS.items():
             with self.subTest(name):
@@ -315,6 +179,35 @@ class Families(ServerCase):
                                        "--chunk", chunk, "--out", out)
                     self.assert_close(np.load(out), expected, 1e-5)
                 self.assertEqual(b"text part" in done.stderr, "text_config" in config)
+
+    def test_biases_by_distance(self):
+        """From both kinds of files, fused and in steps."""
+        for name, (config, names, ends, options, architecture, settings) in ALIBI.items():
+            model = Model(**options)
+            expected = model.logits(TOKENS)
+            for path in (self.write(config, names, ends, model), self.write_gguf(architecture, settings, model)):
+                with self.subTest(name, path=path.name):
+                    whole = None
+                    for chunk in (512, 4, 1):
+                        values, data = self.logits(path, TOKENS, "--chunk", chunk)
+                        self.assert_close(values, expected, 1e-5)
+                        self.assertEqual(data, whole or data)
+                        whole = data
+                    self.assert_close(self.logits(path, TOKENS, "--attention", "steps")[0], expected, 1e-5)
+                    self.assert_close(self.logits(path, TOKENS, "--compute", "bf16")[0], expected, 3e-2)
+
+    def test_what_mpt_has_and_is_not_known(self):
+        config, names, ends, options, *_ = ALIBI["mpt"]
+        model = Model(**options)
+        model.logits(TOKENS)
+        for changes, word in (({"prefix_lm": True}, "prefix_lm"), ({"rope": True}, "rope"),
+                              ({"clip_qkv": "8"}, "clip_qkv"), ({"qk_ln": 1}, "qk_ln"),
+                              ({"sliding_window_size": 9}, "sliding_window_size"),
+                              ({"kv_n_heads": 5}, "5 key/value heads"),
+                              ({"kv_n_heads": 1e300}, "kv_n_heads"), ({"softmax_scale": 0}, "softmax_scale")):
+            changed = config | {"attn_config": config["attn_config"] | changes}
+            self.refused("logits", self.write(changed, names, ends, model), "--tokens", 1, "--out", self.path("no.npy"),
+                         words=[word])
 
     def test_encoders(self):
         for name, (config, names, ends, options) in ENCODERS.items():

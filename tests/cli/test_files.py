@@ -55,8 +55,24 @@ class Files(CliCase):
         self.refused_model(self.tiny, ["eliza", "llama", "qwen3", "gpt2", "starcoder"])
         inspected = self.json("inspect", self.path("changed.gguf"))
         self.assertIn("eliza", inspected["model"]["not_runnable"])
+        self.assertIn("nearest known one is", inspected["model"]["not_runnable"])  # whose settings are not there
         del self.tiny.metadata["general.architecture"]
         self.refused_model(self.tiny, ["general.architecture"])
+
+    def test_an_unknown_architecture_may_be_a_known_one(self):
+        def renamed(known, unknown):
+            model = TinyModel(known)
+            keys = {key.replace(f"{known}.", f"{unknown}."): value for key, value in model.metadata.items()}
+            model.metadata = keys | {"general.architecture": unknown}
+            return model
+        self.refused_model(renamed("qwen3", "qwen3x"), ["'qwen3x'", "could be opened as 'qwen3'"])
+        self.refused_model(renamed("starcoder", "starcode"), ["could be opened as 'starcoder'"])
+        more = renamed("llama", "llamba")
+        more.tensors["blk.0.attn_mystery.weight"] = np.zeros((64, 64), np.float32)
+        self.refused_model(more, ["could be opened as 'llama'", "would leave unread: blk.{}.attn_mystery"])
+        less = renamed("llama", "llamba")
+        del less.tensors["blk.1.attn_q.weight"]
+        self.refused_model(less, ["the nearest known one is 'llama'", "blk.1.attn_q"])
 
     def test_control_characters_are_never_printed(self):
         """Of names, of texts and in errors: what a file brings does not steer a terminal."""

@@ -1,10 +1,10 @@
 """The command line itself: help, the version, wrong usage, devices."""
 import subprocess
 
-from cli_case import TIMEOUT_S, CliCase, main
+from cli_case import ROOT, TIMEOUT_S, CliCase, main
 
 VERBS = ("run", "chat", "serve", "pull", "list", "show", "cp", "rm", "ps", "stop", "inspect", "plan", "tokenize",
-         "render-template", "logits", "embed", "bench", "devices", "doctor", "verify", "replay", "completion")
+         "render-template", "logits", "embed", "rerank", "bench", "devices", "doctor", "verify", "replay", "completion")
 
 
 class Usage(CliCase):
@@ -22,6 +22,12 @@ class Usage(CliCase):
         for option in ("-p", "-f", "-n", "--temp", "--top-k", "--top-p", "--min-p", "--seed", "--raw", "--json",
                        "--threads", "--ctx", "--device"):
             self.assertRegex(text, rf"(?m)^ +{option}\b")
+
+    def test_the_page_of_families_is_the_program_s(self):
+        table = self.hearth("inspect", "--families").stdout.decode()
+        self.assertIn("| `bloom` | `bloom` | dense | attention |", table)
+        self.assertIn(table, (ROOT / "docs/families.md").read_text())
+        self.assertEqual(self.hearth("inspect", "--families", "m", status=2).stdout, b"")
 
     def test_version(self):
         self.assertRegex(self.hearth("--version").stdout.decode(),
@@ -99,7 +105,7 @@ class Usage(CliCase):
             self.assertEqual(done.stderr, "")
             return done.stdout.split()
 
-        self.assertEqual(completed("hearth", "re"), ["render-template", "replay"])
+        self.assertEqual(completed("hearth", "re"), ["render-template", "rerank", "replay"])
         self.assertEqual(completed("hearth", "pull", "--dr"), ["--dry-run"])
         self.assertEqual(completed("hearth", "run", "completion.b"), ["completion.bash"])
 

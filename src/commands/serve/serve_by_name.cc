@@ -109,13 +109,14 @@ class ServingByName {
     const auto add = [&](const char* method, const std::string& pattern, const Router::ErrorBody& error_body) {
       router_.add(method, pattern, error_body, [this](Exchange& exchange) { return forward(exchange); });
     };
-    for (const char* path : {"/chat/completions", "/completions", "/embeddings", "/rerank", "/responses",
+    for (const char* path : {"/chat/completions", "/completions", "/embeddings", "/rerank", "/reranking", "/responses",
                              "/responses/input_tokens", "/responses/compact"}) {
       for (const char* version : {"/v1", ""}) add("POST", std::string(version) + path, openai_error_body);
     }
     for (const char* path : {"/messages", "/messages/count_tokens"}) {
       for (const char* version : {"/v1", ""}) add("POST", std::string(version) + path, anthropic_error_body);
     }
+    add("POST", "/v2/rerank", openai_error_body);
     for (const char* path : {"/api/generate", "/api/chat", "/api/embed", "/api/embeddings"}) {
       add("POST", path, ollama_error_body);
     }

@@ -54,7 +54,7 @@ LoadedModel::LoadedModel(const ServeOptions& options, LoadProgress& progress, co
       seed_is_fixed_(options.sampling.seed.has_value()) {
   if (options.model.device == "auto") note("info", session_.device_choice());
   open_template(options, note);
-  bind(options);
+  bind(options, note);
   ForwardPass& pass = session_.pass();
   for (const auto* notes : {&tokenizer_->notes(), &pass.notes()}) {
     for (const std::string& sentence : *notes) note("warning", sentence);
@@ -97,7 +97,24 @@ void LoadedModel::open_template(const ServeOptions& options, const Note& note) {
   for (const std::string& finding : chat_template_->findings()) note("warning", finding);
 }
 
-void LoadedModel::bind(const ServeOptions& options) {
+// What the states are for. The engine pools them in one way. A head that does not rank is no reason not to serve the
+// rest of a model.
+void LoadedModel::read_vectors(const ModelSpec& spec, const Note& note) {
+  try {
+    rerank_ = read_rerank_spec(session_.source(), spec, *tokenizer_);
+  } catch (const Unsupported& error) {
+    note("warning", error.what());
+  }
+  if (rerank_ && rerank_->ranks_alone) {
+    embedding_.pooling = rerank_->pooling;
+    embedding_.width = spec.width;
+    return;
+  }
+  embedding_ = read_embedding_spec(session_.source(), spec);
+  if (rerank_ && (embedding_.pooling != rerank_->pooling || !embedding_.dense.empty())) rerank_.reset();
+}
+
+void LoadedModel::bind(const ServeOptions& options, const Note& note) {
   const bool is_cpu = session_.device().is_cpu();
   const auto or_default = [is_cpu](std::int64_t wanted, std::int64_t cpu, std::int64_t gpu) {
     return wanted > 0 ? wanted : is_cpu ? cpu : gpu;
@@ -106,7 +123,8 @@ void LoadedModel::bind(const ServeOptions& options) {
   wanted.context =
       options.model.context > 0 ? options.model.context : std::min(session_.context_max(), kContextDefault);
   const ModelSpec spec = read_model_spec(Settings(session_.source()));
-  embedding_ = read_embedding_spec(session_.source(), spec);
+  read_vectors(spec, note);
+  wanted.states_only = rerank_ && rerank_->ranks_alone;
   const bool is_encoder = spec.looks_ahead();
   wanted.sequences_max = or_default(options.sequences_max, is_encoder ? kEncoderSequences : kCpuSequences,
                                     is_encoder ? kEncoderSequences : kGpuSequences);
@@ -167,6 +185,7 @@ void LoadedModel::describe(const ServeOptions& options) {
   facts_.context_model = pass.spec().context_max;
   facts_.width = pass.spec().width;
   facts_.embedding = embedding_;
+  facts_.rerank = rerank_;
   facts_.vocabulary = pass.spec().vocabulary;
   facts_.created = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   facts_.device = fmt::format("{} ({})", session_.device().id().to_string(), session_.device().description());

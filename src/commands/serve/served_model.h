@@ -32,7 +32,8 @@ class LoadedModel {
 
  private:
   void open_template(const ServeOptions& options, const Note& note);
-  void bind(const ServeOptions& options);
+  void read_vectors(const ModelSpec& spec, const Note& note);
+  void bind(const ServeOptions& options, const Note& note);
   std::int64_t cache_tokens_that_fit(const ForwardPassOptions& wanted);
   void describe(const ServeOptions& options);
 
@@ -42,6 +43,7 @@ class LoadedModel {
   std::string chat_template_error_;  // why the model's own cannot be used
   SamplerOptions sampling_;
   EmbeddingSpec embedding_;
+  std::optional<RerankSpec> rerank_;
   bool seed_is_fixed_ = false;
   std::unique_ptr<Engine> engine_;
   ServedModel facts_;

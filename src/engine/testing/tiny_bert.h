@@ -57,13 +57,15 @@ class TinyBert {
 
   const std::filesystem::path& path() const { return path_; }
 
-  std::vector<double> states(const Tokens& tokens) const {
+  // `second_begin`: where the second text of a pair begins; 0: it is one text.
+  std::vector<double> states(const Tokens& tokens, std::size_t second_begin = 0) const {
     Rows x;
     for (std::size_t t = 0; t < tokens.size(); ++t) {
       std::vector<double>& row = x.emplace_back(kWidth);
+      const std::size_t type = second_begin > 0 && t >= second_begin ? 1 : 0;
       for (std::size_t i = 0; i < kWidth; ++i) {
         row[i] = at("token_embd.weight", static_cast<std::size_t>(tokens[t]) * kWidth + i) +
-                 at("position_embd.weight", t * kWidth + i) + at("token_types.weight", i);
+                 at("position_embd.weight", t * kWidth + i) + at("token_types.weight", type * kWidth + i);
       }
     }
     x = norm(x, "token_embd_norm");
@@ -170,7 +172,8 @@ struct EmbedderRun {
 
 // [texts][tokens, width]
 inline std::vector<std::vector<float>> states_of(const std::filesystem::path& path, Device& device,
-                                                 const std::vector<Tokens>& texts, const EmbedderRun& run = {}) {
+                                                 const std::vector<Tokens>& texts, const EmbedderRun& run = {},
+                                                 const std::vector<std::int64_t>& second_begins = {}) {
   const auto source = ModelSource::open(path);
   const auto stream = device.open_stream();
   const ChosenBackend chosen = backend_for(device, run.compute);
@@ -184,10 +187,11 @@ inline std::vector<std::vector<float>> states_of(const std::filesystem::path& pa
                     .states_only = true});
   pass.load(*stream);
   std::vector<std::vector<float>> states;
-  Embedder(pass, *stream).run(texts, [&](std::size_t text, std::span<const float> rows) {
+  const auto keep = [&](std::size_t text, std::span<const float> rows) {
     EXPECT_EQ(text, states.size());
     states.emplace_back(rows.begin(), rows.end());
-  });
+  };
+  Embedder(pass, *stream).run(texts, keep, second_begins);
   return states;
 }
 

@@ -3,7 +3,7 @@
 //
 // Order of the sums (law 2), for each token and head, on the CPU:
 // - q . k in eight lanes (lane = element mod 8, elements ascending), the lanes added as ((0+4)+(2+6))+((1+5)+(3+7));
-//   then times `scale`, then the cap.
+//   then times `scale`, then the cap, or from it the slope times the distance is taken.
 // - Keys in blocks of kAttentionKeyBlock at absolute positions, kept in splits of kAttentionSplit positions. A split
 //   starts from maximum m = -inf, l = 0, o = 0. A block, in ascending order: m' = max(m, its scores), c = exp(m - m'),
 //   p_j = exp(score_j - m'), with p_j = 0 for a hidden key; l = l c + sum p_j, in eight lanes ((p_0..7 + p_8..15) +
@@ -15,7 +15,8 @@
 // the bits unchanged and is skipped.
 //
 // On a GPU, with a bf16 cache:
-// - q is rounded to bf16; q . k by the matrix unit, 16 elements at a time, ascending; the cap if there is one.
+// - q is rounded to bf16; q . k by the matrix unit, 16 elements at a time, ascending; the cap if there is one, or
+//   fma(-(slope / scale), distance, q . k).
 // - Keys in blocks of kAttentionKeyBlockGpu at absolute positions, each for itself: its maximum m, p_j = 2^((score_j -
 //   m) log2 e) rounded to bf16, 0 for a hidden key, and l = sum p_j, o = sum p_j v_j by the matrix unit, 16 keys at a
 //   time, in float32 from zero.
@@ -23,8 +24,8 @@
 //   o b).
 // - At the end O * (1 / L), and NaN if that is not finite; with sinks, L = L + 2^(fma(M, -scale, sink log2 e)) before
 //   that, where L is not 0.
-// With a float32 cache, and of heads wider than kAttentionTileDimMax with either, the same in float32: the order of the
-// sums inside a block is that of attention_f32_gpu.cu.
+// With a float32 cache, and of heads wider than kAttentionTileDimMax (with slopes: kAttentionSlopeDimMax) with either,
+// the same in float32: the order of the sums inside a block is that of attention_f32_gpu.cu.
 // How many rows or key blocks one block of threads takes is free, and so is which of the kernels of attention_gpu.h
 // computes a row.
 #pragma once
@@ -40,13 +41,15 @@ namespace hearth {
 inline constexpr std::int64_t kAttentionKeyBlock = 32;
 inline constexpr std::int64_t kAttentionSplit = 1024;
 inline constexpr std::int64_t kAttentionKeyBlockGpu = 64;
-inline constexpr std::int64_t kAttentionTileDimMax = 256;  // of heads that a GPU's matrix units take
+inline constexpr std::int64_t kAttentionTileDimMax = 256;   // of heads that a GPU's matrix units take
+inline constexpr std::int64_t kAttentionSlopeDimMax = 128;  // of such heads with slopes
 
 // With a latent cache (PagedKv::latent_dim) values are the beginnings of the keys, head_dim is that of keys and
 // queries, and the output's rows are as long as values; on a GPU sums are those of a float32 cache, whatever the
 // format. out[t][h][:] = softmax_j(cap(scale * q[t][h] . k[j][g])) . v[j][g], g = h / (heads / kv_heads), over the
 // visible keys j of the token's sequence; cap(s) = softcap * tanh(s / softcap) where softcap > 0. No visible key:
-// zeros.
+// zeros. With slopes (ALiBi: Press et al. 2022), which no softcap goes with, slopes[h] * |j - position of t| is taken
+// from the scaled score.
 struct AttentionArgs {
   const float* q;  // [tokens, heads, head_dim], rows `q_stride` elements apart
   std::int64_t q_stride;
@@ -65,6 +68,7 @@ struct AttentionArgs {
   std::int64_t workspace_bytes = 0;
   // [heads], or null: of each head a score without a key, which counts in the softmax's sum alone (gpt-oss).
   const float* sinks = nullptr;
+  const float* slopes = nullptr;  // [heads], or null: none
 };
 
 // What a GPU's attention needs of workspace for steps of up to `sequences` sequences with up to `keys` keys. The parts

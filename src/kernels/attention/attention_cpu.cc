@@ -174,13 +174,25 @@ HEARTH_INLINE I32x8 visible_lanes(std::uint32_t visible, int run) {
   return (kBit & bits) != 0;
 }
 
-// Turns a row's 32 dot products into exponentials, and takes them into the row's maximum and sum.
-HEARTH_INLINE void weigh_row(const AttentionArgs& args, std::int64_t r, TileState& state) {
+// What a row's scores are less by, for the run of keys at `key`.
+HEARTH_INLINE F32x8 distance_bias(const AttentionArgs& args, const Tile& tile, std::int64_t r, std::int64_t key) {
+  const std::int64_t position = args.step.positions[tile.token_begin + r / tile.head_count];
+  const float slope = args.slopes[tile.head_begin + r % tile.head_count];
+  constexpr F32x8 kLane{0, 1, 2, 3, 4, 5, 6, 7};
+  const F32x8 offset = static_cast<float>(key - position) + kLane;  // whole numbers
+  return slope * max(offset, -offset);
+}
+
+// Turns a row's 32 dot products with the keys from `key` on into exponentials, and takes them into the row's maximum
+// and sum.
+HEARTH_INLINE void weigh_row(const AttentionArgs& args, const Tile& tile, std::int64_t key, std::int64_t r,
+                             TileState& state) {
   float* weights = state.weights + r * kKeys;
   F32x8 s[kRuns];
   for (int i = 0; i < kRuns; ++i) {
     s[i] = load(weights + i * kRun) * args.scale;
     if (args.softcap > 0) s[i] = args.softcap * tanh8(s[i] / args.softcap);
+    if (args.slopes != nullptr) s[i] = s[i] - distance_bias(args, tile, r, key + i * kRun);
     s[i] = visible_lanes(state.visible[r], i) ? s[i] : broadcast(-INFINITY);
   }
   const float old_max = state.split_max[r];
@@ -195,10 +207,11 @@ HEARTH_INLINE void weigh_row(const AttentionArgs& args, std::int64_t r, TileStat
   state.split_max[r] = new_max;
 }
 
-void weigh_block(const AttentionArgs& args, std::int64_t row_count, TileState& state) {
+void weigh_block(const AttentionArgs& args, const Tile& tile, std::int64_t key, TileState& state) {
+  const std::int64_t row_count = tile.row_count();
   for (std::int64_t r = 0; r < row_count; ++r) {
     if (state.visible[r] != 0) {
-      weigh_row(args, r, state);
+      weigh_row(args, tile, key, r, state);
     } else {
       state.max_change[r] = 0;
       state.block_sum[r] = 0;
@@ -315,7 +328,7 @@ void read_block(const AttentionArgs& args, const Tile& tile, std::int64_t key_be
   const float* runs[kRuns] = {};
   open_block(source, cache.k, key_begin, needed, state.widened, runs);
   score_block(source, runs, needed, key_begin + kKeys, next_end, row_count, state);
-  weigh_block(args, row_count, state);
+  weigh_block(args, tile, key_begin, state);
   if (cache.latent_dim == 0) open_block(source, cache.v, key_begin, needed, state.widened, runs);
   add_block(runs, row_count, {cache.head_dim, cache.value_dim()}, state);
 }
@@ -433,6 +446,7 @@ void attention(Stream& stream, const AttentionArgs& args) {
   CHECK(cache.block_tokens > 0 && cache.block_tokens % kRun == 0);
   CHECK(cache.format == Format::kF32 || cache.format == Format::kBf16);
   CHECK(!cache.v_by_dimension && args.out_format == Format::kF32);
+  CHECK(args.slopes == nullptr || args.softcap == 0);
   const StepView& step = args.step;
   if (step.token_count == 0) return;
   const std::int64_t group = args.head_count / cache.kv_heads;

@@ -49,10 +49,10 @@ HEARTH_DEVICE const float* query_of(const AttentionParams& p, int token, int hea
   return p.q + token * p.q_stride + static_cast<std::int64_t>(head < last ? head : last) * p.head_dim;
 }
 
-// The scores of a block's keys; minus infinity for a hidden one.
+// The scores of the keys of the block from `first_key` on; minus infinity for a hidden one.
 template <class Element, int kHeads>
 HEARTH_DEVICE void score_keys(const AttentionParams& p, F32Shared<kHeads>& shared, int token, int first_head,
-                              std::uint64_t seen) {
+                              int first_key, std::uint64_t seen) {
   const auto* keys = reinterpret_cast<const Element*>(p.k);
   const int lane = thread_index() % kLanes;
   const float* q[kHeads];
@@ -78,6 +78,10 @@ HEARTH_DEVICE void score_keys(const AttentionParams& p, F32Shared<kHeads>& share
       HEARTH_UNROLL
       for (int mask = kLanes / 2; mask > 0; mask /= 2) dot[h] += shuffle_xor(dot[h], mask);
       if (kHeads == 1 && p.softcap > 0) dot[h] = p.softcap * tanh_accurate(dot[h] * p.cap_scale);
+      if (kHeads == 1 && p.slopes != nullptr) {
+        const Slope slope = slope_of(p, opaque(token), opaque(first_head));
+        dot[h] = fma_exact(-slope.factor, magnitude(static_cast<float>(first_key + key - slope.position)), dot[h]);
+      }
       if (lane == 0) shared.scores[h][key] = is_seen ? dot[h] : kMinusInfinity;
     }
   }
@@ -125,7 +129,8 @@ HEARTH_DEVICE void weigh_values(const AttentionParams& p, const F32Shared<kHeads
   }
 }
 
-// Values of at most `kDims` dimensions. Heads are taken together where nothing caps scores and there are no sinks.
+// Values of at most `kDims` dimensions. Heads are taken together where nothing caps scores and there are neither sinks
+// nor slopes.
 template <class Element, int kDims, int kHeads>
 HEARTH_DEVICE void attend(const AttentionParams& p, F32Shared<kHeads>& shared) {
   constexpr int kDimsOfThread = kDims / kThreads;
@@ -143,7 +148,7 @@ HEARTH_DEVICE void attend(const AttentionParams& p, F32Shared<kHeads>& shared) {
           octet_at(p, row.sequence, first_head / (p.head_count / p.kv_heads), key + thread_index() * 8);
     }
     block_sync();
-    score_keys<Element, kHeads>(p, shared, token, first_head, seen);
+    score_keys<Element, kHeads>(p, shared, token, first_head, key, seen);
     block_sync();
     weigh_keys<kHeads>(p, shared, seen);
     block_sync();

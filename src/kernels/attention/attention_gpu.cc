@@ -44,6 +44,7 @@ AttentionParams params_of(const AttentionArgs& args) {
   p.v = cache.values();
   p.out = args.out;
   p.sinks = args.sinks;
+  p.slopes = args.slopes;
   p.step = args.step;
   p.mask = args.mask;
   p.q_stride = args.q_stride;
@@ -56,6 +57,7 @@ AttentionParams params_of(const AttentionArgs& args) {
   p.softcap = args.softcap;
   p.cap_scale = args.softcap > 0 ? args.scale / args.softcap : 0;
   p.exponent_scale = args.softcap > 0 ? 1.0f : args.scale;
+  p.slope_scale = 1 / args.scale;
   p.out_bf16 = args.out_format == Format::kBf16;
   p.v_by_dimension = cache.v_by_dimension;
   return p;
@@ -69,7 +71,7 @@ void check(const AttentionArgs& args) {
         (cache.format == Format::kBf16 && (cache.v_by_dimension || cache.latent_dim > 0)));
   CHECK(args.out_format == Format::kF32 || args.out_format == Format::kBf16);
   // The maximum is taken of q . k, and queries are read 16 bytes at a time.
-  CHECK(args.scale > 0);
+  CHECK(args.scale > 0 && (args.slopes == nullptr || args.softcap == 0));
   CHECK(args.q_stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(args.q) % 16 == 0);
   CHECK(args.step.key_count_max > 0);
   // Rows of the step are counted in 32 bits.
@@ -119,8 +121,9 @@ void launch_tiles(Stream& stream, const AttentionArgs& args, AttentionParams p, 
     p.unit_tiles = static_cast<std::int32_t>(ceil_divide(p.unit_tokens * group, tile_rows));
     return GpuGrid{p.kv_heads * p.unit_tiles * (alone ? tokens : 1)};
   };
-  // What one tile of the portable kernel has room for, it does as fast.
-  const HopperKernels* hopper = p.unit_tokens * group > rows ? hopper_kernels_for(device, p.head_dim) : nullptr;
+  // What one tile of the portable kernel has room for, it does as fast; and it alone knows slopes.
+  const bool may_be_hopper = p.unit_tokens * group > rows && p.slopes == nullptr;
+  const HopperKernels* hopper = may_be_hopper ? hopper_kernels_for(device, p.head_dim) : nullptr;
   if (hopper == nullptr) return launch(stream, kernels.tile, grid(rows), threads, p);
   const GpuGrid hopper_grid = grid(kAttentionHopperRows);
   if (is_to_pack(args, p)) {
@@ -150,7 +153,7 @@ void launch_wide(Stream& stream, const AttentionParams& p) {
   const std::int64_t blocks = p.step.token_count * ceil_divide(p.head_count, kHeads);
   const bool together = blocks >= kWideBlocksMin * gpu_stream(stream).gpu().properties().multiprocessor_count &&
                         (p.kv_heads == 1 || p.head_count / p.kv_heads % kHeads == 0) && p.softcap == 0 &&
-                        p.sinks == nullptr;
+                        p.sinks == nullptr && p.slopes == nullptr;
   launch(stream, together ? GpuKernel::attention_wide_4 : GpuKernel::attention_wide_1,
          {together ? blocks : p.step.token_count * p.head_count}, kAttentionF32Threads, p);
 }
@@ -162,7 +165,8 @@ void attention(Stream& stream, const AttentionArgs& args) {
   if (step.token_count == 0) return;
   check(args);
   AttentionParams p = params_of(args);
-  const bool is_wide = args.cache.latent_dim > 0 || args.cache.head_dim > kAttentionTileDimMax;
+  const std::int64_t dim_max = args.slopes == nullptr ? kAttentionTileDimMax : kAttentionSlopeDimMax;
+  const bool is_wide = args.cache.latent_dim > 0 || args.cache.head_dim > dim_max;
   if (args.cache.format == Format::kF32) {
     launch(stream, is_wide ? GpuKernel::attention_wide_f32 : GpuKernel::attention_f32,
            {step.token_count * args.head_count}, kAttentionF32Threads, p);

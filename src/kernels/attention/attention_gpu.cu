@@ -78,6 +78,7 @@ struct TileShared {
   alignas(8) std::uint8_t not_finite[Shape::kDim][kOctets];  // bit i: key i of the octet
   Octet octets[2][kOctets];
   Row rows[Shape::kRows];
+  Slope slopes[Shape::kRows];  // where there are any
   Extent extent;
   std::int32_t spoiled[2];  // the visit whose values have an element that is not finite
   // Bit i of a thread's: value i of its sums, counted through, is NaN because its row sees such an element.
@@ -304,6 +305,15 @@ HEARTH_DEVICE void attend_sequence(const AttentionParams& p, TileShared<Shape>& 
       turn(piece);
       add_scores(shared, shared.pieces[piece % 2], state.q, piece, lane, s);
     }
+    if (Shape::kDim <= kAttentionSlopeDimMax && p.slopes != nullptr) {
+      const int l = opaque(lane);
+      Slope slopes[kQueriesPerLane];
+      HEARTH_UNROLL
+      for (int i = 0; i < kQueriesPerLane; ++i) {
+        slopes[i] = shared.slopes[wave_index() * kAttentionTileRows + lane_query(l, i)];
+      }
+      take_distances(slopes, l, key, s);
+    }
     QueryFragment weights[kBlockSteps];
     float block_max[kQueriesPerLane], block_sum[kQueriesPerLane];
     std::uint64_t seen[kQueriesPerLane] = {};
@@ -367,6 +377,10 @@ HEARTH_DEVICE void attend_tile(const AttentionParams& p, TileShared<Shape>& shar
   const Tile tile(p);
   const int lane = lane_index();
   find_rows(p, tile, Shape::kThreads, shared.rows);
+  const bool has_slopes = Shape::kDim <= kAttentionSlopeDimMax && p.slopes != nullptr;
+  for (int r = thread_index(); has_slopes && r < Shape::kRows; r += Shape::kThreads) {
+    shared.slopes[r] = slope_of(p, shared.rows[r].token, head_of(p, tile, Shape::kRows, r));
+  }
   HEARTH_UNROLL
   for (int w = 0; w < Shape::kSpoiledWords; ++w) shared.spoiled_sums[w][thread_index()] = 0;
   block_sync();

@@ -69,6 +69,7 @@ struct AttentionParams {
   float* part_weights;  // [sequences, heads, parts_stride, 2]: the maximum and the sum of weights; a negative sum: none
   std::byte* packed;    // [sequences, kv_heads, parts_stride]: blocks as attention_pack leaves them; null: none
   const float* sinks;   // [heads], or null
+  const float* slopes;  // [heads], or null; times slope_scale they are of q . k
   StepView step;
   Mask mask;
   std::int64_t q_stride;
@@ -83,6 +84,7 @@ struct AttentionParams {
   float softcap;
   float cap_scale;
   float exponent_scale;
+  float slope_scale;
   std::int32_t unit_tokens;  // tile: so many tokens are cut into tiles together: the step's, or 1
   std::int32_t unit_tiles;   // tile: tiles of a unit; split: tiles of 16 rows of a token's heads in a group
   std::int32_t split_count;  // split: blocks of threads that share a sequence's keys

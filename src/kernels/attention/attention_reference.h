@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <vector>
@@ -61,7 +62,12 @@ inline std::vector<double> attention_reference(const AttentionArgs& args) {
         for (std::int64_t d = 0; d < head_dim; ++d) {
           dot += static_cast<double>(q[d]) * cached_value(cache, cache.k, block_table, j, h / group, d);
         }
-        row.push_back(scale_reference(dot, static_cast<double>(args.scale), static_cast<double>(args.softcap)));
+        double score = scale_reference(dot, static_cast<double>(args.scale), static_cast<double>(args.softcap));
+        if (args.slopes != nullptr) {
+          const std::int64_t position = args.step.positions[t];
+          score -= static_cast<double>(args.slopes[h]) * static_cast<double>(std::abs(j - position));
+        }
+        row.push_back(score);
         keys.push_back(j);
       }
       constexpr double kNone = -std::numeric_limits<double>::infinity();

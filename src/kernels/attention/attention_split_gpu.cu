@@ -175,6 +175,12 @@ HEARTH_DEVICE void attend_block(const AttentionParams& p, const Queries<kDim>& q
     if (lane < kOctets && block.sees_octet(lane)) block.octet = octet_at(p, row.sequence, kv_head, key + lane * 8);
     Mma::C s[kScoreTiles];
     score_block<kDim>(p, q, block, lane, s);
+    if (kDim <= kAttentionSlopeDimMax && p.slopes != nullptr) {
+      Slope slopes[kQueriesPerLane];
+      HEARTH_UNROLL
+      for (int i = 0; i < kQueriesPerLane; ++i) slopes[i] = slope_of(p, opaque(row.token), heads[i]);
+      take_distances(slopes, opaque(lane), key, s);
+    }
     QueryFragment weights[kBlockSteps];
     std::uint64_t seen[kQueriesPerLane];
     HEARTH_UNROLL

@@ -46,7 +46,8 @@ struct Options {
   Mask mask = kCausal;
   float softcap = 0;
   Workspace workspace = Workspace::kGiven;
-  std::vector<float> sinks = {};  // of each head, or none
+  std::vector<float> sinks = {};   // of each head, or none
+  std::vector<float> slopes = {};  // likewise
 };
 
 // On the device, with the cache as it is. The mask's matrix has a row for every token of the step.
@@ -83,7 +84,8 @@ std::vector<float> attend(Runner& run, PagedCase& data, const PagedStep& step, c
                                       .out = run.out(out),
                                       .workspace = run.out(workspace),
                                       .workspace_bytes = std::ssize(workspace) * 4,
-                                      .sinks = options.sinks.empty() ? nullptr : run.in(options.sinks)});
+                                      .sinks = options.sinks.empty() ? nullptr : run.in(options.sinks),
+                                      .slopes = options.slopes.empty() ? nullptr : run.in(options.slopes)});
   run.finish();
   return out;
 }
@@ -102,7 +104,8 @@ std::vector<double> reference_of(PagedCase& data, const PagedStep& step, const O
                               .scale = data.scale(),
                               .softcap = options.softcap,
                               .out = nullptr,
-                              .sinks = options.sinks.empty() ? nullptr : options.sinks.data()});
+                              .sinks = options.sinks.empty() ? nullptr : options.sinks.data(),
+                              .slopes = options.slopes.empty() ? nullptr : options.slopes.data()});
 }
 
 // Queries that bf16 holds.
@@ -219,6 +222,23 @@ TEST_P(AttentionTest, SinksCountInTheSum) {
       Options windowed = options;
       windowed.mask = window_mask(20), windowed.softcap = 5;
       expect_matches_reference(run, data, step, windowed);
+    }
+  }
+}
+
+// Steep and flat ones, one that rises with the distance and none, for every kind of kernel: in a prompt, in a single
+// token of another sequence, and seen both ways.
+TEST_P(AttentionTest, SlopesTakeFromScoresByDistance) {
+  const std::vector<float> slopes = {0.5f, 0.0f, 0.0442f, -0.01f};
+  for (const Format format : {Format::kF32, Format::kBf16}) {
+    for (const int head_dim : {16, 64, 80, 192, 264}) {
+      PagedCase data({4, 2, head_dim, format, 32}, {50, 130});
+      write(data, data.whole_step());
+      const PagedStep step = data.step({{0, run.is_slow() ? 40 : 0, 50}, {1, 129, 130}});
+      for (const Mask& mask : {kCausal, window_mask(20), Mask{.kind = MaskKind::kBidirectional}}) {
+        expect_matches_reference(run, data, step, {.mask = mask, .slopes = slopes});
+      }
+      expect_matches_reference(run, data, data.step({{1, 129, 130}}), {.slopes = slopes});
     }
   }
 }
@@ -416,6 +436,7 @@ TEST_P(AttentionTest, DecodeAndPrefillAgreeOverManyKeys) {
     PagedCase data({4, 1, head_dim, Format::kBf16, 32}, {length});
     write(data, data.whole_step());
     for (Options options : {Options{}, Options{.mask = window_mask(70), .sinks = {0.5f, -1, 2, 9}},
+                            Options{.slopes = {0.5f, 0.125f, 0.03f, 0.004f}},
                             Options{.mask = {.kind = MaskKind::kGlobalLocal, .window = 9, .global = 5}}}) {
       const std::vector<float> together = attend(run, data, data.step({{0, begin, length}}), options);
       for (const Workspace workspace : {Workspace::kGiven, Workspace::kNone}) {
@@ -449,9 +470,10 @@ TEST_P(AttentionTest, LargeAndSmallTilesAgree) {
         }
         write(data, data.whole_step());
         const std::vector<float> sinks = random_floats(head_count, 91, 3);
-        for (const Options& options : {Options{}, Options{.softcap = 5}, Options{.mask = window_mask(70)},
-                                       Options{.sinks = sinks}, Options{.mask = {.kind = MaskKind::kBidirectional}},
-                                       Options{.mask = {.kind = MaskKind::kGlobalLocal, .window = 20, .global = 5}}}) {
+        for (const Options& options :
+             {Options{}, Options{.softcap = 5}, Options{.mask = window_mask(70)}, Options{.sinks = sinks},
+              Options{.slopes = sinks}, Options{.mask = {.kind = MaskKind::kBidirectional}},
+              Options{.mask = {.kind = MaskKind::kGlobalLocal, .window = 20, .global = 5}}}) {
           std::vector<float> small;
           for (std::int32_t p = begin; p < length; p += few) {
             PagedStep step = data.step({{0, p, std::min(p + few, length)}});

@@ -232,11 +232,43 @@ HEARTH_DEVICE void load_queries(const AttentionParams& p, const std::int64_t (&r
   }
 }
 
+HEARTH_DEVICE float magnitude(float x) {
+  return float_from_bits(float_bits(x) & 0x7fffffffu);
+}
+
 // tanh(x) = 1 - 2 / (e^2x + 1), to some 1e-7 absolute, which is what the exponent of a weight asks for; a division
 // would cost registers where there are none.
 HEARTH_DEVICE float cap_score(float x, float softcap) {
   const float y = exp2_fast(x * 2.8853900817779268f) + 1.0f;
   return softcap * (1.0f - exp2_fast(1.0f - log2_fast(y)));
+}
+
+// What one of a lane's queries has taken from its scores for each position between a key and its own.
+struct Slope {
+  float factor;  // of q . k
+  std::int32_t position;
+};
+HEARTH_DEVICE Slope slope_of(const AttentionParams& p, int token, int head) {
+  if (token < 0 || head < 0) return {0, 0};
+  return {p.slopes[head] * p.slope_scale, p.step.positions[token]};
+}
+
+// Takes them from the scores of the block from `key` on.
+HEARTH_DEVICE void take_distances(const Slope (&slopes)[kQueriesPerLane], int lane, int key, Mma::C (&s)[kScoreTiles]) {
+  float first[kQueriesPerLane];
+  HEARTH_UNROLL
+  for (int i = 0; i < kQueriesPerLane; ++i) {
+    first[i] = static_cast<float>(key + key_of_lane(lane) - slopes[i].position);
+  }
+  HEARTH_UNROLL
+  for (int n = 0; n < kScoreTiles; ++n) {
+    HEARTH_UNROLL
+    for (int e = 0; e < Mma::kValues; ++e) {
+      const int i = value_query(e);
+      const float offset = first[i] + static_cast<float>(key_of_tile(n) + key_of_value(e));
+      s[n].value[e] = fma_exact(-slopes[i].factor, magnitude(offset), s[n].value[e]);
+    }
+  }
 }
 
 // A block's scores become weights, as fragments for the product with the values; `block_max` gets the maxima. NaN is

@@ -49,12 +49,13 @@ struct AttentionScaleArgs {
   float softcap;
 };
 
-// scores[h][t][j] = -infinity where token t may not see key j
+// scores[h][t][j] = -infinity where token t may not see key j, and else less by slopes[h] * |j - position of t|
 struct AttentionMaskArgs {
   float* scores;  // [heads, tokens, keys], in place
   std::int64_t head_count;
   StepView step;
   Mask mask;
+  const float* slopes = nullptr;  // [heads], or null: none
 };
 
 // Each row becomes its softmax; a row of nothing but -infinity becomes zeros.

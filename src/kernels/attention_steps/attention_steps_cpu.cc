@@ -104,8 +104,12 @@ void attention_mask(Stream& stream, const AttentionMaskArgs& args) {
   const std::int64_t keys = args.step.key_counts[0];
   cpu_pool(stream).run_ranges(args.head_count * tokens, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
+      const float slope = args.slopes == nullptr ? 0.0f : args.slopes[row / tokens];
+      const std::int64_t position = args.step.positions[row % tokens];
       for (std::int64_t j = 0; j < keys; ++j) {
-        if (!is_visible(args.mask, args.step, 0, row % tokens, j)) args.scores[row * keys + j] = -INFINITY;
+        float& score = args.scores[row * keys + j];
+        score -= slope * static_cast<float>(j < position ? position - j : j - position);
+        if (!is_visible(args.mask, args.step, 0, row % tokens, j)) score = -INFINITY;
       }
     }
   });

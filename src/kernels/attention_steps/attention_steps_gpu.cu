@@ -63,7 +63,13 @@ HEARTH_KERNEL(attention_mask, kMaskThreads, AttentionMaskArgs) {
   const int keys = p.step.key_counts[0], key = block_y() * kMaskThreads + thread_index();
   if (key >= keys) return;
   const Row row = row_of(p.step);
-  if (!is_visible(p.mask, p.step, 0, row.token, key)) p.scores[row.index * keys + key] = -kInfinity;
+  float& score = p.scores[row.index * keys + key];
+  if (!is_visible(p.mask, p.step, 0, row.token, key)) {
+    score = -kInfinity;
+  } else if (p.slopes != nullptr) {
+    const int position = p.step.positions[row.token];
+    score = fma_exact(-p.slopes[row.head], static_cast<float>(key < position ? position - key : key - position), score);
+  }
 }
 
 // A thread takes every kSoftmaxThreads-th element of the row.

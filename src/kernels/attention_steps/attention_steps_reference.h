@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <vector>
 
@@ -37,7 +38,11 @@ inline std::vector<double> attention_mask_reference(const AttentionMaskArgs& arg
   for (std::int64_t h = 0; h < args.head_count; ++h) {
     for (std::int64_t t = 0; t < args.step.token_count; ++t) {
       for (std::int64_t j = 0; j < args.step.key_counts[0]; ++j) {
-        const double score = static_cast<double>(args.scores[masked.size()]);
+        double score = static_cast<double>(args.scores[masked.size()]);
+        if (args.slopes != nullptr) {
+          const std::int64_t position = args.step.positions[t];
+          score -= static_cast<double>(args.slopes[h]) * static_cast<double>(std::abs(j - position));
+        }
         masked.push_back(is_visible(args.mask, args.step, 0, t, j) ? score : -std::numeric_limits<double>::infinity());
       }
     }

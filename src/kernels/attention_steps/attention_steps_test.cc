@@ -96,6 +96,19 @@ TEST_P(AttentionStepsTest, MaskMatchesTheReference) {
   }
 }
 
+TEST_P(AttentionStepsTest, MaskTakesSlopesTimesDistances) {
+  PagedCase data({3, 1, 8, Format::kF32, 8}, {70});
+  const std::vector<float> slopes = {0.5f, 0.0442f, 0.0f};
+  const PagedStep step = data.step({{0, 30, 70}});
+  for (const Mask& mask : {Mask{}, Mask{.kind = MaskKind::kBidirectional}}) {
+    std::vector<float> scores = random_floats(3 * 40 * 70, 8);
+    const std::vector<double> expected = attention_mask_reference({scores.data(), 3, step.view, mask, slopes.data()});
+    run.kernels.attention_mask(*run.stream, {run.out(scores), 3, view_on(run, step), mask, run.in(slopes)});
+    run.finish();
+    expect_close(scores, expected, 1e-6, 1e-6);
+  }
+}
+
 TEST_P(AttentionStepsTest, SoftmaxMatchesTheReference) {
   for (const std::int64_t width : {1, 7, 8, 33, 129, 1000}) {
     std::vector<float> x = random_floats(5 * width, 6, 50);
@@ -191,6 +204,7 @@ struct ChainCase {
   const std::vector<std::uint8_t>& matrix;
   Mask mask;
   float softcap;
+  std::vector<float> slopes = {};
 
   AttentionArgs on(Runner& run, CacheCopy& cache) const {
     Mask device_mask = mask;
@@ -203,7 +217,8 @@ struct ChainCase {
             .mask = device_mask,
             .scale = data.scale(),
             .softcap = softcap,
-            .out = nullptr};
+            .out = nullptr,
+            .slopes = slopes.empty() ? nullptr : run.in(slopes)};
   }
 };
 
@@ -228,7 +243,7 @@ std::vector<float> attend_in_steps(Runner& run, const ChainCase& c) {
     run.kernels.attention_scores(
         *run.stream, {args.q + part.first_token * args.q_stride, args.q_stride, args.head_count, step, args.cache, s});
     run.kernels.attention_scale(*run.stream, {s, rows * part.key_count, args.scale, args.softcap});
-    run.kernels.attention_mask(*run.stream, {s, args.head_count, step, mask});
+    run.kernels.attention_mask(*run.stream, {s, args.head_count, step, mask, args.slopes});
     run.kernels.softmax(*run.stream, {s, rows, part.key_count});
     run.kernels.attention_weighted_sum(*run.stream,
                                        {s, args.head_count, step, args.cache, o + part.first_token * c.data.q_width()});
@@ -272,6 +287,9 @@ TEST_P(AttentionStepsTest, TheirChainIsTheFusedKernel) {
         const ChainCase c{data, step, matrix, mask, softcap};
         expect_close(attend_in_steps(run, c), attend_at_once(run, c), tolerance, tolerance);
       }
+      const std::vector<float> slopes = random_floats(shape.head_count, 17, 0.2f);
+      const ChainCase c{data, step, matrix, mask, 0, slopes};
+      expect_close(attend_in_steps(run, c), attend_at_once(run, c), tolerance, tolerance);
     }
   }
 }

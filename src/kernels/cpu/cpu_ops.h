@@ -31,6 +31,7 @@ void activation(Stream& stream, const ActivationArgs& args);
 void gated_activation(Stream& stream, const GatedActivationArgs& args);
 void split_rows(Stream& stream, const SplitRowsArgs& args);
 void residual_add(Stream& stream, const ResidualAddArgs& args);
+void clamp(Stream& stream, const ClampArgs& args);
 void causal_conv(Stream& stream, const CausalConvArgs& args);
 void gated_delta(Stream& stream, const GatedDeltaArgs& args);
 void selective_scan(Stream& stream, const SelectiveScanArgs& args);

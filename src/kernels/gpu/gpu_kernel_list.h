@@ -144,6 +144,7 @@
   X(probe_gpu, probe_read)                        \
   X(probe_gpu, probe_matrix)                      \
   X(residual_add_gpu, residual_add)               \
+  X(clamp_gpu, clamp)                             \
   X(gate_cutoff_gpu, gate_cutoff)                 \
   X(match_magnitude_gpu, match_magnitude)         \
   X(alt_up_gpu, alt_up_predict)                   \

@@ -70,6 +70,7 @@ constexpr KernelTable make_table() {
       .gated_activation = {NAME("gated_activation"), gated_activation},
       .split_rows = {NAME("split_rows"), split_rows},
       .residual_add = {NAME("residual_add"), residual_add},
+      .clamp = {NAME("clamp"), clamp},
       .causal_conv = {NAME("causal_conv"), causal_conv},
       .gated_delta = {NAME("gated_delta"), gated_delta},
       .selective_scan = {NAME("selective_scan"), selective_scan},

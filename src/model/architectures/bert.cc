@@ -126,12 +126,13 @@ constexpr OwnName kNomicNames[]{{NameScheme::kGguf, Weight::kAttentionPostNorm, 
 }  // namespace
 
 std::span<const Architecture> bert_family() {
-  static constexpr Architecture kFamily[]{{"bert", "bert", NameScheme::kLlama, read_bert, kBertNames},
-                                          {"", "xlm-roberta", NameScheme::kLlama, read_roberta, kBertNames},
-                                          {"", "roberta", NameScheme::kLlama, read_roberta, kBertNames},
-                                          {"", "camembert", NameScheme::kLlama, read_roberta, kBertNames},
-                                          {"", "distilbert", NameScheme::kLlama, read_distilbert, kDistilbertNames},
-                                          {"nomic-bert", "nomic_bert", NameScheme::kLlama, read_nomic, kNomicNames}};
+  static constexpr Architecture kFamily[]{
+      {"bert", "bert", NameScheme::kLlama, read_bert, kBertNames, FamilyKind::kEncoder},
+      {"", "xlm-roberta", NameScheme::kLlama, read_roberta, kBertNames, FamilyKind::kEncoder},
+      {"", "roberta", NameScheme::kLlama, read_roberta, kBertNames, FamilyKind::kEncoder},
+      {"", "camembert", NameScheme::kLlama, read_roberta, kBertNames, FamilyKind::kEncoder},
+      {"", "distilbert", NameScheme::kLlama, read_distilbert, kDistilbertNames, FamilyKind::kEncoder},
+      {"nomic-bert", "nomic_bert", NameScheme::kLlama, read_nomic, kNomicNames, FamilyKind::kEncoder}};
   return kFamily;
 }
 

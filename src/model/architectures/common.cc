@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
@@ -148,6 +149,20 @@ void add_sliding_rope(const Settings& settings, const Setting& base, double base
   spec.ropes.push_back(std::move(rope));
   for (LayerSpec& layer : spec.layers) {
     if (layer.attention().mask.kind == MaskKind::kSlidingWindow) layer.attention().rope = 1;
+  }
+}
+
+void use_alibi(ModelSpec& spec, double max_bias, float factor) {
+  spec.ropes.clear();
+  for (LayerSpec& layer : spec.layers) {
+    AttentionSpec& attention = layer.attention();
+    attention.rope = -1;
+    const auto heads = static_cast<std::uint64_t>(attention.head_count), n = std::bit_floor(heads);
+    for (std::uint64_t h = 0; h < heads; ++h) {
+      const auto exponent = h < n ? static_cast<double>(h + 1) : static_cast<double>(h - n) + 0.5;
+      const double slope = std::exp2(-max_bias * exponent / static_cast<double>(n));
+      attention.slopes.push_back(factor * static_cast<float>(slope));
+    }
   }
 }
 

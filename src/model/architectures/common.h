@@ -56,6 +56,11 @@ struct GatedDecoder {
 };
 ModelSpec read_gated_decoder(const Settings& settings, const GatedDecoder& family);
 
+// Attention with linear biases (Press et al. 2022) in place of a rope, for every layer: the slopes of heads fall from
+// 2^(-max_bias / n) to 2^-max_bias, n being the greatest power of two among their number; those beyond n stand between
+// the first ones. All times `factor`.
+void use_alibi(ModelSpec& spec, double max_bias, float factor = 1);
+
 // Gives every layer the activation that config.json names, or `fallback`.
 void read_activation(const Settings& settings, Activation fallback, ModelSpec& spec);
 

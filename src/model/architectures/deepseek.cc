@@ -102,12 +102,13 @@ ModelSpec read_deepseek2(const Settings& settings) {
 }  // namespace
 
 std::span<const Architecture> deepseek_family() {
-  static constexpr Architecture kFamily[]{{"deepseek2", "", NameScheme::kLlama, read_deepseek2},
-                                          {"", "deepseek_v2", NameScheme::kLlama, read_deepseek_v2},
-                                          {"", "deepseek_v3", NameScheme::kLlama, read_deepseek_v3},
-                                          {"", "kimi_k2", NameScheme::kLlama, read_deepseek_v3},
-                                          {"", "mistral4", NameScheme::kLlama, read_mistral4},
-                                          {"", "glm4_moe_lite", NameScheme::kLlama, read_glm4_moe_lite}};
+  static constexpr Architecture kFamily[]{
+      {"deepseek2", "", NameScheme::kLlama, read_deepseek2, {}, FamilyKind::kExperts, "latent attention"},
+      {"", "deepseek_v2", NameScheme::kLlama, read_deepseek_v2, {}, FamilyKind::kExperts, "latent attention"},
+      {"", "deepseek_v3", NameScheme::kLlama, read_deepseek_v3, {}, FamilyKind::kExperts, "latent attention"},
+      {"", "kimi_k2", NameScheme::kLlama, read_deepseek_v3, {}, FamilyKind::kExperts, "latent attention"},
+      {"", "mistral4", NameScheme::kLlama, read_mistral4, {}, FamilyKind::kExperts, "latent attention"},
+      {"", "glm4_moe_lite", NameScheme::kLlama, read_glm4_moe_lite, {}, FamilyKind::kExperts, "latent attention"}};
   return kFamily;
 }
 

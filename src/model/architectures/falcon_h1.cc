@@ -53,7 +53,8 @@ constexpr OwnName kOwnNames[]{{NameScheme::kLlama, Weight::kOutputNorm, "model.f
 }  // namespace
 
 std::span<const Architecture> falcon_h1_family() {
-  static constexpr Architecture kFamily[]{{"falcon-h1", "falcon_h1", NameScheme::kLlama, read_falcon_h1, kOwnNames}};
+  static constexpr Architecture kFamily[]{{"falcon-h1", "falcon_h1", NameScheme::kLlama, read_falcon_h1, kOwnNames,
+                                           FamilyKind::kHybrid, "attention beside Mamba"}};
   return kFamily;
 }
 

@@ -30,6 +30,8 @@
   FAMILY(falcon)                \
   FAMILY(nemotron)              \
   FAMILY(gptj)                  \
+  FAMILY(bloom)                 \
+  FAMILY(mpt)                   \
   FAMILY(opt)                   \
   FAMILY(bert)                  \
   FAMILY(modernbert)            \

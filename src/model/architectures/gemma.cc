@@ -87,10 +87,11 @@ constexpr OwnName kOwnNames[]{{NameScheme::kLlama, Weight::kFfNorm, "model.layer
 }  // namespace
 
 std::span<const Architecture> gemma_family() {
-  static constexpr Architecture kFamily[]{{"gemma", "gemma", NameScheme::kLlama, read_gemma},
-                                          {"gemma2", "gemma2", NameScheme::kLlama, read_gemma2, kOwnNames},
-                                          {"gemma3", "gemma3_text", NameScheme::kLlama, read_gemma3, kOwnNames},
-                                          {"gemma-embedding", "", NameScheme::kLlama, read_embedding_gemma, kOwnNames}};
+  static constexpr Architecture kFamily[]{
+      {"gemma", "gemma", NameScheme::kLlama, read_gemma},
+      {"gemma2", "gemma2", NameScheme::kLlama, read_gemma2, kOwnNames},
+      {"gemma3", "gemma3_text", NameScheme::kLlama, read_gemma3, kOwnNames},
+      {"gemma-embedding", "", NameScheme::kLlama, read_embedding_gemma, kOwnNames, FamilyKind::kEncoder}};
   return kFamily;
 }
 

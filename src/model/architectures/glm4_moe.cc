@@ -37,8 +37,9 @@ constexpr OwnName kOwnNames[]{{NameScheme::kGguf, Weight::kFfNorm, "blk.{}.post_
 }  // namespace
 
 std::span<const Architecture> glm4_moe_family() {
-  static constexpr Architecture kFamily[]{{"glm4moe", "glm4_moe", NameScheme::kLlama, read_glm4_moe, kOwnNames},
-                                          {"dots1", "dots1", NameScheme::kLlama, read_dots1}};
+  static constexpr Architecture kFamily[]{
+      {"glm4moe", "glm4_moe", NameScheme::kLlama, read_glm4_moe, kOwnNames, FamilyKind::kExperts},
+      {"dots1", "dots1", NameScheme::kLlama, read_dots1, {}, FamilyKind::kExperts}};
   return kFamily;
 }
 

@@ -8,8 +8,8 @@ namespace hearth {
 namespace {
 
 ModelSpec read_gpt_oss(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(
-      settings, {.gguf_pairs = RopePairs::kHalfSplit, .epsilon = 1e-5, .config_head_dim = 64});
+  ModelSpec spec =
+      read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit, .epsilon = 1e-5, .config_head_dim = 64});
   // The model was trained with the ramp's exact ends; GGUF files cannot say so.
   if (settings.is_gguf()) spec.ropes.front().scaling.truncate = false;
   if (const auto window = settings.positive(settings::kSlidingWindow)) {
@@ -36,7 +36,8 @@ constexpr OwnName kOwnNames[]{{NameScheme::kGguf, Weight::kFfNorm, "blk.{}.post_
 }  // namespace
 
 std::span<const Architecture> gpt_oss_family() {
-  static constexpr Architecture kFamily[]{{"gpt-oss", "gpt_oss", NameScheme::kLlama, read_gpt_oss, kOwnNames}};
+  static constexpr Architecture kFamily[]{
+      {"gpt-oss", "gpt_oss", NameScheme::kLlama, read_gpt_oss, kOwnNames, FamilyKind::kExperts}};
   return kFamily;
 }
 

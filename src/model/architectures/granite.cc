@@ -45,7 +45,7 @@ constexpr OwnName kExpertNames[]{
 std::span<const Architecture> granite_family() {
   static constexpr Architecture kFamily[]{
       {"granite", "granite", NameScheme::kLlama, read_granite},
-      {"granitemoe", "granitemoe", NameScheme::kLlama, read_granite_moe, kExpertNames}};
+      {"granitemoe", "granitemoe", NameScheme::kLlama, read_granite_moe, kExpertNames, FamilyKind::kExperts}};
   return kFamily;
 }
 

@@ -71,8 +71,8 @@ constexpr OwnName kOwnNames[]{
 }  // namespace
 
 std::span<const Architecture> granite_hybrid_family() {
-  static constexpr Architecture kFamily[]{
-      {"granitehybrid", "granitemoehybrid", NameScheme::kLlama, read_granite_hybrid, kOwnNames}};
+  static constexpr Architecture kFamily[]{{"granitehybrid", "granitemoehybrid", NameScheme::kLlama, read_granite_hybrid,
+                                           kOwnNames, FamilyKind::kHybrid, "attention, Mamba"}};
   return kFamily;
 }
 

@@ -114,8 +114,8 @@ constexpr OwnName kOwnNames[]{
 }  // namespace
 
 std::span<const Architecture> kimi_linear_family() {
-  static constexpr Architecture kFamily[]{
-      {"kimi-linear", "kimi_linear", NameScheme::kLlama, read_kimi_linear, kOwnNames}};
+  static constexpr Architecture kFamily[]{{"kimi-linear", "kimi_linear", NameScheme::kLlama, read_kimi_linear,
+                                           kOwnNames, FamilyKind::kHybrid, "latent attention, delta rule"}};
   return kFamily;
 }
 

@@ -120,8 +120,10 @@ constexpr OwnName kOwnNames[]{{NameScheme::kGguf, Weight::kOutputNorm, "token_em
 }  // namespace
 
 std::span<const Architecture> lfm2_family() {
-  static constexpr Architecture kFamily[]{{"lfm2", "lfm2", NameScheme::kLlama, read_lfm2, kOwnNames},
-                                          {"lfm2moe", "lfm2_moe", NameScheme::kLlama, read_lfm2_moe, kOwnNames}};
+  static constexpr Architecture kFamily[]{
+      {"lfm2", "lfm2", NameScheme::kLlama, read_lfm2, kOwnNames, FamilyKind::kHybrid, "attention, short convolution"},
+      {"lfm2moe", "lfm2_moe", NameScheme::kLlama, read_lfm2_moe, kOwnNames, FamilyKind::kHybrid,
+       "attention, short convolution"}};
   return kFamily;
 }
 

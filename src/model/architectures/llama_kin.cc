@@ -84,7 +84,7 @@ std::span<const Architecture> llama_kin_family() {
   static constexpr Architecture kFamily[]{
       {"seed_oss", "seed_oss", NameScheme::kLlama, read_seed_oss, kSeedNames},
       {"ernie4_5", "ernie4_5", NameScheme::kLlama, read_ernie},
-      {"ernie4_5-moe", "ernie4_5_moe", NameScheme::kLlama, read_ernie_moe, kErnieNames},
+      {"ernie4_5-moe", "ernie4_5_moe", NameScheme::kLlama, read_ernie_moe, kErnieNames, FamilyKind::kExperts},
       {"arcee", "arcee", NameScheme::kLlama, read_arcee},
       {"hunyuan-dense", "hunyuan_v1_dense", NameScheme::kLlama, read_hunyuan, kHunyuanNames},
       {"", "helium", NameScheme::kLlama, read_helium},

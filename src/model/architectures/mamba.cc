@@ -85,9 +85,10 @@ constexpr OwnName kOwnNames[]{{NameScheme::kLlama, Weight::kTokenEmbedding, "bac
 }  // namespace
 
 std::span<const Architecture> mamba_family() {
-  static constexpr Architecture kFamily[]{{"mamba", "mamba", NameScheme::kLlama, read_mamba, kOwnNames},
-                                          {"", "falcon_mamba", NameScheme::kLlama, read_falcon_mamba, kOwnNames},
-                                          {"mamba2", "mamba2", NameScheme::kLlama, read_mamba2_model, kOwnNames}};
+  static constexpr Architecture kFamily[]{
+      {"mamba", "mamba", NameScheme::kLlama, read_mamba, kOwnNames, FamilyKind::kRecurrent, "Mamba"},
+      {"", "falcon_mamba", NameScheme::kLlama, read_falcon_mamba, kOwnNames, FamilyKind::kRecurrent, "Mamba"},
+      {"mamba2", "mamba2", NameScheme::kLlama, read_mamba2_model, kOwnNames, FamilyKind::kRecurrent, "Mamba"}};
   return kFamily;
 }
 

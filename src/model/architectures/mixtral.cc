@@ -47,8 +47,9 @@ constexpr OwnName kOwnNames[]{
 }  // namespace
 
 std::span<const Architecture> mixtral_family() {
-  static constexpr Architecture kFamily[]{{"", "mixtral", NameScheme::kLlama, read_mixtral, kOwnNames},
-                                          {"minimax-m2", "minimax_m2", NameScheme::kLlama, read_minimax_m2, kOwnNames}};
+  static constexpr Architecture kFamily[]{
+      {"", "mixtral", NameScheme::kLlama, read_mixtral, kOwnNames, FamilyKind::kExperts},
+      {"minimax-m2", "minimax_m2", NameScheme::kLlama, read_minimax_m2, kOwnNames, FamilyKind::kExperts}};
   return kFamily;
 }
 

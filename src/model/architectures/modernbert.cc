@@ -63,7 +63,7 @@ constexpr OwnName kOwnNames[]{{NameScheme::kLlama, Weight::kTokenEmbedding, "emb
 
 std::span<const Architecture> modernbert_family() {
   static constexpr Architecture kFamily[]{
-      {"modern-bert", "modernbert", NameScheme::kLlama, read_modernbert, kOwnNames}};
+      {"modern-bert", "modernbert", NameScheme::kLlama, read_modernbert, kOwnNames, FamilyKind::kEncoder}};
   return kFamily;
 }
 

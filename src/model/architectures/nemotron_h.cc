@@ -136,8 +136,10 @@ constexpr OwnName kOwnNames[]{
 }  // namespace
 
 std::span<const Architecture> nemotron_h_family() {
-  static constexpr Architecture kFamily[]{{"nemotron_h", "nemotron_h", NameScheme::kLlama, read_nemotron_h, kOwnNames},
-                                          {"nemotron_h_moe", "", NameScheme::kLlama, read_nemotron_h, kOwnNames}};
+  static constexpr Architecture kFamily[]{
+      {"nemotron_h", "nemotron_h", NameScheme::kLlama, read_nemotron_h, kOwnNames, FamilyKind::kHybrid,
+       "attention, Mamba"},
+      {"nemotron_h_moe", "", NameScheme::kLlama, read_nemotron_h, kOwnNames, FamilyKind::kHybrid, "attention, Mamba"}};
   return kFamily;
 }
 

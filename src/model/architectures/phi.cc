@@ -51,9 +51,10 @@ constexpr OwnName kPhi3Names[]{{NameScheme::kLlama, Weight::kQueryKeyValue, "mod
 }  // namespace
 
 std::span<const Architecture> phi_family() {
-  static constexpr Architecture kFamily[]{{"phi2", "phi", NameScheme::kLlama, read_phi, kPhiNames},
-                                          {"phi3", "phi3", NameScheme::kLlama, read_phi3, kPhi3Names},
-                                          {"phimoe", "phimoe", NameScheme::kLlama, read_phimoe, kPhimoeNames}};
+  static constexpr Architecture kFamily[]{
+      {"phi2", "phi", NameScheme::kLlama, read_phi, kPhiNames},
+      {"phi3", "phi3", NameScheme::kLlama, read_phi3, kPhi3Names},
+      {"phimoe", "phimoe", NameScheme::kLlama, read_phimoe, kPhimoeNames, FamilyKind::kExperts}};
   return kFamily;
 }
 

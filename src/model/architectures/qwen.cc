@@ -52,10 +52,11 @@ constexpr OwnName kSharedExpert[]{
 }  // namespace
 
 std::span<const Architecture> qwen_family() {
-  static constexpr Architecture kFamily[]{{"qwen2", "qwen2", NameScheme::kLlama, read_qwen2},
-                                          {"qwen3", "qwen3", NameScheme::kLlama, read_qwen3},
-                                          {"qwen2moe", "qwen2_moe", NameScheme::kLlama, read_qwen2_moe, kSharedExpert},
-                                          {"qwen3moe", "qwen3_moe", NameScheme::kLlama, read_qwen3_moe}};
+  static constexpr Architecture kFamily[]{
+      {"qwen2", "qwen2", NameScheme::kLlama, read_qwen2},
+      {"qwen3", "qwen3", NameScheme::kLlama, read_qwen3},
+      {"qwen2moe", "qwen2_moe", NameScheme::kLlama, read_qwen2_moe, kSharedExpert, FamilyKind::kExperts},
+      {"qwen3moe", "qwen3_moe", NameScheme::kLlama, read_qwen3_moe, {}, FamilyKind::kExperts}};
   return kFamily;
 }
 

@@ -115,10 +115,12 @@ constexpr OwnName kOwnNames[]{{NameScheme::kGguf, Weight::kFfNorm, "blk.{}.post_
 }  // namespace
 
 std::span<const Architecture> qwen_hybrid_family() {
-  static constexpr Architecture kFamily[]{
-      {"qwen3next", "qwen3_next", NameScheme::kLlama, read_qwen3_next, kOwnNames},
-      {"qwen35", "qwen3_5_text", NameScheme::kLlama, read_qwen3_5, kOwnNames},
-      {"qwen35moe", "qwen3_5_moe_text", NameScheme::kLlama, read_qwen3_5_moe, kOwnNames}};
+  static constexpr Architecture kFamily[]{{"qwen3next", "qwen3_next", NameScheme::kLlama, read_qwen3_next, kOwnNames,
+                                           FamilyKind::kHybrid, "attention, delta rule"},
+                                          {"qwen35", "qwen3_5_text", NameScheme::kLlama, read_qwen3_5, kOwnNames,
+                                           FamilyKind::kHybrid, "attention, delta rule"},
+                                          {"qwen35moe", "qwen3_5_moe_text", NameScheme::kLlama, read_qwen3_5_moe,
+                                           kOwnNames, FamilyKind::kHybrid, "attention, delta rule"}};
   return kFamily;
 }
 

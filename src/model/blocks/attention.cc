@@ -108,6 +108,14 @@ std::optional<Norm> bind_value_norm(const LayerParts& parts, std::int64_t layer)
               parts.spec.norm.epsilon);
 }
 
+// Made of the spec, not of the file.
+Planned<const float> bind_slopes(Binder& binder, const std::vector<float>& slopes) {
+  if (slopes.empty()) return {};
+  const std::int64_t bytes = std::ssize(slopes) * std::int64_t{sizeof(float)};
+  const auto fill = [slopes](std::byte* to) { std::ranges::copy(slopes, reinterpret_cast<float*>(to)); };
+  return binder.reserve(bytes, fill).as<const float>();
+}
+
 }  // namespace
 
 Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
@@ -122,12 +130,14 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
       sinks_(spec_.sinks
                  ? parts.binder.floats(parts.binder.name(Weight::kAttentionSinks, layer), spec_.head_count, true)
                  : Planned<const float>()),
+      slopes_(bind_slopes(parts.binder, spec_.slopes)),
       output_(parts.binder, parts.binder.name(Weight::kAttentionOutput, layer), spec_.q_width(), width_,
               {.transposed = parts.spec.transposed_linears,
                .factor = spec_.output_factor * parts.spec.layers[static_cast<std::size_t>(layer)].residual_scale}) {
   Binder& binder = parts.binder;
   const KernelTable& kernels = binder.kernels();
   const auto name = [&](std::string_view op) { return fmt::format("layer {} {}", layer, op); };
+  if (spec_.qkv_limit > 0) clamp_ = binder.kernel(kernels.clamp, name("clamp"));
   // The rotation writes to the cache as well, unless a norm comes between the two.
   if (spec_.rope >= 0) {
     rope_ = binder.kernel(kernels.rope, name("rope"));
@@ -153,7 +163,7 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
   workspace_bytes_ = attention_workspace_bytes(std::min(limits.sequences_max, kSharedAttentionSequences),
                                                limits.context, spec_.head_count, spec_.head_dim);
   // One prompt at a time has its keys gathered, where there may be kernels that want it.
-  if (binder.backend().device.id().kind == DeviceKind::kCuda && spec_.head_dim <= kAttentionTileDimMax) {
+  if (binder.backend().device.id().kind == DeviceKind::kCuda && spec_.head_dim <= kAttentionTileDimMax && !slopes_) {
     workspace_bytes_ = std::max(
         workspace_bytes_, attention_prompt_workspace_bytes(1, limits.context, spec_.kv_head_count, spec_.head_dim));
   }
@@ -220,14 +230,16 @@ void Attention::run(const StepContext& c, const Activations& input, const LayerM
   float* const q = qkv_.get();
   MatmulInput x(c.stream, conversions_, input.data, input.format, tokens, width_);
   run_side_by_side(projections_, c.stream, x, tokens, q, row);
+  if (clamp_) clamp_(c.stream, {q, tokens * row, spec_.qkv_limit});
   rotate_and_write(c, cache);
   // Gates read float32.
   void* const sums = spec_.gated ? ungated_.get() : attended_.get();
   if (steps_) {
-    steps_->run(c, q, row, cache, sinks_.get(), sums);
+    steps_->run(c, q, row, cache, {sinks_.get(), slopes_.get()}, sums);
   } else {
     attention_(c.stream, {q, row, spec_.head_count, c.step, cache, spec_.mask, spec_.scale, spec_.softcap, sums,
-                          spec_.gated ? Format::kF32 : handed_on_, workspace_.get(), workspace_bytes_, sinks_.get()});
+                          spec_.gated ? Format::kF32 : handed_on_, workspace_.get(), workspace_bytes_, sinks_.get(),
+                          slopes_.get()});
   }
   if (spec_.gated) apply_gate(c, q + row - spec_.q_width());
   MatmulInput attended(c.stream, conversions_, attended_.get(), handed_on_, tokens, spec_.q_width());

@@ -39,10 +39,12 @@ class Attention {
   const MatmulConversions& conversions_;
   std::vector<Linear> projections_;  // q, k and v, or one that holds all
   std::optional<Norm> q_norm_, k_norm_, v_norm_;
-  Planned<const float> sinks_;  // [heads], or nothing
+  Planned<const float> sinks_;   // [heads], or nothing
+  Planned<const float> slopes_;  // likewise
   Linear output_;
   RopeSpec rope_spec_;
   Planned<const float> rope_table_;
+  Kernel<ClampArgs> clamp_;
   Kernel<RopeArgs> rope_;
   Kernel<KvWriteArgs> kv_write_;
   Kernel<AttentionArgs> attention_;        // fused, or

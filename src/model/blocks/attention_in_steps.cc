@@ -24,7 +24,7 @@ AttentionInSteps::AttentionInSteps(Binder& binder, const AttentionSpec& spec, st
 }
 
 void AttentionInSteps::run(const StepContext& c, const float* q, std::int64_t q_stride, const PagedKv& cache,
-                           const float* sinks, void* out) const {
+                           const OfHeads& of_heads, void* out) const {
   float* const sums = round_bf16_ ? sums_.get() : static_cast<float*>(out);
   float* const scores = score_rows_.get();
   const std::int64_t heads = spec_.head_count;
@@ -34,8 +34,8 @@ void AttentionInSteps::run(const StepContext& c, const float* q, std::int64_t q_
     const std::int64_t rows = heads * part.token_count;
     scores_(c.stream, {q + part.first_token * q_stride, q_stride, heads, step, cache, scores});
     scale_(c.stream, {scores, rows * part.key_count, spec_.scale, spec_.softcap});
-    mask_(c.stream, {scores, heads, step, spec_.mask});
-    softmax_(c.stream, {scores, rows, part.key_count, sinks, part.token_count});
+    mask_(c.stream, {scores, heads, step, spec_.mask, of_heads.slopes});
+    softmax_(c.stream, {scores, rows, part.key_count, of_heads.sinks, part.token_count});
     weighted_sum_(c.stream, {scores, heads, step, cache, sums + part.first_token * spec_.out_width()});
   }
   if (round_bf16_) round_bf16_(c.stream, {sums, c.step.token_count * spec_.out_width(), out});

@@ -13,11 +13,16 @@ enum class AttentionMode : std::uint8_t { kFused, kSteps };
 
 class AttentionInSteps {
  public:
+  // AttentionArgs' of these names.
+  struct OfHeads {
+    const float* sinks = nullptr;
+    const float* slopes = nullptr;
+  };
   AttentionInSteps(Binder& binder, const AttentionSpec& spec, std::int64_t layer);
   // out [tokens, out_width], of the form that the device's operators hand on = attention of q [tokens, heads,
-  // head_dim], rows `q_stride` elements apart, over the layer's cache. `sinks`: AttentionArgs::sinks.
-  void run(const StepContext& context, const float* q, std::int64_t q_stride, const PagedKv& cache, const float* sinks,
-           void* out) const;
+  // head_dim], rows `q_stride` elements apart, over the layer's cache.
+  void run(const StepContext& context, const float* q, std::int64_t q_stride, const PagedKv& cache,
+           const OfHeads& of_heads, void* out) const;
 
  private:
   AttentionSpec spec_;

@@ -228,7 +228,7 @@ void LatentAttention::run(const StepContext& c, const Activations& input, const 
     run_queries(c, x);
   }
   if (steps_) {
-    steps_->run(c, queries_.get(), queries_row, cache, nullptr, seen_.get());
+    steps_->run(c, queries_.get(), queries_row, cache, {}, seen_.get());
   } else {
     attention_(c.stream, {queries_.get(), queries_row, heads, c.step, cache, spec_.mask, spec_.scale, spec_.softcap,
                           seen_.get(), handed_on_});

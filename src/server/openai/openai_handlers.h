@@ -32,6 +32,7 @@ boost::asio::awaitable<void> delete_conversation(Exchange& exchange, ModelServic
 boost::asio::awaitable<void> list_conversation_items(Exchange& exchange, ModelService& service);
 boost::asio::awaitable<void> add_conversation_items(Exchange& exchange, ModelService& service);
 boost::asio::awaitable<void> answer_embeddings(Exchange& exchange, ModelService& service);
+boost::asio::awaitable<void> answer_rerank(Exchange& exchange, ModelService& service);
 
 // The prompts' tokens; those that came as numbers are checked. `path`: the field, for errors.
 std::vector<std::vector<TokenId>> encode_prompts(const ModelService& service, const std::vector<PromptText>& prompts,

@@ -116,6 +116,8 @@ void add_openai_routes(Router& router, ModelService& service) {
       {"GET", "/v1/conversations/{id}/items", list_conversation_items},
       {"POST", "/v1/conversations/{id}/items", add_conversation_items},
       {"POST", "/v1/embeddings", answer_embeddings},
+      {"POST", "/v1/rerank", answer_rerank},
+      {"POST", "/v1/reranking", answer_rerank},
       {"GET", "/v1/models", list_models},
       {"GET", "/v1/models/{id*}", show_model},
   };
@@ -127,6 +129,8 @@ void add_openai_routes(Router& router, ModelService& service) {
                  [&service, answer = route.answer](Exchange& exchange) { return answer(exchange, service); });
     }
   }
+  router.add("POST", "/v2/rerank", openai_error_body,
+             [&service](Exchange& exchange) { return answer_rerank(exchange, service); });
 }
 
 }  // namespace hearth

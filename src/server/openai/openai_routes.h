@@ -1,4 +1,5 @@
-// OpenAI's API over one model: /v1/chat/completions, /v1/completions, /v1/responses, /v1/embeddings, /v1/models.
+// OpenAI's API over one model: /v1/chat/completions, /v1/completions, /v1/responses, /v1/embeddings, /v1/models,
+// and /v1/rerank, which is Cohere's and others'.
 #pragma once
 
 #include <string>

@@ -298,6 +298,20 @@ class GgufTokenizerReader {
     } else if (table_->eos && eos_wish.value_or(adds_eos_)) {
       suffix_.push_back(*table_->eos);
     }
+    set_pair_frame();
+  }
+
+  // As BERT's vocabularies have it, [CLS] A [SEP] B [SEP] with two types of tokens; as RoBERTa's, with a separator more
+  // between the texts, and one type. Where nothing ends a text, nothing is known of pairs.
+  void set_pair_frame() {
+    if (suffix_.empty()) return;
+    TokenTable::PairFrame frame{prefix_, suffix_, suffix_, separator_.has_value()};
+    const bool adds_separator = boolean("tokenizer.ggml.add_sep_token", model_ == "t5" && table_->adds_bos);
+    if (!separator_ && adds_separator) {
+      const auto own = gguf_token_id(metadata_, "tokenizer.ggml.seperator_token_id", vocabulary());
+      frame.between.push_back(own.value_or(suffix_.front()));
+    }
+    table_->pair = std::move(frame);
   }
 
   void fill_table() {

@@ -254,6 +254,9 @@ TEST(GgufBert, WordsAreNormalizedAndCoveredByLongestTokens) {
   EXPECT_EQ(tokenizer->encode("unxyz cafe"), (Ids{1, 7}));
   EXPECT_EQ(tokenizer->encode("", kSpecial), (Ids{2, 3}));
   EXPECT_EQ(tokenizer->decode(Ids{2, 4, 5, 7, 3}), "unaff cafe");
+  const TokenPair pair = tokenizer->encode_pair("un", "cafe [SEP]");
+  EXPECT_EQ(pair.ids, (Ids{2, 4, 3, 7, 1, 1, 1, 3}));  // what the text spells is no separator
+  EXPECT_EQ(pair.second_begin, 3);
 }
 
 TEST(GgufT5, TheBestSpellingWinsAndUnknownsAreOne) {
@@ -270,6 +273,20 @@ TEST(GgufT5, TheBestSpellingWinsAndUnknownsAreOne) {
   EXPECT_EQ(tokenizer->encode("azzz\u00E9b"), (Ids{3, 4, 2, 5}));
   EXPECT_EQ(tokenizer->encode("a<x>b", kSpecial), (Ids{3, 4, 8, 3, 5, 1}));
   EXPECT_EQ(tokenizer->decode(Ids{3, 6, 1}), "ab");
+}
+
+// XLM-RoBERTa's files: between two texts stand two separators, and all tokens are of one type.
+TEST(GgufT5, PairsOfTexts) {
+  GgufMetadataBuilder builder;
+  builder.text("tokenizer.ggml.model", "t5");
+  builder.texts("tokenizer.ggml.tokens", {"<s>", "</s>", "<unk>", "\u2581a", "\u2581b"});
+  builder.floats("tokenizer.ggml.scores", {0, 0, 0, -1, -1});
+  builder.integers("tokenizer.ggml.token_type", {3, 3, 2, 1, 1});
+  builder.flag("tokenizer.ggml.add_space_prefix", true).flag("tokenizer.ggml.add_bos_token", true);
+  builder.id("tokenizer.ggml.bos_token_id", 0).id("tokenizer.ggml.eos_token_id", 1);
+  const TokenPair pair = Tokenizer::from_gguf(builder.metadata())->encode_pair("a", "b a");
+  EXPECT_EQ(pair.ids, (Ids{0, 3, 1, 1, 4, 3, 1}));
+  EXPECT_EQ(pair.second_begin, 0);
 }
 
 TEST(GgufTokenizer, ModelsWithoutTextAreUnsupported) {

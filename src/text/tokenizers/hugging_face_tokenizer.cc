@@ -96,6 +96,7 @@ class HuggingFaceReader {
     TokenTable table = make_table(*model.vocabulary, decoder);
     set_ends(table);
     Frame frame = read_frame(table);
+    if (const json::object* step = object_field(root_, "post_processor")) add_pair_frame(*step, table);
     std::unique_ptr<const Normalizer> normalizer;
     if (const json::object* step = object_field(root_, "normalizer")) normalizer = normalizer_from_json(*step);
     std::unique_ptr<const PreTokenizer> pre_tokenizer;
@@ -283,6 +284,45 @@ class HuggingFaceReader {
     }
   }
 
+  // Where processors follow one another, the last that has tokens for pairs.
+  void add_pair_frame(const json::object& step, TokenTable& table) const {
+    const std::string_view type = required_string(step, "type");
+    if (type == "Sequence") {
+      for (const json::value& value : required_array(step, "processors")) {
+        add_pair_frame(as_object(value, "processors"), table);
+      }
+    } else if (type == "TemplateProcessing") {
+      add_pair_template(step, table);
+    } else if (type == "BertProcessing" || type == "RobertaProcessing") {
+      const TokenId first = pair_id(step, "cls", table), separator = pair_id(step, "sep", table);
+      const bool is_bert = type == "BertProcessing";
+      table.pair = {{first}, std::vector<TokenId>(is_bert ? 1 : 2, separator), {separator}, is_bert};
+    }
+  }
+
+  void add_pair_template(const json::object& step, TokenTable& table) const {
+    if (find_field(step, "pair") == nullptr) return;
+    TokenTable::PairFrame frame;
+    std::vector<TokenId>* part = &frame.before;
+    for (const json::value& value : required_array(step, "pair")) {
+      const json::object& piece = as_object(value, "pair");
+      if (const json::object* text = object_field(piece, "Sequence")) {
+        const bool is_first = required_string(*text, "id") == "A";
+        if (part != (is_first ? &frame.before : &frame.between)) return;  // not one after the other
+        part = is_first ? &frame.between : &frame.after;
+        if (!is_first) frame.second_has_type = type_of(*text) == 1;
+        continue;
+      }
+      for (const TokenId id : template_ids(step, piece, table)) part->push_back(id);
+    }
+    if (part == &frame.after) table.pair = std::move(frame);
+  }
+
+  static std::int64_t type_of(const json::object& piece) {
+    const json::value* type = find_field(piece, "type_id");
+    return type == nullptr ? 0 : as_integer(*type, "type_id");
+  }
+
   // ["[SEP]", 102]
   TokenId pair_id(const json::object& step, std::string_view name, const TokenTable& table) const {
     const json::array& pair = required_array(step, name);
@@ -290,22 +330,30 @@ class HuggingFaceReader {
     return frame_token(pair[1], table);
   }
 
+  // Of a piece that is a special token.
+  std::vector<TokenId> template_ids(const json::object& step, const json::object& piece,
+                                    const TokenTable& table) const {
+    const std::string_view name = required_string(required_object(piece, "SpecialToken"), "id");
+    const json::object* special = object_field(step, "special_tokens");
+    if (special == nullptr) throw InvalidInput("tokenizer.json: the post-processor has no \"special_tokens\".");
+    std::vector<TokenId> ids;
+    for (const json::value& id : required_array(required_object(*special, name), "ids")) {
+      ids.push_back(frame_token(id, table));
+    }
+    return ids;
+  }
+
   void add_template(const json::object& step, const TokenTable& table, Frame& frame) const {
     std::vector<TokenId> before;
     std::vector<TokenId> after;
     bool text_seen = false;
-    const json::object* special = object_field(step, "special_tokens");
     for (const json::value& value : required_array(step, "single")) {
       const json::object& piece = as_object(value, "single");
       if (object_field(piece, "Sequence") != nullptr) {
         text_seen = true;
         continue;
       }
-      const std::string_view name = required_string(required_object(piece, "SpecialToken"), "id");
-      if (special == nullptr) throw InvalidInput("tokenizer.json: the post-processor has no \"special_tokens\".");
-      for (const json::value& id : required_array(required_object(*special, name), "ids")) {
-        (text_seen ? after : before).push_back(frame_token(id, table));
-      }
+      for (const TokenId id : template_ids(step, piece, table)) (text_seen ? after : before).push_back(id);
     }
     frame.prefix.insert(frame.prefix.begin(), before.begin(), before.end());
     frame.suffix.insert(frame.suffix.end(), after.begin(), after.end());

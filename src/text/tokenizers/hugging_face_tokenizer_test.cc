@@ -215,6 +215,37 @@ TEST(HuggingFacePostProcessors, TemplatesAndTheirSequence) {
                InvalidInput);
 }
 
+// As templates have them, BERT's and RoBERTa's own processors, or nobody.
+TEST(HuggingFacePostProcessors, PairsOfTexts) {
+  const auto pair = [](const std::string& processor) {
+    const std::string model = R"("model":{"type":"BPE","vocab":{"a":0,"<s>":1,"</s>":2,"b":3},"merges":[]}})";
+    return open(R"({"post_processor":)" + processor + "," + model)->encode_pair("a", "ba");
+  };
+  const auto of_template = [](const std::string& pieces) {
+    return R"({"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}}],"pair":[)" + pieces +
+           R"(],"special_tokens":{"x":{"id":"x","ids":[1,2],"tokens":["<s>","</s>"]},
+           "y":{"id":"y","ids":[2],"tokens":["</s>"]}}})";
+  };
+  const std::string a = R"({"Sequence":{"id":"A","type_id":0}})", x = R"({"SpecialToken":{"id":"x","type_id":0}})",
+                    y = R"({"SpecialToken":{"id":"y","type_id":0}})", b = R"({"Sequence":{"id":"B","type_id":1}})",
+                    b_alike = R"({"Sequence":{"id":"B","type_id":0}})";
+  TokenPair made = pair(of_template(x + "," + a + "," + y + "," + b + "," + y));
+  EXPECT_EQ(made.ids, (Ids{1, 2, 0, 2, 3, 0, 2}));
+  EXPECT_EQ(made.second_begin, 4);
+  made = pair(of_template(a + "," + y + "," + y + "," + b_alike));
+  EXPECT_EQ(made.ids, (Ids{0, 2, 2, 3, 0}));
+  EXPECT_EQ(made.second_begin, 0);
+  made = pair(R"({"type":"BertProcessing","sep":["</s>",2],"cls":["<s>",1]})");
+  EXPECT_EQ(made.ids, (Ids{1, 0, 2, 3, 0, 2}));
+  EXPECT_EQ(made.second_begin, 3);
+  made = pair(R"({"type":"RobertaProcessing","sep":["</s>",2],"cls":["<s>",1]})");
+  EXPECT_EQ(made.ids, (Ids{1, 0, 2, 2, 3, 0, 2}));
+  EXPECT_EQ(made.second_begin, 0);
+  EXPECT_THROW(pair(R"({"type":"ByteLevel"})"), Unsupported);
+  EXPECT_THROW(pair(of_template("")), Unsupported);
+  EXPECT_THROW(pair(of_template(b + "," + a)), Unsupported);
+}
+
 // Where tokenizer_config.json says what is added, the post-processor's tokens are not.
 TEST(HuggingFacePostProcessors, TheTokenizersConfigurationIsAskedFirst) {
   const std::string json = R"({"post_processor":{"type":"TemplateProcessing",

@@ -33,6 +33,13 @@ class TokenTable {
   bool is_special(TokenId id) const { return special_[static_cast<std::size_t>(id)]; }
   bool is_end_of_generation(TokenId id) const { return ends_[static_cast<std::size_t>(id)]; }
 
+  // What stands around two texts that are read as one, a query and a document.
+  struct PairFrame {
+    std::vector<TokenId> before, between, after;
+    bool second_has_type = false;  // tokens from the second text on are of the second type
+  };
+  std::optional<PairFrame> pair;  // nullopt: the vocabulary does not say
+
   std::optional<TokenId> bos;
   std::optional<TokenId> eos;
   bool adds_bos = false;  // encoding with add_special begins with bos

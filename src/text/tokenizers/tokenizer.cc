@@ -69,6 +69,24 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions opti
   return pipeline_->encode(text, options);
 }
 
+TokenPair Tokenizer::encode_pair(std::string_view first, std::string_view second) const {
+  if (!table_.pair) {
+    throw Unsupported(
+        "the model's vocabulary does not say how a query and a document stand together (a pair of texts)");
+  }
+  const TokenTable::PairFrame& frame = *table_.pair;
+  TokenPair pair{frame.before, 0};
+  const auto append = [&pair](const std::vector<TokenId>& ids) {
+    pair.ids.insert(pair.ids.end(), ids.begin(), ids.end());
+  };
+  append(encode(first));
+  append(frame.between);
+  if (frame.second_has_type) pair.second_begin = std::ssize(pair.ids);
+  append(encode(second));
+  append(frame.after);
+  return pair;
+}
+
 std::string Tokenizer::decode(std::span<const TokenId> ids, DecodeOptions options) const {
   std::string text;
   for (const TokenId id : ids) {

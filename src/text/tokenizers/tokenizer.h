@@ -28,6 +28,12 @@ struct DecodeOptions {
   bool show_special = false;  // spell special tokens out; otherwise they are skipped
 };
 
+// Two texts as one.
+struct TokenPair {
+  std::vector<TokenId> ids;
+  std::int64_t second_begin = 0;  // where the second type of tokens begins; 0: all are of the first
+};
+
 // How text becomes tokens; one for GGUF vocabularies, one for tokenizer.json.
 class TokenizerPipeline {
  public:
@@ -69,6 +75,9 @@ class Tokenizer {
   // The text may hold any bytes. Ill-formed UTF-8 keeps its bytes where the vocabulary has tokens for them, and is an
   // unknown token or nothing elsewhere.
   std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const;
+  // Special tokens that the texts spell are text. Throws Unsupported where the vocabulary does not say how two texts
+  // stand together.
+  TokenPair encode_pair(std::string_view first, std::string_view second) const;
   // The text of a whole sequence, without the space that encoding put in front: the tokens' bytes as they are, valid
   // UTF-8 if the ids came from valid text.
   std::string decode(std::span<const TokenId> ids, DecodeOptions options = {}) const;
