@@ -19,7 +19,7 @@
 #include "kernels/gate_cutoff/gate_cutoff.h"
 #include "kernels/gated_delta/gated_delta.h"
 #include "kernels/gated_rms_norm/gated_rms_norm.h"
-#include "kernels/split_rows/split_rows.h"
+#include "kernels/rope/position_scale.h"
 #include "model/rope_frequencies.h"
 
 namespace hearth {
@@ -44,7 +44,6 @@ struct LatentSpec {
   std::int64_t key_dim = 0;    // of a head's key before the rotated elements
   std::int64_t value_dim = 0;  // of a head's value
   float norm_epsilon = 0;      // of the norms of both ranks
-  PositionScale query_scale;   // of the queries
   bool plain_queries = false;  // a file's scale of the queries' projection does not count
 };
 
@@ -53,9 +52,10 @@ struct AttentionSpec {
   std::int64_t kv_head_count = 0;
   std::int64_t head_dim = 0;
   Mask mask;
-  int rope = -1;      // index into ModelSpec::ropes; -1: queries and keys are not rotated
-  float scale = 0;    // of the scores
-  float softcap = 0;  // of the scaled scores; 0: none
+  int rope = -1;              // index into ModelSpec::ropes; -1: queries and keys are not rotated
+  float scale = 0;            // of the scores
+  float softcap = 0;          // of the scaled scores; 0: none
+  PositionScale query_scale;  // of the queries, in the end
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
   NormKind query_key_norm_kind = NormKind::kRms;
   bool query_key_norm_by_head = false;  // each head has weights of its own

@@ -303,8 +303,8 @@ TEST(Settings, MistralFourScalesQueriesByTheirPosition) {
       R"("partial_rotary_factor":0.5})",
       "mistral4"));
   EXPECT_EQ(spec.ropes[0].rotary_dim, 64);
-  EXPECT_EQ(spec.layers[0].attention().latent->query_scale.beta, 0.1f);
-  EXPECT_EQ(spec.layers[0].attention().latent->query_scale.length, 32);
+  EXPECT_EQ(spec.layers[0].attention().query_scale.beta, 0.1f);
+  EXPECT_EQ(spec.layers[0].attention().query_scale.length, 32);
   EXPECT_TRUE(spec.layers[0].has_experts());
 }
 

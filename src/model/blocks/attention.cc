@@ -190,7 +190,7 @@ void Attention::rotate_and_write(const StepContext& c, const PagedKv& cache) con
   if (rope_) {
     rope_(c.stream, {rope_table_.get(), c.step.positions, c.step.token_count, rope_spec_.rotary_dim / 2,
                      rope_spec_.pairs, spec_.head_dim, spec_.head_count, has_keys ? spec_.kv_head_count : 0, q, row,
-                     c.step, has_keys && !kv_write_ ? cache : PagedKv{}, norms});
+                     c.step, has_keys && !kv_write_ ? cache : PagedKv{}, norms, spec_.query_scale});
   }
   if (spec_.query_key_norm_rotated) normalize(c);
   if (kv_write_) kv_write_(c.stream, {k, v, row, c.step, cache});
