@@ -30,6 +30,7 @@ struct NormSpec {
   NormKind kind = NormKind::kRms;
   float epsilon = 0;
   float weight_offset = 0;  // what is added to the file's weights: Gemma's checkpoints store them less one
+  bool has_weights = true;  // false: neither weights nor biases
 };
 
 // A norm of queries and keys before they are rotated: of each head by itself, or of all heads as one row.
@@ -224,7 +225,10 @@ struct ModelSpec {
   std::string architecture;  // as the file says: "llama", "gpt2", …
 
   std::int64_t vocabulary = 0;
-  std::int64_t width = 0;        // of the residual stream
+  std::int64_t width = 0;  // of the residual stream
+  // Of tokens' embeddings and of what the output matrix reads, where not of the residual stream: matrices lead from the
+  // one to the other, and back. 0: the same.
+  std::int64_t embedding_width = 0;
   std::int64_t context_max = 0;  // positions that the model was made for
 
   NormSpec norm;
@@ -269,3 +273,5 @@ struct ModelSpec {
 };
 
 }  // namespace hearth
+  bool projects_embeddings() const { return embedding_width > 0 && embedding_width != width; }
+  std::int64_t token_width() const { return projects_embeddings() ? embedding_width : width; }

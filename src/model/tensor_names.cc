@@ -21,6 +21,8 @@ constexpr std::array kRows{
     Row{Weight::kPositionEmbedding, "position_embd", "", "transformer.wpe"},
     Row{Weight::kTokenTypeEmbedding, "token_types", "", ""},
     Row{Weight::kEmbeddingNorm, "token_embd_norm", "", ""},
+    Row{Weight::kEmbeddingProjection, "", "", ""},
+    Row{Weight::kOutputProjection, "", "", ""},
     Row{Weight::kOutputNorm, "output_norm", "model.norm", "transformer.ln_f"},
     Row{Weight::kOutput, "output", "lm_head", "lm_head"},
     Row{Weight::kAttentionNorm, "blk.{}.attn_norm", "model.layers.{}.input_layernorm", "transformer.h.{}.ln_1"},

@@ -16,6 +16,8 @@ enum class Weight : std::uint8_t {
   kPositionEmbedding,
   kTokenTypeEmbedding,
   kEmbeddingNorm,
+  kEmbeddingProjection,  // from the width of tokens' embeddings to that of the residual stream, and back
+  kOutputProjection,
   kOutputNorm,
   kOutput,
   // Of one layer:

@@ -40,7 +40,8 @@
   FAMILY(mamba)                 \
   FAMILY(kimi_linear)           \
   FAMILY(gemma3n)               \
-  FAMILY(gemma4)
+  FAMILY(gemma4)                \
+  FAMILY(nanochat)
 
 namespace hearth {
 

@@ -100,12 +100,8 @@ std::optional<Norm> bind_key_norm(const LayerParts& parts, std::int64_t layer) {
 std::optional<Norm> bind_value_norm(const LayerParts& parts, std::int64_t layer) {
   const AttentionSpec& spec = parts.spec.layers[static_cast<std::size_t>(layer)].attention();
   if (!spec.value_norm || !spec.has_keys()) return std::nullopt;
-  const std::int64_t width = spec.head_dim;
-  const auto ones = parts.binder.reserve(width * std::int64_t{sizeof(float)}, [width](std::byte* to) {
-    std::fill_n(reinterpret_cast<float*>(to), width, 1.0f);
-  });
-  return Norm(parts.binder, ones.as<const float>(), fmt::format("layer {} value norm", layer), width,
-              parts.spec.norm.epsilon);
+  return Norm(parts.binder, fmt::format("layer {} value norm", layer), spec.head_dim,
+              {.epsilon = parts.spec.norm.epsilon, .has_weights = false});
 }
 
 }  // namespace
