@@ -68,7 +68,8 @@ struct AttentionSpec {
   int keys_of_layer = -1;
   // Then kv_head_count is 1 and head_dim that of the cache's rows, rank + rope_dim, with which heads compare queries.
   std::optional<LatentSpec> latent;
-  bool gated = false;  // heads are multiplied by a sigmoid of further rows of the queries' matrix, head by head
+  bool gated = false;     // heads are multiplied by a sigmoid of further rows of the queries' matrix, head by head
+  bool own_gate = false;  // and these rows are a matrix of their own
   // Falcon-H1's multipliers: of the input, of keys, and of the output.
   float input_factor = 1;
   float key_factor = 1;
@@ -169,6 +170,8 @@ struct ExpertsSpec {
   bool shared_gate = false;  // what the shared one says is multiplied by a sigmoid of the input
   bool router_norm = false;  // the router reads a norm of the residual stream of its own
 
+  // Not 0: experts read and say rows of so many elements, to and from which matrices lead (LatentMoE, Nemotron 3).
+  std::int64_t row_width = 0;
   MlpSpec shared() const { return {shared_width, activation, gated}; }
 };
 

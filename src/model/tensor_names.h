@@ -29,6 +29,7 @@ enum class Weight : std::uint8_t {
   kQueryNorm,
   kKeyNorm,
   kAttentionSinks,  // the whole name of the tensor
+  kAttentionGate,   // where it is not a part of the queries' matrix
   // Of latent attention; "up" is from a rank to the heads.
   kLatentQuery,
   kLatentQueryNorm,
@@ -56,6 +57,8 @@ enum class Weight : std::uint8_t {
   kExpertUp,
   kExpertGateUp,  // both in one, gate first
   kExpertDown,
+  kExpertsInput,  // to the rows that experts read, and back
+  kExpertsOutput,
   kSharedGate,
   kSharedUp,
   kSharedGateUp,  // both in one, gate first

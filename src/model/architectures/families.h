@@ -41,7 +41,9 @@
   FAMILY(kimi_linear)           \
   FAMILY(gemma3n)               \
   FAMILY(gemma4)                \
-  FAMILY(nanochat)
+  FAMILY(nanochat)              \
+  FAMILY(bailing)               \
+  FAMILY(afmoe)
 
 namespace hearth {
 

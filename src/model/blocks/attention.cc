@@ -69,7 +69,9 @@ std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer
                                    {name(Weight::kValue), spec.kv_width()}};
   pieces[1].factor = spec.key_factor;
   if (spec.values_of_keys) pieces[2].name = pieces[1].name;
-  if (spec.gated) {
+  if (spec.gated && spec.own_gate) {
+    pieces.push_back({name(Weight::kAttentionGate), spec.q_width()});
+  } else if (spec.gated) {
     pieces.push_back(rows_of_heads(pieces[0].name, spec, 1));
     pieces[0] = rows_of_heads(pieces[0].name, spec, 0);
   }
