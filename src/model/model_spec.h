@@ -128,7 +128,8 @@ struct MambaSpec {
   std::int64_t state = 0;
   std::int64_t kernel = 0;
   std::int64_t dt_rank = 0;
-  float step_norm_epsilon = 0;  // of an RMS norm of step, B and C (Falcon Mamba); 0: none
+  float step_norm_epsilon = 0;     // of an RMS norm of step, B and C (Falcon Mamba); 0: none
+  bool step_norm_weights = false;  // each of the three has weights (Jamba)
   float delta_min = 0;
   float delta_max = std::numeric_limits<float>::infinity();
   MambaNorm norm = MambaNorm::kNone;
@@ -169,9 +170,9 @@ struct ExpertsSpec {
   bool gated = true;         // else down(act(up))
   bool shared_gate = false;  // what the shared one says is multiplied by a sigmoid of the input
   bool router_norm = false;  // the router reads a norm of the residual stream of its own
-
   // Not 0: experts read and say rows of so many elements, to and from which matrices lead (LatentMoE, Nemotron 3).
   std::int64_t row_width = 0;
+
   MlpSpec shared() const { return {shared_width, activation, gated}; }
 };
 
@@ -273,8 +274,8 @@ struct ModelSpec {
     });
   }
   std::int64_t layer_count() const { return static_cast<std::int64_t>(layers.size()); }
+  bool projects_embeddings() const { return embedding_width > 0 && embedding_width != width; }
+  std::int64_t token_width() const { return projects_embeddings() ? embedding_width : width; }
 };
 
 }  // namespace hearth
-  bool projects_embeddings() const { return embedding_width > 0 && embedding_width != width; }
-  std::int64_t token_width() const { return projects_embeddings() ? embedding_width : width; }

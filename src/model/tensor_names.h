@@ -82,6 +82,9 @@ enum class Weight : std::uint8_t {
   kRecurrenceSkip,
   kScanInputs,  // Mamba 1's step, B and C
   kScanStep,
+  kScanStepNorm,
+  kScanInputNorm,   // of B
+  kScanOutputNorm,  // of C
   kDeltaQueryKeyValue,
   kDeltaGate,
   kDeltaGate2,  // where the gate is a product of two matrices

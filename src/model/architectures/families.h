@@ -43,7 +43,8 @@
   FAMILY(gemma4)                \
   FAMILY(nanochat)              \
   FAMILY(bailing)               \
-  FAMILY(afmoe)
+  FAMILY(afmoe)                 \
+  FAMILY(jamba)
 
 namespace hearth {
 
