@@ -33,7 +33,8 @@ float* ForwardPass::run(Stream& stream, const Batch& batch, const SequenceMemory
 }
 
 ForwardPass::States ForwardPass::output_states() const {
-  const Format format = spec_.has_logits ? binder_.kernels().activation_format : Format::kF32;
+  const bool is_normed = spec_.has_logits && spec_.output_norm;
+  const Format format = is_normed ? binder_.kernels().activation_format : Format::kF32;
   const std::byte* data =
       output_norm_ ? normed_logit_x_.as<const std::byte>().get() : logit_x_.as<const std::byte>().get();
   return {data, format, format_bytes(format, spec_.width)};
@@ -43,8 +44,13 @@ void ForwardPass::embed(const StepContext& c) {
   const std::int64_t tokens = c.step.token_count;
   const bool round_to_bf16 = !binder_.all_f32();
   float* const x = alt_up_ ? alt_up_->first() : c.x;
-  embedding_gather_(
-      c.stream, {device_batch_.tokens(), tokens, token_embedding_.placed(), round_to_bf16, spec_.embedding_scale, x});
+  float* const rows = embedding_projection_ ? token_rows_.get() : x;
+  embedding_gather_(c.stream, {device_batch_.tokens(), tokens, token_embedding_.placed(), round_to_bf16,
+                               spec_.embedding_scale, rows});
+  if (embedding_projection_) {
+    MatmulInput narrow(c.stream, binder_.conversions(), rows, Format::kF32, tokens, spec_.token_width());
+    embedding_projection_->run(c.stream, narrow, tokens, x, spec_.width);
+  }
   if (position_add_) {
     position_add_(c.stream,
                   {c.step.positions, tokens, spec_.position_offset, position_embedding_.placed(), round_to_bf16, x});
@@ -90,9 +96,19 @@ void ForwardPass::launch_step(Stream& stream, const StepView& step, const Sequen
   }
   const Format handed_on = output_states().format;
   if (output_norm_) output_norm_->run(stream, logit_x_.get(), logit_rows, nullptr, normed_logit_x_.get(), handed_on);
-  if (!output_) return;
-  MatmulInput input(stream, binder_.conversions(), normed_logit_x_.get(), handed_on, logit_rows, spec_.width);
-  output_->run(stream, input, logit_rows, logits_.get(), spec_.vocabulary);
+  if (output_) run_output(stream, logit_rows);
+}
+
+void ForwardPass::run_output(Stream& stream, std::int64_t logit_rows) {
+  const States states = output_states();
+  MatmulInput input(stream, binder_.conversions(), states.data, states.format, logit_rows, spec_.width);
+  if (output_projection_) {
+    output_projection_->run(stream, input, logit_rows, token_rows_.get(), spec_.token_width());
+    MatmulInput narrow(stream, binder_.conversions(), token_rows_.get(), Format::kF32, logit_rows, spec_.token_width());
+    output_->run(stream, narrow, logit_rows, logits_.get(), spec_.vocabulary);
+  } else {
+    output_->run(stream, input, logit_rows, logits_.get(), spec_.vocabulary);
+  }
   if (logit_cap_) logit_cap_(stream, {logits_.get(), logit_rows * spec_.vocabulary, 1.0f, spec_.logit_softcap});
 }
 

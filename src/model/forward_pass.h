@@ -83,7 +83,8 @@ class ForwardPass {
   float* run(Stream& stream, const Batch& batch, const SequenceMemory& memory);
 
   // The states from which the last run() computed its logits, or would have, after the output norm: [rows, width] in
-  // the device's memory, in the kernels' activation format (without logits: float32), valid until the next call.
+  // the device's memory, in the kernels' activation format (without logits or that norm: float32), valid until the next
+  // call.
   struct States {
     const std::byte* data;
     Format format;
@@ -114,6 +115,8 @@ class ForwardPass {
   DeviceBatch::Limits batch_limits() const;
   // The step's tokens as the layers begin with them.
   void embed(const StepContext& context);
+  // The logits of the rows that output_states() has.
+  void run_output(Stream& stream, std::int64_t logit_rows);
   void launch_step(Stream& stream, const StepView& step, const SequenceMemory& memory, std::int64_t logit_rows);
   // What layer `index` is given: keys and values are those of the layer whose it sees.
   LayerMemory layer_memory(const SequenceMemory& memory, std::int64_t index) const;
@@ -129,6 +132,7 @@ class ForwardPass {
   Kernel<EmbeddingGatherArgs> embedding_gather_;
   Kernel<PositionAddArgs> position_add_, token_type_add_;
   Planned<const std::int32_t> one_type_;  // of all tokens, where there is but one
+  std::optional<Linear> embedding_projection_, output_projection_;  // where embeddings are of a width of their own
   std::optional<Norm> embedding_norm_;
   std::optional<LayerInputs> layer_inputs_;
   std::optional<AltUpEnds> alt_up_;
@@ -144,6 +148,7 @@ class ForwardPass {
   Planned<float> logit_x_;        // [logit rows, width]: the rows of x whose logits are wanted
   Planned<void> normed_logit_x_;  // [logit rows, width]
   Planned<float> logits_;         // [logit rows, vocabulary]
+  Planned<float> token_rows_;     // [tokens, token_width], where that is not width
   Planned<std::byte> batch_;
 
   SequenceMemoryShape memory_shape_;

@@ -82,14 +82,20 @@ void ForwardPass::bind_embeddings() {
     name = binder_.name(Weight::kOutput);
   }
   const WeightEntry* entry = binder_.find(name + ".weight");
-  if (entry == nullptr || entry->shape.rank() != 2 || entry->shape[1] != spec_.width || entry->shape[0] <= 0) {
+  if (entry == nullptr || entry->shape.rank() != 2 || entry->shape[1] != spec_.token_width() || entry->shape[0] <= 0) {
     binder_.problem(entry == nullptr ? fmt::format("tensor '{}.weight' is missing", name)
                                      : fmt::format("tensor '{}.weight' has shape {}, not [vocabulary, {}]", name,
-                                                   entry->shape.to_string(), spec_.width));
+                                                   entry->shape.to_string(), spec_.token_width()));
     binder_.finish();
   }
   spec_.vocabulary = entry->shape[0];
   embedding_gather_ = bind_table(binder_, kernels.embedding_gather, "embedding_gather", *entry, token_embedding_);
+  if (spec_.projects_embeddings()) {
+    embedding_projection_.emplace(binder_, binder_.name(Weight::kEmbeddingProjection), spec_.token_width(), spec_.width,
+                                  Linear::Options{.input = Format::kF32});
+    token_rows_ = binder_.work_space().area<float>(
+        "embeddings", options_.step_tokens_max * spec_.token_width() * std::int64_t{sizeof(float)});
+  }
   bind_positions();
   bind_token_types();
   if (spec_.embedding_norm) {
@@ -168,8 +174,14 @@ void ForwardPass::bind_output(const Settings& settings) {
   // Tied models keep one matrix for both ends; which of the two names it has differs.
   const std::string output = binder_.name(Weight::kOutput);
   const bool own_output = binder_.find(output + ".weight") != nullptr;
-  output_.emplace(binder_, own_output ? output : binder_.name(Weight::kTokenEmbedding), spec_.width, spec_.vocabulary,
-                  Linear::Options{.factor = spec_.logit_scale});
+  Format input = output_states().format;
+  if (spec_.projects_embeddings()) {
+    output_projection_.emplace(binder_, binder_.name(Weight::kOutputProjection), spec_.width, spec_.token_width(),
+                               Linear::Options{.input = input});
+    input = Format::kF32;
+  }
+  output_.emplace(binder_, own_output ? output : binder_.name(Weight::kTokenEmbedding), spec_.token_width(),
+                  spec_.vocabulary, Linear::Options{.factor = spec_.logit_scale, .input = input});
   if (spec_.logit_softcap > 0) logit_cap_ = binder_.kernel(binder_.kernels().attention_scale, "logit_cap");
   logits_ = work_space.area<float>("logits", rows * spec_.vocabulary * std::int64_t{sizeof(float)});
 }

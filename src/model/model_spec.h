@@ -19,7 +19,7 @@
 #include "kernels/gate_cutoff/gate_cutoff.h"
 #include "kernels/gated_delta/gated_delta.h"
 #include "kernels/gated_rms_norm/gated_rms_norm.h"
-#include "kernels/split_rows/split_rows.h"
+#include "kernels/rope/position_scale.h"
 #include "model/rope_frequencies.h"
 
 namespace hearth {
@@ -30,6 +30,7 @@ struct NormSpec {
   NormKind kind = NormKind::kRms;
   float epsilon = 0;
   float weight_offset = 0;  // what is added to the file's weights: Gemma's checkpoints store them less one
+  bool has_weights = true;  // false: neither weights nor biases
 };
 
 // A norm of queries and keys before they are rotated: of each head by itself, or of all heads as one row.
@@ -44,7 +45,6 @@ struct LatentSpec {
   std::int64_t key_dim = 0;    // of a head's key before the rotated elements
   std::int64_t value_dim = 0;  // of a head's value
   float norm_epsilon = 0;      // of the norms of both ranks
-  PositionScale query_scale;   // of the queries
   bool plain_queries = false;  // a file's scale of the queries' projection does not count
 };
 
@@ -53,9 +53,10 @@ struct AttentionSpec {
   std::int64_t kv_head_count = 0;
   std::int64_t head_dim = 0;
   Mask mask;
-  int rope = -1;      // index into ModelSpec::ropes; -1: queries and keys are not rotated
-  float scale = 0;    // of the scores
-  float softcap = 0;  // of the scaled scores; 0: none
+  int rope = -1;              // index into ModelSpec::ropes; -1: queries and keys are not rotated
+  float scale = 0;            // of the scores
+  float softcap = 0;          // of the scaled scores; 0: none
+  PositionScale query_scale;  // of the queries, in the end
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
   NormKind query_key_norm_kind = NormKind::kRms;
   bool query_key_norm_by_head = false;  // each head has weights of its own
@@ -69,7 +70,8 @@ struct AttentionSpec {
   int keys_of_layer = -1;
   // Then kv_head_count is 1 and head_dim that of the cache's rows, rank + rope_dim, with which heads compare queries.
   std::optional<LatentSpec> latent;
-  bool gated = false;  // heads are multiplied by a sigmoid of further rows of the queries' matrix, head by head
+  bool gated = false;     // heads are multiplied by a sigmoid of further rows of the queries' matrix, head by head
+  bool own_gate = false;  // and these rows are a matrix of their own
   // Falcon-H1's multipliers: of the input, of keys, and of the output.
   float input_factor = 1;
   float key_factor = 1;
@@ -128,7 +130,8 @@ struct MambaSpec {
   std::int64_t state = 0;
   std::int64_t kernel = 0;
   std::int64_t dt_rank = 0;
-  float step_norm_epsilon = 0;  // of an RMS norm of step, B and C (Falcon Mamba); 0: none
+  float step_norm_epsilon = 0;     // of an RMS norm of step, B and C (Falcon Mamba); 0: none
+  bool step_norm_weights = false;  // each of the three has weights (Jamba)
   float delta_min = 0;
   float delta_max = std::numeric_limits<float>::infinity();
   MambaNorm norm = MambaNorm::kNone;
@@ -169,6 +172,8 @@ struct ExpertsSpec {
   bool gated = true;         // else down(act(up))
   bool shared_gate = false;  // what the shared one says is multiplied by a sigmoid of the input
   bool router_norm = false;  // the router reads a norm of the residual stream of its own
+  // Not 0: experts read and say rows of so many elements, to and from which matrices lead (LatentMoE, Nemotron 3).
+  std::int64_t row_width = 0;
 
   MlpSpec shared() const { return {shared_width, activation, gated}; }
 };
@@ -226,7 +231,10 @@ struct ModelSpec {
   std::string architecture;  // as the file says: "llama", "gpt2", …
 
   std::int64_t vocabulary = 0;
-  std::int64_t width = 0;        // of the residual stream
+  std::int64_t width = 0;  // of the residual stream
+  // Of tokens' embeddings and of what the output matrix reads, where not of the residual stream: matrices lead from the
+  // one to the other, and back. 0: the same.
+  std::int64_t embedding_width = 0;
   std::int64_t context_max = 0;  // positions that the model was made for
 
   NormSpec norm;
@@ -268,6 +276,8 @@ struct ModelSpec {
     });
   }
   std::int64_t layer_count() const { return static_cast<std::int64_t>(layers.size()); }
+  bool projects_embeddings() const { return embedding_width > 0 && embedding_width != width; }
+  std::int64_t token_width() const { return projects_embeddings() ? embedding_width : width; }
 };
 
 }  // namespace hearth

@@ -56,8 +56,8 @@ inline constexpr Setting kSlidingPattern{"attention.sliding_window_pattern",
                                          {"sliding_window_pattern", "_sliding_window_pattern"}};
 inline constexpr Setting kExpertCount{"expert_count",
                                       {"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"}};
-inline constexpr Setting kExpertsUsed{"expert_used_count",
-                                      {"num_experts_per_tok", "moe_k", "num_experts_per_token", "top_k_experts"}};
+inline constexpr Setting kExpertsUsed{
+    "expert_used_count", {"num_experts_per_tok", "moe_k", "num_experts_per_token", "top_k_experts", "moe_topk"}};
 inline constexpr Setting kExpertWidth{"expert_feed_forward_length", {"moe_intermediate_size"}};
 inline constexpr Setting kSharedExperts{"expert_shared_count",
                                         {"n_shared_experts", "moe_num_shared_experts", "num_shared_experts"}};

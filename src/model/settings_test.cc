@@ -350,9 +350,37 @@ TEST(Settings, MistralFourScalesQueriesByTheirPosition) {
       R"("partial_rotary_factor":0.5})",
       "mistral4"));
   EXPECT_EQ(spec.ropes[0].rotary_dim, 64);
-  EXPECT_EQ(spec.layers[0].attention().latent->query_scale.beta, 0.1f);
-  EXPECT_EQ(spec.layers[0].attention().latent->query_scale.length, 32);
+  EXPECT_EQ(spec.layers[0].attention().query_scale.beta, 0.1f);
+  EXPECT_EQ(spec.layers[0].attention().query_scale.length, 32);
   EXPECT_TRUE(spec.layers[0].has_experts());
+}
+
+// Without a word of it queries stay as they are.
+TEST(Settings, MinistralThreeDoesSoWithPlainAttention) {
+  const auto scale_of = [](std::string_view more) {
+    const std::string rope = fmt::format(
+        R"("rope_parameters":{{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":32{}}})", more);
+    return spec_of(config_with(rope, "ministral3")).layers[1].attention().query_scale;
+  };
+  EXPECT_EQ(scale_of(R"(,"llama_4_scaling_beta":0.1)").beta, 0.1f);
+  EXPECT_EQ(scale_of(R"(,"llama_4_scaling_beta":0.1)").length, 32);
+  EXPECT_EQ(scale_of("").beta, 0);
+}
+
+TEST(Settings, LingsGenerationsAreToldApart) {
+  const std::string experts = R"("num_experts":4,"num_experts_per_tok":2,"moe_intermediate_size":32,)";
+  const ModelSpec first = spec_of(config_with(experts + R"("num_shared_experts":2)", "bailing_moe"));
+  EXPECT_EQ(first.layers[0].attention().query_key_norm, QueryKeyNorm::kNone);
+  EXPECT_EQ(first.layers[0].experts().routing.score, RouterScore::kSoftmax);
+  EXPECT_EQ(first.layers[0].experts().shared_width, 64);
+  const std::string second = experts + R"("use_qk_norm":true,"partial_rotary_factor":0.5)";
+  const ModelSpec spec = spec_of(config_with(second, "bailing_moe"));
+  EXPECT_EQ(spec.layers[0].attention().query_key_norm, QueryKeyNorm::kHead);
+  EXPECT_EQ(spec.layers[0].experts().routing.score, RouterScore::kSigmoid);
+  EXPECT_EQ(spec.ropes[0].rotary_dim, 16);
+  EXPECT_THROW(spec_of(config_with(second + R"(,"rotary_dim":8)", "bailing_moe")), InvalidInput);
+  EXPECT_THROW(spec_of(config_with(second + R"(,"score_function":"softmax")", "bailing_moe")), Unsupported);
+  EXPECT_THROW(spec_of(config_with(experts + R"("norm_head":true)", "bailing_moe")), Unsupported);
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ enum class Weight : std::uint8_t {
   kPositionEmbedding,
   kTokenTypeEmbedding,
   kEmbeddingNorm,
+  kEmbeddingProjection,  // from the width of tokens' embeddings to that of the residual stream, and back
+  kOutputProjection,
   kOutputNorm,
   kOutput,
   // Of one layer:
@@ -28,6 +30,7 @@ enum class Weight : std::uint8_t {
   kQueryNorm,
   kKeyNorm,
   kAttentionSinks,  // the whole name of the tensor
+  kAttentionGate,   // where it is not a part of the queries' matrix
   // Of latent attention; "up" is from a rank to the heads.
   kLatentQuery,
   kLatentQueryNorm,
@@ -55,6 +58,8 @@ enum class Weight : std::uint8_t {
   kExpertUp,
   kExpertGateUp,  // both in one, gate first
   kExpertDown,
+  kExpertsInput,  // to the rows that experts read, and back
+  kExpertsOutput,
   kSharedGate,
   kSharedUp,
   kSharedGateUp,  // both in one, gate first
@@ -78,6 +83,9 @@ enum class Weight : std::uint8_t {
   kRecurrenceSkip,
   kScanInputs,  // Mamba 1's step, B and C
   kScanStep,
+  kScanStepNorm,
+  kScanInputNorm,   // of B
+  kScanOutputNorm,  // of C
   kDeltaQueryKeyValue,
   kDeltaGate,
   kDeltaGate2,  // where the gate is a product of two matrices

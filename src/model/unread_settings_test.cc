@@ -143,6 +143,7 @@ TEST(UnreadSettings, OfConfigJsonPassWhereTheyChangeNothing) {
   };
   for (const auto& [more, model_type] : {
            Case{R"("use_bidirectional_attention":false)", "gemma3_text"},
+           Case{R"("attn_logit_softcapping":50.0)", "gemma3_text"},
            Case{R"("is_causal":true)"},
            Case{R"("attention_bias":true,"attention_dropout":0.1,"attn_pdrop":0.1)"},
            Case{R"("_attn_implementation":"flash_attention_2","use_flash_attn":true)"},

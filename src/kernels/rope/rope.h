@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/attention/paged_kv.h"
+#include "kernels/rope/position_scale.h"
 
 namespace hearth {
 
@@ -20,7 +21,8 @@ struct HeadNorms {
 
 // Rotates the first 2 * pair_count elements of every head of q and k, in place; the others (partial rotary) stay.
 // The heads of q, of k and of v stand one after another in a row of the projections' output.
-// Where there are norms, they come before, to the same bits as rms_norm's.
+// Where there are norms, they come before, to the same bits as rms_norm's. Whole heads of q are multiplied by
+// `query_scale` in the end.
 // With a cache, the rotated k and the v of every token are also written there, as kv_write does; what then stands in
 // the place of k is not defined (a GPU leaves it as it was). Without one (cache.k is null) v is not read.
 struct RopeArgs {
@@ -37,6 +39,7 @@ struct RopeArgs {
   StepView step;  // of the same tokens: where the cache keeps them
   PagedKv cache;  // of one layer
   HeadNorms norms = {};
+  PositionScale query_scale = {};
 };
 
 }  // namespace hearth

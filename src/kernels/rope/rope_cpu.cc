@@ -4,6 +4,7 @@
 #include "kernels/cpu/cpu_ops.h"
 #include "kernels/cpu/grain.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/rope/position_scale_cpu.h"
 
 namespace hearth::HEARTH_ISA {
 namespace {
@@ -59,6 +60,10 @@ void rotate_half_split(const RopeArgs& args, const float* table, float* row) {
   }
 }
 
+void multiply(float* x, std::int64_t count, float factor) {
+  for (std::int64_t i = 0; i < count; ++i) x[i] *= factor;
+}
+
 }  // namespace
 
 void rope(Stream& stream, const RopeArgs& args) {
@@ -79,6 +84,9 @@ void rope(Stream& stream, const RopeArgs& args) {
         rotate_adjacent(args, table, row);
       } else {
         rotate_half_split(args, table, row);
+      }
+      if (args.query_scale.beta != 0) {
+        multiply(row, args.q_head_count * args.head_dim, factor_at(args.query_scale, args.positions[t]));
       }
     }
   });

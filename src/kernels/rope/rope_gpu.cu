@@ -5,6 +5,7 @@
 #include "device/gpu/gpu.h"
 #include "kernels/kv_write/cache_write_gpu.h"
 #include "kernels/rms_norm/norm_factor_gpu.h"
+#include "kernels/rope/position_scale_gpu.h"
 
 namespace hearth::gpu {
 namespace {
@@ -27,7 +28,8 @@ HEARTH_DEVICE void place_pair(const RopeArgs& p, std::int64_t token, int head, i
   const int head_dim = static_cast<int>(p.head_dim);
   const int q_heads = static_cast<int>(p.q_head_count), kv_heads = static_cast<int>(p.kv_head_count);
   const bool rotated = pair < p.pair_count && head < q_heads + kv_heads;
-  if (!rotated && !is_new && (!writes || head < q_heads)) return;
+  const bool is_scaled = head < q_heads && p.query_scale.beta != 0.0f;
+  if (!rotated && !is_new && !is_scaled && (!writes || head < q_heads)) return;
 
   // The pair's elements: those of the rotation, or two neighbours.
   const bool half_split = rotated && p.pairs == RopePairs::kHalfSplit;
@@ -37,6 +39,10 @@ HEARTH_DEVICE void place_pair(const RopeArgs& p, std::int64_t token, int head, i
   if (rotated) {
     const std::int64_t at = p.positions[token] * p.pair_count + pair;
     v = rotate(v, reinterpret_cast<const Angle*>(p.table)[at]);
+  }
+  if (is_scaled) {
+    const float factor = factor_at(p.query_scale, p.positions[token]);
+    v = {v.first * factor, v.second * factor};
   }
   if (!writes || head < q_heads) {
     float* x = p.x + token * p.row_stride + head * head_dim;

@@ -50,8 +50,8 @@ HeadNorms norms_of(Runner& run, const Weights& weights) {
 
 // Without a cache.
 std::vector<float> rotate(Runner& run, const RopeShape& shape, RopePairs pairs, const std::vector<float>& table,
-                          const std::vector<std::int32_t>& positions, std::vector<float> x,
-                          const Weights& weights = {}) {
+                          const std::vector<std::int32_t>& positions, std::vector<float> x, const Weights& weights = {},
+                          const PositionScale& query_scale = {}) {
   run.kernels.rope(*run.stream, {.table = run.in(table),
                                  .positions = run.in(positions),
                                  .token_count = std::ssize(positions),
@@ -64,7 +64,8 @@ std::vector<float> rotate(Runner& run, const RopeShape& shape, RopePairs pairs, 
                                  .row_stride = shape.row_stride(),
                                  .step = {},
                                  .cache = {},
-                                 .norms = norms_of(run, weights)});
+                                 .norms = norms_of(run, weights),
+                                 .query_scale = query_scale});
   run.finish();
   return x;
 }
@@ -108,7 +109,8 @@ class RopeTest : public KernelTest {
 
   // With a cache: the queries and the keys are those of a rotation without one, and the cache has what the reference of
   // kv_write makes of these keys.
-  void check_cache(const PagedShape& paged, std::int64_t pair_count, RopePairs pairs, const Weights& weights = {}) {
+  void check_cache(const PagedShape& paged, std::int64_t pair_count, RopePairs pairs, const Weights& weights = {},
+                   const PositionScale& query_scale = {}) {
     const RopeShape shape{paged.head_count, paged.kv_heads, paged.head_dim, pair_count,
                           paged.kv_heads * paged.head_dim};
     PagedCase data(paged, {71, 1, 33});
@@ -116,7 +118,7 @@ class RopeTest : public KernelTest {
     const std::int64_t tokens = step.view.token_count, stride = shape.row_stride();
     const auto x = random_floats(tokens * stride, 14);
     const auto table = table_of(pair_count);
-    const auto rotated = rotate(run, shape, pairs, table, step.positions, x, weights);
+    const auto rotated = rotate(run, shape, pairs, table, step.positions, x, weights, query_scale);
 
     for (const bool v_by_dimension : value_layouts(run)) {
       PagedCase expected(paged, {71, 1, 33});
@@ -137,7 +139,8 @@ class RopeTest : public KernelTest {
                                      .row_stride = stride,
                                      .step = view,
                                      .cache = actual.on(run),
-                                     .norms = norms_of(run, weights)});
+                                     .norms = norms_of(run, weights),
+                                     .query_scale = query_scale});
       run.finish();
       expect_same_bits(actual.k_bytes(), expected.k_bytes());
       expect_same_bits(actual.v_bytes(), expected.v_bytes());
@@ -256,6 +259,35 @@ TEST_P(RopeTest, NormalizedKeysGoToTheCache) {
     check_cache({3, 1, 80, format, 24}, 13, RopePairs::kAdjacent, {random_floats(80, 25), random_floats(80, 26)});
     check_cache({2, 2, 128, format, 32}, 64, RopePairs::kHalfSplit, {random_floats(128, 27), random_floats(128, 28)});
   }
+}
+
+// Whole heads of queries, what is not rotated too; keys and what stands behind them stay as they were.
+TEST_P(RopeTest, QueriesGrowWithThePosition) {
+  constexpr PositionScale kScale{0.1f, 7};
+  const std::vector<std::int32_t> positions = {0, 6, 7, 13, 14, 700, 999};
+  const RopeShape shape{.q_heads = 3, .kv_heads = 2, .head_dim = 40, .pair_count = 13, .padding = 9};
+  const std::int64_t row = shape.row_stride(), q_width = shape.q_heads * shape.head_dim;
+  const auto table = table_of(shape.pair_count), x = random_floats(std::ssize(positions) * row, 31);
+  const Weights weights{random_floats(shape.head_dim, 32), random_floats(shape.head_dim, 33)};
+  for (const RopePairs pairs : {RopePairs::kAdjacent, RopePairs::kHalfSplit}) {
+    for (const Weights& norms : {Weights(), weights}) {
+      const auto plain = rotate(run, shape, pairs, table, positions, x, norms);
+      const auto grown = rotate(run, shape, pairs, table, positions, x, norms, kScale);
+      std::vector<double> expected(plain.begin(), plain.end());
+      for (std::int64_t i = 0; i < std::ssize(expected); ++i) {
+        const std::int32_t position = positions[static_cast<std::size_t>(i / row)];
+        const double factor = 1 + 0.1 * std::log(1 + std::floor(position / 7.0));
+        if (i % row < q_width) expected[static_cast<std::size_t>(i)] *= factor;
+      }
+      expect_close(grown, expected, 1e-6, 0);
+      expect_same_bits(std::vector<float>(grown.begin(), grown.begin() + 2 * row),
+                       std::vector<float>(plain.begin(), plain.begin() + 2 * row));
+      expect_same_bits(grown, rotate(again, shape, pairs, table, positions, x, norms, kScale));
+    }
+  }
+  check_cache({3, 1, 80, Format::kBf16, 24}, 13, RopePairs::kAdjacent, {}, kScale);
+  check_cache({2, 2, 64, Format::kF32, 32}, 32, RopePairs::kHalfSplit, {random_floats(64, 34), random_floats(64, 35)},
+              kScale);
 }
 
 TEST_P(RopeTest, PositionZeroChangesNothing) {

@@ -4,14 +4,9 @@
 
 #include <cstdint>
 
-namespace hearth {
+#include "kernels/rope/position_scale.h"
 
-// What rows are multiplied by, which grows with the position p of their token: 1 + beta ln(1 + floor(p / length)), as
-// Llama 4 scales queries beyond the context that it was trained on. beta 0: nothing.
-struct PositionScale {
-  float beta = 0;
-  std::int64_t length = 1;
-};
+namespace hearth {
 
 // first[r][:] = x[r][0 … first_width), second[r][:] = x[r][first_width … first_width + second_width).
 struct SplitRowsArgs {

@@ -1,19 +1,17 @@
 // Splitting rows on the CPU.
-#include <cmath>
 #include <cstdint>
 
 #include "device/cpu/cpu_device.h"
 #include "kernels/cpu/cpu_ops.h"
 #include "kernels/cpu/grain.h"
+#include "kernels/rope/position_scale_cpu.h"
 
 namespace hearth::HEARTH_ISA {
 
 namespace {
 
 float scale_of(const SplitRowsArgs& args, std::int64_t row) {
-  if (args.scale.beta == 0) return 1;
-  const std::int64_t steps = args.positions[row / args.rows_per_token] / args.scale.length;
-  return 1 + args.scale.beta * std::log(1 + static_cast<float>(steps));
+  return args.scale.beta == 0 ? 1 : factor_at(args.scale, args.positions[row / args.rows_per_token]);
 }
 
 }  // namespace

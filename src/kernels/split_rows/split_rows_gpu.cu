@@ -2,6 +2,7 @@
 #include "kernels/split_rows/split_rows_gpu.h"
 
 #include "device/gpu/gpu.h"
+#include "kernels/rope/position_scale_gpu.h"
 
 namespace hearth::gpu {
 
@@ -11,10 +12,7 @@ HEARTH_KERNEL(split_rows, kSplitRowsThreads, SplitRowsArgs) {
   const std::int64_t row = i / width, column = i - row * width;
   if (row >= p.row_count) return;
   float value = p.x[i];
-  if (p.scale.beta != 0.0f) {
-    const auto steps = static_cast<int>(p.positions[row / p.rows_per_token] / p.scale.length);
-    value *= 1.0f + p.scale.beta * 0.6931471805599453f * log2_fast(1.0f + static_cast<float>(steps));
-  }
+  if (p.scale.beta != 0.0f) value *= factor_at(p.scale, p.positions[row / p.rows_per_token]);
   if (column < p.first_width) {
     p.first[row * p.first_stride + column] = value;
   } else {

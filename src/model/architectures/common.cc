@@ -250,6 +250,16 @@ void slide(const std::vector<bool>& layers, std::int64_t window, ModelSpec& spec
   }
 }
 
+void read_query_scale(const Settings& settings, ModelSpec& spec) {
+  const auto beta = settings.is_gguf() ? settings.number({"attention.temperature_scale"})
+                                       : number_beside_rope(settings, "llama_4_scaling_beta");
+  const std::int64_t original = spec.ropes.front().scaling.original_context;
+  const std::int64_t length = settings.positive({"attention.temperature_length"}).value_or(original);
+  number_beside_rope(settings, "max_position_embeddings");
+  const PositionScale scale{static_cast<float>(beta.value_or(0)), std::max<std::int64_t>(1, length)};
+  for (LayerSpec& layer : spec.layers) layer.attention().query_scale = scale;
+}
+
 void read_sliding_window(const Settings& settings, std::int64_t first_layer, ModelSpec& spec) {
   const auto window = settings.positive(settings::kSlidingWindow);
   if (!window) return;

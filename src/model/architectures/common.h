@@ -68,6 +68,9 @@ void read_activation(const Settings& settings, Activation fallback, ModelSpec& s
 std::vector<bool> sliding_layers(const Settings& settings, const ModelSpec& spec, std::int64_t pattern);
 void slide(const std::vector<bool>& layers, std::int64_t window, ModelSpec& spec);
 
+// Gives every layer the scale by position that the settings state beside its rope, if any (Ministral 3, Mistral 4).
+void read_query_scale(const Settings& settings, ModelSpec& spec);
+
 // Sliding window masks as `layer_types` of config.json lists them, or else on the layers from `first_layer` on.
 void read_sliding_window(const Settings& settings, std::int64_t first_layer, ModelSpec& spec);
 

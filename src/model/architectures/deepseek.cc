@@ -3,14 +3,11 @@
 // call themselves `deepseek2`.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
 #include "model/architectures/latent_settings.h"
-#include "model/rope_settings.h"
 
 namespace hearth {
 namespace {
@@ -63,11 +60,7 @@ ModelSpec read_deepseek_v3(const Settings& settings) {
 
 ModelSpec read_mistral4(const Settings& settings) {
   ModelSpec spec = read_latent_decoder(settings, rope_is_interleaved(settings));
-  PositionScale scale;
-  scale.beta = static_cast<float>(number_beside_rope(settings, "llama_4_scaling_beta").value_or(0));
-  number_beside_rope(settings, "max_position_embeddings");
-  scale.length = std::max<std::int64_t>(1, spec.ropes.front().scaling.original_context);
-  for (LayerSpec& layer : spec.layers) layer.attention().latent->query_scale = scale;
+  read_query_scale(settings, spec);
   const ExpertsSpec experts =
       read_experts(settings, {.score = RouterScore::kSoftmax, .normalize = true, .sum_offset = 1e-20f});
   give_experts_from(settings, settings.positive(settings::kDenseLayers).value_or(0), experts, spec);
@@ -78,17 +71,8 @@ ModelSpec read_glm4_moe_lite(const Settings& settings) {
   ModelSpec spec = read_latent_decoder(settings, rope_is_interleaved(settings));
   const ExpertsSpec experts =
       read_experts(settings, {.score = RouterScore::kSigmoid, .normalize = true, .sum_offset = 1e-20f});
-  const boost::json::array* types = settings.config_list("mlp_layer_types");
-  if (types == nullptr) {
+  if (!give_listed_experts(settings, experts, spec)) {
     give_experts_from(settings, settings.integer(settings::kDenseLayers).value_or(1), experts, spec);
-    return spec;
-  }
-  if (std::ssize(*types) != spec.layer_count()) {
-    throw InvalidInput(fmt::format("{}: mlp_layer_types lists {} layers of {}", settings.file_name(), types->size(),
-                                   spec.layer_count()));
-  }
-  for (std::size_t i = 0; i < spec.layers.size(); ++i) {
-    if ((*types)[i] == boost::json::value("sparse")) spec.layers[i].feed_forward = experts;
   }
   return spec;
 }

@@ -71,6 +71,19 @@ ExpertsSpec read_experts(const Settings& settings, const RouterDefaults& router)
   return experts;
 }
 
+bool give_listed_experts(const Settings& settings, const ExpertsSpec& experts, ModelSpec& spec) {
+  const boost::json::array* types = settings.config_list("mlp_layer_types");
+  if (types == nullptr) return false;
+  if (types->size() != spec.layers.size()) {
+    throw InvalidInput(fmt::format("{}: mlp_layer_types lists {} layers of {}", settings.file_name(), types->size(),
+                                   spec.layers.size()));
+  }
+  for (std::size_t i = 0; i < spec.layers.size(); ++i) {
+    if ((*types)[i] == boost::json::value("sparse")) spec.layers[i].feed_forward = experts;
+  }
+  return true;
+}
+
 void give_experts(const Settings& settings, const ExpertsSpec& experts, ModelSpec& spec) {
   const std::int64_t dense = settings.positive(settings::kDenseLayers).value_or(0);
   const std::int64_t step = settings.positive({"", {"decoder_sparse_step"}}).value_or(1);

@@ -23,4 +23,7 @@ ExpertsSpec read_experts(const Settings& settings, const RouterDefaults& router)
 // Gives them to every layer but the leading dense ones and those that config.json lists as dense.
 void give_experts(const Settings& settings, const ExpertsSpec& experts, ModelSpec& spec);
 
+// Gives them to the layers that config.json's `mlp_layer_types` calls sparse; false: there is no such list.
+bool give_listed_experts(const Settings& settings, const ExpertsSpec& experts, ModelSpec& spec);
+
 }  // namespace hearth

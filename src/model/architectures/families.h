@@ -42,7 +42,11 @@
   FAMILY(mamba)                 \
   FAMILY(kimi_linear)           \
   FAMILY(gemma3n)               \
-  FAMILY(gemma4)
+  FAMILY(gemma4)                \
+  FAMILY(nanochat)              \
+  FAMILY(bailing)               \
+  FAMILY(afmoe)                 \
+  FAMILY(jamba)
 
 namespace hearth {
 

@@ -55,6 +55,13 @@ ModelSpec read_gemma2(const Settings& settings) {
   return spec;
 }
 
+// VaultGemma (2025): Gemma 2 without the norms after each part.
+ModelSpec read_vault_gemma(const Settings& settings) {
+  ModelSpec spec = read_gemma2(settings);
+  for (LayerSpec& layer : spec.layers) layer.norm_after = false;
+  return spec;
+}
+
 // EmbeddingGemma (2025): Gemma 3 where every token sees every other, within a window on both sides: half of what
 // Gemma's file says.
 void look_both_ways(ModelSpec& spec) {
@@ -69,6 +76,7 @@ void look_both_ways(ModelSpec& spec) {
 
 ModelSpec read_gemma3(const Settings& settings) {
   ModelSpec spec = read_later_gemma(settings, 6, 62);
+  settings.note_asked("attn_logit_softcapping");  // Gemma 2's: transformers has it here too, and does not apply it
   for (LayerSpec& layer : spec.layers) layer.attention().query_key_norm = QueryKeyNorm::kHead;
   add_sliding_rope(settings, {"rope.freq_base_swa", {"rope_local_base_freq"}}, 10000, spec);
   if (settings.boolean({"", {"use_bidirectional_attention"}}).value_or(false)) look_both_ways(spec);
@@ -90,6 +98,7 @@ std::span<const Architecture> gemma_family() {
   static constexpr Architecture kFamily[]{
       {"gemma", "gemma", NameScheme::kLlama, read_gemma},
       {"gemma2", "gemma2", NameScheme::kLlama, read_gemma2, kOwnNames},
+      {"", "vaultgemma", NameScheme::kLlama, read_vault_gemma, kOwnNames},
       {"gemma3", "gemma3_text", NameScheme::kLlama, read_gemma3, kOwnNames},
       {"gemma-embedding", "", NameScheme::kLlama, read_embedding_gemma, kOwnNames, FamilyKind::kEncoder}};
   return kFamily;

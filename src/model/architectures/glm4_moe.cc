@@ -1,5 +1,5 @@
 // GLM-4.5 to 4.7 (Zhipu 2025) and dots.llm1 (Xiaohongshu 2025): a few dense layers first, then experts that a sigmoid
-// and a bias choose, and one that all tokens ask.
+// and a bias choose, and one that all tokens ask. Solar Open (Upstage 2026): the same without dense layers.
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
@@ -32,6 +32,14 @@ ModelSpec read_dots1(const Settings& settings) {
   return spec;
 }
 
+ModelSpec read_solar_open(const Settings& settings) {
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit, .epsilon = 1e-5});
+  const ExpertsSpec experts =
+      read_experts(settings, {.score = RouterScore::kSigmoid, .normalize = true, .sum_offset = 1e-20f});
+  for (LayerSpec& layer : spec.layers) layer.feed_forward = experts;
+  return spec;
+}
+
 constexpr OwnName kOwnNames[]{{NameScheme::kGguf, Weight::kFfNorm, "blk.{}.post_attention_norm"}};
 
 }  // namespace
@@ -39,7 +47,8 @@ constexpr OwnName kOwnNames[]{{NameScheme::kGguf, Weight::kFfNorm, "blk.{}.post_
 std::span<const Architecture> glm4_moe_family() {
   static constexpr Architecture kFamily[]{
       {"glm4moe", "glm4_moe", NameScheme::kLlama, read_glm4_moe, kOwnNames, FamilyKind::kExperts},
-      {"dots1", "dots1", NameScheme::kLlama, read_dots1, {}, FamilyKind::kExperts}};
+      {"dots1", "dots1", NameScheme::kLlama, read_dots1, {}, FamilyKind::kExperts},
+      {"", "solar_open", NameScheme::kLlama, read_solar_open, {}, FamilyKind::kExperts}};
   return kFamily;
 }
 

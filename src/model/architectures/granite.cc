@@ -1,4 +1,5 @@
-// Granite 3 and later (IBM 2024): Llama's shape with four multipliers, dense or of experts.
+// Granite 3 and later (IBM 2024): Llama's shape with four multipliers, dense or of experts, with or without one that
+// all tokens ask.
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
@@ -30,7 +31,10 @@ ModelSpec read_granite(const Settings& settings) {
 
 ModelSpec read_granite_moe(const Settings& settings) {
   ModelSpec spec = read_granite(settings);
-  give_experts(settings, read_experts(settings, {.score = RouterScore::kChosenSoftmax}), spec);
+  ExpertsSpec experts = read_experts(settings, {.score = RouterScore::kChosenSoftmax});
+  const Setting shared{settings::kSharedWidth.gguf, {"shared_intermediate_size"}};
+  experts.shared_width = settings.positive(shared).value_or(0);
+  give_experts(settings, experts, spec);
   return spec;
 }
 
@@ -38,14 +42,17 @@ constexpr OwnName kExpertNames[]{
     {NameScheme::kLlama, Weight::kRouter, "model.layers.{}.block_sparse_moe.router.layer"},
     {NameScheme::kLlama, Weight::kExpertGate, ""},
     {NameScheme::kLlama, Weight::kExpertGateUp, "model.layers.{}.block_sparse_moe.input_linear"},
-    {NameScheme::kLlama, Weight::kExpertDown, "model.layers.{}.block_sparse_moe.output_linear"}};
+    {NameScheme::kLlama, Weight::kExpertDown, "model.layers.{}.block_sparse_moe.output_linear"},
+    {NameScheme::kLlama, Weight::kSharedGateUp, "model.layers.{}.shared_mlp.input_linear"},
+    {NameScheme::kLlama, Weight::kSharedDown, "model.layers.{}.shared_mlp.output_linear"}};
 
 }  // namespace
 
 std::span<const Architecture> granite_family() {
   static constexpr Architecture kFamily[]{
       {"granite", "granite", NameScheme::kLlama, read_granite},
-      {"granitemoe", "granitemoe", NameScheme::kLlama, read_granite_moe, kExpertNames, FamilyKind::kExperts}};
+      {"granitemoe", "granitemoe", NameScheme::kLlama, read_granite_moe, kExpertNames, FamilyKind::kExperts},
+      {"", "granitemoeshared", NameScheme::kLlama, read_granite_moe, kExpertNames, FamilyKind::kExperts}};
   return kFamily;
 }
 

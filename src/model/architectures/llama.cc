@@ -1,6 +1,8 @@
-// Llama 1 to 3 and what shares its shape (Touvron et al. 2023, Grattafiori et al. 2024), and Mistral (Jiang et al.
-// 2023), which adds a sliding window. GGUF's `llama` files keep rope's pairs adjacent and carry Llama 3's scaling as
-// frequency divisors; Mistral's GGUF files call themselves `llama`, and their window is not part of that architecture.
+// Llama 1 to 3 and what shares its shape (Touvron et al. 2023, Grattafiori et al. 2024): Mistral (Jiang et al. 2023)
+// and Ministral, which add a sliding window, on all layers or some, CWM (Meta 2025) likewise; Ministral 3 and Mistral
+// Small 3 (2025), whose queries grow beyond the context before YaRN stretched it. GGUF's files keep rope's pairs
+// adjacent and carry Llama 3's scaling as frequency divisors; those of Mistral's first models call themselves `llama`,
+// and their window is not part of that architecture.
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
@@ -24,11 +26,20 @@ ModelSpec read_mistral(const Settings& settings) {
   return spec;
 }
 
+ModelSpec read_ministral3(const Settings& settings) {
+  ModelSpec spec = read_mistral(settings);
+  read_query_scale(settings, spec);
+  return spec;
+}
+
 }  // namespace
 
 std::span<const Architecture> llama_family() {
   static constexpr Architecture kFamily[]{{"llama", "llama", NameScheme::kLlama, read_llama},
-                                          {"", "mistral", NameScheme::kLlama, read_mistral}};
+                                          {"", "mistral", NameScheme::kLlama, read_mistral},
+                                          {"", "ministral", NameScheme::kLlama, read_mistral},
+                                          {"", "cwm", NameScheme::kLlama, read_mistral},
+                                          {"mistral3", "ministral3", NameScheme::kLlama, read_ministral3}};
   return kFamily;
 }
 

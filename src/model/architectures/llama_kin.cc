@@ -1,7 +1,10 @@
 // Families of Llama's shape with small differences: Seed-OSS (ByteDance 2025), whose GGUF files call the second norm
-// otherwise; ERNIE 4.5 (Baidu 2025), whose rope has adjacent pairs; Arcee (2025), without a gate; HunYuan's dense
-// models (Tencent 2025), which norm queries and keys behind the rope; Helium (Kyutai 2025); InternLM 2 (Cai et al.
-// 2024), whose projections are fused group by group.
+// otherwise; ERNIE 4.5 (Baidu 2025), whose rope has adjacent pairs; Arcee (2025), without a gate; HunYuan (Tencent
+// 2025), dense or of experts, which norms queries and keys behind the rope; Helium (Kyutai 2025); InternLM 2 (Cai et
+// al. 2024), whose projections are fused group by group.
+#include <fmt/format.h>
+
+#include "base/error.h"
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
@@ -43,12 +46,29 @@ ModelSpec read_arcee(const Settings& settings) {
 }
 
 ModelSpec read_hunyuan(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit, .epsilon = 1e-5});
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit,
+                                                 .epsilon = 1e-5,
+                                                 .config_head_dim = settings.positive({"", {"attention_head_dim"}})});
   spec.ff_scales = true;
+  if (settings.boolean({"", {"use_rotary_pos_emb"}}) == false) {
+    throw Unsupported(fmt::format("{}: setting 'use_rotary_pos_emb' is false", settings.file_name()));
+  }
+  refuse_if(settings, {"", {"use_cla"}}, "attention to another layer's keys (use_cla)");
   for (LayerSpec& layer : spec.layers) {
     norm_query_and_key(layer.attention(), NormKind::kRms);
     layer.attention().query_key_norm_rotated = true;
   }
+  return spec;
+}
+
+// The one that all tokens ask is as wide as so many of the others.
+ModelSpec read_hunyuan_moe(const Settings& settings) {
+  ModelSpec spec = read_hunyuan(settings);
+  spec.ff_scales = false;
+  ExpertsSpec experts = read_experts(settings, {.normalize = true, .gguf_normalize = true});
+  const std::int64_t shared = settings.positive({"", {"num_shared_expert"}}).value_or(1) * experts.width;
+  experts.shared_width = settings.positive(settings::kSharedWidth).value_or(shared);
+  give_experts(settings, experts, spec);
   return spec;
 }
 
@@ -63,8 +83,13 @@ ModelSpec read_internlm2(const Settings& settings) {
   return spec;
 }
 
-constexpr OwnName kHunyuanNames[]{{NameScheme::kLlama, Weight::kQueryNorm, "model.layers.{}.self_attn.query_layernorm"},
-                                  {NameScheme::kLlama, Weight::kKeyNorm, "model.layers.{}.self_attn.key_layernorm"}};
+constexpr OwnName kHunyuanNames[]{
+    {NameScheme::kLlama, Weight::kQueryNorm, "model.layers.{}.self_attn.query_layernorm"},
+    {NameScheme::kLlama, Weight::kKeyNorm, "model.layers.{}.self_attn.key_layernorm"},
+    {NameScheme::kLlama, Weight::kRouter, "model.layers.{}.mlp.gate.wg"},
+    {NameScheme::kLlama, Weight::kSharedGate, "model.layers.{}.mlp.shared_mlp.gate_proj"},
+    {NameScheme::kLlama, Weight::kSharedUp, "model.layers.{}.mlp.shared_mlp.up_proj"},
+    {NameScheme::kLlama, Weight::kSharedDown, "model.layers.{}.mlp.shared_mlp.down_proj"}};
 constexpr OwnName kInternlmNames[]{{NameScheme::kLlama, Weight::kTokenEmbedding, "model.tok_embeddings"},
                                    {NameScheme::kLlama, Weight::kOutput, "output"},
                                    {NameScheme::kLlama, Weight::kAttentionNorm, "model.layers.{}.attention_norm"},
@@ -87,6 +112,7 @@ std::span<const Architecture> llama_kin_family() {
       {"ernie4_5-moe", "ernie4_5_moe", NameScheme::kLlama, read_ernie_moe, kErnieNames, FamilyKind::kExperts},
       {"arcee", "arcee", NameScheme::kLlama, read_arcee},
       {"hunyuan-dense", "hunyuan_v1_dense", NameScheme::kLlama, read_hunyuan, kHunyuanNames},
+      {"hunyuan-moe", "hunyuan_v1_moe", NameScheme::kLlama, read_hunyuan_moe, kHunyuanNames, FamilyKind::kExperts},
       {"", "helium", NameScheme::kLlama, read_helium},
       {"internlm2", "internlm2", NameScheme::kLlama, read_internlm2, kInternlmNames}};
   return kFamily;

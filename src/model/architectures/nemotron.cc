@@ -1,16 +1,21 @@
-// Nemotron 4 and Minitron (Parmar et al. 2024) and Persimmon (Adept 2023): LayerNorm, a plain feed-forward part with
-// squared ReLU, a rope over half of each head. Nemotron's checkpoints store norms less one; Persimmon fuses its
-// projections head by head and norms queries and keys.
+// Nemotron 4 and Minitron (Parmar et al. 2024), Persimmon (Adept 2023) and Jais 2 (MBZUAI 2025): LayerNorm, a plain
+// feed-forward part with squared ReLU, a rope, but for Jais's over half of each head. Nemotron's checkpoints store
+// norms less one; Persimmon fuses its projections head by head and norms queries and keys.
 #include "model/architectures/common.h"
 #include "model/architectures/families.h"
 
 namespace hearth {
 namespace {
 
-ModelSpec read_nemotron(const Settings& settings) {
+ModelSpec read_jais2(const Settings& settings) {
   ModelSpec spec = read_layer_norm_decoder(settings, RopePairs::kHalfSplit, Activation::kReluSquared);
-  spec.norm.weight_offset = settings.is_gguf() ? 0 : 1;
   for (LayerSpec& layer : spec.layers) layer.mlp().gated = false;
+  return spec;
+}
+
+ModelSpec read_nemotron(const Settings& settings) {
+  ModelSpec spec = read_jais2(settings);
+  spec.norm.weight_offset = settings.is_gguf() ? 0 : 1;
   return spec;
 }
 
@@ -38,6 +43,7 @@ constexpr OwnName kPersimmonNames[]{
 
 std::span<const Architecture> nemotron_family() {
   static constexpr Architecture kFamily[]{{"nemotron", "nemotron", NameScheme::kLlama, read_nemotron},
+                                          {"jais2", "jais2", NameScheme::kLlama, read_jais2},
                                           {"", "persimmon", NameScheme::kLlama, read_persimmon, kPersimmonNames}};
   return kFamily;
 }

@@ -1,5 +1,5 @@
 // Nemotron-H and Nemotron 3 (NVIDIA 2025): each layer is one part alone: Mamba 2, attention without positions, a
-// feed-forward block with squared ReLU, or experts of such blocks.
+// feed-forward block with squared ReLU, or experts of such blocks, in the larger models on narrower rows.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -51,18 +51,23 @@ AttentionSpec read_attention(const Settings& settings, std::int64_t width) {
   attention.head_count = largest(settings, settings::kHeads);
   attention.kv_head_count = largest(settings, settings::kKvHeads);
   attention.head_dim = settings.positive(kAttentionHeadDim).value_or(width / attention.head_count);
+  if (const auto value_dim = settings.positive(settings::kValueDim); value_dim && *value_dim != attention.head_dim) {
+    throw Unsupported(fmt::format("{}: values of size {} with keys of size {}", settings.file_name(), *value_dim,
+                                  attention.head_dim));
+  }
   attention.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(attention.head_dim)));
   check_heads(settings, attention);
   return attention;
 }
 
 ExpertsSpec read_plain_experts(const Settings& settings) {
-  if (settings.positive({"moe_latent_size", {"moe_latent_size"}})) {
-    throw Unsupported(fmt::format("{}: experts behind a latent projection are not supported", settings.file_name()));
-  }
   ExpertsSpec experts =
       read_experts(settings, {.score = RouterScore::kSigmoid, .normalize = true, .sum_offset = 1e-20f});
   experts.gated = false;
+  experts.row_width = settings.positive({"moe_latent_size", {"moe_latent_size"}}).value_or(0);
+  if (experts.row_width > kSizeMax) {
+    throw InvalidInput(fmt::format("{}: experts of {} elements", settings.file_name(), experts.row_width));
+  }
   experts.activation = Activation::kReluSquared;
   const Setting shared{"expert_shared_feed_forward_length", {"moe_shared_expert_intermediate_size"}};
   experts.shared_width = settings.positive(shared).value_or(experts.shared_width);
@@ -130,6 +135,8 @@ constexpr OwnName kOwnNames[]{
     {NameScheme::kLlama, Weight::kRouterBias, "backbone.layers.{}.mixer.gate.e_score_correction_bias"},
     {NameScheme::kLlama, Weight::kExpertUp, "backbone.layers.{}.mixer.experts.{}.up_proj"},
     {NameScheme::kLlama, Weight::kExpertDown, "backbone.layers.{}.mixer.experts.{}.down_proj"},
+    {NameScheme::kLlama, Weight::kExpertsInput, "backbone.layers.{}.mixer.fc1_latent_proj"},
+    {NameScheme::kLlama, Weight::kExpertsOutput, "backbone.layers.{}.mixer.fc2_latent_proj"},
     {NameScheme::kLlama, Weight::kSharedUp, "backbone.layers.{}.mixer.shared_experts.up_proj"},
     {NameScheme::kLlama, Weight::kSharedDown, "backbone.layers.{}.mixer.shared_experts.down_proj"}};
 

@@ -69,7 +69,9 @@ std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer
                                    {name(Weight::kValue), spec.kv_width()}};
   pieces[1].factor = spec.key_factor;
   if (spec.values_of_keys) pieces[2].name = pieces[1].name;
-  if (spec.gated) {
+  if (spec.gated && spec.own_gate) {
+    pieces.push_back({name(Weight::kAttentionGate), spec.q_width()});
+  } else if (spec.gated) {
     pieces.push_back(rows_of_heads(pieces[0].name, spec, 1));
     pieces[0] = rows_of_heads(pieces[0].name, spec, 0);
   }
@@ -100,12 +102,8 @@ std::optional<Norm> bind_key_norm(const LayerParts& parts, std::int64_t layer) {
 std::optional<Norm> bind_value_norm(const LayerParts& parts, std::int64_t layer) {
   const AttentionSpec& spec = parts.spec.layers[static_cast<std::size_t>(layer)].attention();
   if (!spec.value_norm || !spec.has_keys()) return std::nullopt;
-  const std::int64_t width = spec.head_dim;
-  const auto ones = parts.binder.reserve(width * std::int64_t{sizeof(float)}, [width](std::byte* to) {
-    std::fill_n(reinterpret_cast<float*>(to), width, 1.0f);
-  });
-  return Norm(parts.binder, ones.as<const float>(), fmt::format("layer {} value norm", layer), width,
-              parts.spec.norm.epsilon);
+  return Norm(parts.binder, fmt::format("layer {} value norm", layer), spec.head_dim,
+              {.epsilon = parts.spec.norm.epsilon, .has_weights = false});
 }
 
 // Made of the spec, not of the file.
@@ -200,7 +198,7 @@ void Attention::rotate_and_write(const StepContext& c, const PagedKv& cache) con
   if (rope_) {
     rope_(c.stream, {rope_table_.get(), c.step.positions, c.step.token_count, rope_spec_.rotary_dim / 2,
                      rope_spec_.pairs, spec_.head_dim, spec_.head_count, has_keys ? spec_.kv_head_count : 0, q, row,
-                     c.step, has_keys && !kv_write_ ? cache : PagedKv{}, norms});
+                     c.step, has_keys && !kv_write_ ? cache : PagedKv{}, norms, spec_.query_scale});
   }
   if (spec_.query_key_norm_rotated) normalize(c);
   if (kv_write_) kv_write_(c.stream, {k, v, row, c.step, cache});

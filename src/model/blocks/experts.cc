@@ -15,6 +15,15 @@ const ExpertsSpec& experts_of(const ModelSpec& spec, std::int64_t layer) {
   return spec.layers[static_cast<std::size_t>(layer)].experts();
 }
 
+// Of what experts read and say.
+std::int64_t row_width(const ModelSpec& spec, std::int64_t layer) {
+  const std::int64_t own = experts_of(spec, layer).row_width;
+  return own > 0 ? own : spec.width;
+}
+Format row_format(const ModelSpec& spec, std::int64_t layer, Format input) {
+  return experts_of(spec, layer).row_width > 0 ? Format::kF32 : input;
+}
+
 // Whether both matrices of an expert can stand one below the other, as one.
 bool can_join(Binder& binder, std::int64_t layer, std::int64_t rows) {
   const auto find = [&](Weight weight, std::string_view suffix) {
@@ -48,19 +57,18 @@ ExpertLinear bind_experts(Binder& binder, const ModelSpec& spec, const std::vect
 }
 
 std::vector<ExpertLinear> bind_gate_up(Binder& binder, const ModelSpec& spec, std::int64_t layer, Format input) {
-  const std::int64_t width = experts_of(spec, layer).width;
+  const std::int64_t width = experts_of(spec, layer).width, in = row_width(spec, layer);
   std::vector<ExpertLinear> result;
   if (!experts_of(spec, layer).gated) {
-    result.push_back(bind_experts(binder, spec, {Weight::kExpertUp}, layer, spec.width, width, input));
+    result.push_back(bind_experts(binder, spec, {Weight::kExpertUp}, layer, in, width, input));
   } else if (!has_expert_matrices(binder, Weight::kExpertGate, layer) &&
              has_expert_matrices(binder, Weight::kExpertGateUp, layer)) {
-    result.push_back(bind_experts(binder, spec, {Weight::kExpertGateUp}, layer, spec.width, 2 * width, input));
+    result.push_back(bind_experts(binder, spec, {Weight::kExpertGateUp}, layer, in, 2 * width, input));
   } else if (can_join(binder, layer, width)) {
-    result.push_back(
-        bind_experts(binder, spec, {Weight::kExpertGate, Weight::kExpertUp}, layer, spec.width, width, input));
+    result.push_back(bind_experts(binder, spec, {Weight::kExpertGate, Weight::kExpertUp}, layer, in, width, input));
   } else {
     for (const Weight weight : {Weight::kExpertGate, Weight::kExpertUp}) {
-      result.push_back(bind_experts(binder, spec, {weight}, layer, spec.width, width, input));
+      result.push_back(bind_experts(binder, spec, {weight}, layer, in, width, input));
     }
   }
   return result;
@@ -139,13 +147,14 @@ void ExpertLinear::run(Stream& stream, MatmulInput& x, const ExpertGroups& group
 Experts::Experts(Binder& binder, const ModelSpec& spec, std::int64_t layer, Format input)
     : spec_(experts_of(spec, layer)),
       width_(spec.width),
+      row_width_(row_width(spec, layer)),
       handed_on_(binder.kernels().activation_format),
       conversions_(binder.conversions()),
       router_(binder, binder.name(Weight::kRouter, layer), spec.width, spec_.routing.expert_count,
               {.scale = FileScale::kNone, .input = input}),
       router_bias_(binder.floats(binder.name(Weight::kRouterBias, layer), spec_.routing.expert_count, false)),
-      gate_up_(bind_gate_up(binder, spec, layer, input)),
-      down_(bind_experts(binder, spec, {Weight::kExpertDown}, layer, spec_.width, spec.width, handed_on_)) {
+      gate_up_(bind_gate_up(binder, spec, layer, row_format(spec, layer, input))),
+      down_(bind_experts(binder, spec, {Weight::kExpertDown}, layer, spec_.width, row_width_, handed_on_)) {
   if (spec_.router_norm) bind_router_norm(binder, spec, layer);
   if (spec_.shared_width > 0) shared_.emplace(binder, spec, spec_.shared(), layer, input, kSharedWeights);
   if (spec_.shared_gate) {
@@ -174,8 +183,24 @@ Experts::Experts(Binder& binder, const ModelSpec& spec, std::int64_t layer, Form
   tiles_ = floats("experts' tiles", expert_tile_words(slots, spec_.routing.expert_count)).as<std::int32_t>();
   gate_up_rows_ = floats("gate and up", slots * 2 * spec_.width);
   hidden_ = binder.work_space().area<void>("hidden", format_bytes(handed_on_, slots * spec_.width));
-  said_ = floats("what experts say", slots * spec.width);
+  said_ = floats("what experts say", slots * row_width_);
   gates_ = floats("shared expert's gate", tokens);
+  if (spec_.row_width > 0) bind_rows(binder, spec, layer, input);
+}
+
+void Experts::bind_rows(Binder& binder, const ModelSpec& spec, std::int64_t layer, Format input) {
+  CHECK(!spec_.shared_gate);
+  const auto scale = spec.ff_scales ? FileScale::kProductAndBias : FileScale::kNone;
+  to_rows_.emplace(binder, binder.name(Weight::kExpertsInput, layer), width_, row_width_,
+                   Linear::Options{.scale = scale, .input = input});
+  of_rows_.emplace(binder, binder.name(Weight::kExpertsOutput, layer), row_width_, width_,
+                   Linear::Options{.scale = scale, .input = Format::kF32});
+  const std::int64_t tokens = binder.limits().tokens_max;
+  rows_ = binder.work_space().area<float>("experts' rows", tokens * row_width_ * std::int64_t{sizeof(float)});
+  if (!shared_) return;
+  residual_add_ = binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer));
+  shared_rows_ =
+      binder.work_space().area<float>("what the shared expert says", tokens * width_ * std::int64_t{sizeof(float)});
 }
 
 // Its weights are of the residual stream as a row of length 1.
@@ -196,12 +221,19 @@ void Experts::run_router(const StepContext& c, MatmulInput& x) const {
 }
 
 void Experts::run_experts(const StepContext& c, MatmulInput& x) const {
-  const std::int64_t tokens = c.step.token_count, used = spec_.routing.used, ff = spec_.width;
-  const std::int64_t slots = tokens * used;
+  const std::int64_t tokens = c.step.token_count, slots = tokens * spec_.routing.used;
   run_router(c, x);
   route_(c.stream, {spec_.routing, products_.get(), router_bias_.get(), tokens, experts_.get(), weights_.get()});
   const ExpertGroups groups{experts_.get(), tokens == 1, begin_.get(), slots_.get(), tiles_.get()};
   group_(c.stream, {slots, spec_.routing.expert_count, groups});
+  if (!to_rows_) return ask_experts(c, x, groups);
+  to_rows_->run(c.stream, x, tokens, rows_.get(), row_width_);
+  MatmulInput rows(c.stream, conversions_, rows_.get(), Format::kF32, tokens, row_width_);
+  ask_experts(c, rows, groups);
+}
+
+void Experts::ask_experts(const StepContext& c, MatmulInput& x, const ExpertGroups& groups) const {
+  const std::int64_t used = spec_.routing.used, slots = c.step.token_count * used, ff = spec_.width;
   float* rows = gate_up_rows_.get();
   for (const ExpertLinear& linear : gate_up_) {
     linear.run(c.stream, x, groups, slots, used, rows, spec_.gated ? 2 * ff : ff);
@@ -215,7 +247,7 @@ void Experts::run_experts(const StepContext& c, MatmulInput& x) const {
     activation_(c.stream, {spec_.activation, gate, slots * ff, hidden_.get(), handed_on_});
   }
   MatmulInput hidden(c.stream, conversions_, hidden_.get(), handed_on_, slots, ff);
-  down_.run(c.stream, hidden, groups, slots, 1, said_.get(), width_);
+  down_.run(c.stream, hidden, groups, slots, 1, said_.get(), row_width_);
 }
 
 void Experts::run(const StepContext& c, const Activations& input, float* out) const {
@@ -227,6 +259,16 @@ void Experts::run(const StepContext& c, const Activations& input, float* out) co
   if (shared_router_) {
     MatmulInput x(c.stream, conversions_, input.data, input.format, tokens, width_);
     shared_router_->run(c.stream, x, tokens, gates_.get(), 1);
+  }
+  if (of_rows_) {
+    sum_(c.stream,
+         {said_.get(), weights_.get(), nullptr, nullptr, tokens, spec_.routing.used, row_width_, rows_.get()});
+    MatmulInput rows(c.stream, conversions_, rows_.get(), Format::kF32, tokens, row_width_);
+    of_rows_->run(c.stream, rows, tokens, out, width_);
+    if (!shared_) return;
+    shared_->run(c, input, shared_rows_.get());
+    residual_add_(c.stream, {out, shared_rows_.get(), tokens * width_});
+    return;
   }
   if (shared_) shared_->run(c, input, out);
   sum_(c.stream, {said_.get(), weights_.get(), shared_ ? out : nullptr, shared_router_ ? gates_.get() : nullptr, tokens,

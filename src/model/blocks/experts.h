@@ -58,9 +58,11 @@ class Experts {
   void bind_router_norm(Binder& binder, const ModelSpec& spec, std::int64_t layer);
   void run_router(const StepContext& context, MatmulInput& input) const;
   void run_experts(const StepContext& context, MatmulInput& input) const;
+  void ask_experts(const StepContext& context, MatmulInput& input, const ExpertGroups& groups) const;
+  void bind_rows(Binder& binder, const ModelSpec& spec, std::int64_t layer, Format input);
 
   ExpertsSpec spec_;
-  std::int64_t width_;
+  std::int64_t width_, row_width_;  // row_width_: of what experts read and say
   Format handed_on_;
   const MatmulConversions& conversions_;
   Linear router_;
@@ -69,6 +71,7 @@ class Experts {
   Planned<const float> router_bias_;
   std::vector<ExpertLinear> gate_up_;  // one that holds both, or gate and up, or up alone
   ExpertLinear down_;
+  std::optional<Linear> to_rows_, of_rows_;  // where row_width_ is not width_
   std::optional<Mlp> shared_;
   std::optional<Linear> shared_router_;
   Kernel<RouteArgs> route_;
@@ -76,14 +79,17 @@ class Experts {
   Kernel<GatedActivationArgs> gated_activation_;
   Kernel<ActivationArgs> activation_;  // where experts have no gate
   Kernel<ExpertSumArgs> sum_;
+  Kernel<ResidualAddArgs> residual_add_;         // of what the shared expert says, where experts have rows of their own
   Planned<float> products_;                      // [tokens, experts]
   Planned<std::int32_t> experts_;                // [tokens, used]
   Planned<float> weights_;                       // [tokens, used]
   Planned<std::int32_t> begin_, slots_, tiles_;  // ExpertGroups
   Planned<float> gate_up_rows_;                  // [slots, 2 expert width]
   Planned<void> hidden_;                         // [slots, expert width]
-  Planned<float> said_;                          // [slots, width]
+  Planned<float> said_;                          // [slots, row_width_]
   Planned<float> gates_;                         // [tokens]: of the shared expert
+  Planned<float> rows_;                          // [tokens, row_width_]: what experts read, and their sum
+  Planned<float> shared_rows_;                   // [tokens, width]
 };
 
 }  // namespace hearth

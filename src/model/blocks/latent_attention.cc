@@ -201,7 +201,7 @@ void LatentAttention::run_queries(const StepContext& c, MatmulInput& x) const {
   }
   float* const rotated = queries_.get() + latent_.rank;
   split_rows_(c.stream, {q_rows_.get(), tokens * heads, latent_.key_dim, latent_.rope_dim, q_keys_.get(),
-                         latent_.key_dim, rotated, spec_.head_dim, latent_.query_scale, c.step.positions, heads});
+                         latent_.key_dim, rotated, spec_.head_dim, spec_.query_scale, c.step.positions, heads});
   rotate(c, rotated, heads, heads * spec_.head_dim);
   group_(c.stream, {tokens * heads, heads, heads_of(c)});
   MatmulInput keys(c.stream, conversions_, q_keys_.get(), Format::kF32, tokens * heads, latent_.key_dim);

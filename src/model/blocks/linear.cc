@@ -292,16 +292,22 @@ Planned<const float> bind_norm_weight(Binder& binder, const std::string& name, c
   return binder.reserve(heads * width * std::int64_t{sizeof(float)}, fill).as<const float>();
 }
 
+Planned<const float> bind_ones(Binder& binder, std::int64_t count) {
+  const auto fill = [count](std::byte* to) { std::fill_n(reinterpret_cast<float*>(to), count, 1.0f); };
+  return binder.reserve(count * std::int64_t{sizeof(float)}, fill).as<const float>();
+}
+
 }  // namespace
 
 Norm::Norm(Binder& binder, const std::string& name, std::int64_t width, const NormSpec& spec, std::int64_t own_weights)
     : width_(width), own_weights_(own_weights), epsilon_(spec.epsilon) {
-  weight_ = bind_norm_weight(binder, name, Shape{own_weights, width}, spec.weight_offset);
+  weight_ = spec.has_weights ? bind_norm_weight(binder, name, Shape{own_weights, width}, spec.weight_offset)
+                             : bind_ones(binder, own_weights * width);
   if (spec.kind == NormKind::kRms) {
     rms_norm_ = binder.kernel(binder.kernels().rms_norm, name);
   } else {
     layer_norm_ = binder.kernel(binder.kernels().layer_norm, name);
-    bias_ = binder.floats(name + ".bias", own_weights * width, false);
+    if (spec.has_weights) bias_ = binder.floats(name + ".bias", own_weights * width, false);
   }
 }
 

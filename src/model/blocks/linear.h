@@ -107,8 +107,8 @@ Compute compute_for(const Binder& binder, Format format);
 // RMS or layer norm over whole rows, or over heads.
 class Norm {
  public:
-  // `own_weights` > 1: so many heads that each have weights of their own, in one tensor, or in as many whose names go
-  // on with ".norms.0" and so forth.
+  // `name`: of the weights, or where the spec has none of the operator. `own_weights` > 1: so many heads that each have
+  // weights of their own, in one tensor, or in as many whose names go on with ".norms.0" and so forth.
   Norm(Binder& binder, const std::string& name, std::int64_t width, const NormSpec& spec, std::int64_t own_weights = 1);
   // An RMS norm with weights of the caller's, [width].
   Norm(Binder& binder, Planned<const float> weight, const std::string& operator_name, std::int64_t width,

@@ -94,16 +94,24 @@ void Mamba::bind_step(const LayerParts& parts, std::int64_t layer) {
   groups_ = floats("scan groups", 2 * spec_.state);
   steps_ = floats("scan steps", inner);
   if (spec_.step_norm_epsilon == 0) return;
-  step_norm_ = binder.kernel(binder.kernels().rms_norm, fmt::format("layer {} norm of steps", layer));
-  const std::int64_t count = std::max(spec_.dt_rank, spec_.state);
-  const auto fill = [=](std::byte* to) { std::fill_n(reinterpret_cast<float*>(to), count, 1.0f); };
-  ones_ = binder.reserve(count * std::int64_t{sizeof(float)}, fill).as<const float>();
+  const NormSpec norm{.epsilon = spec_.step_norm_epsilon, .has_weights = spec_.step_norm_weights};
+  const auto bind = [&](Weight weight, std::int64_t width) {
+    const std::string name =
+        norm.has_weights ? binder.name(weight, layer) : fmt::format("layer {} norm of steps", layer);
+    step_norms_.emplace_back(binder, name, width, norm);
+  };
+  bind(Weight::kScanStepNorm, spec_.dt_rank);
+  bind(Weight::kScanInputNorm, spec_.state);
+  if (norm.has_weights) bind(Weight::kScanOutputNorm, spec_.state);
 }
 
-void Mamba::normalize(const StepContext& c, float* x, std::int64_t width, std::int64_t groups) const {
-  if (!step_norm_) return;
-  const std::int64_t row = groups * width;
-  step_norm_(c.stream, {x, c.step.token_count, row, groups, width, ones_.get(), spec_.step_norm_epsilon, x, row});
+void Mamba::normalize_step(const StepContext& c) const {
+  if (step_norms_.empty()) return;
+  const std::int64_t tokens = c.step.token_count, state = spec_.state;
+  const bool shared = step_norms_.size() == 2;
+  step_norms_[0].run_heads(c.stream, ranks_.get(), tokens, spec_.dt_rank, 1);
+  step_norms_[1].run_heads(c.stream, groups_.get(), tokens, 2 * state, shared ? 2 : 1);
+  if (!shared) step_norms_[2].run_heads(c.stream, groups_.get() + state, tokens, 2 * state, 1);
 }
 
 void Mamba::run_scan(const StepContext& c, const LayerMemory& memory) const {
@@ -116,8 +124,7 @@ void Mamba::run_scan(const StepContext& c, const LayerMemory& memory) const {
       step_inputs_[0].run(c.stream, x, tokens, ranks_.get(), spec_.dt_rank);
       step_groups_[0].run(c.stream, x, tokens, groups_.get(), 2 * spec_.state);
     }
-    normalize(c, ranks_.get(), spec_.dt_rank, 1);
-    normalize(c, groups_.get(), spec_.state, 2);
+    normalize_step(c);
     MatmulInput ranks(c.stream, conversions_, ranks_.get(), Format::kF32, tokens, spec_.dt_rank);
     step_[0].run(c.stream, ranks, tokens, steps_.get(), inner);
     b = groups_.get(), dt = steps_.get();

@@ -1,0 +1,226 @@
+"""Families with experts, Mamba or scaled queries, as checkpoints and as GGUF files: tiny models of random weights laid
+out as each kind of file has them, against one plain forward pass in double precision (family_formulas.py)."""
+import json
+import struct
+
+import numpy as np
+
+from cli_case import CliCase, TinyModel, main
+from family_formulas import (CHANNELS, CHECKPOINT, CONTEXT, EXPERT_FF, FF, GGUF, HEAD_DIM, KERNEL, RANK, STATE, WIDTH,
+                             VOCABULARY, FamilyModel, laid_out)
+
+TOKENS = np.random.default_rng(4).integers(0, VOCABULARY, 27).tolist()
+SIZES = {"hidden_size": WIDTH, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": FF,
+         "max_position_embeddings": CONTEXT, "head_dim": HEAD_DIM, "rms_norm_eps": 1e-5, "tie_word_embeddings": False}
+GGUF_SIZES = {"context_length": CONTEXT, "embedding_length": WIDTH, "feed_forward_length": FF,
+              "attention.head_count": 4, "attention.head_count_kv": 2, "attention.key_length": HEAD_DIM, "attention.value_length": HEAD_DIM,
+              "rope.dimension_count": HEAD_DIM, "rope.freq_base": 10000.0, "attention.layer_norm_rms_epsilon": 1e-5}
+EXPERTS = {"num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": EXPERT_FF}
+GGUF_EXPERTS = {"expert_count": 6, "expert_used_count": 2, "expert_feed_forward_length": EXPERT_FF}
+YARN = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 8,
+        "beta_fast": 32.0, "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.3}
+GGUF_YARN = {"rope.scaling.type": "yarn", "rope.scaling.factor": 4.0, "rope.scaling.original_context_length": 8,
+             "rope.scaling.yarn_log_multiplier": 1.0, "attention.temperature_scale": 0.3}
+SIGMOID = {"score": "sigmoid", "router_bias": True, "routed_scale": 2.5}
+BAILING = {"q": "", "k": "", "v": "", "qkv": "attention.query_key_value", "o": "attention.dense",
+           "qn": "attention.query_layernorm", "kn": "attention.key_layernorm", "rbias": "mlp.gate.expert_bias",
+           "embed": "model.word_embeddings"}
+SLIDING = ["sliding_attention", "sliding_attention", "full_attention"]
+NEMOTRON = {"n1": "norm", "q": "mixer.q_proj", "k": "mixer.k_proj", "v": "mixer.v_proj", "o": "mixer.o_proj",
+            "router": "mixer.gate", "rbias": "mixer.gate.e_score_correction_bias", "e": "mixer.experts.{}.{}_proj",
+            "s.up": "mixer.shared_experts.up_proj", "s.down": "mixer.shared_experts.down_proj",
+            "lat.in": "mixer.fc1_latent_proj", "lat.out": "mixer.fc2_latent_proj", "embed": "backbone.embeddings",
+            "last": "backbone.norm_f", "layer": "backbone.layers.{}."}
+
+# name: (the formulas' keywords, config.json beside the sizes or None, names in checkpoints, GGUF's architecture or
+# None, its keys beside the sizes, whether its pairs are adjacent)
+FAMILIES = {
+    "ministral 3": (
+        {"yarn": (4, 8, 1), "query_scale": (0.3, 8)}, {"model_type": "ministral3", "rope_parameters": YARN}, {},
+        "mistral3", GGUF_YARN, True),
+    "ministral 3 within one that sees": (
+        {"yarn": (4, 8, 1), "query_scale": (0.3, 8), "windows": {0: 5, 1: 5}},
+        {"model_type": "mistral3", "text_config": {"model_type": "ministral3", "rope_parameters": YARN,
+                                                   "sliding_window": 5}},
+        {"embed": "language_model.model.embed_tokens", "last": "language_model.model.norm",
+         "head": "language_model.lm_head", "layer": "language_model.model.layers.{}."}, None, {}, False),
+    "mistral 3 of experts": (
+        {"expert_layers": (0, 1), "yarn": (4, 8, 0)}, None, {}, "mistral3",
+        {key: value for key, value in GGUF_YARN.items() if "yarn" not in key and "attention" not in key} | GGUF_EXPERTS,
+        True),
+    "ministral": (
+        {"layers": 3, "windows": {0: 6, 1: 6}},
+        {"model_type": "ministral", "sliding_window": 6, "layer_types": SLIDING}, {}, None, {}, False),
+    "hunyuan of experts": (
+        {"expert_layers": (0, 1), "query_key_norm": "heads", "norm_rotated": True, "shared": EXPERT_FF},
+        {"model_type": "hunyuan_v1_moe", "num_experts": 6, "moe_topk": [2, 2],
+         "moe_intermediate_size": [EXPERT_FF] * 2, "num_shared_expert": [1, 1], "use_rotary_pos_emb": True,
+         "attention_head_dim": HEAD_DIM, "use_cla": False, "use_qk_norm": True},
+        {"router": "mlp.gate.wg", "qn": "self_attn.query_layernorm", "kn": "self_attn.key_layernorm",
+         "s.gate": "mlp.shared_mlp.gate_proj", "s.up": "mlp.shared_mlp.up_proj", "s.down": "mlp.shared_mlp.down_proj"},
+        "hunyuan-moe", GGUF_EXPERTS | {"expert_shared_feed_forward_length": EXPERT_FF, "expert_shared_count": 1},
+        False),
+    "jamba": (
+        {"layers": 4, "rotary": 0, "mamba_layers": (0, 2, 3), "expert_layers": (1, 3), "normalize": False,
+         "expert_ff": FF},
+        {"model_type": "jamba", "attn_layer_period": 3, "attn_layer_offset": 1, "expert_layer_period": 2,
+         "expert_layer_offset": 1, "num_experts": 6, "num_experts_per_tok": 2, "mamba_d_state": STATE,
+         "mamba_d_conv": KERNEL, "mamba_expand": CHANNELS // WIDTH, "mamba_dt_rank": RANK},
+        {"n2": "pre_ff_layernorm", "gate": "feed_forward.gate_proj", "up": "feed_forward.up_proj",
+         "down": "feed_forward.down_proj", "router": "feed_forward.router", "e": "feed_forward.experts.{}.{}_proj",
+         "last": "model.final_layernorm"},
+        "jamba", {"attention.head_count_kv": [0, 2, 0, 0], "expert_count": 6, "expert_used_count": 2,
+                  "ssm.inner_size": CHANNELS, "ssm.state_size": STATE, "ssm.conv_kernel": KERNEL,
+                  "ssm.time_step_rank": RANK}, False),
+    "granite of experts and a shared one": (
+        {"expert_layers": (0, 1), "shared": 16, "embedding_scale": 2.0, "logit_scale": 0.25, "residual_scale": 0.5,
+         "attention_scale": 0.4},
+        {"model_type": "granitemoeshared", "num_local_experts": 6, "num_experts_per_tok": 2,
+         "intermediate_size": EXPERT_FF, "shared_intermediate_size": 16, "embedding_multiplier": 2.0,
+         "logits_scaling": 4.0, "residual_multiplier": 0.5, "attention_multiplier": 0.4},
+        {"router": "block_sparse_moe.router.layer", "e.gate_up": "block_sparse_moe.input_linear",
+         "e.down": "block_sparse_moe.output_linear", "s.gate_up": "shared_mlp.input_linear",
+         "s.down": "shared_mlp.output_linear"},
+        "granitemoe", {"feed_forward_length": EXPERT_FF, "expert_count": 6, "expert_used_count": 2,
+                       "expert_shared_feed_forward_length": 16, "embedding_scale": 2.0, "logit_scale": 4.0,
+                       "residual_scale": 0.5, "attention.scale": 0.4}, True),
+    "ling": (
+        {"layers": 3, "expert_layers": (1, 2), "shared": 2 * EXPERT_FF},
+        EXPERTS | {"model_type": "bailing_moe", "num_shared_experts": 2, "first_k_dense_replace": 1,
+                   "norm_topk_prob": True, "norm_head": False}, BAILING,
+        "bailingmoe", GGUF_EXPERTS | {"expert_shared_count": 2, "leading_dense_block_count": 1,
+                                      "expert_weights_norm": True, "expert_weights_scale": 1.0}, True),
+    "ling 2": (
+        SIGMOID | {"layers": 3, "expert_layers": (1, 2), "shared": EXPERT_FF, "query_key_norm": "heads", "rotary": 4,
+                   "groups": (3, 2)},
+        EXPERTS | {"model_type": "bailing_moe", "num_shared_experts": 1, "first_k_dense_replace": 1,
+                   "use_qk_norm": True, "partial_rotary_factor": 0.5, "rotary_dim": 4, "n_group": 3, "topk_group": 2,
+                   "routed_scaling_factor": 2.5, "score_function": "sigmoid", "norm_topk_prob": True}, BAILING,
+        "bailingmoe2", GGUF_EXPERTS | {
+            "expert_shared_count": 1, "leading_dense_block_count": 1, "expert_weights_norm": True,
+            "expert_weights_scale": 2.5, "expert_gating_func": 2, "expert_group_count": 3, "expert_group_used_count": 2,
+            "rope.dimension_count": 4, "expert_shared_feed_forward_length": EXPERT_FF, "fuses": True}, False),
+    "olmo": (
+        {"norm_kind": "plain layer"}, {"model_type": "olmo", "clip_qkv": None}, {}, "olmo",
+        {"attention.layer_norm_epsilon": 1e-5}, True),
+    "olmoe": (
+        {"expert_layers": (0, 1), "normalize": False, "query_key_norm": "all"},
+        {"model_type": "olmoe", "num_experts": 6, "num_experts_per_tok": 2, "intermediate_size": EXPERT_FF,
+         "norm_topk_prob": False}, {}, "olmoe",
+        {"feed_forward_length": EXPERT_FF, "expert_count": 6, "expert_used_count": 2}, False),
+    "nemotron 3 of narrow experts": (
+        SIGMOID | {"layers": 4, "parts": ["attention", "experts"] * 2, "rotary": 0, "act": "relu2", "gated": False,
+                   "latent": 16, "shared": FF},
+        {"model_type": "nemotron_h", "layers_block_type": ["full_attention", "moe"] * 2, "n_routed_experts": 6,
+         "num_experts_per_tok": 2, "moe_intermediate_size": EXPERT_FF, "moe_latent_size": 16, "n_shared_experts": 1,
+         "moe_shared_expert_intermediate_size": FF, "routed_scaling_factor": 2.5, "norm_topk_prob": True,
+         "layer_norm_epsilon": 1e-5}, NEMOTRON,
+        "nemotron_h_moe", GGUF_EXPERTS | {
+            "attention.head_count": [4, 0, 4, 0], "attention.head_count_kv": [2, 0, 2, 0],
+            "feed_forward_length": [0, EXPERT_FF] * 2, "expert_shared_feed_forward_length": FF,
+            "expert_shared_count": 1, "expert_weights_norm": True, "expert_weights_scale": 2.5,
+            "expert_gating_func": 2, "moe_latent_size": 16}, False),
+    "k-exaone": (
+        SIGMOID | {"layers": 3, "expert_layers": (1, 2), "shared": EXPERT_FF, "query_key_norm": "heads",
+                   "windows": {0: 6, 1: 6}, "rope_layers": (0, 1)},
+        EXPERTS | {"model_type": "exaone_moe", "num_shared_experts": 1, "sliding_window": 6, "layer_types": SLIDING,
+                   "sliding_window_pattern": "LLG", "mlp_layer_types": ["dense", "sparse", "sparse"],
+                   "routed_scaling_factor": 2.5}, {"rbias": "mlp.e_score_correction_bias"},
+        "exaone-moe", GGUF_EXPERTS | {
+            "expert_shared_count": 1, "leading_dense_block_count": 1, "expert_weights_norm": True,
+            "expert_weights_scale": 2.5, "expert_gating_func": 2, "attention.sliding_window": 6,
+            "attention.sliding_window_pattern": [True, True, False]}, False),
+    "solar open": (
+        SIGMOID | {"expert_layers": (0, 1), "shared": EXPERT_FF},
+        EXPERTS | {"model_type": "solar_open", "n_shared_experts": 1, "routed_scaling_factor": 2.5}, {}, None, {},
+        False),
+    "trinity": (
+        SIGMOID | {"layers": 4, "expert_layers": (1, 2, 3), "shared": EXPERT_FF, "query_key_norm": "heads",
+                   "windows": {0: 6, 1: 6, 2: 6}, "rope_layers": (0, 1, 2), "norm_after": True, "attention_gate": True,
+                   "embedding_scale": WIDTH ** 0.5},
+        EXPERTS | {"model_type": "afmoe", "num_shared_experts": 1, "num_dense_layers": 1, "sliding_window": 6,
+                   "global_attn_every_n_layers": 4, "route_scale": 2.5, "mup_enabled": True},
+        {"n1p": "post_attention_layernorm", "n2": "pre_mlp_layernorm", "n2p": "post_mlp_layernorm",
+         "router": "mlp.router.gate", "rbias": "mlp.expert_bias"},
+        "afmoe", GGUF_EXPERTS | {
+            "expert_shared_count": 1, "leading_dense_block_count": 1, "expert_weights_norm": True,
+            "expert_weights_scale": 2.5, "expert_gating_func": 2, "attention.sliding_window": 6}, False),
+    "opt with norms of sums": (
+        {"norm_kind": "layer", "norm_of_sum": True, "act": "relu", "gated": False, "rotary": 0, "kv_heads": 4,
+         "positions": 2, "embedding_width": 16},
+        {"model_type": "opt", "ffn_dim": FF, "activation_function": "relu", "do_layer_norm_before": False,
+         "word_embed_proj_dim": 16, "num_key_value_heads": 4},
+        {"n1": "self_attn_layer_norm", "n2": "final_layer_norm", "o": "self_attn.out_proj", "up": "fc1", "down": "fc2",
+         "embed": "model.decoder.embed_tokens", "positions": "model.decoder.embed_positions",
+         "project_in": "model.decoder.project_in", "project_out": "model.decoder.project_out",
+         "layer": "model.decoder.layers.{}."}, None, {}, False),
+    "jais 2": (
+        {"norm_kind": "layer", "act": "relu2", "gated": False},
+        {"model_type": "jais2", "hidden_act": "relu2", "layer_norm_eps": 1e-5}, {}, "jais2",
+        {"attention.layer_norm_epsilon": 1e-5}, False),
+}
+
+
+class FamilyFiles(CliCase):
+    def checkpoint(self, name, config, tensors):
+        header, data = {}, b""
+        for tensor, values in tensors.items():
+            header[tensor] = {"dtype": "F32", "shape": list(values.shape),
+                              "data_offsets": [len(data), len(data) + values.nbytes]}
+            data += values.tobytes()
+        head = json.dumps(header).encode()
+        folder = self.path(name)
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(config))
+        (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(head)) + head + data)
+        return folder
+
+    def gguf(self, name, architecture, layers, keys, tensors):
+        model = TinyModel()
+        model.metadata = {"general.architecture": architecture, f"{architecture}.block_count": layers} | {
+            f"{architecture}.{key}": value for key, value in (GGUF_SIZES | keys).items()}
+        model.tensors = tensors
+        return self.path(f"{name}.gguf", model.file("f32"))
+
+    def check(self, model, path):
+        expected = model.logits(TOKENS)
+        out = self.path("logits.npy")
+        for chunk in (512, 4):
+            self.hearth("logits", path, "--tokens", ",".join(map(str, TOKENS)), "--compute", "f32", "--chunk", chunk,
+                        "--out", out)
+            self.assert_close(np.load(out), expected, 1e-5)
+
+    def test_checkpoints(self):
+        for name, (options, config, names, *_) in FAMILIES.items():
+            if config is None:
+                continue
+            with self.subTest(name):
+                model = FamilyModel(**options)
+                model.logits(TOKENS)
+                sizes = SIZES | {"num_hidden_layers": model.layers}
+                config = config | {"text_config": sizes | config["text_config"]} if "text_config" in config else (
+                    sizes | config)
+                self.check(model, self.checkpoint(name, config, laid_out(model, CHECKPOINT | names, False)))
+
+    def test_gguf_files(self):
+        for name, (options, _, _, architecture, keys, adjacent) in FAMILIES.items():
+            if architecture is None:
+                continue
+            with self.subTest(name):
+                model = FamilyModel(**options)
+                model.logits(TOKENS)
+                keys = dict(keys)
+                names = GGUF | {"fuses": keys.pop("fuses", False)}
+                tensors = laid_out(model, names, True, adjacent)
+                self.check(model, self.gguf(name, architecture, model.layers, keys, tensors))
+
+    def test_refusals(self):
+        model = FamilyModel(**FAMILIES["olmo"][0])
+        model.logits(TOKENS)
+        config = SIZES | {"num_hidden_layers": 2, "model_type": "olmo", "clip_qkv": 8.0}
+        folder = self.checkpoint("clipped", config, laid_out(model, CHECKPOINT, False))
+        self.refused("logits", folder, "--tokens", 1, "--out", self.path("none.npy"), words=["clip_qkv"])
+
+
+if __name__ == "__main__":
+    main()
