@@ -43,6 +43,8 @@ int main(int argc, char** argv) {
   hearth::add_render_template(app, action);
   hearth::add_logits(app, action);
   hearth::add_embed(app, action);
+  hearth::add_quantize(app, action);
+  hearth::add_convert(app, action);
   hearth::add_bench(app, action);
   hearth::add_devices(app, action);
   hearth::add_doctor(app, action);
