@@ -45,6 +45,8 @@ int main(int argc, char** argv) {
   hearth::add_embed(app, action);
   hearth::add_quantize(app, action);
   hearth::add_convert(app, action);
+  hearth::add_split(app, action);
+  hearth::add_join(app, action);
   hearth::add_bench(app, action);
   hearth::add_devices(app, action);
   hearth::add_doctor(app, action);

@@ -17,6 +17,8 @@ void add_tokenize(CLI::App& app, Action& action);
 void add_embed(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 void add_convert(CLI::App& app, Action& action);
+void add_split(CLI::App& app, Action& action);
+void add_join(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);

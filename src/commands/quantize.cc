@@ -80,14 +80,6 @@ std::string summary_of(const ModelContents& contents, const QuantizePlan& plan) 
                      8.0 * static_cast<double>(plan.bytes) / static_cast<double>(elements));
 }
 
-void refuse_same_file(const ModelSource& source, const fs::path& out) {
-  std::error_code error;
-  if (fs::is_directory(out, error)) throw InvalidInput(fmt::format("{}: this is a folder", out.string()));
-  if (fs::equivalent(source.path(), out, error)) {
-    throw InvalidInput(fmt::format("{}: this is the file that is to be read", out.string()));
-  }
-}
-
 // general.file_type of a file whose matrices stay as they are: that of the largest.
 int file_type_of(const ModelContents& contents) {
   const auto largest = std::max_element(
@@ -100,6 +92,14 @@ int file_type_of(const ModelContents& contents) {
 }
 
 }  // namespace
+
+void refuse_same_file(const ModelSource& source, const fs::path& out) {
+  std::error_code error;
+  if (fs::is_directory(out, error)) throw InvalidInput(fmt::format("{}: this is a folder", out.string()));
+  if (fs::equivalent(source.path(), out, error)) {
+    throw InvalidInput(fmt::format("{}: this is the file that is to be read", out.string()));
+  }
+}
 
 int write_model(const ModelContents& contents, const QuantizeChoices& choices, const WriteModelOptions& options) {
   const QuantizePlan plan = plan_quantize(contents, choices);

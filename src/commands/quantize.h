@@ -27,6 +27,9 @@ struct WriteModelOptions {
 // Plans, and writes with one line of progress; or prints the plan. Returns the exit status.
 int write_model(const ModelContents& contents, const QuantizeChoices& choices, const WriteModelOptions& options);
 
+// Throws InvalidInput where OUT is a folder, or what is to be read.
+void refuse_same_file(const ModelSource& source, const std::filesystem::path& out);
+
 // Returns the exit status.
 int quantize_model(const QuantizeOptions& options);
 

@@ -32,19 +32,6 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-void check_room(const fs::path& path, std::int64_t bytes) {
-  std::error_code error;
-  const fs::space_info space = fs::space(folder_of(path), error);
-  if (error) {
-    throw InvalidInput(fmt::format("{}: cannot be written: {}", path.string(), error.message()));
-  }
-  const auto needed = static_cast<std::uintmax_t>(bytes);
-  if (space.available < needed) {
-    throw InvalidInput(fmt::format("{}: the file needs {}, and its disk has {} left", path.string(),
-                                   megabytes_text(needed), megabytes_text(space.available)));
-  }
-}
-
 // Encodes the rows of one tensor after the other.
 class ContentsEncoder {
  public:
@@ -137,6 +124,19 @@ class PartFile {
 };
 
 }  // namespace
+
+void check_room(const fs::path& path, std::int64_t bytes) {
+  std::error_code error;
+  const fs::space_info space = fs::space(folder_of(path), error);
+  if (error) {
+    throw InvalidInput(fmt::format("{}: cannot be written: {}", path.string(), error.message()));
+  }
+  const auto needed = static_cast<std::uintmax_t>(bytes);
+  if (space.available < needed) {
+    throw InvalidInput(fmt::format("{}: the file needs {}, and its disk has {} left", path.string(),
+                                   megabytes_text(needed), megabytes_text(space.available)));
+  }
+}
 
 bool write_contents(const ModelContents& contents, const QuantizePlan& plan, const WriteOptions& options,
                     const fs::path& path) {

@@ -24,6 +24,9 @@ struct WriteOptions {
   std::function<bool(const WriteProgress&)> on_progress;
 };
 
+// Throws InvalidInput where the disk has no room for so many bytes at `path`.
+void check_room(const std::filesystem::path& path, std::int64_t bytes);
+
 // True where the file was written, false where `on_progress` stopped it. The file is written beside `path` and takes
 // its place when it is whole. Throws InvalidInput where the disk has too little room, and DeviceError where writing
 // fails; nothing is left then.

@@ -91,6 +91,30 @@ class Quantize(CliCase):
                      words=["ffn=q9", "q4_k"])
         self.assertEqual(list(self.folder.glob("refused*")), [])
 
+    def test_split_and_join(self):
+        whole, joined, prefix = self.path("whole.gguf"), self.path("joined.gguf"), self.folder / "cut"
+        self.hearth("quantize", self.wide_model(), whole, "--type", "Q4_K_M")
+        tensors = [name["name"] for name in self.json("inspect", whole, "--tensors")["tensors"]]
+        for limits in (("--max-tensors", 9), ("--max-size", "200KB")):
+            with self.subTest(limits):
+                planned = self.hearth("split", whole, prefix, *limits, "--dry-run").stdout.decode()
+                self.assertIn("cut-00001-of-", planned)
+                self.assertEqual(list(self.folder.glob("cut*")), [])
+                lines = self.hearth("split", whole, prefix, *limits).stdout.decode().splitlines()
+                parts = sorted(self.folder.glob("cut-*.gguf"))
+                self.assertEqual([line.split(":")[0] for line in lines], [str(part) for part in parts])
+                self.assertGreaterEqual(len(parts), 3)
+                inspected = self.json("inspect", parts[0], "--tensors")
+                self.assertEqual([tensor["name"] for tensor in inspected["tensors"]], tensors)
+                self.assertEqual(self.logits(parts[0], TOKENS)[1], self.logits(whole, TOKENS)[1])
+                self.hearth("join", parts[0], joined)
+                self.assertEqual(joined.read_bytes(), whole.read_bytes())
+                for part in parts:
+                    part.unlink()
+        self.refused("split", whole, prefix, words=["--max-size"])
+        for size in ("0", "-1GB", "2XB", "GB", "99999999999TB"):
+            self.refused("split", whole, prefix, f"--max-size={size}", words=["--max-size", size])
+
     def test_memory_is_far_below_the_size(self):
         """A file of 512 MB, all but its head a hole, in 200 MB."""
         model = TinyModel("llama", layers=1, width=256, ff_width=512)

@@ -12,7 +12,8 @@
 
 namespace hearth::HEARTH_ISA {
 
-constexpr int kResolves = 1;
+// How often the block's f16 are solved for again under what was chosen.
+inline constexpr int kSolutions = 1;
 
 template <int kGroups>
 struct ScaleMinBlock {
@@ -125,7 +126,7 @@ HEARTH_ALWAYS_INLINE ScaleMinBlock<kGroups> fit_scale_min_block(const float* in,
   block.dmin = values.to_f16(min_max / static_cast<float>(integer_max));
   choose_scales_and_mins(values, weights, fits, levels, integer_max, block);
   set_codes(values, levels, block);
-  for (int step = 0; step < kResolves; ++step) {
+  for (int solution = 0; solution < kSolutions; ++solution) {
     float d = 0.0f, dmin = 0.0f;
     if (!solve_block(values, weights, block, d, dmin)) break;
     ScaleMinBlock<kGroups> solved;
@@ -210,7 +211,7 @@ HEARTH_ALWAYS_INLINE ScaleBlock<kGroups> fit_scale_block(const float* in, const 
   block.d = values.to_f16(first_of_largest_magnitude(fits, kGroups) / integers.low);
   choose_scales(values, weights, fits, levels, integers, block);
   float d = set_codes_and_solve(values, weights, levels, block);
-  for (int step = 0; step < kResolves; ++step) {
+  for (int solution = 0; solution < kSolutions; ++solution) {
     ScaleBlock<kGroups> solved;
     solved.d = values.to_f16(d);
     choose_scales(values, weights, fits, levels, integers, solved);
