@@ -25,4 +25,8 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
+// The whole pages among `bytes`, which are part of a mapped file, leave this process's memory until they are touched
+// again: for who walks through a file that is larger than memory.
+void give_back_pages(std::span<const std::byte> bytes);
+
 }  // namespace hearth

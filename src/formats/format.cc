@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "formats/bf16.h"
+#include "formats/encode/searched_encoders.h"
 #include "formats/f16.h"
 #include "formats/f32.h"
 #include "formats/group_fp8.h"
@@ -67,23 +68,41 @@ constexpr FormatTraits encoded(Format format, std::string_view name, int ggml_ty
   return traits;
 }
 
+// Of a format whose encoder is one of searched_encoders.h.
+template <class Block, auto kEncode>
+constexpr FormatTraits searched_traits(Format format, std::string_view name, int ggml_type) {
+  FormatTraits traits = decoded<Block>(format, name, ggml_type);
+  traits.encode = [](const float* in, std::byte* blocks, std::int64_t element_count) {
+    kEncode(in, nullptr, blocks, element_count);
+  };
+  traits.encode_weighted = kEncode;
+  return traits;
+}
+
+// ggml's reference rounding where nothing is known of the importance.
+constexpr FormatTraits q4_0_traits() {
+  FormatTraits traits = encoded<Q4_0Block>(Format::kQ4_0, "q4_0", 2);
+  traits.encode_weighted = searched::encode_q4_0;
+  return traits;
+}
+
 // The numbers from 1000 on are Hearth's own: files that have any say so (weights/gguf_reader.h).
 constexpr std::array<FormatTraits, kFormatCount> kFormats = {{
     {Format::kF32, "f32", 1, 4, 0, decode_f32_to_f32, decode_f32_to_bf16, nullptr, encode_f32},
     {Format::kF16, "f16", 1, 2, 1, decode_f16_to_f32, decode_f16_to_bf16, nullptr, encode_f16},
     {Format::kBf16, "bf16", 1, 2, 30, decode_bf16_to_f32, decode_bf16_to_bf16, nullptr, encode_bf16},
-    encoded<Q4_0Block>(Format::kQ4_0, "q4_0", 2),
-    decoded<Q4_1Block>(Format::kQ4_1, "q4_1", 3),
-    decoded<Q5_0Block>(Format::kQ5_0, "q5_0", 6),
-    decoded<Q5_1Block>(Format::kQ5_1, "q5_1", 7),
+    q4_0_traits(),
+    searched_traits<Q4_1Block, searched::encode_q4_1>(Format::kQ4_1, "q4_1", 3),
+    searched_traits<Q5_0Block, searched::encode_q5_0>(Format::kQ5_0, "q5_0", 6),
+    searched_traits<Q5_1Block, searched::encode_q5_1>(Format::kQ5_1, "q5_1", 7),
     encoded<Q8_0Block>(Format::kQ8_0, "q8_0", 8),
-    decoded<Q2KBlock>(Format::kQ2K, "q2_k", 10),
-    decoded<Q3KBlock>(Format::kQ3K, "q3_k", 11),
-    encoded<Q4KBlock>(Format::kQ4K, "q4_k", 12),
-    decoded<Q5KBlock>(Format::kQ5K, "q5_k", 13),
-    encoded<Q6KBlock>(Format::kQ6K, "q6_k", 14),
-    decoded<Iq4NlBlock>(Format::kIq4Nl, "iq4_nl", 20),
-    decoded<Iq4XsBlock>(Format::kIq4Xs, "iq4_xs", 23),
+    searched_traits<Q2KBlock, searched::encode_q2_k>(Format::kQ2K, "q2_k", 10),
+    searched_traits<Q3KBlock, searched::encode_q3_k>(Format::kQ3K, "q3_k", 11),
+    searched_traits<Q4KBlock, searched::encode_q4_k>(Format::kQ4K, "q4_k", 12),
+    searched_traits<Q5KBlock, searched::encode_q5_k>(Format::kQ5K, "q5_k", 13),
+    searched_traits<Q6KBlock, searched::encode_q6_k>(Format::kQ6K, "q6_k", 14),
+    searched_traits<Iq4NlBlock, searched::encode_iq4_nl>(Format::kIq4Nl, "iq4_nl", 20),
+    searched_traits<Iq4XsBlock, searched::encode_iq4_xs>(Format::kIq4Xs, "iq4_xs", 23),
     encoded<Mxfp4Block>(Format::kMxfp4, "mxfp4", 39),
     encoded<Mxfp6E2m3Block>(Format::kMxfp6E2m3, "mxfp6_e2m3", 1000),
     {Format::kMxfp6E3m2, "mxfp6_e3m2", 32, 25, 1001, decode_mxfp6_e3m2_to_f32, decode_mxfp6_e3m2_to_bf16, nullptr,

@@ -71,6 +71,10 @@ struct FormatTraits {
   void (*decode_int8)(const std::byte* blocks, std::int8_t* q, float* scale, float* min, std::int64_t element_count);
   // Null where Hearth cannot write the format.
   void (*encode)(const float* in, std::byte* blocks, std::int64_t element_count);
+  // The same where errors count by `importance`: for each weight a number >= 0, the mean square of what it is
+  // multiplied with. Null where the format's blocks leave nothing to choose.
+  void (*encode_weighted)(const float* in, const float* importance, std::byte* blocks,
+                          std::int64_t element_count) = nullptr;
 
   bool is_quantized() const { return block_elements > 1; }
 };

@@ -31,9 +31,6 @@ struct Q4KBlock {
       }
     }
   }
-
-  // Searches for the scales and minimums (scale_search.h), then for their best 6-bit neighbours.
-  static Q4KBlock encode(const float* in);
 };
 static_assert(sizeof(Q4KBlock) == 144);
 

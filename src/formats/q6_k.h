@@ -32,9 +32,6 @@ struct Q6KBlock {
       }
     }
   }
-
-  // Searches for the scales (scale_search.h), then for their best 8-bit neighbours.
-  static Q6KBlock encode(const float* in);
 };
 static_assert(sizeof(Q6KBlock) == 210);
 

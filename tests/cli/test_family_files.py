@@ -217,7 +217,7 @@ class FamilyFiles(CliCase):
     def test_refusals(self):
         model = FamilyModel(**FAMILIES["olmo"][0])
         model.logits(TOKENS)
-        config = SIZES | {"num_hidden_layers": 2, "model_type": "olmo", "clip_qkv": 8.0}
+        config = SIZES | FAMILIES["olmoe"][1] | {"num_hidden_layers": 2, "clip_qkv": 8.0}
         folder = self.checkpoint("clipped", config, laid_out(model, CHECKPOINT, False))
         self.refused("logits", folder, "--tokens", 1, "--out", self.path("none.npy"), words=["clip_qkv"])
 
