@@ -20,14 +20,20 @@ constexpr double kFirstWeight = 2;
 // What a draft leaves of the record of those before it; and one that was not tried, so that it is again some time.
 constexpr double kKeptByDraft = 0.95, kKeptWithoutDraft = 0.985;
 
-// What a step leaves of the weight of those before it, and how far one may seem off: others use the machine as well.
-constexpr double kKeptByStep = 0.99;
-constexpr double kFactorMax = 2;
-constexpr double kKnownWeight = 4;
-// The variance of numbers of tokens from which on the slope is as much theirs as it is assumed.
-constexpr double kAssumedVariance = 0.05;
-// A drafted token has to bring so much more than it costs: what is measured is never exact.
-constexpr double kGainMin = 1.1;
+// A token's share of a step with one, where nothing is known.
+constexpr double kTokenShare = 0.1;
+// Steps after which a record counts for less than half, if it counts more than what is assumed at first.
+constexpr double kRecordSteps = 100, kRecordWeight = 8;
+// How much of a record the last step is; and how far one may seem off: others use the machine as well.
+constexpr std::int64_t kRecordCount = 8;
+constexpr double kOffMax = 2, kFirstOffMax = 5;
+// Drafts have to bring so much more than none: what is measured is never exact.
+constexpr double kGainMin = 1.05;
+
+std::int64_t rounded(std::int64_t token_count) {
+  const std::int64_t step = token_count <= 16 ? 1 : 8;
+  return (token_count + step - 1) / step * step;
+}
 
 }  // namespace
 
@@ -77,47 +83,59 @@ void Drafter::judge(std::int64_t tried, std::int64_t accepted) {
   record.accepted = record.accepted * kept + static_cast<double>(accepted);
 }
 
-void StepCosts::add(std::int64_t token_count, double seconds) {
-  const auto x = static_cast<double>(token_count);
-  double y = seconds;
-  if (weight_ > kKnownWeight) {
-    const double expected = fixed_ + per_token_ * x;
-    y = std::clamp(y, expected / kFactorMax, expected * kFactorMax);
-  }
-  for (double* sum : {&weight_, &x_, &y_, &xx_, &xy_}) *sum *= kKeptByStep;
-  weight_ += 1;
-  x_ += x;
-  y_ += y;
-  xx_ += x * x;
-  xy_ += x * y;
-  fit();
+double StepCosts::weight(const Record& record) const {
+  return kRecordWeight * std::exp2(-static_cast<double>(step_ - record.last_step) / kRecordSteps);
 }
 
-void StepCosts::fit() {
-  const double x = x_ / weight_, y = y_ / weight_;
-  const double variance = std::max(0.0, xx_ / weight_ - x * x), covariance = xy_ / weight_ - x * y;
-  const double assumed = kPerTokenFirst * y / (1 + kPerTokenFirst * x);
-  const double slope = (covariance + kAssumedVariance * assumed) / (variance + kAssumedVariance);
-  per_token_ = std::clamp(slope, 0.0, y / x);
-  fixed_ = y - per_token_ * x;
+// From the nearest record of fewer tokens, or else of more.
+double StepCosts::assumed(std::int64_t token_count) const {
+  auto nearest = records_.lower_bound(token_count);
+  if (nearest != records_.begin()) --nearest;
+  if (nearest == records_.end()) return 1;
+  const auto tokens = [](std::int64_t count) { return 1 + kTokenShare * static_cast<double>(count); };
+  return nearest->second.seconds * tokens(token_count) / tokens(nearest->first);
+}
+
+double StepCosts::seconds(std::int64_t token_count) const {
+  const auto found = records_.find(rounded(token_count));
+  if (found == records_.end()) return assumed(rounded(token_count));
+  const double weight = this->weight(found->second);
+  return (found->second.seconds * weight + assumed(found->first)) / (weight + 1);
+}
+
+void StepCosts::add(std::int64_t token_count, double seconds) {
+  ++step_;
+  if (!records_.empty()) {
+    const bool is_known = records_.contains(rounded(token_count));
+    const double expected = this->seconds(token_count), off = is_known ? kOffMax : kFirstOffMax;
+    seconds = std::clamp(seconds, expected / off, expected * off);
+  }
+  Record& record = records_[rounded(token_count)];
+  record.count = std::min(record.count + 1, kRecordCount);
+  record.seconds += (seconds - record.seconds) / static_cast<double>(record.count);
+  record.last_step = step_;
 }
 
 std::vector<std::int64_t> share_drafts(std::span<const Drafter::Draft> drafts, std::int64_t sequence_count,
                                        const StepCosts& costs, std::int64_t rows_max) {
-  std::vector<std::int64_t> counts(drafts.size());
+  std::vector<std::int64_t> counts(drafts.size()), best_counts = counts;
   std::vector<double> next;  // the probability that the draft's next token is chosen
   for (const Drafter::Draft& draft : drafts) next.push_back(draft.tokens.empty() ? 0 : draft.probability);
   auto expected = static_cast<double>(sequence_count);  // tokens that the step brings
-  for (std::int64_t rows = 0; rows < rows_max; ++rows) {
-    const auto best = std::max_element(next.begin(), next.end());
-    const double seconds = costs.fixed() + costs.per_token() * static_cast<double>(sequence_count + rows);
-    if (best == next.end() || *best * seconds <= kGainMin * expected * costs.per_token() || *best <= 0) break;
-    const auto i = static_cast<std::size_t>(best - next.begin());
-    expected += *best;
+  double best_rate = kGainMin * expected / costs.seconds(sequence_count);
+  for (std::int64_t rows = 1; rows <= rows_max; ++rows) {
+    const auto likeliest = std::max_element(next.begin(), next.end());
+    if (likeliest == next.end() || *likeliest <= 0) break;
+    const auto i = static_cast<std::size_t>(likeliest - next.begin());
+    expected += *likeliest;
     const bool has_more = ++counts[i] < std::ssize(drafts[i].tokens);
-    *best = has_more ? *best * drafts[i].probability : 0;
+    *likeliest = has_more ? *likeliest * drafts[i].probability : 0;
+    const double rate = expected / costs.seconds(sequence_count + rows);
+    if (rate <= best_rate) continue;
+    best_rate = rate;
+    best_counts = counts;
   }
-  return counts;
+  return best_counts;
 }
 
 }  // namespace hearth

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,25 +63,28 @@ class Drafter {
   std::size_t last_kind_ = 0;  // of the last draft
 };
 
-// What a step of so many tokens takes, as a line through those that were measured; recent ones count more.
+// What a step of so many tokens takes, as it was measured. Kernels differ for numbers of tokens, so each number has a
+// record of its own; one that was not measured for long counts less than what is assumed, and so is tried again.
 class StepCosts {
  public:
   // Of a step that only decodes.
   void add(std::int64_t token_count, double seconds);
-  // In units of its own: seconds of a step without tokens, and of each.
-  double fixed() const { return fixed_; }
-  double per_token() const { return per_token_; }
+  double seconds(std::int64_t token_count) const;
 
  private:
-  void fit();
+  struct Record {
+    double seconds = 0;
+    std::int64_t count = 0, last_step = 0;
+  };
+  double assumed(std::int64_t token_count) const;
+  double weight(const Record& record) const;
 
-  double weight_ = 0, x_ = 0, y_ = 0, xx_ = 0, xy_ = 0;
-  double fixed_ = 1, per_token_ = kPerTokenFirst;
-  static constexpr double kPerTokenFirst = 0.1;  // of the fixed part, until it is known better
+  std::map<std::int64_t, Record> records_;  // by the number of tokens, rounded up where there are many
+  std::int64_t step_ = 0;
 };
 
-// How many tokens of each draft the next step takes: the likeliest first, as long as another one makes tokens come
-// faster. `sequence_count`: those that decode, with a draft or without.
+// How many tokens of each draft the next step takes: the likeliest first, and as many as make tokens come fastest.
+// `sequence_count`: those that decode, with a draft or without.
 std::vector<std::int64_t> share_drafts(std::span<const Drafter::Draft> drafts, std::int64_t sequence_count,
                                        const StepCosts& costs, std::int64_t rows_max);
 

@@ -137,11 +137,25 @@ TEST(StepCosts, FindsWhatATokenCosts) {
     // Now and then the machine is busy with something else.
     costs.add(tokens, (0.020 + 0.001 * static_cast<double>(tokens)) * (i % 50 == 7 ? 30 : 1));
   }
-  EXPECT_NEAR(costs.per_token() / costs.fixed(), 0.05, 0.02);
-  // Where there is nothing to compare with, something is assumed.
-  StepCosts alike;
-  for (int i = 0; i < 100; ++i) alike.add(4, 1.0);
-  EXPECT_NEAR(alike.per_token() / alike.fixed(), 0.1, 0.01);
+  EXPECT_NEAR(costs.seconds(1), 0.021, 0.004);
+  EXPECT_NEAR(costs.seconds(6), 0.026, 0.004);
+  EXPECT_GT(costs.seconds(4), costs.seconds(1));
+  EXPECT_GT(costs.seconds(9), costs.seconds(6));
+}
+
+// A kernel for one token, and a much slower one for several: found out with one try, which is forgotten some time.
+TEST(StepCosts, FindsSteps) {
+  StepCosts costs;
+  for (int i = 0; i < 20; ++i) costs.add(1, 1.0);
+  const double assumed = costs.seconds(2);
+  EXPECT_LT(assumed, 1.2);
+  costs.add(2, 2.5);
+  EXPECT_GT(costs.seconds(2), 2);
+  EXPECT_GT(costs.seconds(3), 2.5);
+  for (int i = 0; i < 200; ++i) costs.add(1, 1.0);
+  EXPECT_GT(costs.seconds(2), 1.5);
+  for (int i = 0; i < 600; ++i) costs.add(1, 1.0);
+  EXPECT_LT(costs.seconds(2), 1.4);
 }
 
 Drafter::Draft draft_of(std::size_t count, double probability) {
@@ -150,7 +164,7 @@ Drafter::Draft draft_of(std::size_t count, double probability) {
 
 StepCosts costs_of(double per_token) {
   StepCosts costs;
-  for (int i = 0; i < 500; ++i) costs.add(1 + i % 8, 1 + per_token * (1 + i % 8));
+  for (int i = 0; i < 300; ++i) costs.add(1 + i % 40, 1 + per_token * (1 + i % 40));
   return costs;
 }
 
@@ -160,16 +174,24 @@ TEST(ShareDrafts, TakesWhatPays) {
   EXPECT_EQ(cheap[0], 8);
   EXPECT_GE(cheap[1], 2);
   EXPECT_EQ(cheap[2], 0);
-  // A token costs as much as a quarter of a step: only what is nearly certain.
+  // A token costs half of what a step does: only what is nearly certain.
   const auto dear = share_drafts(drafts, 3, costs_of(0.5), 100);
   EXPECT_GE(dear[0], 1);
-  EXPECT_LT(dear[0], 8);
   EXPECT_EQ(dear[1], 0);
-  // A step's time is its tokens'.
-  EXPECT_EQ(share_drafts(drafts, 64, costs_of(50), 100), (std::vector<std::int64_t>{0, 0, 0}));
+  // A step's time is its tokens', as it is with many sequences.
+  EXPECT_EQ(share_drafts(drafts, 16, costs_of(50), 100), (std::vector<std::int64_t>{0, 0, 0}));
   // No more than there are rows for, and the likeliest of them.
   EXPECT_EQ(share_drafts(drafts, 3, costs_of(0.01), 3), (std::vector<std::int64_t>{3, 0, 0}));
   EXPECT_TRUE(share_drafts({}, 3, costs_of(0.01), 3).empty());
+}
+
+// Two tokens take twice the time of one, and so do five: a long draft pays, a short one does not.
+TEST(ShareDrafts, LooksPastAStep) {
+  StepCosts costs;
+  for (int i = 0; i < 100; ++i) costs.add(1 + i % 8, i % 8 == 0 ? 1 : 2);
+  EXPECT_EQ(share_drafts(std::vector{draft_of(8, 0.9)}, 1, costs, 7), (std::vector<std::int64_t>{7}));
+  EXPECT_EQ(share_drafts(std::vector{draft_of(8, 0.5)}, 1, costs, 7), (std::vector<std::int64_t>{0}));
+  EXPECT_EQ(share_drafts(std::vector{draft_of(1, 0.9)}, 1, costs, 7), (std::vector<std::int64_t>{0}));
 }
 
 TEST(Speculation, PlansRowsForItsDrafts) {

@@ -46,7 +46,8 @@ void Generation::add_rows(std::int64_t position, std::int64_t row, std::span<con
       return;
     }
   }
-  if (!draft.empty()) add_drafted_rows(draft, rows);
+  const bool is_over = grammar_ && grammar_->is_over();  // and it only is to be ended
+  if (!draft.empty() && !is_over) add_drafted_rows(draft, rows);
 }
 
 // Up to where a token cannot come, or nothing can come after it.

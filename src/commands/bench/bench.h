@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "commands/bench/bench_runner.h"
+#include "engine/drafter.h"
 
 namespace hearth {
 
@@ -27,6 +28,9 @@ struct BenchOptions {
   bool share_depth = false;
   std::string output = "table";
   std::string version;  // of the program, for the report
+  // bench_speculation(): texts to write; none: those that are built in.
+  std::vector<std::filesystem::path> texts;
+  Speculation speculation = kSpeculationDefault;
 };
 
 // Every prompt length at every depth, then every decode length at every depth and batch size. Throws InvalidInput where
