@@ -52,7 +52,8 @@ class BundledSpeculation : public testing::Test {
     const auto schema = compile_schema(json::parse(
         R"({"type":"array","minItems":2,"maxItems":5,"items":{"type":"object","required":["name","age"],
             "additionalProperties":false,
-            "properties":{"name":{"type":"string","maxLength":8},"age":{"type":"integer","minimum":0,"maximum":99}}}})"));
+            "properties":{"name":{"type":"string","maxLength":8},
+                          "age":{"type":"integer","minimum":0,"maximum":99}}}})"));
     std::vector<Request> all;
     for (std::vector<TokenId>& prompt : prompts(count)) {
       const std::size_t i = all.size();

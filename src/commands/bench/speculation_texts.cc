@@ -71,10 +71,10 @@ constexpr const char* kProseAnswer = R"(Nobody in the village could say when Mar
 in four white hives behind the tower, though everyone knew that no flower grew within a mile, and twice each summer a
 boat brought her sugar, lamp oil and whatever books the schoolmaster had finished with. On clear evenings she counted
 ships. She wrote their names into ledgers bound with fishing line: a schooner out of Bergen with one sail patched green,
-two grain carriers so low that waves broke over their decks, a yacht whose passengers waved hats. Storms she described
+two grain carriers so low that waves broke over their decks, a yacht whose passengers waved hats. Storms she told of
 more briefly, as if paper were dear. "Wind northwest. Glass falling. Light burned." When an inspector finally arrived to
-tell her that an electric bulb would replace the lamp, she poured him coffee, asked which make, and inquired politely who
-would do the listening. He laughed, then noticed how quiet it had become between gusts; far below, beneath the kelp,
+tell her that an electric bulb would replace the lamp, she poured him coffee, asked which make, and inquired politely
+who would do the listening. He laughed, then noticed how quiet it had become between gusts; far below, beneath the kelp,
 something enormous turned over in its sleep.
 )";
 
