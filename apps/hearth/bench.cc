@@ -86,8 +86,9 @@ void add_bench(CLI::App& app, Action& action) {
   verb.add_option("-o,--output", options->output, "table, json, csv or md")
       ->capture_default_str()
       ->check(CLI::IsMember({"table", "json", "csv", "md"}));
-  CLI::Option* const speculate = verb.add_flag(
-      "--speculate", "Instead: write given answers with drafts by n-gram lookup and without; on the first device");
+  CLI::Option* const speculate =
+      verb.add_flag("--speculate", options->speculates,
+                    "Instead: write given answers with drafts by n-gram lookup and without; on the first device");
   verb.add_option("--text", options->texts,
                   "A file whose first half is a prompt and whose second is the answer, repeatable; default: an edit of "
                   "code, and prose")
@@ -99,15 +100,15 @@ void add_bench(CLI::App& app, Action& action) {
       ->needs(speculate);
   CLI::Option* server = add_server_options(verb, *server_options);
   server->excludes(model)->excludes(shape)->excludes(speculate);
-  verb.callback([options, server_options, model, shape, server, speculate, &action] {
+  verb.callback([options, server_options, model, shape, server, &action] {
     if (!server->empty()) {
       server_options->output = options->output;
       action = [server_options] { return bench_server(*server_options); };
       return;
     }
     if (model->empty() && shape->empty()) throw CLI::RequiredError("MODEL, --shape or --server");
-    action = [options, speculates = !speculate->empty()] {
-      speculates ? bench_speculation(*options) : bench(*options);
+    action = [options] {
+      options->speculates ? bench_speculation(*options) : bench(*options);
       return 0;
     };
   });

@@ -27,8 +27,8 @@ struct BenchOptions {
   std::int64_t step_tokens = 0;  // 0: the device's own choice
   bool share_depth = false;
   std::string output = "table";
-  std::string version;  // of the program, for the report
-  // bench_speculation(): texts to write; none: those that are built in.
+  std::string version;      // of the program, for the report
+  bool speculates = false;  // bench_speculation() instead of bench(): texts to write; none: those that are built in.
   std::vector<std::filesystem::path> texts;
   Speculation speculation = kSpeculationDefault;
 };
