@@ -31,7 +31,7 @@ constexpr double kOffMax = 2, kFirstOffMax = 5;
 constexpr double kGainMin = 1.05;
 
 std::int64_t rounded(std::int64_t token_count) {
-  const std::int64_t step = token_count <= 16 ? 1 : 8;
+  const std::int64_t step = token_count <= 64 ? 1 : 8;
   return (token_count + step - 1) / step * step;
 }
 

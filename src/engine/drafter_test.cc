@@ -89,7 +89,7 @@ TEST(NgramIndex, ContinuesARepetitionBeyondItsEnd) {
 TEST(NgramIndex, TakesAFewWordsForEachToken) {
   std::mt19937 random(4);
   const std::int64_t count = 100000;
-  EXPECT_LT(index_of(random_tokens(random, count, 30000)).bytes(), count * 6 * 4);
+  EXPECT_LT(index_of(random_tokens(random, count, 30000)).bytes(), count * 10 * 4);
 }
 
 // A text that is copied, and one that only seems to be.

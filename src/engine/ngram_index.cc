@@ -11,35 +11,46 @@ constexpr std::size_t kPlacesMin = 256;
 
 }  // namespace
 
-std::size_t NgramIndex::place(std::int64_t end, std::int64_t length) const {
+std::size_t NgramIndex::place(std::int64_t end, std::int64_t length, std::size_t places) const {
   std::uint64_t hash = 0;
   for (std::int64_t i = end - length; i < end; ++i) {
     hash = (hash + static_cast<std::uint32_t>(tokens_[static_cast<std::size_t>(i)]) + 1) * 0x9E3779B97F4A7C15ULL;
     hash ^= hash >> 32;
   }
-  return static_cast<std::size_t>(hash) & (short_.size() - 1);
+  return static_cast<std::size_t>(hash) & (places - 1);
+}
+
+std::size_t NgramIndex::pair_place(std::int64_t end) const {
+  const auto before = [this](std::int64_t position, std::int64_t i) {
+    return tokens_[static_cast<std::size_t>(position - i)];
+  };
+  std::size_t at = place(end, kLengthMin, pairs_.size());
+  while (pairs_[at] != 0 && (before(pairs_[at], 1) != before(end, 1) || before(pairs_[at], 2) != before(end, 2))) {
+    at = (at + 1) & (pairs_.size() - 1);
+  }
+  return at;
 }
 
 void NgramIndex::note(std::int64_t end) {
   const auto position = static_cast<std::int32_t>(end);
-  if (end >= kLengthMin) short_[place(end, kLengthMin)] = position;
+  if (end >= kLengthMin) pairs_[pair_place(end)] = position;
   if (end < kChained) return;
-  std::int32_t& newest = chained_[place(end, kChained)];
+  std::int32_t& newest = chained_[place(end, kChained, chained_.size())];
   older_[static_cast<std::size_t>(end)] = newest;
   newest = position;
 }
 
 // Both tables anew, with twice the places.
 void NgramIndex::grow() {
-  const std::size_t places = std::max(kPlacesMin, short_.size() * 2);
-  short_.assign(places, 0);
+  const std::size_t places = std::max(kPlacesMin, chained_.size() * 2);
+  pairs_.assign(places * 2, 0);  // at least half of them stay free
   chained_.assign(places, 0);
   older_.resize(places);
   for (std::int64_t end = 1; end < token_count(); ++end) note(end);
 }
 
 void NgramIndex::push(std::int32_t token) {
-  if (tokens_.size() >= short_.size()) grow();
+  if (tokens_.size() >= chained_.size()) grow();
   if (!tokens_.empty()) note(token_count());
   tokens_.push_back(token);
 }
@@ -59,16 +70,16 @@ std::optional<NgramIndex::Match> NgramIndex::find() const {
     if (const std::int64_t length = common_length(end); length > best.length) best = {end, length};
   };
   if (token_count() > kChained) {
-    std::int32_t end = chained_[place(token_count(), kChained)];
+    std::int32_t end = chained_[place(token_count(), kChained, chained_.size())];
     for (std::int64_t i = 0; i < kCandidates && end > 0 && best.length < kLengthMax; ++i) {
       look_at(end);
       end = older_[static_cast<std::size_t>(end)];
     }
   }
   if (best.length < kLengthMin && token_count() > kLengthMin) {
-    if (const std::int32_t end = short_[place(token_count(), kLengthMin)]; end > 0) look_at(end);
+    if (const std::int32_t end = pairs_[pair_place(token_count())]; end > 0) look_at(end);
   }
-  if (best.length < kLengthMin) return std::nullopt;  // none, or only another one's hash
+  if (best.length < kLengthMin) return std::nullopt;
   return best;
 }
 
@@ -83,7 +94,7 @@ std::vector<std::int32_t> NgramIndex::continuation(const Match& match, std::int6
 }
 
 std::int64_t NgramIndex::bytes() const {
-  const std::size_t words = tokens_.capacity() + short_.capacity() + chained_.capacity() + older_.capacity();
+  const std::size_t words = tokens_.capacity() + pairs_.capacity() + chained_.capacity() + older_.capacity();
   return static_cast<std::int64_t>(words * sizeof(std::int32_t));
 }
 

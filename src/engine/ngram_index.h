@@ -1,5 +1,5 @@
 // Where the last tokens of a sequence stood before, and so what may follow them now: the longest of the occurrences
-// that are looked at, and of equally long ones the newest. Grows with its sequence, a few words for each token.
+// that are looked at, and of equally long ones the newest. Grows with its sequence, at most ten words for each token.
 #pragma once
 
 #include <cstdint>
@@ -31,15 +31,18 @@ class NgramIndex {
   std::int64_t bytes() const;  // allocated
 
  private:
-  // The place in a table of the last `length` tokens before `end`.
-  std::size_t place(std::int64_t end, std::int64_t length) const;
+  // The place in a table of so many places of the last `length` tokens before `end`.
+  std::size_t place(std::int64_t end, std::int64_t length, std::size_t places) const;
+  // Where pairs_ has the last two tokens before `end`, or would have them.
+  std::size_t pair_place(std::int64_t end) const;
   void note(std::int64_t end);
   void grow();
   std::int64_t common_length(std::int64_t end) const;
 
   std::vector<std::int32_t> tokens_;
-  // By the hash of the tokens before them: positions that a token followed at, the newest; 0: there is none.
-  std::vector<std::int32_t> short_, chained_;
+  // Positions that a token followed at, the newest for the two tokens before it (pairs_), and for the hash of the last
+  // kChained; 0: there is none.
+  std::vector<std::int32_t> pairs_, chained_;
   std::vector<std::int32_t> older_;  // for each position in `chained_`, the one before it
 };
 
