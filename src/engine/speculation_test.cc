@@ -68,7 +68,8 @@ class BundledSpeculation : public testing::Test {
       if (i % 6 == 3) request.grammar = GrammarRequest{{}, schema, {}};
       if (i % 6 == 4) request.grammar = GrammarRequest{{}, letters, {}};
       if (i % 6 == 5) add_calls(request);
-      request.ignore_end = i % 9 == 0;
+      request.ignore_end = i % 4 == 0;
+      if (request.ignore_end) request.token_count_max = 120;
     }
     return all;
   }
@@ -109,16 +110,18 @@ TEST_F(BundledSpeculation, TwoHundredAnswersOfEveryKindAreTheSame) {
   const std::vector<Answer> plain = answers(all, 0, 0);
   EXPECT_EQ(stats_.drafts.tokens, 0);
   EXPECT_GT(stats_.prefix_hit_tokens, 0);
-  // In a cache that does not hold 32 of them.
-  const std::vector<Answer> drafted = answers(all, 7, 2048);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    EXPECT_EQ(plain[i].end.error, "") << "request " << i;
-    EXPECT_EQ(drafted[i], plain[i]) << "request " << i;
+  // 32 together, and then in a cache that hardly holds a few of them.
+  for (const std::int64_t cache_tokens : {0, 512}) {
+    const std::vector<Answer> drafted = answers(all, 7, cache_tokens);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      EXPECT_EQ(plain[i].end.error, "") << "request " << i;
+      EXPECT_EQ(drafted[i], plain[i]) << "request " << i;
+    }
+    EXPECT_GT(stats_.drafts.accepted, 300);
+    EXPECT_GT(stats_.drafts.tokens, stats_.drafts.accepted + 300);
+    if (cache_tokens == 0) EXPECT_GT(stats_.prefix_hit_tokens, 0);
   }
-  EXPECT_GT(stats_.prefix_hit_tokens, 0);
   EXPECT_GT(stats_.preemptions, 0);
-  EXPECT_GT(stats_.drafts.accepted, 300);
-  EXPECT_GT(stats_.drafts.tokens, stats_.drafts.accepted + 300);
 }
 
 // The model goes on with what it has said: where nothing is penalized, greedy answers without an end repeat themselves.
@@ -130,8 +133,8 @@ TEST_F(BundledSpeculation, ARepetitiveAnswerTakesFewerSteps) {
   const Answer plain = answers({request}, 0, 0, 1).front();
   const std::int64_t plain_steps = stats_.steps;
   EXPECT_EQ(answers({request}, 8, 0, 1).front(), plain);
-  EXPECT_LT(stats_.steps, plain_steps / 2);
-  EXPECT_GT(stats_.drafts.accepted, 100);
+  EXPECT_LT(stats_.steps, plain_steps * 2 / 3);
+  EXPECT_GT(stats_.drafts.accepted, 80);
 }
 
 }  // namespace
