@@ -161,13 +161,13 @@ void print_summary(const Outcome& outcome, std::span<const TokenId> prompt, std:
   if (outcome.finish == "context") {
     fmt::print(stderr, "\nnote: the context of {} positions is full; --ctx sets a larger one", context);
   }
+  if (outcome.drafts.tokens > 0) {
+    fmt::print(stderr, "\nspeculation: {} of {} drafted tokens were chosen", outcome.drafts.accepted,
+               outcome.drafts.tokens);
+  }
   fmt::print(stderr, "\nprompt: {} tokens, {:.1f} tokens/s; decode: {} tokens, {:.1f} tokens/s; seed {}\n",
              prompt.size(), rate(prompt.size(), outcome.prompt_seconds), outcome.ids.size(),
              rate(decode_steps(outcome), outcome.decode_seconds), seed);
-  if (outcome.drafts.tokens > 0) {
-    fmt::print(stderr, "speculation: {} of {} drafted tokens were chosen\n", outcome.drafts.accepted,
-               outcome.drafts.tokens);
-  }
 }
 
 void print_ledger(const Ledger& ledger) {
