@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <span>
 
 #include "base/error.h"
@@ -27,56 +28,61 @@ namespace {
 
 using Tokens = std::vector<TokenId>;
 
-// A sequence of one's own: all blocks of the cache, in order.
+// One sequence, in blocks of its own.
 class Writer {
  public:
-  Writer(BenchRunner& runner, Stream& stream, const Tokenizer& tokenizer)
-      : pass_(runner.pass()), memory_(runner.memory()), stream_(stream), sampler_(pass_, tokenizer) {
-    blocks_.resize(static_cast<std::size_t>(pass_.sequence_memory_shape().kv.block_count));
-    std::iota(blocks_.begin(), blocks_.end(), 0);
-    greedy_.temperature = 0;
+  Writer(BenchRunner& runner, Stream& stream, StepSampler& sampler, const Speculation& speculation,
+         std::int32_t first_block)
+      : pass_(runner.pass()), memory_(runner.memory()), stream_(stream), sampler_(sampler), speculation_(speculation) {
+    SamplerOptions greedy;
+    greedy.temperature = 0;
+    state_.emplace(sampler.open(greedy, 0));
+    blocks_.resize(static_cast<std::size_t>(kv_block_count(pass_.options().context)));
+    std::iota(blocks_.begin(), blocks_.end(), first_block);
   }
 
-  // Reads the prompt, and takes the answer's tokens as chosen, one by one or as far as a draft has them.
-  SpeculationRun write(std::span<const TokenId> prompt, std::span<const TokenId> answer,
-                       const Speculation& speculation) {
-    using Clock = std::chrono::steady_clock;
+  // Reads the prompt; the answer's first token is chosen. Both outlive the writing.
+  void begin(std::span<const TokenId> prompt, std::span<const TokenId> answer) {
     const std::int64_t step_tokens = pass_.options().step_tokens_max;
     for (std::int64_t done = 0; done < std::ssize(prompt); done += step_tokens) {
       const std::int64_t count = std::min(step_tokens, std::ssize(prompt) - done);
       run(prompt.subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(count)), done, Batch::Logits::kLast);
       stream_.synchronize();
     }
-    SpeculationRun result;
-    StepSampler::State state = sampler_.open(greedy_, 0);
-    Drafter drafter;
-    for (const TokenId id : prompt) drafter.push(id);
-    drafter.push(answer[0]);
-    const auto start = Clock::now();
-    auto step_start = start;
-    for (std::size_t chosen = 1; chosen < answer.size(); ++result.steps) {
-      const auto left = std::ssize(answer.subspan(chosen));
-      const Tokens draft = drafted(drafter, speculation, left - 1);
-      Tokens tokens{answer[chosen - 1]};
-      tokens.insert(tokens.end(), draft.begin(), draft.end());
-      const std::int64_t position = std::ssize(prompt) + static_cast<std::int64_t>(chosen) - 1;
-      float* const logits = run(tokens, position, Batch::Logits::kAll);
-      const auto follows = answer.subspan(chosen);
-      const auto accepted =
-          static_cast<std::int64_t>(std::mismatch(draft.begin(), draft.end(), follows.begin()).first - draft.begin());
-      std::vector<StepSampler::Row> rows;  // as many as an engine would look at
-      for (std::int64_t i = 0; i <= accepted; ++i) rows.push_back({&state, position + 1 + i, i, std::nullopt});
-      sampler_.run(stream_, logits, rows);
-      if (speculation.mode != Speculation::Mode::kOff) drafter.judge(std::ssize(draft), accepted);
-      result.drafted += std::ssize(draft);
-      result.accepted += accepted;
-      for (std::int64_t i = 0; i <= accepted; ++i) drafter.push(answer[chosen++]);
-      const auto now = Clock::now();
-      costs_.add(std::ssize(tokens), std::chrono::duration<double>(now - step_start).count());
-      step_start = now;
-    }
-    result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    return result;
+    drafter_ = {};
+    for (const TokenId id : prompt) drafter_.push(id);
+    drafter_.push(answer[0]);
+    prompt_tokens_ = std::ssize(prompt);
+    answer_ = answer;
+    chosen_ = 1;
+    result_ = {};
+  }
+
+  std::size_t chosen() const { return chosen_; }
+  bool is_done() const { return chosen_ == answer_.size(); }
+  const SpeculationRun& result() const { return result_; }
+
+  // Takes the answer's next token as chosen, and those of a draft as far as it has them.
+  void step() {
+    const auto start = std::chrono::steady_clock::now();
+    const auto follows = answer_.subspan(chosen_);
+    const Tokens draft = this->draft(std::ssize(follows) - 1);
+    Tokens tokens{answer_[chosen_ - 1]};
+    tokens.insert(tokens.end(), draft.begin(), draft.end());
+    const std::int64_t position = prompt_tokens_ + static_cast<std::int64_t>(chosen_) - 1;
+    float* const logits = run(tokens, position, Batch::Logits::kAll);
+    const std::int64_t accepted = std::mismatch(draft.begin(), draft.end(), follows.begin()).first - draft.begin();
+    std::vector<StepSampler::Row> rows;  // as many as an engine would look at
+    for (std::int64_t i = 0; i <= accepted; ++i) rows.push_back({&*state_, position + 1 + i, i, std::nullopt});
+    sampler_.run(stream_, logits, rows);
+    if (speculation_.mode != Speculation::Mode::kOff) drafter_.judge(std::ssize(draft), accepted);
+    for (std::int64_t i = 0; i <= accepted; ++i) drafter_.push(answer_[chosen_++]);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    costs_.add(std::ssize(tokens), seconds);
+    result_.seconds += seconds;
+    ++result_.steps;
+    result_.drafted += std::ssize(draft);
+    result_.accepted += accepted;
   }
 
  private:
@@ -86,9 +92,9 @@ class Writer {
     return pass_.run(stream_, batch_, memory_);
   }
 
-  Tokens drafted(Drafter& drafter, const Speculation& speculation, std::int64_t count_max) const {
-    if (speculation.mode == Speculation::Mode::kOff) return {};
-    Drafter::Draft draft = drafter.draft(std::min(count_max, speculation.draft_max));
+  Tokens draft(std::int64_t count_max) {
+    if (speculation_.mode == Speculation::Mode::kOff) return {};
+    Drafter::Draft draft = drafter_.draft(std::min(count_max, speculation_.draft_max));
     const std::int64_t count = share_drafts({&draft, 1}, 1, costs_, pass_.options().draft_rows_max).front();
     draft.tokens.resize(static_cast<std::size_t>(count));
     return std::move(draft.tokens);
@@ -97,11 +103,17 @@ class Writer {
   ForwardPass& pass_;
   SequenceMemory& memory_;
   Stream& stream_;
-  StepSampler sampler_;
-  SamplerOptions greedy_;
+  StepSampler& sampler_;
+  Speculation speculation_;
+  std::optional<StepSampler::State> state_;
   std::vector<std::int32_t> blocks_;
   Batch batch_;
   StepCosts costs_;
+  Drafter drafter_;
+  std::int64_t prompt_tokens_ = 0;
+  std::span<const TokenId> answer_;
+  std::size_t chosen_ = 0;
+  SpeculationRun result_;
 };
 
 struct Tokenized {
@@ -142,11 +154,10 @@ double acceptance(const std::vector<SpeculationRun>& runs) {
 }  // namespace
 
 double SpeculationResult::tokens_per_second(const std::vector<SpeculationRun>& runs) const {
-  std::vector<double> seconds;
-  for (const SpeculationRun& run : runs) seconds.push_back(run.seconds);
-  std::ranges::sort(seconds);
+  double seconds = 0;
+  for (const SpeculationRun& run : runs) seconds += run.seconds;
   // The answer's first token comes with the prompt.
-  return static_cast<double>(answer_tokens - 1) / seconds[seconds.size() / 2];
+  return static_cast<double>(answer_tokens - 1) * static_cast<double>(runs.size()) / seconds;
 }
 
 std::string format_speculation(const std::vector<SpeculationResult>& results, bool json) {
@@ -198,6 +209,7 @@ void bench_speculation(const BenchOptions& options) {
     cases.push_back({BenchCase::Kind::kPrefill, std::ssize(text.prompt), 0, 1});
     cases.push_back({BenchCase::Kind::kDecode, std::ssize(text.answer), std::ssize(text.prompt), 1});
   }
+  for (BenchCase& c : cases) c.batch = c.kind == BenchCase::Kind::kDecode ? 2 : 1;  // the cache of two
   const auto stream = opened.device->open_stream();
   const std::int64_t step_tokens = options.step_tokens > 0 ? options.step_tokens : 512;
   BenchRunnerOptions runner_options{parse_compute(options.compute), step_tokens, false};
@@ -213,17 +225,24 @@ void bench_speculation(const BenchOptions& options) {
   }
   provide_bench_memory(runner, *opened.device, model);
   runner.load();
-  Writer writer(runner, *stream, *tokenizer);
+  StepSampler sampler(runner.pass(), *tokenizer);
+  const auto blocks = static_cast<std::int32_t>(kv_block_count(runner.pass().options().context));
+  Writer plain(runner, *stream, sampler, {}, 0), drafted(runner, *stream, sampler, options.speculation, blocks);
   std::vector<SpeculationResult> results;
   for (const Tokenized& text : texts) {
     SpeculationResult& result = results.emplace_back();
     result.name = text.name;
     result.prompt_tokens = std::ssize(text.prompt);
     result.answer_tokens = std::ssize(text.answer);
-    // In turn, so that what else the machine does is shared fairly.
     for (int i = 0; i < options.repetitions; ++i) {
-      result.plain.push_back(writer.write(text.prompt, text.answer, {}));
-      result.drafted.push_back(writer.write(text.prompt, text.answer, options.speculation));
+      plain.begin(text.prompt, text.answer);
+      drafted.begin(text.prompt, text.answer);
+      // In turns, so that what else the machine does slows down both.
+      while (!plain.is_done() || !drafted.is_done()) {
+        (plain.chosen() <= drafted.chosen() ? plain : drafted).step();
+      }
+      result.plain.push_back(plain.result());
+      result.drafted.push_back(drafted.result());
     }
   }
   std::fputs(format_speculation(results, options.output == "json").c_str(), stdout);

@@ -32,7 +32,7 @@ struct SpeculationResult {
   std::int64_t prompt_tokens = 0, answer_tokens = 0;
   std::vector<SpeculationRun> plain, drafted;  // each repetition
 
-  double tokens_per_second(const std::vector<SpeculationRun>& runs) const;  // the median
+  double tokens_per_second(const std::vector<SpeculationRun>& runs) const;  // the mean
   double times_plain() const { return tokens_per_second(drafted) / tokens_per_second(plain); }
 };
 // `json`: else a table.
