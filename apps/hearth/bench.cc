@@ -3,6 +3,7 @@
 
 #include "apps/hearth/verbs.h"
 #include "apps/hearth/version.h"
+#include "commands/bench/speculation_bench.h"
 #include "commands/traffic/bench_server.h"
 
 namespace hearth {
@@ -57,7 +58,8 @@ void add_bench(CLI::App& app, Action& action) {
     return verb.add_option(name, values, help)->delimiter(',')->allow_extra_args(false)->capture_default_str();
   };
   const std::int64_t none = 0, one = 1, many = std::int64_t{1} << 24;
-  CLI::Option* model = verb.add_option("MODEL", options->path, "A GGUF file, a Hugging Face folder, or the name of a model");
+  CLI::Option* model =
+      verb.add_option("MODEL", options->path, "A GGUF file, a Hugging Face folder, or the name of a model");
   CLI::Option* shape =
       verb.add_option("--shape", options->shape, "Instead of MODEL: a well-known shape with random weights");
   shape->excludes(model);
@@ -84,8 +86,20 @@ void add_bench(CLI::App& app, Action& action) {
   verb.add_option("-o,--output", options->output, "table, json, csv or md")
       ->capture_default_str()
       ->check(CLI::IsMember({"table", "json", "csv", "md"}));
+  CLI::Option* const speculate =
+      verb.add_flag("--speculate", options->speculates,
+                    "Instead: write given answers with drafts by n-gram lookup and without; on the first device");
+  verb.add_option("--text", options->texts,
+                  "A file whose first half is a prompt and whose second is the answer, repeatable; default: an edit of "
+                  "code, and prose")
+      ->needs(speculate)
+      ->allow_extra_args(false);
+  verb.add_option("--draft-max", options->speculation.draft_max, "Tokens of a draft, at most")
+      ->capture_default_str()
+      ->check(CLI::Range(std::int64_t{1}, Speculation::kDraftMax))
+      ->needs(speculate);
   CLI::Option* server = add_server_options(verb, *server_options);
-  server->excludes(model)->excludes(shape);
+  server->excludes(model)->excludes(shape)->excludes(speculate);
   verb.callback([options, server_options, model, shape, server, &action] {
     if (!server->empty()) {
       server_options->output = options->output;
@@ -94,7 +108,7 @@ void add_bench(CLI::App& app, Action& action) {
     }
     if (model->empty() && shape->empty()) throw CLI::RequiredError("MODEL, --shape or --server");
     action = [options] {
-      bench(*options);
+      options->speculates ? bench_speculation(*options) : bench(*options);
       return 0;
     };
   });

@@ -19,6 +19,7 @@ void add_chat(CLI::App& app, Action& action) {
       ->check(CLI::Range(std::int64_t{-1}, std::int64_t{1} << 28));
   verb.add_flag_callback(
       "--no-history", [options] { options->keep_history = false; }, "Do not keep what is typed in the history file");
+  add_speculation_options(verb, options->speculation);
   add_sampling_options(verb, options->sampling);
   verb.callback([options, &action] { action = [options] { return chat(*options); }; });
 }

@@ -2,6 +2,7 @@
 #include "apps/hearth/verbs.h"
 #include "commands/model_session.h"
 #include "commands/sampling_flags.h"
+#include "engine/drafter.h"
 
 namespace hearth {
 
@@ -31,6 +32,18 @@ void add_attention_option(CLI::App& verb, ModelOptions& options) {
 void add_chat_template_option(CLI::App& verb, std::string& chat_template) {
   verb.add_option("--chat-template", chat_template,
                   "A file with a Jinja template, or its text, in place of the model's own");
+}
+
+void add_speculation_options(CLI::App& verb, Speculation& speculation) {
+  verb.add_option_function<std::string>(
+          "--speculate", [&speculation](const std::string& name) { speculation.mode = parse_speculation(name); },
+          "ngram: tokens that followed the last ones where they stood before are computed ahead, and kept where they "
+          "are chosen; off. Changes no bit of an answer")
+      ->default_str("ngram")
+      ->check(CLI::IsMember({"off", "ngram"}));
+  verb.add_option("--draft-max", speculation.draft_max, "Tokens of a request that are computed ahead, at most")
+      ->capture_default_str()
+      ->check(CLI::Range(std::int64_t{1}, Speculation::kDraftMax));
 }
 
 void add_sampling_options(CLI::App& verb, SamplingFlags& flags) {

@@ -12,6 +12,7 @@ void add_plan(CLI::App& app, Action& action) {
   verb.add_option("--chunk", options->step_tokens, "Prompt tokens per step")
       ->capture_default_str()
       ->check(CLI::Range(1, 65536));
+  add_speculation_options(verb, options->speculation);
   verb.add_flag("--json", options->json, "Print one JSON object");
   verb.callback([options, &action] {
     action = [options] {

@@ -49,6 +49,7 @@ void add_run(CLI::App& app, Action& action) {
   verb.add_option("--chunk", flags->options.step_tokens, "Prompt tokens per step; changes no bit of the result")
       ->capture_default_str()
       ->check(CLI::Range(1, 65536));
+  add_speculation_options(verb, flags->options.speculation);
   add_sampling_options(verb, flags->options.sampling);
   verb.callback([flags, &action] {
     action = [flags] {

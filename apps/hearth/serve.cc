@@ -190,6 +190,7 @@ void add_serve(CLI::App& app, Action& action) {
   add_engine_options(verb, *options);
   add_library_options(verb, *options);
   add_log_options(verb, *options);
+  add_speculation_options(verb, options->speculation);
   add_sampling_options(verb, options->sampling);
   verb.callback([options, &verb, &action] {
     action = [options, &verb] {

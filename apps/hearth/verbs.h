@@ -42,6 +42,9 @@ void add_model_options(CLI::App& verb, ModelOptions& options);
 void add_attention_option(CLI::App& verb, ModelOptions& options);
 // --chat-template, of the verbs that hold a conversation.
 void add_chat_template_option(CLI::App& verb, std::string& chat_template);
+struct Speculation;
+// --speculate and --draft-max, of the verbs that generate text or plan for it.
+void add_speculation_options(CLI::App& verb, Speculation& speculation);
 struct SamplingFlags;
 // --temp and the others, --seed, --samplers, --logit-bias, as every generating verb takes them.
 void add_sampling_options(CLI::App& verb, SamplingFlags& flags);

@@ -11,7 +11,7 @@
 namespace hearth {
 namespace {
 
-void print_json(ModelSession& session) {
+void print_json(ModelSession& session, const std::string& speculation) {
   boost::json::array operators;
   const std::string device = session.device().id().to_string();
   for (const OperatorPlan& op : session.pass().operators()) {
@@ -25,6 +25,8 @@ void print_json(ModelSession& session) {
   const boost::json::object result{
       {"device", device},
       {"context", session.pass().options().context},
+      {"speculation", speculation},
+      {"logit_rows", session.pass().options().logit_rows_max},
       {"operators", std::move(operators)},
       {"memory",
        {{"mapped_weight_bytes", memory.mapped_weight_bytes},
@@ -42,10 +44,14 @@ void print_json(ModelSession& session) {
 
 void plan(const PlanOptions& options) {
   ModelSession session(options.model);
-  session.bind({.context = options.model.context, .step_tokens_max = options.step_tokens, .sampling = true},
+  session.bind({.context = options.model.context,
+                .step_tokens_max = options.step_tokens,
+                .draft_rows_max = options.speculation.draft_rows_max(1),
+                .sampling = true},
                /*needs_logits=*/false);
   print_notes(session.pass().notes());
-  if (options.json) return print_json(session);
+  const std::string speculation = speculation_text(options.speculation, session.pass().spec());
+  if (options.json) return print_json(session, speculation);
 
   fmt::print("{}\n", session.device_choice());
   fmt::print("{:<32} {:<32} {:<10} {:>14}\n", "operator", "kernel", "format", "bytes/token");
@@ -56,6 +62,7 @@ void plan(const PlanOptions& options) {
   }
   const MemoryPlan& memory = session.pass().memory_plan();
   fmt::print("weights read per token: {} bytes\n", bytes_per_token);
+  fmt::print("speculation: {}\n", speculation);
   fmt::print("memory for a context of {} positions and steps of {} tokens:\n", session.pass().options().context,
              session.pass().options().step_tokens_max);
   fmt::print("  weights, copied into the device's layout {:>16}\n", memory.weight_bytes);

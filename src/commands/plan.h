@@ -2,12 +2,14 @@
 #pragma once
 
 #include "commands/model_session.h"
+#include "engine/drafter.h"
 
 namespace hearth {
 
 struct PlanOptions {
   ModelOptions model;
   std::int64_t step_tokens = 512;
+  Speculation speculation = kSpeculationDefault;
   bool json = false;
 };
 

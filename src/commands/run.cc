@@ -67,6 +67,7 @@ struct Outcome {
   std::vector<TokenId> ids;
   std::string_view finish;  // "stop", "length", "context", "interrupted"
   double prompt_seconds = 0, decode_seconds = 0;
+  EngineStats::Drafts drafts;
 };
 
 // The answer on its way from the engine: streams to standard output unless JSON was asked for.
@@ -114,17 +115,19 @@ class Answer : public EventSink {
 };
 
 // Serves the one request, on this thread, until it ends or Ctrl-C ends it.
-Outcome answer(ModelSession& session, const Tokenizer& tokenizer, Request request, bool streams) {
-  Engine engine(session.pass(), session.stream(), tokenizer, {});
+Outcome answer(ModelSession& session, const Tokenizer& tokenizer, Request request, const RunOptions& options) {
+  Engine engine(session.pass(), session.stream(), tokenizer, {.speculation = options.speculation});
   const InterruptGuard interrupt;
-  const auto sink = std::make_shared<Answer>(streams);
+  const auto sink = std::make_shared<Answer>(!options.json);
   engine.on_step([&](const StepRecord&) {
     if (interrupt.interrupted() || sink->is_broken()) engine.stop();
   });
   engine.submit(std::move(request), sink);
   engine.drain();
   engine.run();
-  return sink->take();
+  Outcome outcome = sink->take();
+  outcome.drafts = engine.stats().drafts;
+  return outcome;
 }
 
 double rate(std::size_t count, double seconds) {
@@ -148,6 +151,8 @@ void print_json(const Outcome& outcome, std::span<const TokenId> prompt, std::ui
       {"decode_seconds", outcome.decode_seconds},
       {"prompt_tokens_per_second", rate(prompt.size(), outcome.prompt_seconds)},
       {"decode_tokens_per_second", rate(decode_steps(outcome), outcome.decode_seconds)},
+      {"drafted_tokens", outcome.drafts.tokens},
+      {"accepted_tokens", outcome.drafts.accepted},
   };
   std::puts(serialized_json(result).c_str());
 }
@@ -155,6 +160,10 @@ void print_json(const Outcome& outcome, std::span<const TokenId> prompt, std::ui
 void print_summary(const Outcome& outcome, std::span<const TokenId> prompt, std::int64_t context, std::uint64_t seed) {
   if (outcome.finish == "context") {
     fmt::print(stderr, "\nnote: the context of {} positions is full; --ctx sets a larger one", context);
+  }
+  if (outcome.drafts.tokens > 0) {
+    fmt::print(stderr, "\nspeculation: {} of {} drafted tokens were chosen", outcome.drafts.accepted,
+               outcome.drafts.tokens);
   }
   fmt::print(stderr, "\nprompt: {} tokens, {:.1f} tokens/s; decode: {} tokens, {:.1f} tokens/s; seed {}\n",
              prompt.size(), rate(prompt.size(), outcome.prompt_seconds), outcome.ids.size(),
@@ -184,8 +193,14 @@ int run(const RunOptions& options) {
   if (prompt_count > context) {
     throw InvalidInput(fmt::format("the prompt has {} tokens; the context has {}", prompt_count, context));
   }
-  session.bind({.context = context, .step_tokens_max = options.step_tokens, .sampling = true});
+  session.bind({.context = context,
+                .step_tokens_max = options.step_tokens,
+                .draft_rows_max = options.speculation.draft_rows_max(1),
+                .sampling = true});
   print_notes(session.pass().notes());
+  if (options.speculation.mode != Speculation::Mode::kOff && session.pass().options().draft_rows_max == 0) {
+    print_notes({"speculation is " + speculation_text(options.speculation, session.pass().spec())});
+  }
   const SamplerOptions sampling = sampling_options(session.source(), options.sampling);
   validate(sampling, static_cast<std::int32_t>(session.pass().spec().vocabulary));  // before the time it takes to load
   session.load_pass();
@@ -197,7 +212,7 @@ int run(const RunOptions& options) {
   request.ignore_end = options.ignore_end;
   request.grammar = std::move(grammar);
   request.use_prefix_cache = false;  // nobody comes after it
-  const Outcome outcome = answer(session, *tokenizer, std::move(request), !options.json);
+  const Outcome outcome = answer(session, *tokenizer, std::move(request), options);
   if (options.json) {
     print_json(outcome, prompt, sampling.seed);
   } else {

@@ -7,6 +7,7 @@
 
 #include "commands/model_session.h"
 #include "commands/sampling_flags.h"
+#include "engine/drafter.h"
 #include "grammar/grammar_source.h"
 
 namespace hearth {
@@ -23,6 +24,7 @@ struct RunOptions {
   bool ignore_end = false;
   std::optional<GrammarSource> grammar;  // what the answer's text must be
   SamplingFlags sampling;
+  Speculation speculation = kSpeculationDefault;
   bool ledger = false;
 };
 

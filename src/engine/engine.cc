@@ -23,7 +23,8 @@ SchedulerLimits limits_of(const ForwardPass& pass, const EngineOptions& options)
   const ForwardPassOptions& bound = pass.options();
   const SequenceMemoryShape& memory = pass.sequence_memory_shape();
   return {.step_tokens_max = bound.step_tokens_max,
-          .sequences_max = std::min({bound.sequences_max, bound.logit_rows_max, bound.step_tokens_max}),
+          .sequences_max =
+              std::min({bound.sequences_max, bound.logit_rows_max - bound.draft_rows_max, bound.step_tokens_max}),
           .context = bound.context,
           .block_count = memory.kv.block_count,
           .chunk_tokens_max = options.chunk_tokens_max,
@@ -56,6 +57,7 @@ class Engine::Impl {
         sampler_(pass, tokenizer),
         scheduler_(limits_of(pass, options)) {
     pass.record_decode_steps(stream, memory_);
+    drafts_.possible = drafts();
     update_stats();
   }
 
@@ -87,11 +89,17 @@ class Engine::Impl {
   bool end_overdue();
   void deliver();
   void step();
+  bool drafts() const {
+    return options_.speculation.mode != Speculation::Mode::kOff && pass_.options().draft_rows_max > 0;
+  }
+  void draft();
   void launch(const Scheduler::StepPlan& plan);
   void take_scores(const Scheduler::StepPlan& plan);
   void take_embeddings(const Scheduler::StepPlan& plan);
   std::vector<StepSampler::Choice> choose(const Scheduler::StepPlan& plan);
   void commit(const Scheduler::StepPlan& plan, std::vector<StepSampler::Choice> choices);
+  std::optional<FinishReason> accept(const Scheduler::Item& item, std::span<StepSampler::Choice> choices,
+                                     EngineClock::time_point now);
   void note_step(const Scheduler::StepPlan& plan, EngineClock::time_point start);
   void update_stats();
 
@@ -113,6 +121,8 @@ class Engine::Impl {
   SequenceId next_id_ = 0;
   double scheduling_seconds_ = 0;
   std::int64_t prompt_tokens_ = 0, generated_tokens_ = 0;
+  StepCosts costs_;
+  EngineStats::Drafts drafts_;
   std::function<void(const StepRecord&)> observer_;
   TokenMaskPool masks_;
   mutable std::mutex vocabulary_mutex_;
@@ -164,9 +174,9 @@ std::shared_ptr<const GrammarVocabulary> Engine::Impl::grammar_tokens() const {
 
 PreparedRequest Engine::Impl::prepare(Request request) const {
   validate(request);
-  auto vocabulary = GrammarFollower::is_needed(request) ? grammar_tokens() : nullptr;
-  return PreparedRequest(
-      std::make_unique<Generation>(std::move(request), sampler_, tokenizer_, limits().context, std::move(vocabulary)));
+  Generation::Options options{.context = limits().context, .drafts = drafts(), .vocabulary = nullptr};
+  if (GrammarFollower::is_needed(request)) options.vocabulary = grammar_tokens();
+  return PreparedRequest(std::make_unique<Generation>(std::move(request), sampler_, tokenizer_, std::move(options)));
 }
 
 void Engine::Impl::submit(PreparedRequest&& prepared, std::shared_ptr<EventSink> sink) {
@@ -297,6 +307,7 @@ void Engine::Impl::deliver() {
 
 void Engine::Impl::step() {
   const auto start = EngineClock::now();
+  if (drafts()) draft();
   const Scheduler::StepPlan plan = scheduler_.plan();
   scheduling_seconds_ += seconds_between(start, EngineClock::now());
   if (plan.items.empty()) {
@@ -318,6 +329,31 @@ void Engine::Impl::step() {
   note_step(plan, start);
 }
 
+// Of the sequences that decode in the next step: those that a token was accepted for in the last.
+void Engine::Impl::draft() {
+  std::vector<SequenceId> ids;
+  std::vector<Drafter::Draft> drafts;
+  for (const SequenceId id : undelivered_) {
+    Drafter::Draft draft = generation(id).draft(options_.speculation.draft_max);
+    if (draft.tokens.empty()) continue;
+    ids.push_back(id);
+    drafts.push_back(std::move(draft));
+  }
+  const std::vector<std::int64_t> counts =
+      options_.speculation.adapts
+          ? share_drafts(drafts, std::ssize(undelivered_), costs_, pass_.options().draft_rows_max)
+          : std::vector<std::int64_t>(drafts.size(), options_.speculation.draft_max);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    std::vector<TokenId>& tokens = drafts[i].tokens;
+    tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(counts[i])));
+    if (tokens.empty()) {
+      generation(ids[i]).judge_draft(0, 0);
+    } else {
+      scheduler_.draft(ids[i], std::move(tokens));
+    }
+  }
+}
+
 // What a sequence's state was before the step is copied before it; what is kept, after it, from the same slots: a
 // checkpoint that is given up for another in this step is read first.
 void Engine::Impl::launch(const Scheduler::StepPlan& plan) {
@@ -327,8 +363,15 @@ void Engine::Impl::launch(const Scheduler::StepPlan& plan) {
   }
   batch_.clear();
   for (const Scheduler::Item& item : plan.items) {
-    const auto tokens = scheduler_.tokens(item.id).subspan(static_cast<std::size_t>(item.first_position),
-                                                           static_cast<std::size_t>(item.token_count));
+    const auto draft = scheduler_.draft(item.id);
+    auto tokens = scheduler_.tokens(item.id).subspan(static_cast<std::size_t>(item.first_position),
+                                                     static_cast<std::size_t>(item.token_count - item.draft_count));
+    std::vector<TokenId> with_draft;
+    if (item.draft_count > 0) {
+      with_draft.assign(tokens.begin(), tokens.end());
+      with_draft.insert(with_draft.end(), draft.begin(), draft.end());
+      tokens = with_draft;
+    }
     batch_.add(tokens, item.first_position, scheduler_.blocks(item.id), 0,
                item.row_count == 0   ? Batch::Logits::kNone
                : item.row_count == 1 ? Batch::Logits::kLast
@@ -342,13 +385,20 @@ void Engine::Impl::launch(const Scheduler::StepPlan& plan) {
   }
 }
 
+// As Scheduler::commit() wants them: of an item that samples as many as it has drafted tokens, and one.
 std::vector<StepSampler::Choice> Engine::Impl::choose(const Scheduler::StepPlan& plan) {
   std::vector<StepSampler::Row> rows;
+  std::vector<std::size_t> places;  // of the rows' choices
+  std::size_t choice_count = 0;
   std::int64_t row_count = 0;
   for (const Scheduler::Item& item : plan.items) {
     row_count += item.row_count;
     if (!item.samples) continue;
-    rows.push_back(generation(item.id).row(item.first_position + item.token_count, row_count - 1));
+    const std::int64_t drafted = item.draft_count;
+    generation(item.id).add_rows(item.first_position + item.token_count - drafted, row_count - 1 - drafted,
+                                 scheduler_.draft(item.id), rows);
+    for (std::size_t place = choice_count; places.size() < rows.size(); ++place) places.push_back(place);
+    choice_count += static_cast<std::size_t>(1 + drafted);
   }
   if (row_count == 0) {
     stream_.synchronize();  // a step that nobody waits for must not pile up on others
@@ -356,8 +406,11 @@ std::vector<StepSampler::Choice> Engine::Impl::choose(const Scheduler::StepPlan&
   }
   take_scores(plan);
   take_embeddings(plan);
-  if (logits_ == nullptr) return std::vector<StepSampler::Choice>(rows.size());
-  return sampler_.run(stream_, logits_, rows);
+  std::vector<StepSampler::Choice> choices(choice_count);
+  if (logits_ == nullptr) return choices;
+  std::vector<StepSampler::Choice> of_rows = sampler_.run(stream_, logits_, rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) choices[places[i]] = std::move(of_rows[i]);
+  return choices;
 }
 
 // Of prompts whose tokens' log-probabilities were asked for: a token's are those after the one before.
@@ -406,7 +459,7 @@ void Engine::Impl::commit(const Scheduler::StepPlan& plan, std::vector<StepSampl
   scheduler_.commit(plan, ids);
   scheduling_seconds_ += seconds_between(now, EngineClock::now());
 
-  auto choice = choices.begin();
+  std::size_t next = 0;
   std::vector<std::pair<SequenceId, FinishReason>> ended;
   std::vector<std::pair<SequenceId, std::string>> failed;
   for (const Scheduler::Item& item : plan.items) {
@@ -416,7 +469,9 @@ void Engine::Impl::commit(const Scheduler::StepPlan& plan, std::vector<StepSampl
       prompt_tokens_ += item.token_count;
     }
     if (!item.samples) continue;
-    StepSampler::Choice& chosen = *choice++;
+    const std::span<StepSampler::Choice> chosen =
+        std::span(choices).subspan(next, static_cast<std::size_t>(1 + item.draft_count));
+    next += chosen.size();
     if (generation.request().embed) {
       ended.emplace_back(item.id, FinishReason::kStop);
       continue;
@@ -426,12 +481,11 @@ void Engine::Impl::commit(const Scheduler::StepPlan& plan, std::vector<StepSampl
       continue;
     }
     if (std::find(stopped_.begin(), stopped_.end(), item.id) != stopped_.end()) continue;
-    ++generated_tokens_;
     if (!generation.grammar_error().empty()) {
       failed.emplace_back(item.id, generation.grammar_error());
-    } else if (chosen.id < 0) {
-      failed.emplace_back(item.id, std::move(chosen.error));
-    } else if (const auto reason = generation.accept(std::move(chosen), now)) {
+    } else if (chosen.front().id < 0) {
+      failed.emplace_back(item.id, std::move(chosen.front().error));
+    } else if (const auto reason = accept(item, chosen, now)) {
       ended.emplace_back(item.id, *reason);
     } else {
       undelivered_.push_back(item.id);
@@ -442,14 +496,34 @@ void Engine::Impl::commit(const Scheduler::StepPlan& plan, std::vector<StepSampl
   for (const auto& [id, reason] : ended) end(id, reason);
 }
 
+// The tokens that the scheduler has kept of an item's choices, up to one that ends the answer.
+std::optional<FinishReason> Engine::Impl::accept(const Scheduler::Item& item, std::span<StepSampler::Choice> choices,
+                                                 EngineClock::time_point now) {
+  Generation& generation = this->generation(item.id);
+  const std::int64_t before = item.first_position + item.token_count - item.draft_count;
+  const std::int64_t kept = std::ssize(scheduler_.tokens(item.id)) - before;
+  if (item.draft_count > 0) {
+    generation.judge_draft(item.draft_count, kept - 1);
+    ++drafts_.drafts;
+    drafts_.tokens += item.draft_count;
+    drafts_.accepted += kept - 1;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(kept - 1); ++i) ++drafts_.accepted_at[i];
+  }
+  for (StepSampler::Choice& choice : choices.first(static_cast<std::size_t>(kept))) {
+    ++generated_tokens_;
+    if (const auto reason = generation.accept(std::move(choice), now)) return reason;
+  }
+  return std::nullopt;
+}
+
 void Engine::Impl::note_step(const Scheduler::StepPlan& plan, EngineClock::time_point start) {
   update_stats();
-  if (!observer_) return;
   StepRecord record{.seconds = seconds_between(start, EngineClock::now())};
   for (const Scheduler::Item& item : plan.items) {
     (item.is_prompt ? record.prompt_tokens : record.decode_tokens) += item.token_count;
   }
-  observer_(record);
+  if (record.prompt_tokens == 0) costs_.add(record.decode_tokens, record.seconds);
+  if (observer_) observer_(record);
 }
 
 void Engine::Impl::update_stats() {
@@ -469,7 +543,8 @@ void Engine::Impl::update_stats() {
             .generated_tokens = generated_tokens_,
             .preemptions = counts.preemptions,
             .steps = counts.steps,
-            .scheduling_seconds = scheduling_seconds_};
+            .scheduling_seconds = scheduling_seconds_,
+            .drafts = drafts_};
   ledger_ = pass_.backend().device.ledger();
 }
 

@@ -4,12 +4,14 @@
 // called from any thread. A request's tokens depend on the request alone, never on its company (law 2).
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
 
+#include "engine/drafter.h"
 #include "engine/request.h"
 #include "model/embedding.h"
 #include "model/forward_pass.h"
@@ -25,6 +27,8 @@ struct EngineOptions {
   // multiple of a block of the cache.
   std::int64_t checkpoint_tokens = kCheckpointTokens;
   EmbeddingSpec embedding = {};  // of requests that embed
+  // Drafts as far as the pass has rows for them (ForwardPassOptions::draft_rows_max).
+  Speculation speculation = {};
 };
 
 // One step that was carried out.
@@ -43,6 +47,14 @@ struct EngineStats {
   std::int64_t prompt_tokens = 0, generated_tokens = 0;  // computed; chosen
   std::int64_t preemptions = 0, steps = 0;
   double scheduling_seconds = 0;  // planning and committing, of all steps
+  // Tokens computed before they were chosen.
+  struct Drafts {
+    bool possible = false;
+    std::int64_t drafts = 0, tokens = 0,
+                 accepted = 0;  // of one sequence in one step; all of their tokens; those chosen
+    std::array<std::int64_t, Speculation::kDraftMax> accepted_at = {};  // by the place in the draft
+  };
+  Drafts drafts;
 };
 
 class Generation;

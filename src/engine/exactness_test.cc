@@ -1,6 +1,6 @@
 // Law 2 end to end: a request's tokens and log-probabilities are the same bits alone, in company, with its prompt in
-// chunks of any size, on a cold and on a warm cache, after preemptions and at any order of arrival. On the CPU and on
-// every GPU that the tests have.
+// chunks of any size, on a cold and on a warm cache, after preemptions and at any order of arrival, with tokens drafted
+// and without. On the CPU and on every GPU that the tests have.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -197,6 +197,90 @@ TEST_P(ExactnessTest, StatesChangeNoBit) {
   expect_no_change_by_preemption(alone(longer), longer);
 }
 
+// Repetitive ones, of every kind that looks back on what was chosen, or looks at it more closely.
+class SpeculationTest : public ExactnessTest {
+ protected:
+  std::vector<Request> repetitive_requests() const {
+    const auto tokenizer = EngineRun::byte_tokenizer();
+    const TokenId a = *tokenizer->find("a"), b = *tokenizer->find("b");
+    std::vector<Request> all = requests();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      Request& request = all[i];
+      request.token_count_max = is_slow() ? 8 : 60;
+      request.ignore_end = i % 5 != 0;
+      if (i % 4 > 1) continue;  // with grammars
+      request.sampling.logit_bias = {{a, 40.0f}, {b, i % 3 == 0 ? 25.0f : 40.0f}};
+      if (i % 8 == 0) request.sampling.temperature = 0;
+      if (i % 8 == 1) request.sampling.top_k = 3;
+      if (i % 8 == 5) request.sampling.top_p = 0.8f;
+      if (i % 3 == 1) request.sampling.frequency_penalty = 0.7f;
+      if (i % 3 == 1) request.sampling.repeat_last_n = 6;
+      if (i % 3 == 2) request.sampling.dry_multiplier = 0.8f;
+      if (i % 3 == 2) request.sampling.counts_answer_alone = true;
+      if (i % 7 == 5) request.stop = {"bbabb", "abaa"};
+      if (i % 4 == 0) request.logprob_count.reset();
+    }
+    return all;
+  }
+
+  RunOptions drafting(RunOptions options) const {
+    options.draft_max = is_slow() ? 3 : 6;
+    return options;
+  }
+};
+
+TEST_P(SpeculationTest, DraftsChangeNoBit) {
+  const std::vector<Request> all = repetitive_requests();
+  const std::vector<Answer> expected = answers(options(), all);
+  EXPECT_EQ(stats_.drafts.tokens, 0);
+  expect_same(expected, answers(drafting(options()), all));
+  EXPECT_TRUE(stats_.drafts.possible);
+  EXPECT_GT(stats_.drafts.accepted, 0);
+  EXPECT_GT(stats_.drafts.tokens, stats_.drafts.accepted);  // and wrong ones were not
+  const auto& accepted_at = stats_.drafts.accepted_at;
+  EXPECT_EQ(std::accumulate(accepted_at.begin(), accepted_at.end(), std::int64_t{0}), stats_.drafts.accepted);
+  // One after another, where there is room for the longest drafts.
+  for (std::size_t i = 0; i < std::min<std::size_t>(all.size(), is_slow() ? 2 : 24); ++i) {
+    EXPECT_EQ(answers(drafting(options()), {all[i]}).front(), expected[i]) << "request " << i;
+  }
+}
+
+TEST_P(SpeculationTest, DraftsChangeNoBitWithPreemptionAndAWarmCache) {
+  std::vector<Request> all = repetitive_requests();
+  if (is_slow()) all.resize(3);
+  for (Request& request : all) {
+    request.token_count_max = is_slow() ? 48 : 90;
+    request.ignore_end = true;
+    if (is_slow()) request.prompt.resize(std::min<std::size_t>(request.prompt.size(), 24));
+  }
+  const std::vector<Answer> expected = answers(options(), all);
+  RunOptions scarce = drafting(options());
+  scarce.cache_tokens = is_slow() ? 128 : 512;
+  expect_same(expected, answers(scarce, all));
+  EXPECT_GT(stats_.preemptions, 0);
+  EXPECT_GT(stats_.drafts.accepted, 0);
+  if (is_slow()) return;
+  std::vector<Request> twice = all;
+  for (Request request : all) {
+    request.id += " again";
+    twice.push_back(std::move(request));
+  }
+  const std::vector<Answer> warm = answers(drafting(options()), twice);
+  EXPECT_GT(stats_.prefix_hit_tokens, 0);
+  expect_same(expected, warm);
+  expect_same(expected, {warm.begin() + std::ssize(all), warm.end()});
+}
+
+TEST_P(SpeculationTest, ModelsWithStatesAreNotDraftedFor) {
+  model_ = "lfm2";
+  std::vector<Request> all = repetitive_requests();
+  all.resize(2);
+  const std::vector<Answer> expected = answers(options(), all);
+  expect_same(expected, answers(drafting(options()), all));
+  EXPECT_FALSE(stats_.drafts.possible);
+  EXPECT_EQ(stats_.drafts.tokens, 0);
+}
+
 // The best instruction set of the CPU with several threads, and the GPUs.
 std::vector<kernel_testing::Setup> setups() {
   std::vector<kernel_testing::Setup> all = kernel_testing::device_setups();
@@ -205,6 +289,7 @@ std::vector<kernel_testing::Setup> setups() {
   return all;
 }
 INSTANTIATE_TEST_SUITE_P(Devices, ExactnessTest, testing::ValuesIn(setups()), kernel_testing::name_of_device);
+INSTANTIATE_TEST_SUITE_P(Devices, SpeculationTest, testing::ValuesIn(setups()), kernel_testing::name_of_device);
 
 }  // namespace
 }  // namespace hearth::engine_testing

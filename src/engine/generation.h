@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "engine/drafter.h"
 #include "engine/grammar_follower.h"
 #include "engine/request.h"
 #include "engine/step_sampler.h"
@@ -19,10 +22,13 @@ namespace hearth {
 
 class Generation {
  public:
-  // The request was found valid; `context` in tokens that are computed.
-  // `vocabulary`: of a request with a grammar.
-  Generation(Request request, const StepSampler& sampler, const Tokenizer& tokenizer, std::int64_t context,
-             std::shared_ptr<const GrammarVocabulary> vocabulary = nullptr);
+  struct Options {
+    std::int64_t context = 0;  // in tokens that are computed
+    bool drafts = false;
+    std::shared_ptr<const GrammarVocabulary> vocabulary;  // of a request with a grammar
+  };
+  // The request was found valid.
+  Generation(Request request, const StepSampler& sampler, const Tokenizer& tokenizer, Options options);
   // Before all that follows: who hears of it.
   void open(std::shared_ptr<EventSink> sink) { sink_ = std::move(sink); }
   void share_masks(TokenMaskPool& pool) {
@@ -32,13 +38,19 @@ class Generation {
   const Request& request() const { return request_; }
   Timeline& timeline() { return timeline_; }
   Usage& usage() { return usage_; }
-  // `row`: where the logits stand. With a grammar, finds the tokens that may come.
-  StepSampler::Row row(std::int64_t position, std::int64_t row);
+  // Adds the rows of logits from which tokens are chosen: that of `position` at `row`, and one after each token of
+  // `draft`, as far as that may follow. With a grammar, finds the tokens that may come. Valid until accept().
+  void add_rows(std::int64_t position, std::int64_t row, std::span<const TokenId> draft,
+                std::vector<StepSampler::Row>& rows);
+  // Tokens that may come next, without reaching the answer's end.
+  Drafter::Draft draft(std::int64_t count_max);
+  // As Drafter's.
+  void judge_draft(std::int64_t tried, std::int64_t accepted) { drafter_->judge(tried, accepted); }
   // Why no token was possible, where the grammar is the reason.
   const std::string& grammar_error() const { return grammar_error_; }
 
   // A token was chosen: remembers it for the sampler, and says why the answer ends with it, if it does. Cheap: the
-  // device may be waiting. Its text follows with deliver().
+  // device may be waiting. Its text follows with deliver(). Several may be accepted before.
   std::optional<FinishReason> accept(StepSampler::Choice choice, EngineClock::time_point now);
   // Takes the grammar on by what was accepted, turns that into text and tells the sink. True if a stop text or the
   // grammar ends the answer here; end(kStop) follows, and brings the token that completes a grammar.
@@ -53,8 +65,17 @@ class Generation {
   void end(FinishReason reason, std::string error = {});
 
  private:
-  bool follow_grammar();
-  void hand_over();
+  struct Accepted {
+    GeneratedToken token;
+    bool ends = false;      // it ends the answer and has no text
+    bool followed = false;  // the grammar has taken it
+  };
+
+  bool ends_answer(TokenId id) const;
+  void add_drafted_rows(std::span<const TokenId> draft, std::vector<StepSampler::Row>& rows);
+  bool follow_grammar(Accepted& accepted);
+  void hand_over_first();
+  void drop_accepted();
 
   Request request_;
   std::shared_ptr<EventSink> sink_;
@@ -63,11 +84,11 @@ class Generation {
   std::optional<GrammarFollower> grammar_;
   std::string grammar_error_;
   std::int64_t context_;
+  std::optional<Drafter> drafter_;
+  std::vector<TokenMask> drafted_masks_;  // of the step's rows after drafted tokens
   StreamDecoder decoder_;
   StopMatcher stops_;
-  std::optional<GeneratedToken> accepted_;  // and not delivered
-  bool accepted_ends_ = false;              // it ends the answer and has no text
-  bool followed_ = false;                   // the grammar has taken it
+  std::deque<Accepted> accepted_;  // and not delivered
   // Stop texts that are one special token: where special tokens have no text, the token itself is the stop.
   std::vector<std::pair<TokenId, std::string>> stop_tokens_;
   std::string stop_token_text_;         // of the one that was chosen

@@ -53,6 +53,12 @@ void Scheduler::remove(SequenceId id) {
   sequences_.erase(id);
 }
 
+void Scheduler::draft(SequenceId id, std::vector<std::int32_t> tokens) {
+  Sequence& sequence = at(id);
+  CHECK(!step_planned_ && !has_states() && sequence.decodes());
+  sequence.draft = std::move(tokens);
+}
+
 Scheduler::StepPlan Scheduler::plan() {
   CHECK(!step_planned_);
   StepPlan plan;
@@ -61,6 +67,7 @@ Scheduler::StepPlan Scheduler::plan() {
   plan_prompts(plan, budget);
   // Blocks that a preemption freed are for those that run.
   if (plan.preempted.empty()) admit(plan, budget);
+  add_drafts(plan, budget);
   step_planned_ = !plan.items.empty();
   return plan;
 }
@@ -194,6 +201,28 @@ void Scheduler::add_decoding(StepPlan& plan, Sequence& sequence, Budget& budget)
   --budget.rows;
 }
 
+// A draft takes no block that one of those who run may need soon.
+void Scheduler::add_drafts(StepPlan& plan, Budget& budget) {
+  for (Item& item : plan.items) {
+    Sequence& sequence = at(item.id);
+    if (sequence.draft.empty()) continue;
+    const std::int64_t end = item.first_position + item.token_count;
+    const std::int64_t spare =
+        plan.preempted.empty() ? std::max<std::int64_t>(0, cache_.free_count() - running_count()) : 0;
+    const std::int64_t room = (std::ssize(sequence.blocks) + spare) * kKvBlockTokens - end;
+    const std::int64_t count =
+        std::min({std::ssize(sequence.draft), budget.tokens, budget.rows, room, limits_.context - end});
+    sequence.draft.resize(static_cast<std::size_t>(std::max<std::int64_t>(0, count)));
+    item.draft_count = std::ssize(sequence.draft);
+    item.token_count += item.draft_count;
+    item.row_count += item.draft_count;
+    budget.tokens -= item.draft_count;
+    budget.rows -= item.draft_count;
+    const bool reserved = reserve(sequence, item.first_position + item.token_count);
+    CHECK(reserved);
+  }
+}
+
 void Scheduler::add_prompt_chunk(StepPlan& plan, const Sequence& sequence, Budget& budget) {
   const std::int64_t left = std::ssize(sequence.tokens) - sequence.computed;
   std::int64_t count = std::min({left, budget.tokens, limits_.chunk_tokens_max, tokens_to_cut(sequence)});
@@ -226,6 +255,7 @@ bool Scheduler::reserve(Sequence& sequence, std::int64_t position_count) {
 
 void Scheduler::preempt(Sequence& sequence, StepPlan& plan) {
   release_blocks(sequence);
+  sequence.draft.clear();
   running_.erase(sequence.rank);
   waiting_.emplace(sequence.rank, &sequence);
   plan.preempted.push_back(sequence.id);
@@ -249,11 +279,27 @@ void Scheduler::commit(const StepPlan& plan, std::span<const std::int32_t> chose
   for (const Item& item : plan.items) {
     Sequence& sequence = at(item.id);
     CHECK(sequence.computed == item.first_position);
-    sequence.computed += item.token_count;
+    if (item.samples) {
+      const auto count = static_cast<std::size_t>(1 + item.draft_count);
+      append_chosen(sequence, chosen.subspan(next, count));
+      next += count;
+      sequence.draft.clear();
+      sequence.computed = std::ssize(sequence.tokens) - 1;
+    } else {
+      sequence.computed += item.token_count;
+    }
     publish_full_blocks(sequence, item);
-    if (item.samples) sequence.tokens.push_back(chosen[next++]);
   }
   CHECK(next == chosen.size());
+}
+
+// A drafted token that was not chosen was computed for nothing, and so were those after it: what they have written is
+// written again.
+void Scheduler::append_chosen(Sequence& sequence, std::span<const std::int32_t> chosen) {
+  CHECK(chosen.size() == 1 + sequence.draft.size());
+  std::size_t kept = 1;
+  while (kept < chosen.size() && chosen[kept - 1] == sequence.draft[kept - 1] && chosen[kept] >= 0) ++kept;
+  sequence.tokens.insert(sequence.tokens.end(), chosen.begin(), chosen.begin() + static_cast<std::ptrdiff_t>(kept));
 }
 
 void Scheduler::publish_full_blocks(Sequence& sequence, const Item& item) {

@@ -1,9 +1,10 @@
 // Which tokens of which sequences the next step computes, and where their keys and values stand. A function of what it
 // was told and nothing else: no clock, no device, no threads, so that a seeded simulation covers it.
 //
-// Sequences that decode come first, one token each; what the step has left goes to prompts, in chunks. A sequence that
-// runs keeps its place until it ends, or until one that ranks before it needs its blocks: then it waits again, and what
-// it had computed is computed again (or found in the cache).
+// Sequences that decode come first, one token each; what the step has left goes to prompts, in chunks, and then to
+// tokens that were drafted for those that decode. A sequence that runs keeps its place until it ends, or until one that
+// ranks before it needs its blocks: then it waits again, and what it had computed is computed again (or found in the
+// cache).
 //
 // Where the model has layers with a state, a sequence that runs has a slot for it. Prompts are cut where their state is
 // to be kept as a checkpoint of the cache (scheduler_checkpoints.cc), and begin behind one.
@@ -28,7 +29,7 @@ struct SchedulerLimits {
   std::int64_t state_slot_count = 0;                   // sequences that have a state at once; 0: the model has none
   std::int64_t checkpoint_count = 0;                   // states that the cache keeps
   std::int64_t checkpoint_tokens = kCheckpointTokens;  // they are kept at all multiples; a multiple of a block
-  std::int64_t rows_max = 0;  // tokens of one step whose logits are wanted; 0: sequences_max, the least
+  std::int64_t rows_max = 0;   // tokens of one step whose logits are wanted; 0: sequences_max, the least
   bool whole_prompts = false;  // each in one step: then a context is no more than a step's tokens
 };
 
@@ -53,11 +54,12 @@ class Scheduler {
     SequenceId id = 0;
     std::int64_t first_position = 0;
     std::int64_t token_count = 0;
-    bool samples = false;        // the last of them is the sequence's last: a token is chosen after it
-    bool is_prompt = false;      // of the prompt, or computed again after a preemption; else the token chosen last
+    bool samples = false;    // they reach the sequence's last: a token is chosen after it, and after each drafted one
+    bool is_prompt = false;  // of the prompt, or computed again after a preemption; else the token chosen last
     std::int64_t row_count = 0;  // of the last tokens so many have logits
     std::int32_t state_slot = 0;
     std::int32_t checkpoint = BlockCache::kNone;  // where the state is kept once the step is done
+    std::int64_t draft_count = 0;                 // of the last tokens so many are drafted: draft()
   };
   // A sequence's state, before the step: that of a checkpoint.
   struct Restored {
@@ -76,13 +78,20 @@ class Scheduler {
   // The sequence is over: its blocks are free, or cached. Never between plan() and its commit().
   void remove(SequenceId id);
 
+  // Tokens that may follow those of a sequence that decodes: the next plan() takes as many of them as find room that
+  // nobody else needs. Of models without states: a state cannot be taken back.
+  void draft(SequenceId id, std::vector<std::int32_t> tokens);
+
   // Reserves the blocks that the step writes.
   StepPlan plan();
-  // The step was carried out; `chosen` are the tokens of the items that sample, in their order. They are appended to
-  // their sequences, which go on until they are removed: a sequence whose tokens exceed the context must be.
+  // The step was carried out; `chosen` are the tokens of the items that sample, in their order, of each one more than
+  // it has drafted ones: what was chosen after the sequence's last token, then after each drafted one, or a negative
+  // number where nothing was. As many as were drafted rightly, and the one after them, are appended to their sequences,
+  // which go on until they are removed: a sequence whose tokens exceed the context must be.
   void commit(const StepPlan& plan, std::span<const std::int32_t> chosen);
 
   std::span<const std::int32_t> tokens(SequenceId id) const { return at(id).tokens; }  // prompt and chosen ones
+  std::span<const std::int32_t> draft(SequenceId id) const { return at(id).draft; }    // of the step that is planned
   std::span<const std::int32_t> blocks(SequenceId id) const { return at(id).blocks; }
   // Of the prompt, when the sequence was first admitted: not computed, because the cache had them.
   std::int64_t cached_tokens(SequenceId id) const { return at(id).cached_tokens; }
@@ -109,6 +118,7 @@ class Scheduler {
     SequenceId id = 0;
     Rank rank{};
     std::vector<std::int32_t> tokens;
+    std::vector<std::int32_t> draft;
     std::vector<std::int32_t> blocks;
     std::int64_t computed = 0;                           // tokens whose keys and values the blocks hold
     std::int64_t published = 0;                          // blocks that the cache knows the content of, ...
@@ -143,6 +153,8 @@ class Scheduler {
   void await_prefix(Sequence& sequence, std::span<const std::int32_t> prefix) const;
   bool still_awaits(const Sequence& sequence) const;
   void add_decoding(StepPlan& plan, Sequence& sequence, Budget& budget);
+  void add_drafts(StepPlan& plan, Budget& budget);
+  static void append_chosen(Sequence& sequence, std::span<const std::int32_t> chosen);
   void add_prompt_chunk(StepPlan& plan, const Sequence& sequence, Budget& budget);
   static std::int64_t rows_of(const Sequence& sequence, std::int64_t count, bool samples);
   bool reserve(Sequence& sequence, std::int64_t position_count);

@@ -26,6 +26,7 @@ struct SimulationOptions {
   std::int64_t steps_per_arrival = 6;  // on average
   std::int64_t cancel_one_in = 5;      // requests
   std::int32_t priority_count = 3;
+  std::int64_t draft_max = 0;  // tokens drafted for a sequence, some of them wrong
   // Spoils a view; true: done, and not to be called again.
   std::function<bool(SchedulerView&)> spoil;
 };
@@ -34,6 +35,7 @@ struct Outcome {
   std::string violation;
   std::int64_t added = 0, ended = 0, cancelled_running = 0, cancelled_waiting = 0, longest_life = 0, steps = 0;
   std::int64_t blocks_left = 0;
+  std::int64_t drafted = 0, accepted = 0;
   Scheduler::Counts counts;
   bool was_spoilt = false;
 };
@@ -67,6 +69,8 @@ class Simulation {
     outcome_.ended = checker_.ended_count();
     outcome_.longest_life = checker_.longest_life();
     outcome_.steps = checker_.step_count();
+    outcome_.drafted = checker_.drafted_tokens();
+    outcome_.accepted = checker_.accepted_tokens();
     outcome_.counts = scheduler_.counts();
     return outcome_;
   }
@@ -115,7 +119,20 @@ class Simulation {
     scheduler_.remove(id);
   }
 
+  // For most of those that decode: what follows, and from some token on something else.
+  void draft() {
+    for (const SequenceId id : decoding_) {
+      if (!checker_.is_live(id) || below(4) == 0) continue;
+      const auto tokens = scheduler_.tokens(id);
+      std::vector<std::int32_t> all(tokens.begin(), tokens.end());
+      const std::int64_t right = below(options_.draft_max + 1);
+      for (std::int64_t i = 0; i < options_.draft_max; ++i) all.push_back((next_token(all) + (i == right ? 1 : 0)) % 3);
+      scheduler_.draft(id, {all.end() - options_.draft_max, all.end()});
+    }
+  }
+
   void step() {
+    if (options_.draft_max > 0) draft();
     const Scheduler::StepPlan plan = scheduler_.plan();
     SchedulerView view = checker_.view(scheduler_, plan);
     if (options_.spoil && !outcome_.was_spoilt) outcome_.was_spoilt = options_.spoil(view);
@@ -123,6 +140,10 @@ class Simulation {
     if (!checker_.violation().empty() || plan.items.empty()) return;
     scheduler_.commit(plan, chosen);
     for (const SequenceId id : checker_.complete()) remove(id);
+    decoding_.clear();
+    for (const Scheduler::Item& item : plan.items) {
+      if (item.samples) decoding_.push_back(item.id);
+    }
   }
 
   SimulationOptions options_;
@@ -130,6 +151,7 @@ class Simulation {
   Scheduler scheduler_;
   SchedulerChecker checker_;
   std::vector<std::vector<std::int32_t>> prefixes_;
+  std::vector<SequenceId> decoding_;  // a token was chosen for them in the last step
   std::int64_t added_ = 0;
   Outcome outcome_;
 };
@@ -149,6 +171,7 @@ struct Case {
   SchedulerLimits limits;
   std::int64_t steps_per_arrival;
   bool must_preempt = true;
+  std::int64_t draft_max = 0;
 };
 
 class SchedulerSimulation : public testing::TestWithParam<Case> {};
@@ -158,6 +181,7 @@ TEST_P(SchedulerSimulation, HoldsWhatItPromises) {
   for (std::uint64_t seed = 1; seed <= 2; ++seed) {
     SimulationOptions options{.limits = GetParam().limits, .seed = seed, .spoil = {}};
     options.steps_per_arrival = GetParam().steps_per_arrival;
+    options.draft_max = GetParam().draft_max;
     const Outcome outcome = Simulation(options).run();
     ASSERT_EQ(outcome.violation, "") << "seed " << seed;
     EXPECT_EQ(outcome.added, options.arrival_count) << "seed " << seed;
@@ -171,6 +195,8 @@ TEST_P(SchedulerSimulation, HoldsWhatItPromises) {
     all.cancelled_waiting += outcome.cancelled_waiting;
     all.longest_life = std::max(all.longest_life, outcome.longest_life);
     all.steps += outcome.steps;
+    all.drafted += outcome.drafted;
+    all.accepted += outcome.accepted;
   }
   RecordProperty("steps", std::to_string(all.steps));
   RecordProperty("preemptions", std::to_string(all.counts.preemptions));
@@ -178,6 +204,10 @@ TEST_P(SchedulerSimulation, HoldsWhatItPromises) {
   // What is to be tested did happen.
   if (GetParam().must_preempt) {
     EXPECT_GT(all.counts.preemptions, 5);
+  }
+  if (GetParam().draft_max > 0) {
+    EXPECT_GT(all.accepted, 10000);
+    EXPECT_GT(all.drafted, all.accepted + 10000);
   }
   EXPECT_GT(all.counts.prefix_hit_tokens, 10000);
   EXPECT_GT(all.cancelled_running, 20);
@@ -187,6 +217,11 @@ TEST_P(SchedulerSimulation, HoldsWhatItPromises) {
 SchedulerLimits with_chunks(SchedulerLimits limits, std::int64_t step_tokens, std::int64_t chunk_tokens) {
   limits.step_tokens_max = step_tokens;
   limits.chunk_tokens_max = chunk_tokens;
+  return limits;
+}
+
+SchedulerLimits with_rows(SchedulerLimits limits, std::int64_t rows) {
+  limits.rows_max = rows;
   return limits;
 }
 
@@ -204,6 +239,8 @@ INSTANTIATE_TEST_SUITE_P(Pools, SchedulerSimulation,
                                          Case{"small_chunks", with_chunks(tight_limits(9), 64, 7), 12},
                                          Case{"steps_full_of_decoding", with_chunks(tight_limits(4), 8, 0), 30},
                                          Case{"enough_blocks", tight_limits(8 * 7), 12, false},
+                                         Case{"drafts", with_rows(tight_limits(5), 40), 6, true, 6},
+                                         Case{"drafts_with_room", with_rows(tight_limits(8 * 7), 24), 12, false, 12},
                                          Case{"states", with_states(tight_limits(7), 8, 12), 16},
                                          Case{"few_slots", with_states(tight_limits(8 * 7), 5, 40), 16, false},
                                          Case{"few_checkpoints", with_states(tight_limits(9), 8, 4), 16}),
@@ -215,6 +252,7 @@ struct Spoilt {
   std::function<bool(SchedulerView&)> spoil;
   const char* words;  // of the violation
   bool has_states = false;
+  std::int64_t draft_max = 0;
 };
 
 // The blocks of another sequence that holds some; null: there is none.
@@ -349,6 +387,27 @@ bool spoil_waiting(SchedulerView& view) {
   return false;
 }
 
+// As if a draft's last token had been computed, and not counted as one.
+bool spoil_draft(SchedulerView& view) {
+  for (Scheduler::Item& item : view.plan.items) {
+    if (item.draft_count == 0) continue;
+    --item.draft_count;
+    return true;
+  }
+  return false;
+}
+
+// As if a wrong token had passed for the right one: the next step's tokens differ.
+bool spoil_drafted_token(SchedulerView& view) {
+  for (const Scheduler::Item& item : view.plan.items) {
+    SchedulerView::Sequence& sequence = view.sequences.at(item.id);
+    if (item.draft_count == 0 || sequence.draft[0] != next_token(sequence.tokens)) continue;
+    sequence.draft[0] = (sequence.draft[0] + 1) % 3;
+    return true;
+  }
+  return false;
+}
+
 bool spoil_count(SchedulerView& view) {
   if (view.waiting_count == 0) return false;
   --view.waiting_count;
@@ -381,6 +440,10 @@ class SpoiltScheduler : public testing::TestWithParam<Spoilt> {};
 TEST_P(SpoiltScheduler, IsNoticed) {
   SimulationOptions options{.limits = tight_limits(5), .seed = 3, .spoil = {}};
   if (GetParam().has_states) options.limits = with_states(options.limits, 8, 12);
+  if (GetParam().draft_max > 0) {
+    options.limits = with_rows(tight_limits(20), 40);
+    options.draft_max = GetParam().draft_max;
+  }
   std::int64_t steps = 0;
   options.spoil = [&](SchedulerView& view) { return ++steps > 400 && GetParam().spoil(view); };
   const Outcome outcome = Simulation(options).run();
@@ -397,6 +460,8 @@ INSTANTIATE_TEST_SUITE_P(
         Spoilt{"everything", spoil_everything, "somebody waits"}, Spoilt{"twice", spoil_twice, "twice"},
         Spoilt{"position", spoil_position, "computes tokens"}, Spoilt{"sampling", spoil_sampling, "samples at"},
         Spoilt{"tokens", spoil_tokens, "other tokens"}, Spoilt{"victim", spoil_victim, "ranks after"},
+        Spoilt{"draft", spoil_draft, "gets no token", false, 4},
+        Spoilt{"drafted_token", spoil_drafted_token, "other tokens", false, 4},
         Spoilt{"waiting", spoil_waiting, "does not run"}, Spoilt{"count", spoil_count, "run and"},
         Spoilt{"restored", spoil_restored, "another state than its own", true},
         Spoilt{"state_slot", spoil_state_slot, "changes its state's slot", true},

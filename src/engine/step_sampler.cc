@@ -44,6 +44,15 @@ class LogProbabilities {
   double log_sum_ = 0;
 };
 
+// Whether a row was computed by tokens that were chosen: the one before it by what its own follow, and the last drafted
+// token is the choice there.
+bool follows_choices(std::span<const StepSampler::Row> rows, std::size_t i,
+                     std::span<const StepSampler::Choice> choices) {
+  if (rows[i].drafted.empty()) return true;
+  CHECK(i > 0 && rows[i - 1].state == rows[i].state && rows[i - 1].drafted.size() + 1 == rows[i].drafted.size());
+  return choices[i - 1].id >= 0 && choices[i - 1].id == rows[i].drafted.back();
+}
+
 }  // namespace
 
 StepSampler::StepSampler(ForwardPass& pass, const Tokenizer& tokenizer)
@@ -75,23 +84,41 @@ std::vector<StepSampler::Choice> StepSampler::run(Stream& stream, float* logits,
   std::vector<Choice> choices(rows.size());
   std::vector<std::vector<float>> whole(rows.size());
   if (on_host_) {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const std::span<const float> row(logits + rows[i].row * vocabulary_, static_cast<std::size_t>(vocabulary_));
-      try {
-        choices[i].id = std::get<Sampler>(*rows[i].state).sample(row, rows[i].position, rows[i].mask);
-      } catch (const Error& error) {
-        choices[i].error = error.what();
-      }
-    }
+    run_on_host(logits, rows, choices);
   } else {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const bool is_hidden = rows[i].logprob_count && !rows[i].mask.empty();
       if (is_hidden) whole[i] = downloaded(stream, logits + rows[i].row * vocabulary_);
     }
     run_on_device(stream, logits, rows, choices);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!follows_choices(rows, i, choices)) choices[i] = {};
+    }
   }
   add_logprobs(stream, logits, rows, whole, choices);
   return choices;
+}
+
+// Row by row, so that none is looked at whose draft turned out to be wrong.
+void StepSampler::run_on_host(const float* logits, std::span<const Row> rows, std::vector<Choice>& choices) const {
+  TokenHistory::Mark mark{};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto& sampler = std::get<Sampler>(*rows[i].state);
+    if (!follows_choices(rows, i, choices)) continue;
+    if (rows[i].drafted.empty()) {
+      mark = sampler.mark();
+    } else {
+      sampler.accept(rows[i].drafted.back());
+    }
+    const std::span<const float> row(logits + rows[i].row * vocabulary_, static_cast<std::size_t>(vocabulary_));
+    try {
+      choices[i].id = sampler.sample(row, rows[i].position, rows[i].mask);
+    } catch (const Error& error) {
+      choices[i].error = error.what();
+    }
+    const bool is_last = i + 1 == rows.size() || !follows_choices(rows, i + 1, choices) || rows[i + 1].drafted.empty();
+    if (is_last) sampler.go_back(mark);
+  }
 }
 
 // Rows that stand side by side are one launch: all of them, unless logits of prompts stand between.
@@ -101,7 +128,8 @@ void StepSampler::run_on_device(Stream& stream, float* logits, std::span<const R
     std::vector<SamplingStep::Request> requests;
     std::size_t end = begin;
     do {
-      requests.push_back({&std::get<DeviceSampler>(*rows[end].state), rows[end].position, rows[end].mask});
+      requests.push_back(
+          {&std::get<DeviceSampler>(*rows[end].state), rows[end].position, rows[end].mask, rows[end].drafted});
       ++end;
     } while (end < rows.size() && rows[end].row == rows[end - 1].row + 1);
     std::vector<std::int32_t> ids(requests.size());

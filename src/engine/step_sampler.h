@@ -27,11 +27,16 @@ class StepSampler {
     std::int64_t position = 0;
     std::int64_t row = 0;                      // of the logits
     std::optional<int> logprob_count;          // as Request's
-    std::span<const std::uint32_t> mask = {};  // as Sampler::sample's; valid until the next row of the same sequence
+    std::span<const std::uint32_t> mask = {};  // as Sampler::sample's
+    // Of a sequence that has several rows in the step, all but the first: the tokens that were drafted for its rows
+    // before, by which this one was computed. Without any they would not be there.
+    std::span<const TokenId> drafted = {};
   };
   struct Choice {
-    TokenId id = -1;    // below 0: no token is possible, which is this row's affair alone
-    std::string error;  // then, why
+    // Below 0: no token is possible, which is this row's affair alone; or none was chosen, because one before it is not
+    // the drafted one.
+    TokenId id = -1;
+    std::string error;  // why no token is possible
     std::optional<float> logprob;
     std::vector<TokenLogprob> top_logprobs;
   };
@@ -47,13 +52,15 @@ class StepSampler {
   static void accept(State& state, TokenId token);
 
   // `logits` [rows, vocabulary] as ForwardPass::run() returned them, of which the `rows` are some, in ascending order.
-  // Waits for the step. A row's choice does not depend on the others. Log-probabilities are those before any mask. On a
-  // device, what a mask forbids has the logit minus infinity afterwards.
+  // Waits for the step. A row's choice does not depend on other sequences. A sequence's rows follow one another, and
+  // its state is the same afterwards. Log-probabilities are those before any mask. On a device, what a mask forbids has
+  // the logit minus infinity afterwards.
   std::vector<Choice> run(Stream& stream, float* logits, std::span<const Row> rows);
   // The token as it would be described if it had been chosen from the row's logits.
   Choice score(Stream& stream, const float* logits, std::int64_t row, TokenId id, int logprob_count);
 
  private:
+  void run_on_host(const float* logits, std::span<const Row> rows, std::vector<Choice>& choices) const;
   void run_on_device(Stream& stream, float* logits, std::span<const Row> rows, std::vector<Choice>& choices);
   std::vector<float> downloaded(Stream& stream, const float* row) const;
   // `whole`: the logits of those rows that had a mask and are asked for log-probabilities, as they were before it.

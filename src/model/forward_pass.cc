@@ -18,7 +18,9 @@ float* ForwardPass::run(Stream& stream, const Batch& batch, const SequenceMemory
   const auto logit_rows = static_cast<std::int64_t>(batch.logit_rows().size());
   CHECK(batch.token_count() <= options_.step_tokens_max && logit_rows <= options_.logit_rows_max);
   if (const std::int64_t padded_count = recorded_count(batch, memory); padded_count > 0) {
-    device_batch_.set(stream, batch, padded_count,
+    const bool is_single = batch.token_count() == batch.sequence_count();
+    if (!is_single) single_tokens_.assign_single_tokens(batch);
+    device_batch_.set(stream, is_single ? batch : single_tokens_, padded_count,
                       {static_cast<std::int32_t>(memory_shape_.kv.block_count), memory_shape_.states.padding_slot()});
     recorded_.replay(gpu_stream(stream), padded_count, device_batch_.step().key_count_max);
     return logits_.get();
@@ -114,8 +116,7 @@ void ForwardPass::run_output(Stream& stream, std::int64_t logit_rows) {
 
 void ForwardPass::record_decode_steps(Stream& stream, const SequenceMemory& memory) {
   if (backend_.device.is_cpu() || options_.attention == AttentionMode::kSteps || !spec_.has_logits) return;
-  const std::int64_t sequences_max =
-      std::min({options_.sequences_max, options_.logit_rows_max, options_.step_tokens_max});
+  const std::int64_t sequences_max = decode_tokens_max(options_);
   // Where the arrays stand depends on the numbers of tokens and sequences alone; what is in them, nothing reads now.
   recorded_.record(gpu_stream(stream), memory, sequences_max, options_.context,
                    [&](std::int64_t sequences, std::int64_t keys) {
@@ -126,9 +127,9 @@ void ForwardPass::record_decode_steps(Stream& stream, const SequenceMemory& memo
 }
 
 std::int64_t ForwardPass::recorded_count(const Batch& batch, const SequenceMemory& memory) const {
-  const bool is_decode = batch.token_count() == batch.sequence_count() &&
-                         batch.token_count() == static_cast<std::int64_t>(batch.logit_rows().size());
-  return is_decode && !observer_ ? recorded_.padded_count(memory, batch.sequence_count()) : 0;
+  const bool is_decode = batch.token_count() == static_cast<std::int64_t>(batch.logit_rows().size()) &&
+                         (batch.token_count() == batch.sequence_count() || options_.draft_rows_max > 0);
+  return is_decode && !observer_ ? recorded_.padded_count(memory, batch.token_count()) : 0;
 }
 
 }  // namespace hearth

@@ -30,7 +30,10 @@ struct ForwardPassOptions {
   std::int64_t cache_tokens = 0;   // positions of the cache, all sequences together; 0: `context` for each of them
   std::int64_t step_tokens_max = 512;
   std::int64_t logit_rows_max = 1;  // of one step
-  bool sampling = false;            // whether tokens are to be chosen from the logits (StepSampler)
+  // Further rows of logits, for tokens that are drafted: several of one sequence in a decoding step. 0 afterwards where
+  // the model has states, which cannot be taken back.
+  std::int64_t draft_rows_max = 0;
+  bool sampling = false;  // whether tokens are to be chosen from the logits (StepSampler)
   // Whether states are kept for sequences to come, as an engine's prefix cache does; without states no matter.
   bool checkpoints = false;
   bool states_only = false;  // no logits: output_states() is all that is wanted
@@ -51,6 +54,9 @@ struct MemoryPlan {
   // For messages: "1024 weights, 512 key/value cache, 256 work space, 0 sampling".
   std::string parts() const;
 };
+
+// Tokens of a step that only decodes, at most.
+std::int64_t decode_tokens_max(const ForwardPassOptions& options);
 
 class ForwardPass {
  public:
@@ -99,8 +105,8 @@ class ForwardPass {
   void observe(Observer observer) { observer_ = std::move(observer); }
 
   // On a GPU: records the decoding steps (one token for each sequence, logits for all), so that run() replays them:
-  // those of any number of sequences, filled up with rows that are no sequence's. `memory` outlives the pass's use. On
-  // the CPU there is nothing to record.
+  // those of any number of sequences, filled up with rows that are no sequence's. With drafted tokens as well, each as
+  // if it were a sequence. `memory` outlives the pass's use. On the CPU there is nothing to record.
   void record_decode_steps(Stream& stream, const SequenceMemory& memory);
 
  private:
@@ -120,7 +126,7 @@ class ForwardPass {
   void launch_step(Stream& stream, const StepView& step, const SequenceMemory& memory, std::int64_t logit_rows);
   // What layer `index` is given: keys and values are those of the layer whose it sees.
   LayerMemory layer_memory(const SequenceMemory& memory, std::int64_t index) const;
-  // How many sequences the recorded step has that takes the place of this one; 0: there is none.
+  // How many tokens the recorded step has that takes the place of this one; 0: there is none.
   std::int64_t recorded_count(const Batch& batch, const SequenceMemory& memory) const;
 
   ModelSpec spec_;
@@ -158,6 +164,7 @@ class ForwardPass {
   std::vector<SequencePart> sequences_;  // of the step, for attention in steps
 
   RecordedSteps recorded_;
+  Batch single_tokens_;  // of a step with drafted tokens, for replaying
   Observer observer_;
   std::vector<std::string> notes_;
 };

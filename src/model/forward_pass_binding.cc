@@ -19,7 +19,10 @@ ForwardPassOptions within_limits(ForwardPassOptions options, const Settings& set
                                    options.context, spec.context_max));
   }
   options.step_tokens_max = std::min(options.step_tokens_max, options.context * options.sequences_max);
-  options.logit_rows_max = std::min(options.logit_rows_max, options.step_tokens_max);
+  if (!spec.has_logits || spec.has_states()) options.draft_rows_max = 0;
+  options.draft_rows_max =
+      std::clamp<std::int64_t>(options.step_tokens_max - options.logit_rows_max, 0, options.draft_rows_max);
+  options.logit_rows_max = std::min(options.logit_rows_max + options.draft_rows_max, options.step_tokens_max);
   if (spec.looks_ahead() && options.step_tokens_max < options.context) {
     throw InvalidInput(
         fmt::format("{}: every token sees those after it, so that a text is computed whole; steps of {} "
@@ -43,10 +46,15 @@ TensorNames tensor_names(const Settings& settings) {
 }
 
 StepLimits step_limits(const ForwardPassOptions& options) {
-  return {options.step_tokens_max, options.sequences_max, options.logit_rows_max, options.context};
+  return {options.step_tokens_max, std::max(options.sequences_max, decode_tokens_max(options)), options.logit_rows_max,
+          options.context};
 }
 
 }  // namespace
+
+std::int64_t decode_tokens_max(const ForwardPassOptions& options) {
+  return std::min({options.sequences_max + options.draft_rows_max, options.logit_rows_max, options.step_tokens_max});
+}
 
 ForwardPass::ForwardPass(const ModelSource& source, const Backend& backend, const ForwardPassOptions& options)
     : ForwardPass(Settings(source), backend, options) {}
@@ -196,8 +204,8 @@ void ForwardPass::bind_sampling() {
 }
 
 DeviceBatch::Limits ForwardPass::batch_limits() const {
-  return {options_.step_tokens_max, options_.sequences_max, options_.context, spec_.has_states(),
-          spec_.token_types && !one_type_};
+  return {options_.step_tokens_max, std::max(options_.sequences_max, decode_tokens_max(options_)), options_.context,
+          spec_.has_states(), spec_.token_types && !one_type_};
 }
 
 void ForwardPass::plan_memory() {

@@ -81,6 +81,15 @@ SampleRow DeviceSampler::row(std::int64_t position, std::vector<SampleAdjustment
   return row;
 }
 
+SampleRow DeviceSampler::row_after(std::span<const std::int32_t> drafted, std::int64_t position,
+                                   std::vector<SampleAdjustment>& adjustments) {
+  const TokenHistory::Mark mark = history_.mark();
+  for (const std::int32_t token : drafted) history_.accept(token);
+  const SampleRow result = row(position, adjustments);
+  history_.go_back(mark);
+  return result;
+}
+
 // Where what is in the memory: the rows, then the adjustments, then the masks come up in one copy.
 struct SamplingStep::Parts {
   Parts(std::int64_t row_count_max, std::int64_t vocab_size, std::int64_t adjustment_count_max)
@@ -154,7 +163,7 @@ std::size_t SamplingStep::launch_some(Stream& stream, float* logits, std::span<c
   bool some_select = false, some_narrow = false;
   for (const Request& request : requests) {
     const std::size_t before = adjustments.size();
-    SampleRow row = request.sampler->row(request.position, adjustments);
+    SampleRow row = request.sampler->row_after(request.drafted, request.position, adjustments);
     if (std::ssize(adjustments) > adjustment_count_max_) {
       adjustments.resize(before);
       break;

@@ -33,6 +33,9 @@ class DeviceSampler {
   // What the kernels need to choose the token for `position`; what changes single tokens' logits is appended to
   // `adjustments`.
   SampleRow row(std::int64_t position, std::vector<SampleAdjustment>& adjustments) const;
+  // The same as if `drafted` had been accepted before.
+  SampleRow row_after(std::span<const std::int32_t> drafted, std::int64_t position,
+                      std::vector<SampleAdjustment>& adjustments);
 
  private:
   bool has_stage(SamplerStage stage) const;
@@ -45,9 +48,10 @@ class DeviceSampler {
 class SamplingStep {
  public:
   struct Request {
-    const DeviceSampler* sampler;
+    DeviceSampler* sampler;
     std::int64_t position;
-    std::span<const std::uint32_t> mask = {};  // as Sampler::sample's
+    std::span<const std::uint32_t> mask = {};    // as Sampler::sample's
+    std::span<const std::int32_t> drafted = {};  // as DeviceSampler::row_after()'s
   };
 
   // More adjustments than `adjustment_count_max` in one step cost further launches, and no more memory.

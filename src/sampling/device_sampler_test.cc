@@ -186,6 +186,39 @@ TEST_P(DeviceSamplerTest, ManyAdjustments) {
   EXPECT_EQ(chosen(step, logits, requests), expected);
 }
 
+TEST(DeviceSampler, LooksAhead) {
+  SamplerOptions options;
+  options.repeat_penalty = 1.2f;
+  options.repeat_last_n = 4;
+  options.frequency_penalty = 0.5f;
+  DeviceSampler ahead(options, 20), accepted(options, 20);
+  for (const std::int32_t token : {3, 4, 5, 4, 6}) {
+    ahead.accept_prompt(token);
+    accepted.accept_prompt(token);
+  }
+  const std::vector<std::int32_t> drafted{7, 4, 7};
+  std::vector<SampleAdjustment> expected, actual;
+  const auto expect_same = [&] {
+    ASSERT_EQ(actual.size(), expected.size());
+    for (std::size_t i = 0; i < actual.size(); ++i) {
+      EXPECT_EQ(actual[i].token, expected[i].token);
+      EXPECT_EQ(actual[i].count, expected[i].count);
+      EXPECT_EQ(actual[i].is_repeated, expected[i].is_repeated);
+    }
+    actual.clear();
+    expected.clear();
+  };
+  accepted.row(5, expected);
+  for (const std::int32_t token : drafted) accepted.accept(token);
+  ahead.row_after(drafted, 8, actual);
+  actual.clear();
+  ahead.row(5, actual);
+  expect_same();
+  ahead.row_after(drafted, 8, actual);
+  EXPECT_EQ(accepted.row(8, expected).position, 8);
+  expect_same();
+}
+
 TEST_P(DeviceSamplerTest, RefusesWhatIsImpossible) {
   Arena arena = arena_for(2, 100, 0);
   SamplingStep step(backend(), arena, 2, 100, 0);

@@ -35,6 +35,10 @@ class BreakerScanner {
   bool ends_in(std::string_view bytes);
   bool contains_breaker(std::string_view bytes) const { return patterns_.is_in(bytes); }
 
+  // How far the text has come; it goes on from there as often as it is told to.
+  BytePatterns::State state() const { return state_; }
+  void go_back(BytePatterns::State state) { state_ = state; }
+
  private:
   BytePatterns patterns_;
   BytePatterns::State state_ = BytePatterns::kStart;

@@ -30,6 +30,9 @@ class Sampler {
   // A token of the sequence, of the prompt or chosen, in order: what penalties and DRY look back on.
   void accept_prompt(std::int32_t token) { history_.accept_prompt(token); }
   void accept(std::int32_t token) { history_.accept(token); }
+  // As TokenHistory's.
+  TokenHistory::Mark mark() const { return history_.mark(); }
+  void go_back(const TokenHistory::Mark& mark) { history_.go_back(mark); }
 
   // The token for `position`. `logits` [vocab]; a NaN counts as minus infinity. `mask`: the tokens that may come, a bit
   // for each (Candidates::assign); empty: all. Throws Error if no token is possible.

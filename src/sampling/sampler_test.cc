@@ -293,6 +293,40 @@ TEST(Sampler, LogitsThatAreNotNumbers) {
   EXPECT_THROW(greedy.sample(std::vector<float>{NAN, NAN, NAN}, 5), Error);
 }
 
+// A history that tried tokens and went back is the one that never had them.
+TEST(TokenHistory, GoesBack) {
+  for (const std::int32_t last_n : {0, 3, 7, -1}) {
+    for (const bool counts_answer_alone : {false, true}) {
+      SamplerOptions options;
+      options.repeat_last_n = last_n;
+      options.counts_answer_alone = counts_answer_alone;
+      options.dry_multiplier = 0.8f;
+      options.dry_penalty_last_n = -1;
+      options.dry_sequence_breakers = {"3", "12"};
+      const auto bytes = [](std::int32_t token) { return std::to_string(token); };
+      TokenHistory tried(options, 5, bytes), never(options, 5, bytes);
+      std::mt19937 random(9);
+      const auto token = [&] { return static_cast<std::int32_t>(random() % 5); };
+      for (int i = 0; i < 6; ++i) {
+        const std::int32_t prompt = token();
+        tried.accept_prompt(prompt);
+        never.accept_prompt(prompt);
+      }
+      for (int i = 0; i < 200; ++i) {
+        const TokenHistory::Mark mark = tried.mark();
+        for (std::size_t count = random() % 10; count > 0; --count) tried.accept(token());
+        tried.go_back(mark);
+        const std::int32_t chosen = token();
+        tried.accept(chosen);
+        never.accept(chosen);
+        ASSERT_EQ(tried.counts(), never.counts());
+        ASSERT_EQ(tried.penalized_counts(), never.penalized_counts());
+        ASSERT_EQ(tried.dry_penalties(), never.dry_penalties());
+      }
+    }
+  }
+}
+
 TEST(Sampler, RefusesBadOptions) {
   SamplerOptions options;
   options.top_p = -1.0f;

@@ -51,6 +51,26 @@ void TokenHistory::remember(std::int32_t token) {
   if (uses_dry() && token_bytes_ && breakers_.ends_in(token_bytes_(token))) after_breaker_ = tokens_.size();
 }
 
+// Accepted as an answer's.
+void TokenHistory::forget_last() {
+  const std::size_t leaving = window(options_.repeat_last_n, tokens_.size());
+  if (leaving > 0 && leaving < tokens_.size()) ++counts_[tokens_[tokens_.size() - 1 - leaving]];
+  const auto take_one = [token = tokens_.back()](auto& counts) {
+    const auto found = counts.find(token);
+    CHECK(found != counts.end());
+    if (--found->second == 0) counts.erase(found);
+  };
+  if (leaving > 0) take_one(counts_);
+  if (options_.counts_answer_alone) take_one(answer_counts_);
+  tokens_.pop_back();
+}
+
+void TokenHistory::go_back(const Mark& mark) {
+  while (tokens_.size() > mark.token_count) forget_last();
+  after_breaker_ = mark.after_breaker;
+  breakers_.go_back(mark.breakers);
+}
+
 std::unordered_map<std::int32_t, double> TokenHistory::dry_penalties() const {
   if (!uses_dry()) return {};
   const std::size_t count = window(options_.dry_penalty_last_n, tokens_.size());

@@ -27,6 +27,15 @@ class TokenHistory {
   void accept_prompt(std::int32_t token) { remember(token); }
   void accept(std::int32_t token);
 
+  // Where the sequence is. Tokens accepted since, of which it only was to be seen what would come after them, are gone
+  // with go_back().
+  struct Mark {
+    std::size_t token_count, after_breaker;
+    BytePatterns::State breakers;
+  };
+  Mark mark() const { return {tokens_.size(), after_breaker_, breakers_.state()}; }
+  void go_back(const Mark& mark);
+
   const SamplerOptions& options() const { return options_; }
   std::int32_t vocab_size() const { return vocab_size_; }
 
@@ -42,6 +51,7 @@ class TokenHistory {
  private:
   bool uses_dry() const;
   void remember(std::int32_t token);
+  void forget_last();
 
   SamplerOptions options_;
   std::int32_t vocab_size_;

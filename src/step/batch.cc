@@ -38,6 +38,16 @@ void Batch::add(std::span<const std::int32_t> tokens, std::int64_t first_positio
   tables_[static_cast<std::size_t>(sequence)].assign(blocks.begin(), blocks.end());
 }
 
+void Batch::assign_single_tokens(const Batch& other) {
+  CHECK(other.logit_rows_.size() == other.tokens_.size());
+  clear();
+  for (std::size_t t = 0; t < other.tokens_.size(); ++t) {
+    const auto sequence = static_cast<std::size_t>(other.sequences_[t]);
+    CHECK(other.prefix_lengths_[sequence] == 0);
+    add({&other.tokens_[t], 1}, other.positions_[t], other.tables_[sequence], 0, Logits::kLast);
+  }
+}
+
 std::int64_t Batch::key_count_max() const {
   return key_counts_.empty() ? 0 : *std::max_element(key_counts_.begin(), key_counts_.end());
 }

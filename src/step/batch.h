@@ -22,6 +22,10 @@ class Batch {
   void add(std::span<const std::int32_t> tokens, std::int64_t first_position, std::span<const std::int32_t> blocks,
            std::int64_t prefix_length, Logits logits, std::int32_t state_slot = 0, std::int64_t second_begin = 0);
 
+  // Becomes the same step with a sequence for each token of `other`: each sees the tokens before it in the cache. All
+  // of them have logits, and none a state or a prefix mask.
+  void assign_single_tokens(const Batch& other);
+
   std::int64_t token_count() const { return static_cast<std::int64_t>(tokens_.size()); }
   std::int64_t sequence_count() const { return static_cast<std::int64_t>(key_counts_.size()); }
   std::int64_t key_count_max() const;  // of its sequences; 0 if there is none

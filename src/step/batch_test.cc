@@ -38,5 +38,23 @@ TEST(Batch, PairsHaveTwoTypes) {
   EXPECT_EQ(batch.token_types(), (std::vector<std::int32_t>{0, 0, 0, 1, 0, 1, 1, 1}));
 }
 
+TEST(Batch, SplitsSequencesIntoTheirTokens) {
+  Batch batch, single;
+  const std::vector<std::int32_t> first{7, 8, 9}, second{5}, first_blocks{4, 1}, second_blocks{2, 0};
+  batch.add(first, 30, first_blocks, 0, Batch::Logits::kAll);
+  batch.add(second, 40, second_blocks, 0, Batch::Logits::kLast);
+  single.add(second, 40, second_blocks, 0, Batch::Logits::kLast);  // is replaced
+  single.assign_single_tokens(batch);
+  const StepView view = single.view();
+  EXPECT_EQ(view.token_count, 4);
+  EXPECT_EQ(view.sequence_count, 4);
+  EXPECT_EQ(single.tokens(), (std::vector<std::int32_t>{7, 8, 9, 5}));
+  EXPECT_EQ(std::vector(view.positions, view.positions + 4), (std::vector<std::int32_t>{30, 31, 32, 40}));
+  EXPECT_EQ(std::vector(view.sequences, view.sequences + 4), (std::vector<std::int32_t>{0, 1, 2, 3}));
+  EXPECT_EQ(std::vector(view.key_counts, view.key_counts + 4), (std::vector<std::int32_t>{31, 32, 33, 41}));
+  EXPECT_EQ(std::vector(view.block_tables, view.block_tables + 8), (std::vector<std::int32_t>{4, 1, 4, 1, 4, 1, 2, 0}));
+  EXPECT_EQ(single.logit_rows(), (std::vector<std::int32_t>{0, 1, 2, 3}));
+}
+
 }  // namespace
 }  // namespace hearth

@@ -10,8 +10,8 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "commands/bench/bench_model.h"
 #include "commands/bench/bench_report.h"
-#include "commands/bench/synthetic_model.h"
 #include "commands/find_model.h"
 #include "commands/model_session.h"
 #include "device/gpu/gpu_device.h"
@@ -31,41 +31,6 @@ class ProgressLine {
   bool shown_ = ::isatty(STDERR_FILENO) != 0;
 };
 
-// The model that is measured, from a file or made up.
-struct BenchModel {
-  std::unique_ptr<ModelSource> file;
-  std::unique_ptr<SyntheticModel> synthetic;
-  const ModelSource& source() const { return file ? *file : synthetic->source(); }
-};
-
-BenchModel open_model(const BenchOptions& options) {
-  BenchModel model;
-  if (!options.shape.empty()) {
-    model.synthetic = std::make_unique<SyntheticModel>(model_shape(options.shape), options.format);
-  } else {
-    model.file = ModelSource::open(find_model(options.path));
-  }
-  return model;
-}
-
-// Where kernels read weights in place, a synthetic model's need memory of their own. Everything is checked before
-// anything is allocated.
-void provide_memory(const BenchRunner& runner, const Device& device, BenchModel& model) {
-  const std::vector<Format> in_place = runner.formats_read_in_place();
-  const MemoryPlan& plan = runner.pass().memory_plan();
-  std::int64_t bytes = plan.total_bytes();
-  for (const Format format : in_place) bytes += model.synthetic ? model.synthetic->matrix_bytes(format) : 0;
-  if (bytes > device.memory_available_bytes()) {
-    throw OutOfMemory(fmt::format(
-        "{}: needs {} bytes of memory on {}, {} of them work space and key/value cache; {} are available; lower depths "
-        "and batch sizes need less, and so does --share-depth",
-        model.source().path().string(), bytes, device.id().to_string(), plan.total_bytes() - plan.weight_bytes,
-        device.memory_available_bytes()));
-  }
-  if (!model.synthetic) return;
-  for (const Format format : in_place) model.synthetic->make_distinct(format);
-}
-
 void measure_device(const BenchOptions& options, std::span<const BenchCase> cases, Device& device, BenchModel& model,
                     BenchReport& report) {
   // With several GPUs, the last one opened is the thread's.
@@ -83,7 +48,7 @@ void measure_device(const BenchOptions& options, std::span<const BenchCase> case
   const DeviceLimits limits = measure_limits(device, *stream, runner.compute());
   report.devices.push_back({id, device.description(), to_string(runner.compute()), step_tokens, limits});
   progress.show(id + ": loading");
-  provide_memory(runner, device, model);
+  provide_bench_memory(runner, device, model);
   runner.load();
   for (std::size_t i = 0; i < cases.size(); ++i) {
     progress.show(fmt::format("{}: {} of {}", id, i + 1, cases.size()));
@@ -95,6 +60,32 @@ void measure_device(const BenchOptions& options, std::span<const BenchCase> case
 }
 
 }  // namespace
+
+BenchModel open_bench_model(const BenchOptions& options) {
+  BenchModel model;
+  if (!options.shape.empty()) {
+    model.synthetic = std::make_unique<SyntheticModel>(model_shape(options.shape), options.format);
+  } else {
+    model.file = ModelSource::open(find_model(options.path));
+  }
+  return model;
+}
+
+void provide_bench_memory(const BenchRunner& runner, const Device& device, BenchModel& model) {
+  const std::vector<Format> in_place = runner.formats_read_in_place();
+  const MemoryPlan& plan = runner.pass().memory_plan();
+  std::int64_t bytes = plan.total_bytes();
+  for (const Format format : in_place) bytes += model.synthetic ? model.synthetic->matrix_bytes(format) : 0;
+  if (bytes > device.memory_available_bytes()) {
+    throw OutOfMemory(fmt::format(
+        "{}: needs {} bytes of memory on {}, {} of them work space and key/value cache; {} are available; lower depths "
+        "and batch sizes need less, and so does --share-depth",
+        model.source().path().string(), bytes, device.id().to_string(), plan.total_bytes() - plan.weight_bytes,
+        device.memory_available_bytes()));
+  }
+  if (!model.synthetic) return;
+  for (const Format format : in_place) model.synthetic->make_distinct(format);
+}
 
 std::vector<BenchCase> bench_cases(const BenchOptions& options) {
   std::vector<BenchCase> cases;
@@ -119,7 +110,7 @@ void bench(const BenchOptions& options) {
   // All devices and the model first: what is not there should not be found out after minutes of measuring.
   std::vector<OpenedDevice> devices;
   for (const std::string& name : options.devices) devices.push_back(open_device(name, options.threads));
-  BenchModel model = open_model(options);
+  BenchModel model = open_bench_model(options);
   for (std::size_t i = 0; i < devices.size(); ++i) {
     if (options.devices[i] == "auto") fmt::print(stderr, "{}\n", devices[i].choice);
   }

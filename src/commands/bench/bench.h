@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "commands/bench/bench_runner.h"
+#include "engine/drafter.h"
 
 namespace hearth {
 
@@ -26,7 +27,10 @@ struct BenchOptions {
   std::int64_t step_tokens = 0;  // 0: the device's own choice
   bool share_depth = false;
   std::string output = "table";
-  std::string version;  // of the program, for the report
+  std::string version;      // of the program, for the report
+  bool speculates = false;  // bench_speculation() instead of bench(): texts to write; none: those that are built in.
+  std::vector<std::filesystem::path> texts;
+  Speculation speculation = kSpeculationDefault;
 };
 
 // Every prompt length at every depth, then every decode length at every depth and batch size. Throws InvalidInput where

@@ -128,6 +128,9 @@ BenchRunner::BenchRunner(const ModelSource& source, Device& device, Stream& stre
     block_count = std::max(block_count, bench_block_count(c, options.share_depth));
   }
   bound.logit_rows_max = bound.sequences_max;
+  bound.draft_rows_max = options.draft_rows_max;
+  bound.sampling = options.draft_rows_max > 0;
+  bound.step_tokens_max = std::max(bound.step_tokens_max, bound.logit_rows_max + bound.draft_rows_max);
   bound.cache_tokens = block_count * kKvBlockTokens;
   pass_ = std::make_unique<ForwardPass>(source, backend_.backend, bound);
   compute_ = most_used_compute(pass_->operators());

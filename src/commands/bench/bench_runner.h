@@ -28,8 +28,9 @@ struct BenchCase {
 
 struct BenchRunnerOptions {
   ComputeMode compute = ComputeMode::kAuto;
-  std::int64_t step_tokens = 512;  // of a prompt
-  bool share_depth = false;        // the sequences of a batch share the cache blocks of their depth
+  std::int64_t step_tokens = 512;   // of a prompt
+  bool share_depth = false;         // the sequences of a batch share the cache blocks of their depth
+  std::int64_t draft_rows_max = 0;  // as ForwardPassOptions'; tokens are chosen then as well
 };
 
 // Cache blocks that a case's sequences need, all together.
@@ -55,6 +56,8 @@ class BenchRunner {
   // Allocates what was planned, loads the weights, and fills the cache with random keys and values.
   void load(const std::function<void(std::int64_t)>& progress = {});
   const ForwardPass& pass() const { return *pass_; }
+  ForwardPass& pass() { return *pass_; }
+  SequenceMemory& memory() { return *memory_; }  // once loaded
 
   // Seconds of each of `repetitions`, after a warm-up of a step or two.
   std::vector<double> run(const BenchCase& bench_case, int repetitions);

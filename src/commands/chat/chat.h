@@ -7,6 +7,7 @@
 
 #include "commands/model_session.h"
 #include "commands/sampling_flags.h"
+#include "engine/drafter.h"
 
 namespace hearth {
 
@@ -16,9 +17,10 @@ struct ChatOptions {
   std::optional<std::string> prompt;  // a first message
   std::int64_t token_count = -1;      // of an answer; -1: until the model ends
   bool keep_history = true;           // of what is typed, in a file
-  std::string tools;          // a file of tools that the model may call; empty: none
+  std::string tools;                  // a file of tools that the model may call; empty: none
   std::string chat_template;          // a file or a text in place of the model's own; empty: that
   SamplingFlags sampling;
+  Speculation speculation = kSpeculationDefault;
 };
 
 // Answers go to standard output, all else but what a command lists to standard error. Returns the exit status: 0; where

@@ -73,12 +73,19 @@ void ChatEngine::serve(const ChatOptions& options) {
     model_.context_model = session.context_max();
     model_.context =
         options.model.context > 0 ? options.model.context : std::min(model_.context_model, kContextDefault);
-    session.bind({.context = model_.context, .step_tokens_max = kStepTokens, .sampling = true, .checkpoints = true});
+    session.bind({.context = model_.context,
+                  .step_tokens_max = kStepTokens,
+                  .draft_rows_max = options.speculation.draft_rows_max(1),
+                  .sampling = true,
+                  .checkpoints = true});
     model_.notes = model_.tokenizer->notes();
     model_.notes.insert(model_.notes.end(), session.pass().notes().begin(), session.pass().notes().end());
+    if (options.speculation.mode != Speculation::Mode::kOff && session.pass().options().draft_rows_max == 0) {
+      model_.notes.push_back("speculation is " + speculation_text(options.speculation, session.pass().spec()));
+    }
     validate(model_.sampling, static_cast<std::int32_t>(session.pass().spec().vocabulary));
     session.load_pass();
-    Engine engine(session.pass(), session.stream(), *model_.tokenizer, {});
+    Engine engine(session.pass(), session.stream(), *model_.tokenizer, {.speculation = options.speculation});
     engine_ = &engine;
     loaded_.set_value();
     try {

@@ -10,6 +10,7 @@
 
 #include "commands/model_session.h"
 #include "commands/sampling_flags.h"
+#include "engine/drafter.h"
 
 namespace hearth {
 
@@ -39,6 +40,7 @@ struct ServeOptions {
   std::int64_t sequences_max = 0;
   std::int64_t cache_tokens = 0;  // 0: a context for each sequence, as far as the memory reaches
   std::int64_t step_tokens = 0;
+  Speculation speculation = kSpeculationDefault;
   std::int64_t queue_max = 1024;
 
   bool log_json = false;

@@ -71,6 +71,8 @@ LoadedModel::LoadedModel(const ServeOptions& options, LoadProgress& progress, co
   EngineOptions engine_options;
   engine_options.queue_max = options.queue_max;
   engine_options.embedding = embedding_;
+  engine_options.speculation = options.speculation;
+  if (pass.spec().has_logits) note("info", "speculation: " + speculation_text(options.speculation, pass.spec()));
   engine_ = std::make_unique<Engine>(pass, session_.stream(), *tokenizer_, engine_options);
   describe(options);
   const Fingerprint found = fingerprint.get();
@@ -129,6 +131,7 @@ void LoadedModel::bind(const ServeOptions& options, const Note& note) {
   wanted.sequences_max = or_default(options.sequences_max, is_encoder ? kEncoderSequences : kCpuSequences,
                                     is_encoder ? kEncoderSequences : kGpuSequences);
   wanted.logit_rows_max = wanted.sequences_max;
+  wanted.draft_rows_max = options.speculation.draft_rows_max(wanted.sequences_max);
   wanted.sampling = true;
   wanted.checkpoints = true;
   wanted.step_tokens_max =

@@ -82,14 +82,24 @@ struct RunOptions {
   std::int64_t chunk = 0;
   std::int64_t queue = 4096;
   std::int64_t checkpoint_tokens = 64;
+  std::int64_t draft_max = 0;  // tokens drafted whatever they cost; 0: none
 };
+
+inline Speculation speculation_of(const RunOptions& options) {
+  if (options.draft_max == 0) return {};
+  return {.mode = Speculation::Mode::kNgram, .draft_max = options.draft_max, .adapts = false};
+}
 
 class EngineRun {
  public:
   EngineRun(Device& device, const RunOptions& options, const std::string& model = "llama3-rope")
-      : source_(ModelSource::open(model_testing::data_folder() / "hf" / model)),
+      : EngineRun(device, options, ModelSource::open(model_testing::data_folder() / "hf" / model), byte_tokenizer()) {}
+
+  EngineRun(Device& device, const RunOptions& options, std::unique_ptr<ModelSource> source,
+            std::unique_ptr<Tokenizer> tokenizer)
+      : source_(std::move(source)),
         stream_(device.open_stream()),
-        tokenizer_(byte_tokenizer()),
+        tokenizer_(std::move(tokenizer)),
         chosen_(backend_for(device, options.compute)),
         pass_(*source_, chosen_.backend,
               {.compute = chosen_.compute,
@@ -98,6 +108,7 @@ class EngineRun {
                .cache_tokens = options.cache_tokens,
                .step_tokens_max = options.step_tokens,
                .logit_rows_max = options.sequences,
+               .draft_rows_max = speculation_of(options).draft_rows_max(options.sequences),
                .sampling = true,
                .checkpoints = true}) {
     const Ledger before = device.ledger();
@@ -105,13 +116,15 @@ class EngineRun {
     engine_ = std::make_unique<Engine>(pass_, *stream_, *tokenizer_,
                                        EngineOptions{.queue_max = options.queue,
                                                      .chunk_tokens_max = options.chunk,
-                                                     .checkpoint_tokens = options.checkpoint_tokens});
+                                                     .checkpoint_tokens = options.checkpoint_tokens,
+                                                     .speculation = speculation_of(options)});
     EXPECT_EQ(device.ledger().allocated_bytes - before.allocated_bytes, pass_.memory_plan().total_bytes());
     EXPECT_EQ(device.ledger().allocation_count - before.allocation_count, 1);
     EXPECT_EQ(pass_.arena().taken_bytes(), pass_.memory_plan().total_bytes());
   }
 
   Engine& engine() { return *engine_; }
+  const ForwardPass& pass() const { return pass_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
 
   std::shared_ptr<Recorder> submit(Request request) {

@@ -77,7 +77,7 @@ std::vector<SchedulerChecker::SequenceId> SchedulerChecker::complete() const {
   std::vector<SequenceId> ids;
   for (const auto& [id, sequence] : sequences_) {
     const std::int64_t count = std::ssize(sequence.tokens);
-    if (count == sequence.prompt_count + sequence.answer_count || count > limits_.context) ids.push_back(id);
+    if (count >= sequence.prompt_count + sequence.answer_count || count > limits_.context) ids.push_back(id);
   }
   return ids;
 }
@@ -87,8 +87,8 @@ SchedulerView SchedulerChecker::view(const Scheduler& scheduler, Scheduler::Step
   view.plan = std::move(plan);
   for (const auto& [id, sequence] : sequences_) {
     const auto tokens = scheduler.tokens(id);
-    const auto blocks = scheduler.blocks(id);
-    view.sequences[id] = {{tokens.begin(), tokens.end()}, {blocks.begin(), blocks.end()}};
+    const auto blocks = scheduler.blocks(id), draft = scheduler.draft(id);
+    view.sequences[id] = {{tokens.begin(), tokens.end()}, {blocks.begin(), blocks.end()}, {draft.begin(), draft.end()}};
   }
   for (std::int32_t block = 0; block < limits_.block_count; ++block) {
     view.blocks.push_back(
@@ -114,19 +114,34 @@ std::vector<std::int32_t> SchedulerChecker::carry_out(const SchedulerView& view)
   for (const Scheduler::Item& item : view.plan.items) check_content(view, item);
   std::vector<std::int32_t> chosen;
   for (const Scheduler::Item& item : view.plan.items) {
-    const std::uint64_t digest = write(view, item);
-    Sequence& sequence = sequences_.at(item.id);
-    sequence.computed += item.token_count;
+    const std::vector<std::uint64_t> digests = write(view, item);
+    sequences_.at(item.id).computed += item.token_count - item.draft_count;
     computed_tokens_ += item.token_count;
-    if (!item.samples) continue;
-    chosen.push_back(token_of(digest));
-    require(chosen.back() == next_token(sequence.tokens),
-            "sequence {} goes on with a token that does not follow from its own", item.id);
-    sequence.tokens.push_back(chosen.back());
+    if (item.samples)
+      choose(view, item, std::span(digests).last(static_cast<std::size_t>(1 + item.draft_count)), chosen);
   }
   keep_states(view);
   ++step_count_;
   return chosen;
+}
+
+// `digests`: of the sequence's last token, and of each drafted one.
+void SchedulerChecker::choose(const SchedulerView& view, const Scheduler::Item& item,
+                              std::span<const std::uint64_t> digests, std::vector<std::int32_t>& chosen) {
+  Sequence& sequence = sequences_.at(item.id);
+  const std::vector<std::int32_t>& draft = view.sequences.at(item.id).draft;
+  bool is_kept = true;
+  for (std::size_t i = 0; i < digests.size(); ++i) {
+    chosen.push_back(token_of(digests[i]));
+    if (!is_kept) continue;
+    require(chosen.back() == next_token(sequence.tokens),
+            "sequence {} goes on with a token that does not follow from its own", item.id);
+    sequence.tokens.push_back(chosen.back());
+    sequence.computed += i > 0 ? 1 : 0;
+    accepted_tokens_ += i > 0 ? 1 : 0;
+    is_kept = i < draft.size() && draft[i] == chosen.back();
+  }
+  drafted_tokens_ += item.draft_count;
 }
 
 void SchedulerChecker::check_preemptions(const SchedulerView& view) {
@@ -152,7 +167,7 @@ void SchedulerChecker::check_decoding_goes_on(const SchedulerView& view) {
     if (!sequence.decodes()) continue;
     const auto item = std::find_if(view.plan.items.begin(), view.plan.items.end(),
                                    [&, wanted = id](const Scheduler::Item& i) { return i.id == wanted; });
-    require(item != view.plan.items.end() && item->samples && item->token_count == 1,
+    require(item != view.plan.items.end() && item->samples && item->token_count - item->draft_count == 1,
             "running sequence {} gets no token", id);
   }
 }
@@ -182,7 +197,7 @@ void SchedulerChecker::check_admissions(const SchedulerView& view) {
 
 void SchedulerChecker::check_items(const SchedulerView& view) {
   require(!view.plan.items.empty() || sequences_.empty(), "nothing is computed, and somebody waits");
-  std::int64_t token_count = 0;
+  std::int64_t token_count = 0, row_count = 0;
   std::set<SequenceId> seen;
   for (const Scheduler::Item& item : view.plan.items) {
     const auto place = sequences_.find(item.id);
@@ -200,17 +215,24 @@ void SchedulerChecker::check_items(const SchedulerView& view) {
     }
     require(view.sequences.at(item.id).tokens == sequence.tokens, "sequence {} has other tokens than were given to it",
             item.id);
-    require(item.token_count > 0 && item.first_position == sequence.computed && end <= length,
+    require(item.draft_count == std::ssize(view.sequences.at(item.id).draft) &&
+                (item.draft_count == 0 || sequence.decodes()),
+            "sequence {} has {} drafted tokens", item.id, item.draft_count);
+    require(item.token_count > item.draft_count && item.first_position == sequence.computed &&
+                end - item.draft_count <= length,
             "sequence {} computes tokens {} to {} of {}, after {}", item.id, item.first_position, end, length,
             sequence.computed);
-    require(item.samples == (end == length), "sequence {} samples at token {} of {}", item.id, end, length);
+    require(item.samples == (end - item.draft_count == length), "sequence {} samples at token {} of {}", item.id, end,
+            length);
     require(sequence.decodes() || item.token_count <= limits_.chunk_tokens_max, "sequence {} has a chunk of {} tokens",
             item.id, item.token_count);
     require(std::ssize(view.sequences.at(item.id).blocks) >= kv_block_count(end) && end <= limits_.context,
             "sequence {} has no room for {} tokens", item.id, end);
     token_count += item.token_count;
+    row_count += item.row_count;
   }
   require(token_count <= limits_.step_tokens_max, "a step of {} tokens", token_count);
+  require(row_count <= std::max(limits_.rows_max, limits_.sequences_max), "a step of {} rows", row_count);
   std::int64_t running = 0;
   for (const auto& [id, sequence] : sequences_) running += sequence.is_running ? 1 : 0;
   require(running <= limits_.sequences_max, "{} sequences run", running);
@@ -288,21 +310,25 @@ void SchedulerChecker::keep_states(const SchedulerView& view) {
   }
 }
 
-// The digest of the item's last token.
-std::uint64_t SchedulerChecker::write(const SchedulerView& view, const Scheduler::Item& item) {
+// The digests of the item's tokens.
+std::vector<std::uint64_t> SchedulerChecker::write(const SchedulerView& view, const Scheduler::Item& item) {
   const SchedulerView::Sequence& sequence = view.sequences.at(item.id);
   std::uint64_t digest = item.first_position == 0 ? 0 : slots_[slot_of(sequence, item.first_position - 1)];
+  std::vector<std::uint64_t> digests;
   for (std::int64_t i = 0; i < item.token_count; ++i) {
     const std::int64_t position = item.first_position + i;
     const std::int32_t block = sequence.blocks[static_cast<std::size_t>(position / kKvBlockTokens)];
     const SchedulerView::Block& written = view.blocks[static_cast<std::size_t>(block)];
     require(written.holders == 1, "sequence {} writes block {}, which others hold", item.id, block);
     require(!written.is_known, "sequence {} writes block {}, whose content is known", item.id, block);
-    digest = mix(digest, sequence.tokens[static_cast<std::size_t>(position)]);
+    const auto at = static_cast<std::size_t>(position);
+    const bool is_drafted = at >= sequence.tokens.size();
+    digest = mix(digest, is_drafted ? sequence.draft[at - sequence.tokens.size()] : sequence.tokens[at]);
     slots_[slot_of(sequence, position)] = digest;
+    digests.push_back(digest);
   }
   if (!states_.empty()) states_[static_cast<std::size_t>(item.state_slot)] = digest;
-  return digest;
+  return digests;
 }
 
 }  // namespace hearth

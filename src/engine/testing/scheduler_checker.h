@@ -19,7 +19,7 @@ namespace hearth {
 struct SchedulerView {
   using SequenceId = Scheduler::SequenceId;
   struct Sequence {
-    std::vector<std::int32_t> tokens, blocks;
+    std::vector<std::int32_t> tokens, blocks, draft;
   };
   struct Block {
     std::int64_t holders = 0;
@@ -45,6 +45,7 @@ class SchedulerChecker {
 
   SchedulerView view(const Scheduler& scheduler, Scheduler::StepPlan plan) const;
   // Checks the plan, and computes its step. Returns the tokens to commit; they depend on the blocks' content alone.
+  // What was drafted rightly is found out here as well: the next view's tokens tell whether the scheduler has.
   std::vector<std::int32_t> carry_out(const SchedulerView& view);
   // Those whose answer is complete, or for which the context has no room any more.
   std::vector<SequenceId> complete() const;
@@ -57,6 +58,8 @@ class SchedulerChecker {
   std::int64_t ended_count() const { return ended_count_; }
   std::int64_t longest_life() const { return longest_life_; }  // in steps, from arrival to end
   std::int64_t computed_tokens() const { return computed_tokens_; }
+  std::int64_t drafted_tokens() const { return drafted_tokens_; }
+  std::int64_t accepted_tokens() const { return accepted_tokens_; }
   std::int64_t step_count() const { return step_count_; }
 
  private:
@@ -90,7 +93,9 @@ class SchedulerChecker {
   void check_states(const SchedulerView& view);
   void restore_states(const SchedulerView& view);
   void keep_states(const SchedulerView& view);
-  std::uint64_t write(const SchedulerView& view, const Scheduler::Item& item);
+  std::vector<std::uint64_t> write(const SchedulerView& view, const Scheduler::Item& item);
+  void choose(const SchedulerView& view, const Scheduler::Item& item, std::span<const std::uint64_t> digests,
+              std::vector<std::int32_t>& chosen);
 
   SchedulerLimits limits_;
   std::map<SequenceId, Sequence> sequences_;
@@ -99,6 +104,7 @@ class SchedulerChecker {
   std::vector<std::uint64_t> states_, checkpoints_;
   std::string violation_;
   std::int64_t step_count_ = 0, added_count_ = 0, ended_count_ = 0, longest_life_ = 0, computed_tokens_ = 0;
+  std::int64_t drafted_tokens_ = 0, accepted_tokens_ = 0;
 };
 
 // What a sequence of these tokens goes on with.

@@ -109,6 +109,25 @@ void write_engine(MetricPage& page, MetricPage::Prefixes shared, const EngineSta
   counter("num_preemptions_total", "Requests that gave their blocks back and were computed again.", stats.preemptions);
 }
 
+void write_drafts(MetricPage& page, MetricPage::Prefixes shared, const EngineStats::Drafts& drafts) {
+  const auto counter = [&](std::string_view name, std::string_view help, std::int64_t value) {
+    page.counter(shared, name, help, static_cast<double>(value));
+  };
+  page.gauge(kOwnPrefix, "spec_decode_possible", "Whether tokens may be computed before they are chosen: 0 or 1.",
+             drafts.possible ? 1 : 0);
+  if (!drafts.possible) return;
+  counter("spec_decode_num_drafts_total", "Drafts: of one request in one step.", drafts.drafts);
+  counter("spec_decode_num_draft_tokens_total", "Tokens computed before they were chosen.", drafts.tokens);
+  counter("spec_decode_num_accepted_tokens_total", "Those of them that were chosen.", drafts.accepted);
+  LabeledCounter by_position({"position"}, drafts.accepted_at.size());
+  for (std::size_t i = 0; i < drafts.accepted_at.size(); ++i) {
+    if (i > 0 && drafts.accepted_at[i] == 0) break;  // as long as no draft was so long
+    by_position.add({std::to_string(i)}, static_cast<std::uint64_t>(drafts.accepted_at[i]));
+  }
+  page.counter(shared, "spec_decode_num_accepted_tokens_per_pos_total", "The same, by their place in the draft.",
+               by_position);
+}
+
 void write_requests(MetricPage& page, MetricPage::Prefixes shared, const Requests& requests) {
   const auto histogram = [&](std::string_view name, std::string_view help, const Histogram& values) {
     page.histogram(shared, name, help, values);
@@ -283,6 +302,7 @@ std::string Metrics::exposition(const EngineStats& stats, const Ledger& ledger, 
   const MetricPage::Prefixes shared = MetricPage::Prefixes(kBothPrefixes).first(impl_->options.vllm_names ? 2 : 1);
   MetricPage page(MetricLabels{{"model_name", impl_->options.model_name}});
   write_engine(page, shared, stats);
+  write_drafts(page, shared, stats.drafts);
   write_requests(page, shared, impl_->requests);
   impl_->write_steps(page, shared, weight_bytes);
   write_own(page, impl_->requests, stats);

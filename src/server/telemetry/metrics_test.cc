@@ -198,6 +198,7 @@ std::map<std::string, Family> page_of(const Metrics& metrics) {
   stats.preemptions = 4;
   stats.steps = 21;
   stats.scheduling_seconds = 0.25;
+  stats.drafts = {.possible = true, .drafts = 9, .tokens = 40, .accepted = 12, .accepted_at = {7, 5}};
   Ledger ledger;
   ledger.launches["matmul"] = 12;
   ledger.launches["rope"] = 3;
@@ -245,14 +246,31 @@ TEST(Metrics, HasTheNamesThatDashboardsLookFor) {
   Metrics metrics({.vllm_names = true, .model_name = "tiny", .bytes_per_second = 1e9});
   const auto page = page_of(metrics);
   for (const char* prefix : {"hearth:", "vllm:"}) {
-    for (const char* name :
-         {"num_requests_running",        "num_requests_waiting",           "kv_cache_usage_perc",
-          "gpu_cache_usage_perc",        "prefix_cache_queries_total",     "prefix_cache_hits_total",
-          "prompt_tokens_total",         "generation_tokens_total",        "num_preemptions_total",
-          "time_to_first_token_seconds", "inter_token_latency_seconds",    "time_per_output_token_seconds",
-          "e2e_request_latency_seconds", "request_queue_time_seconds",     "request_prefill_time_seconds",
-          "request_decode_time_seconds", "request_inference_time_seconds", "request_prompt_tokens",
-          "request_generation_tokens",   "iteration_tokens_total",         "request_success_total"}) {
+    for (const char* name : {"num_requests_running",
+                             "num_requests_waiting",
+                             "kv_cache_usage_perc",
+                             "gpu_cache_usage_perc",
+                             "prefix_cache_queries_total",
+                             "prefix_cache_hits_total",
+                             "prompt_tokens_total",
+                             "generation_tokens_total",
+                             "num_preemptions_total",
+                             "time_to_first_token_seconds",
+                             "inter_token_latency_seconds",
+                             "time_per_output_token_seconds",
+                             "e2e_request_latency_seconds",
+                             "request_queue_time_seconds",
+                             "request_prefill_time_seconds",
+                             "request_decode_time_seconds",
+                             "request_inference_time_seconds",
+                             "request_prompt_tokens",
+                             "request_generation_tokens",
+                             "iteration_tokens_total",
+                             "request_success_total",
+                             "spec_decode_num_drafts_total",
+                             "spec_decode_num_draft_tokens_total",
+                             "spec_decode_num_accepted_tokens_total",
+                             "spec_decode_num_accepted_tokens_per_pos_total"}) {
       const auto found = page.find(std::string(prefix) + name);
       ASSERT_NE(found, page.end()) << prefix << name;
       for (const Sample& sample : found->second.samples) EXPECT_EQ(sample.labels.at("model_name"), "tiny");
@@ -279,6 +297,9 @@ TEST(Metrics, TellsTheEngineAndTheLedger) {
   EXPECT_EQ(value("prefix_cache_hits_total"), 640);
   EXPECT_EQ(value("prompt_tokens_total"), 360);
   EXPECT_EQ(value("num_preemptions_total"), 4);
+  EXPECT_EQ(value("spec_decode_num_drafts_total"), 9);
+  EXPECT_EQ(value("spec_decode_num_draft_tokens_total"), 40);
+  EXPECT_EQ(value("spec_decode_num_accepted_tokens_total"), 12);
   EXPECT_EQ(value("scheduling_seconds_total"), 0.25);
   EXPECT_EQ(value("device_host_to_device_bytes_total"), 1 << 20);
   EXPECT_EQ(value("device_allocations_total"), 5);
