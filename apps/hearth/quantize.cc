@@ -14,6 +14,8 @@ void add_writing_options(CLI::App& verb, QuantizeOptions& options, const char* t
                   "PATTERN=FORMAT: another format for matrices whose name a regular expression matches, as in "
                   "'ffn_down=q6_k'; repeatable, the first that matches counts")
       ->allow_extra_args(false);
+  verb.add_option("--imatrix", options.importance,
+                  "An importance matrix, in llama.cpp's GGUF form: errors count by what a column is multiplied with");
   verb.add_option("--threads", options.threads, "CPU threads; 0: one for each core")
       ->capture_default_str()
       ->check(CLI::Range(0, 1024));

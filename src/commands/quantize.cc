@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <map>
+#include <optional>
 
 #include "base/error.h"
 #include "base/escape.h"
@@ -135,6 +136,8 @@ int quantize_model(const QuantizeOptions& options) {
   QuantizeChoices choices;
   if (!options.type.empty()) choices.recipe = &recipe_by_name(options.type);
   for (const std::string& text : options.tensor_types) choices.tensor_types.push_back(parse_tensor_type(text));
+  std::optional<ImportanceMatrix> importance;
+  if (!options.importance.empty()) choices.importance = &importance.emplace(options.importance);
   const auto source = ModelSource::open(find_model(options.model));
   refuse_same_file(*source, options.out);
   WriteModelOptions writing{.out = options.out, .threads = options.threads, .dry_run = options.dry_run};

@@ -13,6 +13,7 @@ struct QuantizeOptions {
   std::filesystem::path model, out;
   std::string type;                       // a recipe's name; empty: matrices stay as they are
   std::vector<std::string> tensor_types;  // "PATTERN=FORMAT"
+  std::filesystem::path importance;       // an importance matrix; empty: none
   int threads = 0;                        // 0: one for each usable core
   bool dry_run = false;
 };

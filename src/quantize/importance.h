@@ -1,6 +1,10 @@
 // How much each column of a matrix matters: the mean square of what it is multiplied with, measured over a text.
+//
+// Format: the GGUF form of llama.cpp's importance matrices: for each matrix NAME the tensors NAME.in_sum2 (sums of
+// squares, one for each column, and where experts are stacked a row of them for each) and NAME.counts (of how many).
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -10,15 +14,20 @@ namespace hearth {
 
 class ImportanceMatrix {
  public:
+  ImportanceMatrix() = default;
+  // Throws InvalidInput for a file of another kind, or numbers that no measurement gives.
+  explicit ImportanceMatrix(const std::filesystem::path& path);
+
   // One number for each column; of stacked experts, one row of them after the other. Null where nothing is known.
-  const std::vector<float>* of(std::string_view tensor) const {
-    const auto found = columns_.find(tensor);
+  const std::vector<float>* of(std::string_view matrix) const {
+    const auto found = columns_.find(matrix);
     return found == columns_.end() ? nullptr : &found->second;
   }
-  void set(std::string tensor, std::vector<float> columns) { columns_[std::move(tensor)] = std::move(columns); }
-  bool empty() const { return columns_.empty(); }
+  std::size_t matrix_count() const { return columns_.size(); }
+  const std::filesystem::path& path() const { return path_; }
 
  private:
+  std::filesystem::path path_;
   std::map<std::string, std::vector<float>, std::less<>> columns_;
 };
 

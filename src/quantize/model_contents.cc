@@ -14,7 +14,7 @@ namespace {
 // What a file says of itself and does not hold any longer when it was written anew.
 bool is_about_the_file(std::string_view key) {
   return key == "general.file_type" || key == "general.quantization_version" || key == "general.alignment" ||
-         key.starts_with("split.") || key == "hearth.extension.mxfp6";
+         key.starts_with("split.") || key.starts_with("quantize.imatrix.") || key == "hearth.extension.mxfp6";
 }
 
 // The largest of one number, or of one for each layer.

@@ -64,6 +64,7 @@ class Planner {
       const Format format = format_of(tensor);
       const Format fitting = format_for_columns(format, tensor.shape.columns());
       if (fitting != format) misfits_[{format, fitting, tensor.shape.columns()}].push_back(tensor.name);
+      check_importance(tensor);
       plan_.formats.push_back(fitting);
       plan_.bytes += format_bytes(fitting, tensor.shape.element_count());
       const bool is_again = traits(tensor.format).is_quantized() && fitting != tensor.format;
@@ -95,7 +96,23 @@ class Planner {
     return choices_.recipe->format_of(place);
   }
 
+  void check_importance(const ContentTensor& tensor) {
+    if (choices_.importance == nullptr) return;
+    const std::vector<float>* columns = choices_.importance->of(tensor.name);
+    if (columns == nullptr) return;
+    has_importance_ = true;
+    const std::int64_t width = tensor.shape.columns(), experts = tensor.shape.rank() == 3 ? tensor.shape[0] : 1;
+    if (std::ssize(*columns) == width || std::ssize(*columns) == experts * width) return;
+    throw InvalidInput(fmt::format("{}: {} has {} columns in the importance matrix, and {} in the model",
+                                   choices_.importance->path().string(), quote_name(tensor.name), columns->size(),
+                                   width));
+  }
+
   void describe() {
+    if (choices_.importance != nullptr && !has_importance_) {
+      throw InvalidInput(fmt::format("{}: this importance matrix is of another model: no matrix of this one is in it",
+                                     choices_.importance->path().string()));
+    }
     for (const auto& [misfit, names] : misfits_) {
       const auto& [wanted, fitting, columns] = misfit;
       const std::string others = names.size() > 1 ? fmt::format(" and {} more", names.size() - 1) : "";
@@ -121,7 +138,7 @@ class Planner {
   const Layers layers_;
   std::vector<Regex> patterns_;
   std::vector<bool> used_;
-  bool has_output_ = false;
+  bool has_output_ = false, has_importance_ = false;
   std::map<std::tuple<Format, Format, std::int64_t>, std::vector<std::string>> misfits_;
   std::set<std::string_view> requantized_;
   QuantizePlan plan_;

@@ -144,6 +144,10 @@ bool write_contents(const ModelContents& contents, const QuantizePlan& plan, con
   ContentsEncoder encoder(contents, options);
   GgufWriter writer;
   contents.add_metadata(writer);
+  if (options.importance != nullptr) {
+    writer.add("quantize.imatrix.file", std::string_view(options.importance->path().filename().string()));
+    writer.add("quantize.imatrix.entries_count", static_cast<std::int32_t>(options.importance->matrix_count()));
+  }
   if (options.file_type >= 0) writer.add("general.file_type", static_cast<std::uint32_t>(options.file_type));
   const auto is_quantized = [](Format format) { return traits(format).is_quantized(); };
   if (std::any_of(plan.formats.begin(), plan.formats.end(), is_quantized)) {

@@ -91,6 +91,45 @@ class Quantize(CliCase):
                      words=["ffn=q9", "q4_k"])
         self.assertEqual(list(self.folder.glob("refused*")), [])
 
+    def importance(self, name, matrices):
+        """A file with sums of squares for each matrix, counted 10 times."""
+        model = TinyModel()
+        model.metadata = {"general.type": "imatrix", "imatrix.chunk_count": 10}
+        model.tensors = {}
+        for matrix, sums in matrices.items():
+            model.tensors[f"{matrix}.in_sum2"] = np.asarray(sums, np.float32).reshape(1, -1)
+            model.tensors[f"{matrix}.counts"] = np.full((1, 1), 10, np.float32)
+        return self.path(name, model.file("f32"))
+
+    def test_importance(self):
+        """Where only every fourth column counts, and the file says so, the logits are closer."""
+        weights = TinyModel("llama", layers=2, width=256, ff_width=512)
+        sums = np.where(np.arange(256) % 4 == 0, 1000.0, 0.001)
+        names = [name for name, values in weights.tensors.items()
+                 if values.ndim == 2 and values.shape[1] == 256 and name.startswith("blk.")]
+        matrix = self.importance("sums.gguf", {name: sums for name in names})
+        # A norm that lets through every fourth column, as the matrix says of all that read it.
+        for layer in range(2):
+            for norm in ("attn_norm", "ffn_norm"):
+                weights.tensors[f"blk.{layer}.{norm}.weight"] *= (np.arange(256) % 4 == 0).astype(np.float32)
+        model, plain, weighted = self.path("fourth.gguf"), self.path("plain.gguf"), self.path("weighted.gguf")
+        weights.write(model)
+        arguments = ("--type", "Q2_K", "--tensor-type", "attn_output|ffn_down|token_embd|^output=f32")
+        self.hearth("quantize", model, plain, *arguments)
+        self.hearth("quantize", model, weighted, *arguments, "--imatrix", matrix)
+        expected, close, closer = (self.logits(path, TOKENS, "--compute", "f32", "--device", "cpu")[0]
+                                   for path in (model, plain, weighted))
+        self.assertLess(np.linalg.norm(closer - expected), 0.75 * np.linalg.norm(close - expected))
+        self.assertEqual(self.json("inspect", weighted)["metadata"]["quantize.imatrix.file"], "sums.gguf")
+
+    def test_importance_that_does_not_fit_is_refused(self):
+        out, name = self.path("refused.gguf"), "blk.0.attn_q.weight"
+        for file, words in ((self.importance("width.gguf", {name: np.ones(64)}), [name, "64", "256"]),
+                            (self.importance("other.gguf", {"blk.7.attn_q.weight": np.ones(256)}), ["another model"]),
+                            (self.importance("negative.gguf", {name: -np.ones(256)}), [name, "squares"]),
+                            (self.wide_model(), ["no importance matrix"])):
+            self.refused("quantize", self.wide_model(), out, "--type", "Q4_0", "--imatrix", file, words=[file, *words])
+
     def test_split_and_join(self):
         whole, joined, prefix = self.path("whole.gguf"), self.path("joined.gguf"), self.folder / "cut"
         self.hearth("quantize", self.wide_model(), whole, "--type", "Q4_K_M")
