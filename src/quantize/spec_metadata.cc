@@ -159,15 +159,18 @@ std::string attention_difference(const AttentionSpec& a, const AttentionSpec& b)
   if (a.head_count != b.head_count || a.kv_head_count != b.kv_head_count || a.head_dim != b.head_dim) return "heads";
   if (a.mask.kind != b.mask.kind || a.mask.window != b.mask.window || a.mask.global != b.mask.global) return "a window";
   if (a.rope != b.rope) return "which layers are rotated";
-  if (!are_close(a.scale, b.scale) || !are_close(a.softcap, b.softcap)) return "the scale of attention";
+  if (!are_close(a.scale, b.scale) || !are_close(a.softcap, b.softcap) || a.slopes != b.slopes ||
+      a.query_scale.beta != b.query_scale.beta || a.query_scale.length != b.query_scale.length) {
+    return "the scores of attention";
+  }
   if (a.query_key_norm != b.query_key_norm || a.query_key_norm_kind != b.query_key_norm_kind ||
       a.query_key_norm_by_head != b.query_key_norm_by_head || a.query_key_norm_rotated != b.query_key_norm_rotated ||
       a.value_norm != b.value_norm) {
     return "norms of queries and keys";
   }
   if (a.sinks != b.sinks || a.values_of_keys != b.values_of_keys || a.keys_of_layer != b.keys_of_layer ||
-      a.gated != b.gated || a.input_factor != b.input_factor || a.key_factor != b.key_factor ||
-      a.output_factor != b.output_factor) {
+      a.gated != b.gated || a.own_gate != b.own_gate || a.qkv_limit != b.qkv_limit ||
+      a.input_factor != b.input_factor || a.key_factor != b.key_factor || a.output_factor != b.output_factor) {
     return "attention";
   }
   return {};
@@ -188,10 +191,10 @@ bool is_same_routing(const Routing& a, const Routing& b) {
 }
 
 bool is_same_experts(const ExpertsSpec& a, const ExpertsSpec& b) {
-  return a.width == b.width && a.activation == b.activation && a.gating.limit == b.gating.limit &&
-         a.gating.up_offset == b.gating.up_offset && is_same_routing(a.routing, b.routing) &&
-         a.shared_width == b.shared_width && a.gated == b.gated && a.shared_gate == b.shared_gate &&
-         a.router_norm == b.router_norm;
+  return a.width == b.width && a.row_width == b.row_width && a.activation == b.activation &&
+         a.gating.limit == b.gating.limit && a.gating.up_offset == b.gating.up_offset &&
+         is_same_routing(a.routing, b.routing) && a.shared_width == b.shared_width && a.gated == b.gated &&
+         a.shared_gate == b.shared_gate && a.router_norm == b.router_norm;
 }
 
 std::string layer_difference(const LayerSpec& a, const LayerSpec& b) {
@@ -241,8 +244,12 @@ std::vector<std::pair<std::string, std::vector<float>>> rope_tensors(const Model
 }
 
 std::string first_difference(const ModelSpec& a, const ModelSpec& b) {
-  if (a.vocabulary != b.vocabulary || a.width != b.width || a.context_max != b.context_max) return "sizes";
-  if (a.norm.kind != b.norm.kind || !are_close(a.norm.epsilon, b.norm.epsilon)) return "norms";
+  if (a.vocabulary != b.vocabulary || a.width != b.width || a.embedding_width != b.embedding_width ||
+      a.context_max != b.context_max)
+    return "sizes";
+  if (a.norm.kind != b.norm.kind || a.norm.has_weights != b.norm.has_weights ||
+      !are_close(a.norm.epsilon, b.norm.epsilon))
+    return "norms";
   if (a.layers.size() != b.layers.size()) return "the number of layers";
   for (std::size_t i = 0; i < a.layers.size(); ++i) {
     if (std::string found = layer_difference(a.layers[i], b.layers[i]); !found.empty()) return found;
