@@ -147,7 +147,8 @@ void Generation::drop_accepted() {
 
 bool Generation::deliver() {
   while (!accepted_.empty() && !stops_.found()) {
-    if (follow_grammar(accepted_.front())) return true;  // its text goes with the end: whoever reads it knows that
+    // Its text goes with the end: whoever reads it knows that the answer is over.
+    if (follow_grammar(accepted_.front())) return true;
     hand_over_first();
   }
   return stops_.found().has_value();

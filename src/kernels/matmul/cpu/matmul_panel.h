@@ -86,9 +86,10 @@ HEARTH_INLINE void panel_tokens(const MatmulArgs& a, const Tile* tiles, std::int
                                 const std::int8_t* code_values) {
   constexpr std::size_t kReadAheadBytes = 2048;
   F32x8 acc[kTokens] = {};
+  // The first tokens that need a panel wait for the memory: it is one run of it, so what comes next is known.
+  const bool reads_ahead = first_token == 0;
   for (std::int64_t i = 0; i < a.k / Tile::kColumns; ++i) {
-    // One token is bound by memory: a panel is one run of it, so what comes next is known.
-    for (std::size_t line = 0; kTokens == 1 && line < sizeof(Tile); line += 64) {
+    for (std::size_t line = 0; reads_ahead && line < sizeof(Tile); line += 64) {
       __builtin_prefetch(reinterpret_cast<const std::byte*>(tiles + i) + kReadAheadBytes + line);
     }
     add_tile<kTokens>(tiles[i], PanelInputs(a, first_token, i * Tile::kColumns, code_values), acc);
@@ -117,7 +118,11 @@ HEARTH_INLINE void run_panels(Stream& stream, const MatmulArgs& a, const std::in
       for (; t + kTokenTile <= a.token_count; t += kTokenTile) {
         panel_tokens<Tile, kTokenTile>(a, first, panel, t, code_values);
       }
-      for (; t < a.token_count; ++t) panel_tokens<Tile, 1>(a, first, panel, t, code_values);
+      // What is left over, as in steps with a few drafted tokens: in pairs.
+      if constexpr (kTokenTile > 2) {
+        for (; t + 2 <= a.token_count; t += 2) panel_tokens<Tile, 2>(a, first, panel, t, code_values);
+      }
+      if (t < a.token_count) panel_tokens<Tile, 1>(a, first, panel, t, code_values);
     }
   });
 }
