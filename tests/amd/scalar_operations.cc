@@ -237,6 +237,7 @@ Operation float_operation(std::string_view mnemonic) {
       {"s_cvt_f32_i32", map<[](i32 a) { return static_cast<float>(a); }>},
       {"s_cvt_f32_u32", map<[](u32 a) { return static_cast<float>(a); }>},
       {"s_cvt_u32_f32", map<convert<u32, float>>},
+      {"v_s_log_f32", map<[](float a) { return std::log2(a); }>},
       {"v_s_rcp_f32", map<[](float a) { return 1.0f / a; }>},
   };
   return find(table, mnemonic);
