@@ -31,6 +31,7 @@ class SpecWriter {
       break;
     }
     write_scales();
+    write_own_keys();
   }
 
  private:
@@ -131,6 +132,25 @@ class SpecWriter {
     real("residual_scale", spec_.layers.front().residual_scale);
     real("attention.scale", spec_.layers.front().attention().scale);
     real("logit_scale", 1 / spec_.logit_scale);
+  }
+
+  // What files of one family say.
+  void write_own_keys() {
+    if (prefix_ == "gptneox." || prefix_ == "stablelm.") flag("use_parallel_residual", spec_.layers.front().parallel);
+    // It has LayerNorms, and their epsilon under the other name.
+    if (prefix_ == "phimoe.") real("attention.layer_norm_rms_epsilon", spec_.norm.epsilon);
+    if (prefix_ == "ernie4_5-moe.") number("interleave_moe_layer_step", expert_layer_step());
+  }
+
+  // From one layer with experts to the next.
+  std::int64_t expert_layer_step() const {
+    std::int64_t last = -1;
+    for (std::int64_t i = 0; i < spec_.layer_count(); ++i) {
+      if (!spec_.layers[static_cast<std::size_t>(i)].has_experts()) continue;
+      if (last >= 0) return i - last;
+      last = i;
+    }
+    return 1;
   }
 
   std::string prefix_;
