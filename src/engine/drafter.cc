@@ -28,7 +28,7 @@ constexpr double kRecordSteps = 100, kRecordWeight = 8;
 constexpr std::int64_t kRecordCount = 8;
 constexpr double kOffMax = 2, kFirstOffMax = 5;
 // Drafts have to bring so much more than none: what is measured is never exact.
-constexpr double kGainMin = 1.05;
+constexpr double kDraftGainMin = 1.05;
 
 std::int64_t rounded(std::int64_t token_count) {
   const std::int64_t step = token_count <= 64 ? 1 : 8;
@@ -122,7 +122,7 @@ std::vector<std::int64_t> share_drafts(std::span<const Drafter::Draft> drafts, s
   std::vector<double> next;  // the probability that the draft's next token is chosen
   for (const Drafter::Draft& draft : drafts) next.push_back(draft.tokens.empty() ? 0 : draft.probability);
   auto expected = static_cast<double>(sequence_count);  // tokens that the step brings
-  double best_rate = kGainMin * expected / costs.seconds(sequence_count);
+  double best_rate = kDraftGainMin * expected / costs.seconds(sequence_count);
   for (std::int64_t rows = 1; rows <= rows_max; ++rows) {
     const auto likeliest = std::max_element(next.begin(), next.end());
     if (likeliest == next.end() || *likeliest <= 0) break;
