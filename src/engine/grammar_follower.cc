@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "grammar/char_reader.h"
-#include "grammar/closing.h"
 
 namespace hearth {
 namespace {
@@ -205,7 +204,7 @@ void GrammarFollower::close_in_time() {
   if (tokens_left_ > closing_check_ && bytes_left <= closing_bytes_) return;
   closing_bytes_ = bytes_left;
   const auto bytes_max = static_cast<std::size_t>(8 * tokens_left_);  // more than tokens of JSON have
-  const auto closing = closing_bytes(text_->recognizer(), text_->masks->shortest(), text_->state, bytes_max);
+  const auto closing = text_->masks->closing(text_->state, bytes_max);
   closing_check_ = tokens_left_ - 1;
   if (!closing) return;
   if (closing->empty()) {

@@ -19,33 +19,37 @@ std::string preferred_bytes() {
   return bytes;
 }
 
+// The first byte that brings the end nearer; where none does, as within a key, the one from which it is nearest. Where
+// none may come, the step leads to the dead state.
+ClosingStep find_step(Recognizer& recognizer, ShortestTexts& shortest, GrammarState state) {
+  static const std::string kBytes = preferred_bytes();
+  const std::uint32_t left = shortest.of(state);
+  ClosingStep found{0, kDeadState};
+  std::uint32_t found_left = ShortestTexts::kNever;
+  for (const char byte : kBytes) {
+    const GrammarState candidate = recognizer.advance(state, static_cast<std::uint8_t>(byte));
+    if (candidate == kDeadState) continue;
+    const std::uint32_t candidate_left = shortest.of(candidate);
+    if (candidate_left >= found_left) continue;
+    found = {byte, candidate};
+    found_left = candidate_left;
+    if (found_left < left) break;
+  }
+  return found;
+}
+
 }  // namespace
 
-std::optional<std::string> closing_bytes(Recognizer& recognizer, ShortestTexts& shortest, GrammarState state,
-                                         std::size_t bytes_max) {
-  static const std::string kBytes = preferred_bytes();
+std::optional<std::string> closing_bytes(Recognizer& recognizer, ShortestTexts& shortest, ClosingSteps& steps,
+                                         GrammarState state, std::size_t bytes_max) {
   std::string closing;
-  std::uint32_t left = shortest.of(state);
   while (!recognizer.can_end(state)) {
-    if (closing.size() + left > bytes_max || closing.size() >= bytes_max) return std::nullopt;
-    // The first byte that brings the end nearer; where none does, as within a key, the one from which it is nearest.
-    GrammarState next = kDeadState;
-    std::uint32_t next_left = ShortestTexts::kNever;
-    char chosen = 0;
-    for (const char byte : kBytes) {
-      const GrammarState candidate = recognizer.advance(state, static_cast<std::uint8_t>(byte));
-      if (candidate == kDeadState) continue;
-      const std::uint32_t candidate_left = shortest.of(candidate);
-      if (candidate_left >= next_left) continue;
-      next = candidate;
-      next_left = candidate_left;
-      chosen = byte;
-      if (next_left < left) break;
-    }
-    if (next == kDeadState) return std::nullopt;
-    closing += chosen;
-    state = next;
-    left = next_left;
+    if (closing.size() + shortest.of(state) > bytes_max || closing.size() >= bytes_max) return std::nullopt;
+    auto known = steps.find(state);
+    if (known == steps.end()) known = steps.emplace(state, find_step(recognizer, shortest, state)).first;
+    if (known->second.next == kDeadState) return std::nullopt;
+    closing += known->second.byte;
+    state = known->second.next;
   }
   return closing;
 }

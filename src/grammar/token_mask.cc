@@ -100,6 +100,10 @@ ShortestTexts& TokenMasks::shortest() {
   return *shortest_;
 }
 
+std::optional<std::string> TokenMasks::closing(GrammarState state, std::size_t bytes_max) {
+  return closing_bytes(recognizer_, shortest(), closing_steps_, state, bytes_max);
+}
+
 // The state, or one that has the same masks.
 GrammarState TokenMasks::merged(GrammarState state) {
   return recognizer_.changed_tops(state, [&](GrammarFrame& frame) { frame = representative(frame, kTiers - 1); });

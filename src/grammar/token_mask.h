@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "grammar/closing.h"
 #include "grammar/dfa_classes.h"
 #include "grammar/shortest_text.h"
 #include "grammar/token_trie.h"
@@ -89,6 +90,8 @@ class TokenMasks {
   // may each be a byte. Where all are such, with all.
   std::shared_ptr<const TokenMask> mask(GrammarState state, std::int64_t tokens_left);
   ShortestTexts& shortest();
+  // As closing_bytes().
+  std::optional<std::string> closing(GrammarState state, std::size_t bytes_max);
   // There is so much memory in it that its users had better go over to another (Recognizer::adopt).
   bool is_full() const;
 
@@ -132,6 +135,7 @@ class TokenMasks {
   std::shared_ptr<const GrammarVocabulary> vocabulary_;
   Recognizer recognizer_;
   std::optional<ShortestTexts> shortest_;  // made when it is first asked for
+  ClosingSteps closing_steps_;
   std::unordered_map<GrammarState, std::shared_ptr<const TokenMask>> masks_;
   std::array<std::unordered_map<GrammarState, Part>, kTiers> parts_;  // by the state of their stack alone
   std::unordered_map<std::uint32_t, DfaClasses> classes_;             // by automaton; a level for each tier
