@@ -99,15 +99,18 @@ struct Iq4Levels {
   HEARTH_ALWAYS_INLINE float level(int code) const { return kIq4Values[code]; }
 };
 
-// 1 / scale; a zero scale represents nothing but zero, and its inverse is zero.
+// 1 / scale; a scale that is zero, or so small that its inverse is no number, represents nothing but zero, and its
+// inverse is zero.
+inline constexpr float kScaleMin = 0x1p-126f;
 HEARTH_ALWAYS_INLINE TrialLanes inverse_of(TrialLanes scale) {
-  const TrialLanes one = in_all_lanes(1.0f), zero{};
-  const TrialLanes divisor = scale != zero ? scale : one;
-  return scale != zero ? one / divisor : zero;
+  const TrialLanes one = in_all_lanes(1.0f), zero{}, least = in_all_lanes(kScaleMin);
+  const auto usable = (scale >= least) | (scale <= -least);
+  const TrialLanes divisor = usable ? scale : one;
+  return usable ? one / divisor : zero;
 }
 
 HEARTH_ALWAYS_INLINE float inverse_of(float scale) {
-  return scale != 0.0f ? 1.0f / scale : 0.0f;
+  return scale >= kScaleMin || scale <= -kScaleMin ? 1.0f / scale : 0.0f;
 }
 
 // The trial whose error over `count` elements is least, the first of equals.
