@@ -96,6 +96,24 @@ pid_t start(const std::vector<std::string>& command, const Pipe& input, const Pi
   return child;
 }
 
+// write() whose end is an error where nobody reads any more, and no signal, which would end the program.
+ssize_t write_quietly(int descriptor, std::string_view text) {
+  sigset_t broken_pipe, before;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &broken_pipe, &before);
+  const ssize_t count = ::write(descriptor, text.data(), text.size());
+  const int error = errno;
+  if (count < 0 && error == EPIPE) {
+    constexpr timespec kNow{};
+    while (::sigtimedwait(&broken_pipe, nullptr, &kNow) < 0 && errno == EINTR) {
+    }
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return count;
+}
+
 // Writes and reads at once: neither side waits for the other for ever.
 std::string talk(std::string_view text, Pipe& input, Pipe& output) {
   ::fcntl(input.write, F_SETFL, O_NONBLOCK);
@@ -106,7 +124,7 @@ std::string talk(std::string_view text, Pipe& input, Pipe& output) {
     std::array<pollfd, 2> waited{pollfd{output.read, POLLIN, 0}, pollfd{input.write, POLLOUT, 0}};
     if (::poll(waited.data(), waited.size(), -1) < 0 && errno != EINTR) break;
     if ((waited[1].revents & (POLLOUT | POLLERR)) != 0) {
-      const ssize_t count = ::write(input.write, text.data(), text.size());
+      const ssize_t count = write_quietly(input.write, text);
       const bool is_broken = count < 0 && errno != EAGAIN && errno != EINTR;
       text.remove_prefix(is_broken ? text.size() : static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
     }
