@@ -3,11 +3,11 @@ random weights that the program reads in their place. As a program it writes tes
 import json
 import math
 import pathlib
-import struct
 
 import numpy as np
 
 from cli_case import TinyModel
+from safetensors_file import write_safetensors
 from server_case import ServerCase
 
 WIDTH, FF, LAYERS, VOCABULARY, CONTEXT = 32, 48, 2, 40, 64
@@ -212,12 +212,6 @@ def tensors_of(names, ends, model):
 def write_folder(folder, config, names, ends, model, more=None):
     """A checkpoint of what the model has drawn, and `more` tensors by their names."""
     tensors = tensors_of(names, ends, model) | {key: values.astype("<f4") for key, values in (more or {}).items()}
-    header, data = {}, b""
-    for name, values in tensors.items():
-        header[name] = {"dtype": "F32", "shape": list(values.shape),
-                        "data_offsets": [len(data), len(data) + values.nbytes]}
-        data += values.tobytes()
-    head = json.dumps(header).encode()
     folder.mkdir(parents=True, exist_ok=True)
     sizes = {key: value for key, value in SIZES.items() if key not in config}
     if "text_config" in config:
@@ -227,7 +221,7 @@ def write_folder(folder, config, names, ends, model, more=None):
     else:
         config = {"max_position_embeddings": CONTEXT, "tie_word_embeddings": False} | config
     (folder / "config.json").write_text(json.dumps(config))
-    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(head)) + head + data)
+    write_safetensors(folder / "model.safetensors", tensors)
 
 
 class FamilyCase(ServerCase):

@@ -1,9 +1,10 @@
 """Models with recurrences in double precision, straight from the papers, and as checkpoints with random weights: what
 the program's logits are compared with. Each `Model` is made with the settings of its config.json."""
 import json
-import struct
 
 import numpy as np
+
+from safetensors_file import write_safetensors
 
 
 def sigmoid(x):
@@ -123,15 +124,6 @@ class Model:
         (path / "config.json").write_text(json.dumps(self.config))
         write_safetensors(path / "model.safetensors", self.tensors)
         return path
-
-
-def write_safetensors(path, tensors):
-    header, data = {}, b""
-    for name, values in tensors.items():
-        header[name] = {"dtype": "F32", "shape": values.shape, "data_offsets": [len(data), len(data) + values.nbytes]}
-        data += values.tobytes()
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
 COMMON = {"hidden_size": 40, "vocab_size": 48, "max_position_embeddings": 64, "hidden_act": "silu",

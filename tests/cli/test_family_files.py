@@ -1,13 +1,13 @@
 """Families with experts, Mamba or scaled queries, as checkpoints and as GGUF files: tiny models of random weights laid
 out as each kind of file has them, against one plain forward pass in double precision (family_formulas.py)."""
 import json
-import struct
 
 import numpy as np
 
 from cli_case import CliCase, TinyModel, main
 from family_formulas import (CHANNELS, CHECKPOINT, CONTEXT, EXPERT_FF, FF, GGUF, HEAD_DIM, KERNEL, RANK, STATE, WIDTH,
                              VOCABULARY, FamilyModel, laid_out)
+from safetensors_file import write_safetensors
 
 TOKENS = np.random.default_rng(4).integers(0, VOCABULARY, 27).tolist()
 SIZES = {"hidden_size": WIDTH, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": FF,
@@ -163,16 +163,10 @@ FAMILIES = {
 
 class FamilyFiles(CliCase):
     def checkpoint(self, name, config, tensors):
-        header, data = {}, b""
-        for tensor, values in tensors.items():
-            header[tensor] = {"dtype": "F32", "shape": list(values.shape),
-                              "data_offsets": [len(data), len(data) + values.nbytes]}
-            data += values.tobytes()
-        head = json.dumps(header).encode()
         folder = self.path(name)
         folder.mkdir()
         (folder / "config.json").write_text(json.dumps(config))
-        (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(head)) + head + data)
+        write_safetensors(folder / "model.safetensors", tensors)
         return folder
 
     def gguf(self, name, architecture, layers, keys, tensors):
