@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <boost/json/object.hpp>
 #include <numeric>
 
 #include "engine/testing/engine_run.h"
@@ -43,12 +42,7 @@ class ExactnessTest : public testing::TestWithParam<kernel_testing::Setup> {
 
   // Thoughts that are ended after a few tokens, and then calls, which every comma begins.
   static void add_thoughts_and_calls(Request& request) {
-    CallGrammar calls;
-    calls.syntaxes.emplace_back();
-    calls.syntaxes.back().form = CallForm::kObject;
-    calls.syntaxes.back().call_open = ",";
-    calls.tools = {{{"f", "fg"}, boost::json::object{{"type", "object"}}, false}};
-    request.calls = CallGrammarRequest{source_of(calls), compile_calls(calls), call_marks(calls), {}, false};
+    request.calls = object_calls(",");
     request.thinking = {.open = "<", .close = ">,", .is_open = true, .token_count_max = 2};
   }
 

@@ -67,20 +67,11 @@ class BundledSpeculation : public testing::Test {
       if (i % 6 == 2) request.stop = {" and", ". The"};
       if (i % 6 == 3) request.grammar = GrammarRequest{{}, schema, {}};
       if (i % 6 == 4) request.grammar = GrammarRequest{{}, letters, {}};
-      if (i % 6 == 5) add_calls(request);
+      if (i % 6 == 5) request.calls = object_calls(" a");
       request.ignore_end = i % 4 == 0;
       if (request.ignore_end) request.token_count_max = 120;
     }
     return all;
-  }
-
-  static void add_calls(Request& request) {
-    CallGrammar calls;
-    calls.syntaxes.emplace_back();
-    calls.syntaxes.back().form = CallForm::kObject;
-    calls.syntaxes.back().call_open = " a";
-    calls.tools = {{{"f", "fg"}, json::object{{"type", "object"}}, false}};
-    request.calls = CallGrammarRequest{source_of(calls), compile_calls(calls), call_marks(calls), {}, false};
   }
 
   // With `draft_max` tokens drafted for each.

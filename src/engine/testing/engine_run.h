@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json/object.hpp>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -171,6 +172,16 @@ inline std::vector<TokenId> random_prompt(std::mt19937& random, std::int64_t len
   std::vector<TokenId> prompt(static_cast<std::size_t>(length));
   for (TokenId& id : prompt) id = static_cast<TokenId>(random() % 320);
   return prompt;
+}
+
+// Calls of one tool, with an object of any properties, which `open` begins in the text.
+inline CallGrammarRequest object_calls(std::string open) {
+  CallGrammar calls;
+  calls.syntaxes.emplace_back();
+  calls.syntaxes.back().form = CallForm::kObject;
+  calls.syntaxes.back().call_open = std::move(open);
+  calls.tools = {{{"f", "fg"}, boost::json::object{{"type", "object"}}, false}};
+  return {source_of(calls), compile_calls(calls), call_marks(calls), {}, false};
 }
 
 inline Request sampled_request(std::string id, std::vector<TokenId> prompt, std::int64_t token_count,
