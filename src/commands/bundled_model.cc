@@ -21,8 +21,8 @@ fs::path model_or_bundled(const fs::path& named) {
   for (const fs::path& path : {beside, installed}) {
     if (fs::exists(path, error)) return path;
   }
-  throw InvalidInput(fmt::format("no MODEL was named, and the bundled one is neither {} nor {}", beside.string(),
-                                 installed.string()));
+  throw InvalidInput(
+      fmt::format("no MODEL was named, and the bundled one is neither {} nor {}", beside.string(), installed.string()));
 }
 
 }  // namespace hearth

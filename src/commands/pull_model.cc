@@ -1,7 +1,6 @@
 #include "commands/pull_model.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -13,6 +12,7 @@
 #include "base/escape.h"
 #include "commands/device_choice.h"
 #include "commands/interrupt.h"
+#include "commands/terminal_line.h"
 #include "device/cpu/cpu_device.h"
 
 namespace hearth {
@@ -68,12 +68,10 @@ std::string progress_text(const PullProgress::State& state, std::int64_t rate) {
 // Shows the progress while it lives.
 class ProgressLine {
  public:
-  explicit ProgressLine(const PullProgress& progress)
-      : progress_(progress), is_terminal_(::isatty(STDERR_FILENO) != 0), thread_([this] { run(); }) {}
+  explicit ProgressLine(const PullProgress& progress) : progress_(progress), thread_([this] { run(); }) {}
   ~ProgressLine() {
     ended_ = true;
     thread_.join();
-    if (is_terminal_ && shown_) std::fputs("\r\x1b[K", stderr);
   }
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
@@ -88,10 +86,8 @@ class ProgressLine {
       const auto now = Clock::now();
       const std::string text = progress_text(state, rate.add(now, state.fetched));
       if (text.empty()) continue;
-      if (is_terminal_) {
-        fmt::print(stderr, "\r{}\x1b[K", text);
-        std::fflush(stderr);
-        shown_ = true;
+      if (line_.is_terminal()) {
+        line_.show(text);
       } else if (now >= next_line) {
         fmt::print(stderr, "{}\n", text);
         next_line = now + kLineEvery;
@@ -100,9 +96,8 @@ class ProgressLine {
   }
 
   const PullProgress& progress_;
-  const bool is_terminal_;
+  TerminalLine line_;
   std::atomic<bool> ended_ = false;
-  bool shown_ = false;
   std::thread thread_;  // last: it uses the others
 };
 

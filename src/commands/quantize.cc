@@ -1,7 +1,6 @@
 #include "commands/quantize.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +13,7 @@
 #include "commands/find_model.h"
 #include "commands/interrupt.h"
 #include "commands/model_session.h"
+#include "commands/terminal_line.h"
 #include "device/cpu/machine_limits.h"
 #include "quantize/folder_contents.h"
 #include "quantize/write_contents.h"
@@ -28,32 +28,22 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-// One line that is written over, on a terminal alone.
-class QuantizeProgressLine {
+// How far the writing has come, a few times a second.
+class WritingLine {
  public:
-  QuantizeProgressLine() : is_terminal_(::isatty(STDERR_FILENO) != 0) {}
-  ~QuantizeProgressLine() {
-    if (shown_) std::fputs("\r\x1b[K", stderr);
-  }
-  QuantizeProgressLine(const QuantizeProgressLine&) = delete;
-  QuantizeProgressLine& operator=(const QuantizeProgressLine&) = delete;
-
   void show(const WriteProgress& progress) {
     const double seconds = seconds_since(begin_);
-    if (!is_terminal_ || seconds < shown_at_ + 0.2) return;
+    if (!line_.is_terminal() || seconds < shown_at_ + 0.2) return;
     shown_at_ = seconds;
-    shown_ = true;
     const double done = static_cast<double>(progress.elements_done), all = static_cast<double>(progress.elements);
-    fmt::print(stderr, "\r{:.0f} %, {:.0f} million weights/s, {:.0f} s left: {}\x1b[K", 100 * done / all,
-               done / seconds / 1e6, seconds * (all - done) / done, printable_text(progress.tensor));
-    std::fflush(stderr);
+    line_.show(fmt::format("{:.0f} %, {:.0f} million weights/s, {:.0f} s left: {}", 100 * done / all,
+                           done / seconds / 1e6, seconds * (all - done) / done, printable_text(progress.tensor)));
   }
 
  private:
-  const bool is_terminal_;
+  TerminalLine line_;
   const Clock::time_point begin_ = Clock::now();
   double shown_at_ = 0;
-  bool shown_ = false;
 };
 
 void print_tensors(const ModelContents& contents, const QuantizePlan& plan) {
@@ -114,7 +104,7 @@ int write_model(const ModelContents& contents, const QuantizeChoices& choices, c
   const Clock::time_point begin = Clock::now();
   bool is_written = false;
   {
-    QuantizeProgressLine line;
+    WritingLine line;
     const WriteOptions writing{.threads = options.threads > 0 ? options.threads : usable_core_count(),
                                .file_type = choices.recipe == nullptr ? options.file_type : choices.recipe->file_type,
                                .importance = choices.importance,

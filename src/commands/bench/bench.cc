@@ -1,7 +1,6 @@
 #include "commands/bench/bench.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -14,28 +13,17 @@
 #include "commands/bench/bench_report.h"
 #include "commands/find_model.h"
 #include "commands/model_session.h"
+#include "commands/terminal_line.h"
 #include "device/gpu/gpu_device.h"
 
 namespace hearth {
 namespace {
 
-// One changing line on standard error, where that is a terminal.
-class ProgressLine {
- public:
-  void show(const std::string& text) {
-    if (shown_) std::fprintf(stderr, "\r\033[K%s", text.c_str());
-  }
-  ~ProgressLine() { show(""); }
-
- private:
-  bool shown_ = ::isatty(STDERR_FILENO) != 0;
-};
-
 void measure_device(const BenchOptions& options, std::span<const BenchCase> cases, Device& device, BenchModel& model,
                     BenchReport& report) {
   // With several GPUs, the last one opened is the thread's.
   if (auto* gpu = dynamic_cast<GpuDevice*>(&device)) gpu->make_current();
-  ProgressLine progress;
+  TerminalLine progress;
   const std::string id = device.id().to_string();
   const std::unique_ptr<Stream> stream = device.open_stream();
   constexpr std::int64_t kCpuStepTokens = 512, kGpuStepTokens = 2048;
