@@ -7,18 +7,13 @@
 
 #include "base/error.h"
 #include "base/escape.h"
+#include "model/embedding.h"
 #include "weights/model_source.h"
 
 namespace hearth {
 namespace {
 
 constexpr std::string_view kSums = ".in_sum2", kCounts = ".counts";
-
-std::vector<float> values_of(const WeightEntry& entry) {
-  std::vector<float> values(static_cast<std::size_t>(entry.shape.element_count()));
-  traits(entry.format).decode_f32(entry.bytes.data(), values.data(), std::ssize(values));
-  return values;
-}
 
 bool is_measured(float value) {
   return std::isfinite(value) && value >= 0;
@@ -34,8 +29,8 @@ ImportanceMatrix::ImportanceMatrix(const std::filesystem::path& path) : path_(pa
     const std::string matrix = sums.name.substr(0, sums.name.size() - kSums.size());
     const WeightEntry* counts = source->find(matrix + std::string(kCounts));
     if (counts == nullptr) refuse(fmt::format("{} has no counts", quote_name(matrix)));
-    const std::vector<float> numbers = values_of(*counts);
-    std::vector<float> columns = values_of(sums);
+    const std::vector<float> numbers = read_floats(*source, counts->name);
+    std::vector<float> columns = read_floats(*source, sums.name);
     if (numbers.empty() || columns.empty() || columns.size() % numbers.size() != 0) {
       refuse(fmt::format("{} has {} sums and {} counts", quote_name(matrix), columns.size(), numbers.size()));
     }
