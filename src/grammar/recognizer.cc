@@ -52,6 +52,10 @@ bool is_space(std::uint8_t byte) {
   return byte == ' ' || byte == '\n' || byte == '\t';
 }
 
+bool terminal_may_go_on(const Grammar& grammar, const GrammarFrame& frame) {
+  return frame.c != 0 || !grammar.dfas[frame.index].edges_of(frame.a).empty();
+}
+
 std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
   hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
   return hash ^ hash >> 29;
@@ -422,10 +426,6 @@ bool step_in_terminal(const Grammar& grammar, GrammarFrame& frame, std::uint8_t 
 
 bool terminal_may_end(const Grammar& grammar, const GrammarFrame& frame) {
   return frame.c == 0 && grammar.dfas[frame.index].accepting[frame.a] != 0;
-}
-
-bool terminal_may_go_on(const Grammar& grammar, const GrammarFrame& frame) {
-  return frame.c != 0 || !grammar.dfas[frame.index].edges_of(frame.a).empty();
 }
 
 bool text_may_end(const Grammar& grammar, const GrammarFrame& frame) {

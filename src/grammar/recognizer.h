@@ -49,9 +49,8 @@ struct GrammarFrame {
 // Within a JSON string: whether its quote may come, and whether another byte may, with which the frame goes on.
 bool text_may_end(const Grammar& grammar, const GrammarFrame& frame);
 bool step_in_text(const Grammar& grammar, GrammarFrame& frame, std::uint8_t byte);
-// Within a terminal of a rule: the same three.
+// Within a terminal of a rule: the same two.
 bool terminal_may_end(const Grammar& grammar, const GrammarFrame& frame);
-bool terminal_may_go_on(const Grammar& grammar, const GrammarFrame& frame);
 bool step_in_terminal(const Grammar& grammar, GrammarFrame& frame, std::uint8_t byte);
 // A character more of a key.
 void step_over(const Grammar::Object& object, GrammarFrame& key, char32_t character);
