@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii_case.h"
 #include "base/error.h"
 #include "base/escape.h"
 #include "commands/find_model.h"
@@ -40,7 +41,7 @@ std::int64_t size_in_bytes(const std::string& text) {
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   std::string unit;
   for (const char* c = stop; c != end; ++c) {
-    if (*c != ' ') unit += static_cast<char>(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+    if (*c != ' ') unit += ascii_upper(*c);
   }
   if (unit.size() > 1 && unit.ends_with('B')) unit.pop_back();
   const std::size_t power = std::string_view("BKMGT").find(unit.empty() ? "B" : unit);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "base/ascii_case.h"
 #include "base/error.h"
 #include "base/escape.h"
 #include "text/unicode/regex.h"
@@ -151,10 +152,7 @@ TensorType parse_tensor_type(const std::string& text) {
   if (sign == std::string::npos || sign == 0) {
     throw InvalidInput(fmt::format("--tensor-type {} is not PATTERN=FORMAT", quote_name(text)));
   }
-  std::string name = text.substr(sign + 1);
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  const std::string name = ascii_lower(text.substr(sign + 1));
   std::string known;
   for (const FormatTraits& format : all_formats()) {
     if (format.encode == nullptr || format.ggml_type < 0) continue;

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <vector>
 
+#include "base/ascii_case.h"
 #include "base/error.h"
 #include "base/escape.h"
 
@@ -168,14 +169,6 @@ constexpr std::array kRecipes{
     Recipe{"MXFP4", Format::kMxfp4, 38, nullptr}, Recipe{"MXFP4_MOE", Format::kMxfp4, 38, for_experts_only},
 };
 
-std::string in_capitals(std::string_view name) {
-  std::string capitals(name);
-  for (char& c : capitals) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return capitals;
-}
-
 bool is_known_elsewhere(std::string_view name) {
   for (const std::string_view begin : {"IQ1_", "IQ2_", "IQ3_", "TQ1_", "TQ2_"}) {
     if (name.starts_with(begin)) return true;
@@ -198,7 +191,7 @@ std::span<const Recipe> recipes() {
 }
 
 const Recipe& recipe_by_name(std::string_view name) {
-  std::string wanted = in_capitals(name);
+  std::string wanted = ascii_upper(std::string(name));
   if (wanted == "Q3_K" || wanted == "Q4_K" || wanted == "Q5_K") wanted += "_M";
   const auto found = std::find_if(kRecipes.begin(), kRecipes.end(), [&](const Recipe& r) { return r.name == wanted; });
   if (found != kRecipes.end()) return *found;

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <optional>
 
+#include "base/ascii_case.h"
+
 namespace hearth {
 namespace {
 
@@ -12,12 +14,6 @@ constexpr int kHeadersMax = 8;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
 }
 
 // A header's name as it is compared: of "* Today's date: …" it is "today's date".
@@ -28,7 +24,7 @@ std::string header_name(std::string_view line) {
   constexpr std::string_view kAround = " \t*-#_>";
   while (!name.empty() && kAround.find(name.front()) != std::string_view::npos) name.remove_prefix(1);
   while (!name.empty() && kAround.find(name.back()) != std::string_view::npos) name.remove_suffix(1);
-  return lower_case(name);
+  return ascii_lower(std::string(name));
 }
 
 bool tells_billing(std::string_view name) {

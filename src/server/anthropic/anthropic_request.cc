@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii_case.h"
 #include "server/anthropic/anthropic_tools.h"
 #include "server/conversation_prompt.h"
 #include "server/fields.h"
@@ -154,9 +155,7 @@ std::string result_text(const Fields& block, Names& found) {
 // Templates know no results that are errors: the text must say it.
 std::string marked_error(std::string text) {
   constexpr std::size_t kHead = 64;
-  std::string head = text.substr(0, kHead);
-  std::transform(head.begin(), head.end(), head.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
+  const std::string head = ascii_lower(text.substr(0, kHead));
   if (head.find("error") != std::string::npos) return text;
   return text.empty() ? "Error" : "Error: " + text;
 }

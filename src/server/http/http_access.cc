@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/ascii_case.h"
+
 namespace hearth {
 namespace {
 
@@ -21,24 +23,17 @@ std::string_view bearer_token(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer ";
   if (authorization.size() < kScheme.size()) return {};
   for (std::size_t i = 0; i < kScheme.size(); ++i) {
-    const char c = authorization[i];
-    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + 'a' - 'A') : c) != kScheme[i]) return {};
+    if (ascii_lower(authorization[i]) != kScheme[i]) return {};
   }
   authorization.remove_prefix(kScheme.size());
   while (authorization.starts_with(' ')) authorization.remove_prefix(1);
   return authorization;
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
-}
-
 // "name:8080" is of the host "name", "[::1]:8080" of "::1".
 std::string host_name(std::string_view authority) {
-  if (authority.starts_with('[')) return lower_case(authority.substr(1, authority.find(']') - 1));
-  std::string name = lower_case(authority.substr(0, authority.rfind(':')));
+  if (authority.starts_with('[')) return ascii_lower(std::string(authority.substr(1, authority.find(']') - 1)));
+  std::string name = ascii_lower(std::string(authority.substr(0, authority.rfind(':'))));
   if (name.ends_with('.')) name.pop_back();
   return name;
 }
@@ -77,7 +72,8 @@ bool is_allowed_origin(const HttpRequest& request, const std::vector<std::string
   if (has(allowed, "*") || has(allowed, origin)) return true;
   const auto [scheme, authority] = split_origin(origin);
   if (scheme != "http" && scheme != "https") return false;
-  return lower_case(authority) == lower_case(request.header("host")) || is_this_machine(host_name(authority));
+  return ascii_lower(std::string(authority)) == ascii_lower(std::string(request.header("host"))) ||
+         is_this_machine(host_name(authority));
 }
 
 }  // namespace
@@ -92,7 +88,7 @@ bool is_foreign_page(const HttpRequest& request, const std::vector<std::string>&
 
 bool is_known_host(const HttpRequest& request, const std::vector<std::string>& allowed_hosts, std::string_view own) {
   const std::string name = host_name(request.header("host"));
-  if (has(allowed_hosts, "*") || has(allowed_hosts, name) || name == lower_case(own)) return true;
+  if (has(allowed_hosts, "*") || has(allowed_hosts, name) || name == ascii_lower(std::string(own))) return true;
   if (name.find('.') == std::string::npos || is_address(name) || is_local_name(name)) return true;
   // Ends of names that nobody can register.
   static constexpr std::string_view kLocalEnds[] = {".local", ".internal", ".home.arpa", ".lan", ".test"};

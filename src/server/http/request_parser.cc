@@ -7,20 +7,14 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii_case.h"
+
 namespace hearth {
 namespace {
 
 namespace http = boost::beast::http;
 using ErrorCode = boost::system::error_code;
 using BeastView = boost::beast::string_view;
-
-std::string lower_case(BeastView text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 // "http://host/path?query", as clients send it to proxies, is "/path?query".
 std::string_view without_authority(std::string_view target) {
@@ -86,13 +80,13 @@ class RequestParser::Impl final : public http::basic_parser<true> {
   void on_response_impl(int, BeastView, int, ErrorCode&) override {}
   void on_field_impl(http::field, BeastView name, BeastView value, ErrorCode&) override {
     if (is_header_done()) return;  // a trailer
-    request.headers.emplace_back(lower_case(name), std::string(value));
+    request.headers.emplace_back(ascii_lower(std::string(name)), std::string(value));
   }
   // A request that two servers on its way could read in two ways is none.
   void check_framing() {
     const std::int64_t hosts = count("host");
     if (hosts > 1 || (hosts == 0 && http_version >= 11)) fail(400, "a request must have one Host header");
-    const std::string coding = lower_case(BeastView(request.header("transfer-encoding")));
+    const std::string coding = ascii_lower(std::string(request.header("transfer-encoding")));
     if (count("transfer-encoding") > 1 || (!coding.empty() && coding != "chunked")) {
       fail(501, "the only transfer encoding that this server knows is 'chunked'");
     } else if (!coding.empty() && http_version < 11) {
@@ -196,7 +190,7 @@ bool RequestParser::keep_alive() const {
   return impl_->keep_alive();
 }
 bool RequestParser::expects_continue() const {
-  return lower_case(BeastView(impl_->request.header("expect"))) == "100-continue";
+  return ascii_lower(std::string(impl_->request.header("expect"))) == "100-continue";
 }
 
 std::optional<std::string> decode_percent(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/ascii_case.h"
 #include "server/ollama/ollama_answer.h"
 
 namespace hearth {
@@ -27,8 +28,7 @@ std::string time_of(std::int64_t seconds) {
 }
 
 json::object details(const ServedModel& model) {
-  std::string level = model.format;
-  for (char& letter : level) letter = letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
+  const std::string level = ascii_upper(model.format);
   json::object details;
   details["parent_model"] = "";
   details["format"] = model.path.ends_with(".gguf") ? "gguf" : "safetensors";

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii_case.h"
 #include "server/page/embedded_page.h"
 
 namespace hearth {
@@ -88,9 +89,7 @@ std::string_view chosen_encoding(std::string_view accept_encoding) {
   Wish brotli = Wish::kUnsaid, gzip = Wish::kUnsaid, any = Wish::kUnsaid;
   for_each_member(accept_encoding, [&](std::string_view member) {
     const std::size_t semicolon = std::min(member.find(';'), member.size());
-    std::string name(trimmed(member.substr(0, semicolon)));
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    const std::string name = ascii_lower(std::string(trimmed(member.substr(0, semicolon))));
     std::string_view weight = trimmed(member.substr(std::min(semicolon + 1, member.size())));
     const bool is_weight = weight.starts_with("q=") || weight.starts_with("Q=");
     weight.remove_prefix(is_weight ? 2 : 0);
