@@ -11,25 +11,11 @@
 #include "base/check.h"
 #include "base/error.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HEARTH_FIBER_ASAN
-#endif
-#if __has_feature(thread_sanitizer)
-#define HEARTH_FIBER_TSAN
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define HEARTH_FIBER_ASAN
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define HEARTH_FIBER_TSAN
-#endif
-#if defined(HEARTH_FIBER_ASAN)
+#if defined(HEARTH_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if defined(HEARTH_FIBER_TSAN)
+#if defined(HEARTH_TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif
 
@@ -63,7 +49,7 @@ Fiber::Fiber(std::function<void()> body) : body_(std::move(body)) {
   CHECK(::mprotect(memory_, kGuardBytes, PROT_NONE) == 0);
   body_stack_.bottom = memory_ + kGuardBytes;
   body_stack_.bytes = kStackBytes;
-#if defined(HEARTH_FIBER_TSAN)
+#if defined(HEARTH_TSAN)
   body_stack_.state = __tsan_create_fiber(0);
 #endif
   body_context_ = context::make_fcontext(memory_ + kBytes, kStackBytes, FiberEntry::enter);
@@ -74,10 +60,10 @@ Fiber::~Fiber() {
     is_unwinding_ = true;
     resume();
   }
-#if defined(HEARTH_FIBER_TSAN)
+#if defined(HEARTH_TSAN)
   __tsan_destroy_fiber(body_stack_.state);
 #endif
-#if defined(HEARTH_FIBER_ASAN)
+#if defined(HEARTH_ASAN)
   // The frames that never returned, or the next owner of these addresses would find their marks.
   __asan_unpoison_memory_region(memory_ + kGuardBytes, kStackBytes);
 #endif
@@ -86,7 +72,7 @@ Fiber::~Fiber() {
 
 void Fiber::resume() {
   CHECK(!is_done_);
-#if defined(HEARTH_FIBER_TSAN)
+#if defined(HEARTH_TSAN)
   resumer_stack_.state = __tsan_get_current_fiber();
 #endif
   leave(resumer_stack_, body_stack_, false);
@@ -115,17 +101,17 @@ void Fiber::run() {
 
 // Before the stack is changed. `is_last`: nobody comes back to it.
 void Fiber::leave([[maybe_unused]] Stack& from, [[maybe_unused]] const Stack& to, [[maybe_unused]] bool is_last) {
-#if defined(HEARTH_FIBER_ASAN)
+#if defined(HEARTH_ASAN)
   __sanitizer_start_switch_fiber(is_last ? nullptr : &from.fake_frames, to.bottom, to.bytes);
 #endif
-#if defined(HEARTH_FIBER_TSAN)
+#if defined(HEARTH_TSAN)
   __tsan_switch_to_fiber(to.state, 0);
 #endif
 }
 
 // After it was changed. `left`: whose bounds are not known yet, as it is some thread's.
 void Fiber::arrive([[maybe_unused]] const Stack& at, [[maybe_unused]] Stack* left) {
-#if defined(HEARTH_FIBER_ASAN)
+#if defined(HEARTH_ASAN)
   const void* bottom = nullptr;
   std::size_t bytes = 0;
   __sanitizer_finish_switch_fiber(at.fake_frames, &bottom, &bytes);

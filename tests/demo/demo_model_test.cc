@@ -35,7 +35,7 @@ const fs::path kModels = fs::path(HEARTH_SOURCE_DIR) / "models";
 const fs::path kFile = kModels / "hearth-tales-9m-q8_0.gguf";
 
 // Under a sanitizer a part of the items must do.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HEARTH_ASAN) || defined(HEARTH_TSAN)
 constexpr int kItemsPerTask = 5, kItemsPerTaskAndFormat = 3;
 #else
 constexpr int kItemsPerTask = 100, kItemsPerTaskAndFormat = 30;

@@ -18,7 +18,7 @@
 #include "device/gpu/gpu_host.h"
 #undef gpu
 
-#if defined(HEARTH_SIMT_ASAN)
+#if defined(HEARTH_ASAN)
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -189,12 +189,12 @@ void Executor::switch_to(Fiber& to) {
     to.resume = context::make_fcontext(stacks_ + (static_cast<std::size_t>(&to - fibers_.data()) + 1) * kStackBytes,
                                        kStackBytes - kPageBytes, begin_fiber);
   }
-#if defined(HEARTH_SIMT_ASAN)
+#if defined(HEARTH_ASAN)
   __sanitizer_start_switch_fiber(&from.fake_stack, to.stack_bottom, to.stack_bytes);
 #endif
   const context::transfer_t back = context::jump_fcontext(to.resume, this);
   left_->resume = back.fctx;
-#if defined(HEARTH_SIMT_ASAN)
+#if defined(HEARTH_ASAN)
   const void* bottom = nullptr;
   std::size_t bytes = 0;
   __sanitizer_finish_switch_fiber(from.fake_stack, &bottom, &bytes);
@@ -204,7 +204,7 @@ void Executor::switch_to(Fiber& to) {
 void Executor::begin_fiber(context::transfer_t from) noexcept {
   auto& executor = *static_cast<Executor*>(from.data);
   executor.left_->resume = from.fctx;
-#if defined(HEARTH_SIMT_ASAN)
+#if defined(HEARTH_ASAN)
   const void* bottom = nullptr;
   std::size_t bytes = 0;
   __sanitizer_finish_switch_fiber(nullptr, &bottom, &bytes);

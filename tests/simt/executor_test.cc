@@ -144,7 +144,7 @@ TEST_P(ExecutorDeathTest, LanesAtDifferentOperationsEndTheProgram) {
   EXPECT_DEATH(run("test_disagreeing_wave", {1, 1, 1}, TestParams{}), "different operations");
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(HEARTH_ASAN)
 TEST_P(ExecutorDeathTest, TheEndOfSharedMemoryIsGuarded) {
   const std::vector<float> in = ascending(64);
   EXPECT_DEATH(run("test_beyond_shared", {1, 1, 1}, TestParams{in.data(), nullptr}), "heap-buffer-overflow");
@@ -225,7 +225,7 @@ TEST_P(SimtDriverTest, MemoryBesideABufferIsRefused) {
   EXPECT_ANY_THROW(stream.upload(reinterpret_cast<std::byte*>(out.data()), out.data(), 4));
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(HEARTH_ASAN)
 class SimtDriverDeathTest : public SimtDriverTest {};
 INSTANTIATE_TEST_SUITE_P(Gpus, SimtDriverDeathTest, ::testing::Values(0));
 

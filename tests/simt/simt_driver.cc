@@ -17,7 +17,7 @@
 #include "kernels/gpu/gpu_code.h"
 #include "simt/executor.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(HEARTH_ASAN)
 #include <sanitizer/asan_interface.h>
 #define HEARTH_HIDE(data, bytes) ASAN_POISON_MEMORY_REGION(data, bytes)
 #define HEARTH_SHOW(data, bytes) ASAN_UNPOISON_MEMORY_REGION(data, bytes)
