@@ -14,8 +14,10 @@
 //   kWaveSize                              32 or 64: never a literal.
 //   thread_index() block_x() block_y() block_z() grid_x()
 //   block_sync()                           all threads of the block; none may have returned.
+//   prefetch(address)                      asks for the line at a global address; a hint, where kernels start early.
 //   wave_sync()                            orders shared memory among the threads of a wave.
 //   shuffle(value, lane), shuffle_xor(value, mask)   32-bit values, within a wave, all lanes taking part.
+//   wave_max(word)                         the largest of the wave's unsigned words, in every lane.
 //   ballot(condition)                      64 bits, bit i that of lane i.
 //   atomic_add(shared, value)              to an unsigned integer of 4 or 8 bytes in shared memory; the value before.
 //   exchange_halves(word)                  that of lane ^ 16.

@@ -42,6 +42,7 @@ HEARTH_DEVICE void block_sync() {
   __builtin_amdgcn_s_barrier();
   __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup");
 }
+HEARTH_DEVICE void prefetch(const void*) {}
 HEARTH_DEVICE void wave_sync() {
   __builtin_amdgcn_fence(__ATOMIC_RELEASE, "wavefront");
   __builtin_amdgcn_wave_barrier();
@@ -56,6 +57,14 @@ template <class T>
 HEARTH_DEVICE T shuffle_xor(T value, int mask) {
   const int lane = static_cast<int>(__builtin_amdgcn_mbcnt_hi(~0u, __builtin_amdgcn_mbcnt_lo(~0u, 0u)));
   return shuffle(value, lane ^ mask);
+}
+HEARTH_DEVICE std::uint32_t wave_max(std::uint32_t word) {
+  HEARTH_UNROLL
+  for (int mask = kWaveSize / 2; mask > 0; mask /= 2) {
+    const std::uint32_t other = shuffle_xor(word, mask);
+    word = other > word ? other : word;
+  }
+  return word;
 }
 HEARTH_DEVICE std::uint64_t ballot(bool condition) {
 #if defined(__GFX9__)

@@ -86,6 +86,7 @@ HEARTH_DEVICE int grid_x() {
 HEARTH_DEVICE void block_sync() {
   simt::block_barrier();
 }
+HEARTH_DEVICE void prefetch(const void*) {}
 HEARTH_DEVICE void wave_sync() {
   const char nothing = 0;
   simt::wave_share(&nothing, 1);
@@ -100,6 +101,14 @@ HEARTH_DEVICE T shuffle(T value, int lane) {
 template <class T>
 HEARTH_DEVICE T shuffle_xor(T value, int mask) {
   return shuffle(value, (simt::thread_index() % kWaveSize) ^ mask);
+}
+HEARTH_DEVICE std::uint32_t wave_max(std::uint32_t word) {
+  HEARTH_UNROLL
+  for (int mask = kWaveSize / 2; mask > 0; mask /= 2) {
+    const std::uint32_t other = shuffle_xor(word, mask);
+    word = other > word ? other : word;
+  }
+  return word;
 }
 HEARTH_DEVICE std::uint64_t ballot(bool condition) {
   const std::byte* conditions = simt::wave_share(&condition, 1);

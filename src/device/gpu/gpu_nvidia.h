@@ -62,6 +62,9 @@ HEARTH_DEVICE int grid_x() {
 HEARTH_DEVICE void block_sync() {
   __syncthreads();
 }
+HEARTH_DEVICE void prefetch(const void* address) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(address));
+}
 HEARTH_DEVICE void wave_sync() {
   __syncwarp();
 }
@@ -74,6 +77,9 @@ template <class T>
 HEARTH_DEVICE T shuffle_xor(T value, int mask) {
   static_assert(sizeof(T) == 4);
   return __shfl_xor_sync(~0u, value, mask);
+}
+HEARTH_DEVICE std::uint32_t wave_max(std::uint32_t word) {
+  return __reduce_max_sync(~0u, word);
 }
 HEARTH_DEVICE std::uint64_t ballot(bool condition) {
   return __ballot_sync(~0u, condition);

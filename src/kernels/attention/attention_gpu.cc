@@ -15,6 +15,8 @@ namespace {
 
 // As many blocks of threads as keep any device busy.
 constexpr std::int64_t kSplitBlocksMax = 1024;
+// Waves for each multiprocessor up to which every one has a block of threads for itself.
+constexpr std::int64_t kSpreadWavesMax = 4;
 // Blocks of threads for each multiprocessor from which on they are worth being so few.
 constexpr std::int64_t kWideBlocksMin = 3;
 
@@ -135,9 +137,13 @@ void launch_tiles(Stream& stream, const AttentionArgs& args, AttentionParams p, 
 }
 
 void launch_splits(Stream& stream, AttentionParams p, const SizedKernels& kernels) {
-  const std::int64_t waves = kAttentionSplitThreads / gpu_stream(stream).gpu().properties().wave_size;
+  const GpuProperties& properties = gpu_stream(stream).gpu().properties();
   p.unit_tiles = static_cast<std::int32_t>(ceil_divide(p.head_count / p.kv_heads, kAttentionTileRows));
   const std::int64_t blocks = p.step.sequence_count * p.kv_heads * p.unit_tiles;
+  // What a multiprocessor fetches at a time is bounded: as long as there are enough, waves do not share one.
+  const bool spreads = blocks * p.parts_stride <= kSpreadWavesMax * properties.multiprocessor_count;
+  const std::int64_t waves = spreads ? 1 : kAttentionSplitThreads / properties.wave_size;
+  p.split_waves = static_cast<std::int32_t>(waves);
   p.split_count = static_cast<std::int32_t>(
       std::clamp(kSplitBlocksMax / blocks, std::int64_t{1}, ceil_divide(p.parts_stride, waves)));
   launch(stream, kernels.split, {blocks, p.split_count}, kAttentionSplitThreads, p);

@@ -88,6 +88,7 @@ struct AttentionParams {
   std::int32_t unit_tokens;  // tile: so many tokens are cut into tiles together: the step's, or 1
   std::int32_t unit_tiles;   // tile: tiles of a unit; split: tiles of 16 rows of a token's heads in a group
   std::int32_t split_count;  // split: blocks of threads that share a sequence's keys
+  std::int32_t split_waves;  // split: waves of such a block that work
   bool out_bf16;
   bool v_by_dimension;
   bool skip_single_tokens;  // tile: the split kernels do them

@@ -57,6 +57,13 @@ struct BlockOfKeys {
   }
 };
 
+HEARTH_DEVICE BlockOfKeys block_of_keys(const AttentionParams& p, const Row& row, int kv_head, int index) {
+  const int lane = lane_index(), key = index * kBlockKeys;
+  BlockOfKeys block{index, seen_keys(p, row, key), {0, 0}};  // the beginning of the cache can be read
+  if (lane < kOctets && block.sees_octet(lane)) block.octet = octet_at(p, row.sequence, kv_head, key + lane * 8);
+  return block;
+}
+
 // A wave's queries: in registers, or where they are too many in shared memory, as fragments in the order of the lanes.
 template <int kDim>
 struct Queries {
@@ -163,7 +170,7 @@ template <int kDim>
 HEARTH_DEVICE void attend_block(const AttentionParams& p, const Queries<kDim>& q, const Row& row, int kv_head,
                                 int index, const std::int32_t (&heads)[kQueriesPerLane]) {
   const int lane = lane_index(), key = index * kBlockKeys;
-  BlockOfKeys block{index, seen_keys(p, row, key), {0, 0}};  // the beginning of the cache can be read
+  const BlockOfKeys block = block_of_keys(p, row, kv_head, index);
   std::int64_t parts[kQueriesPerLane];
   float block_max[kQueriesPerLane] = {}, block_sum[kQueriesPerLane];
   HEARTH_UNROLL
@@ -172,7 +179,6 @@ HEARTH_DEVICE void attend_block(const AttentionParams& p, const Queries<kDim>& q
     block_sum[i] = -1;
   }
   if (block.seen != 0) {
-    if (lane < kOctets && block.sees_octet(lane)) block.octet = octet_at(p, row.sequence, kv_head, key + lane * 8);
     Mma::C s[kScoreTiles];
     score_block<kDim>(p, q, block, lane, s);
     if (kDim <= kAttentionSlopeDimMax && p.slopes != nullptr) {
@@ -198,14 +204,34 @@ HEARTH_DEVICE void attend_block(const AttentionParams& p, const Queries<kDim>& q
   }
 }
 
+// Asks for what a block's octets are of, keys and values: a hint, before the inputs are there. Keys of this step may
+// just be being written.
+HEARTH_DEVICE void prefetch_block(const AttentionParams& p, const BlockOfKeys& block) {
+  constexpr int kLanes = kWaveSize / kOctets, kLine = 64;  // elements
+  const int lane = lane_index(), which = lane / kLanes;
+  // Blocks of the cache lie within one of keys: of its values, all octets together ask for all dimensions.
+  const std::int64_t first = block.key_of(which);
+  if (!block.sees_octet(which)) return;
+  for (int i = lane % kLanes * kLine; i < 8 * p.head_dim; i += kLanes * kLine) {
+    prefetch(p.k + (first + i) * 2);
+    prefetch(p.v + (first + i) * 2);
+  }
+}
+
 template <int kDim>
 HEARTH_DEVICE void attend_split(const AttentionParams& p, SplitShared<kDim>& shared) {
   const int kv_head = block_x() % p.kv_heads, of_sequence = block_x() / p.kv_heads;
   const int sequence = of_sequence / p.unit_tiles, tile = of_sequence % p.unit_tiles;
   const int token = single_token(p.step, sequence);
-  if (token < 0) return;
+  if (token < 0) return wait_for_inputs();
+  // The step's own arrays are there before its first kernel starts.
   const Row row = row_of_token(p, token);
-  const int wave = block_y() * kWaves + wave_index(), wave_count = p.split_count * kWaves;
+  const bool works = wave_index() < p.split_waves;
+  const int first = row.begin / kBlockKeys + block_y() * p.split_waves + wave_index();
+  if (works && first * kBlockKeys < row.end && p.block_tokens <= kBlockKeys) {
+    prefetch_block(p, block_of_keys(p, row, kv_head, first));
+  }
+  wait_for_inputs();
   const int lane = lane_index(), group = p.head_count / p.kv_heads;
   std::int32_t heads[kQueriesPerLane];
   std::int64_t rows[kQueriesPerLane];
@@ -220,10 +246,11 @@ HEARTH_DEVICE void attend_split(const AttentionParams& p, SplitShared<kDim>& sha
     for (int step = wave_index(); step < kDim / 16; step += kWaves)
       load_step<kDim>(p, rows, lane, step, shared.queries[step][lane]);
     block_sync();
-  } else {
+  } else if (works) {
     load_queries<kDim>(p, rows, lane, q.fragments);
   }
-  for (int index = row.begin / kBlockKeys + wave; index * kBlockKeys < row.end; index += wave_count) {
+  if (!works) return;
+  for (int index = first; index * kBlockKeys < row.end; index += p.split_count * p.split_waves) {
     attend_block<kDim>(p, q, row, kv_head, index, heads);
   }
 }
@@ -238,46 +265,58 @@ HEARTH_DEVICE float prefix_max(float value, int lane) {
   return value;
 }
 
-// The sums of one head of one sequence, from its parts: a thread for each dimension, and for each part of as many as a
-// wave has lanes. merge() is spread over these lanes: all maxima first, then all factors.
-HEARTH_DEVICE void merge_parts(const AttentionParams& p) {
-  const int sequence = block_x() / p.head_count, head = block_x() % p.head_count;
-  const int token = single_token(p.step, sequence);
-  if (token < 0) return;
-  const Row row = row_of_token(p, token);
-  const int lane = lane_index(), dim = block_y() * kAttentionMergeThreads + thread_index();
-  const int dim_read = dim < p.head_dim ? dim : 0;
+// A head's sums for one dimension.
+struct HeadSums {
   RowTotals totals;
   float o = 0;
-  const int end = row.begin < row.end ? (row.end + kBlockKeys - 1) / kBlockKeys : 0;
-  for (int index = row.begin / kBlockKeys; index < end; index += kWaveSize) {
-    const std::int64_t first = part_of(p, sequence, head, index);
-    const int count = end - index < kWaveSize ? end - index : kWaveSize;
-    float values[kWaveSize];
-    HEARTH_UNROLL
-    for (int i = 0; i < kWaveSize; ++i) {
-      values[i] = p.parts[(first + (i < count ? i : 0)) * p.head_dim + dim_read];
-    }
-    float max = kMinusInfinity, sum = -1;
-    if (lane < count) max = p.part_weights[(first + lane) * 2], sum = p.part_weights[(first + lane) * 2 + 1];
-    const bool is_empty = sum < 0;
-    max = is_empty ? kMinusInfinity : max;
-    const float max_here = max_number(totals.max, prefix_max(max, lane));
-    const float of_lane_before = shuffle(max_here, lane == 0 ? 0 : lane - 1);
-    RowTotals before{lane == 0 ? totals.max : of_lane_before, 0};
-    const MergeFactors f = merge(before, max, 0, p.exponent_scale);
-    HEARTH_UNROLL
-    for (int i = 0; i < kWaveSize; ++i) {
-      const MergeFactors of_part{shuffle(f.total, i), shuffle(f.block, i)};
-      const float part_sum = shuffle(sum, i);
-      if (part_sum < 0) continue;
-      totals.sum = fma_exact(totals.sum, of_part.total, part_sum * of_part.block);
-      o = merge_value(o, values[i], of_part);
-    }
-    totals.max = shuffle(max_here, kWaveSize - 1);
+};
+
+// Adds `count` parts from `first` on, at most kParts and as many as a wave has lanes, in ascending order. merge() is
+// spread over the lanes: all maxima first, then all factors.
+template <int kParts>
+HEARTH_DEVICE void add_parts(const AttentionParams& p, std::int64_t first, int count, int dim, HeadSums& sums) {
+  const int lane = lane_index();
+  float values[kParts];
+  HEARTH_UNROLL
+  for (int i = 0; i < kParts; ++i) values[i] = p.parts[(first + (i < count ? i : 0)) * p.head_dim + dim];
+  float max = kMinusInfinity, sum = -1;
+  if (lane < count) max = p.part_weights[(first + lane) * 2], sum = p.part_weights[(first + lane) * 2 + 1];
+  const bool is_empty = sum < 0;
+  max = is_empty ? kMinusInfinity : max;
+  const float max_here = max_number(sums.totals.max, prefix_max(max, lane));
+  const float of_lane_before = shuffle(max_here, lane == 0 ? 0 : lane - 1);
+  RowTotals before{lane == 0 ? sums.totals.max : of_lane_before, 0};
+  const MergeFactors f = merge(before, max, 0, p.exponent_scale);
+  HEARTH_UNROLL
+  for (int i = 0; i < kParts; ++i) {
+    const MergeFactors of_part{shuffle(f.total, i), shuffle(f.block, i)};
+    const float part_sum = shuffle(sum, i);
+    if (part_sum < 0) continue;
+    sums.totals.sum = fma_exact(sums.totals.sum, of_part.total, part_sum * of_part.block);
+    sums.o = merge_value(sums.o, values[i], of_part);
   }
+  sums.totals.max = shuffle(max_here, kWaveSize - 1);
+}
+
+// The sums of one head of one sequence, from its parts: a thread for each dimension.
+HEARTH_DEVICE void merge_parts(const AttentionParams& p) {
+  constexpr int kFewParts = 12;
+  const int sequence = block_x() / p.head_count, head = block_x() % p.head_count;
+  const int token = single_token(p.step, sequence);
+  if (token < 0) return wait_for_inputs();
+  const Row row = row_of_token(p, token);
+  wait_for_inputs();
+  const int dim = block_y() * kAttentionMergeThreads + thread_index(), dim_read = dim < p.head_dim ? dim : 0;
+  HeadSums sums;
+  const int end = row.begin < row.end ? (row.end + kBlockKeys - 1) / kBlockKeys : 0;
+  int index = row.begin / kBlockKeys;
+  for (; end - index > kFewParts; index += kWaveSize) {
+    const int count = end - index < kWaveSize ? end - index : kWaveSize;
+    add_parts<kWaveSize>(p, part_of(p, sequence, head, index), count, dim_read, sums);
+  }
+  if (index < end) add_parts<kFewParts>(p, part_of(p, sequence, head, index), end - index, dim_read, sums);
   if (dim >= p.head_dim) return;
-  const float value = last_value(o, last_factor(p, totals, head));
+  const float value = last_value(sums.o, last_factor(p, sums.totals, head));
   const std::int64_t element = (static_cast<std::int64_t>(token) * p.head_count + head) * p.head_dim + dim;
   if (p.out_bf16) {
     store_out(static_cast<std::uint16_t*>(p.out) + element, value);
@@ -288,15 +327,15 @@ HEARTH_DEVICE void merge_parts(const AttentionParams& p) {
 
 }  // namespace
 
-#define HEARTH_ATTENTION_SPLIT(dim)                                                                                   \
-  HEARTH_KERNEL_BLOCKS(attention_split_##dim, kAttentionSplitThreads, attention_split_blocks(dim), AttentionParams) { \
-    HEARTH_SHARED(SplitShared<dim>, shared);                                                                          \
-    attend_split<dim>(p, shared);                                                                                     \
+#define HEARTH_ATTENTION_SPLIT(dim)                                                                                  \
+  HEARTH_KERNEL_EARLY(attention_split_##dim, kAttentionSplitThreads, attention_split_blocks(dim), AttentionParams) { \
+    HEARTH_SHARED(SplitShared<dim>, shared);                                                                         \
+    attend_split<dim>(p, shared);                                                                                    \
   }
 HEARTH_ATTENTION_HEAD_DIMS(HEARTH_ATTENTION_SPLIT)
 #undef HEARTH_ATTENTION_SPLIT
 
-HEARTH_KERNEL(attention_merge, kAttentionMergeThreads, AttentionParams) {
+HEARTH_KERNEL_EARLY(attention_merge, kAttentionMergeThreads, 0, AttentionParams) {
   merge_parts(p);
 }
 

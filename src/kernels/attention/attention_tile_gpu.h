@@ -225,10 +225,11 @@ HEARTH_DEVICE void load_step(const AttentionParams& p, const std::int64_t (&rows
 template <int kDim>
 HEARTH_DEVICE void load_queries(const AttentionParams& p, const std::int64_t (&rows)[kQueriesPerLane], int lane,
                                 QueryFragment (&q)[kDim / 16]) {
+  constexpr int kStepsAtOnce = kQueriesAreRows ? 8 : 2;  // as float32 they need twice the registers
   HEARTH_UNROLL
   for (int step = 0; step < kDim / 16; ++step) {
     load_step<kDim>(p, rows, lane, step, q[step]);
-    if (step % 2 != 0) wave_sync();  // as float32 they need twice the registers
+    if (step % kStepsAtOnce == kStepsAtOnce - 1) wave_sync();
   }
 }
 

@@ -14,31 +14,37 @@ struct RouteShared {
   std::int32_t chosen[kExpertsUsedMax];
 };
 
-// The place of the largest of `count`, the first where equal; the same in every lane. Takes it: it is minus infinity
-// from then on.
-HEARTH_DEVICE int take_largest(float* values, int count) {
-  float best = -kInfinity;
-  int place = count;
-  for (int i = lane_index(); i < count; i += kWaveSize) {
-    if (values[i] > best) {
-      best = values[i];
-      place = i;
+// As unsigned integers, numbers are in their order; minus infinity and NaN are 0, below all of them.
+HEARTH_DEVICE std::uint32_t order_of(float value) {
+  if (!(value > -kInfinity)) return 0;
+  const std::uint32_t bits = float_bits(value + 0.0f);  // of the two zeros one
+  return bits ^ (bits >> 31 != 0 ? ~0u : 0x80000000u);
+}
+
+// The places of the `used` largest of `count`, in descending order and the first where equal; where nothing is left but
+// minus infinity and NaN, 0. Takes them: they are minus infinity from then on.
+HEARTH_DEVICE void take_largest(float* values, int count, int used, std::int32_t* chosen) {
+  const int lane = lane_index();
+  std::uint32_t best = 0;  // of this lane's values that are left
+  int place = 0;
+  const auto look = [&] {
+    best = 0;
+    for (int i = lane; i < count; i += kWaveSize) {
+      const std::uint32_t order = order_of(values[i]);
+      if (order > best) best = order, place = i;
     }
+  };
+  look();
+  for (int j = 0; j < used; ++j) {
+    const std::uint32_t largest = wave_max(best);
+    // The first place has the largest complement.
+    const int first = static_cast<int>(~wave_max(best == largest ? ~static_cast<std::uint32_t>(place) : 0u));
+    if (lane == 0) chosen[j] = largest == 0 ? 0 : first;
+    if (largest == 0 || first != place || best != largest) continue;
+    values[place] = -kInfinity;
+    look();
   }
-  HEARTH_UNROLL
-  for (int mask = kWaveSize / 2; mask > 0; mask /= 2) {
-    const float other = shuffle_xor(best, mask);
-    const int other_place = shuffle_xor(place, mask);
-    if (other > best || (other == best && other_place < place)) {
-      best = other;
-      place = other_place;
-    }
-  }
-  if (place == count) place = 0;  // nothing but minus infinity and NaN
   wave_sync();
-  if (lane_index() == 0) values[place] = -kInfinity;
-  wave_sync();
-  return place;
 }
 
 // Turns values into their softmax.
@@ -77,11 +83,7 @@ HEARTH_DEVICE void keep_groups(const Routing& r, RouteShared& s) {
   }
   wave_sync();
   // The others are taken away from the best one down to the last of those that stay; what has been taken says so.
-  for (int i = 0; i < static_cast<int>(r.groups_used); ++i) {
-    const int best = take_largest(s.groups, groups);
-    if (lane_index() == 0) s.chosen[i] = best;
-  }
-  wave_sync();
+  take_largest(s.groups, groups, static_cast<int>(r.groups_used), s.chosen);
   for (int e = lane_index(); e < static_cast<int>(r.expert_count); e += kWaveSize) {
     bool stays = false;
     for (int i = 0; i < static_cast<int>(r.groups_used); ++i) stays = stays || s.chosen[i] == e / size;
@@ -126,11 +128,7 @@ HEARTH_KERNEL(route, kRouteThreads, RouteArgs) {
   }
   wave_sync();
   if (r.groups_used < r.group_count) keep_groups(r, s);
-  for (int j = 0; j < used; ++j) {
-    const int best = take_largest(s.score, experts);
-    if (lane_index() == 0) s.chosen[j] = best;
-  }
-  wave_sync();
+  take_largest(s.score, experts, used, s.chosen);
   // From here on `groups` holds the weights of the chosen ones.
   for (int j = lane_index(); j < used; j += kWaveSize) s.groups[j] = s.weight[s.chosen[j]];
   wave_sync();

@@ -51,7 +51,7 @@ struct ValueTile {
 };
 
 // Tile `index` of v, [tokens, kv_heads * head_dim] with rows `row_stride` apart, into a cache with values by dimension.
-// All threads of the block take part.
+// All threads of the block take part. v is waited for here.
 HEARTH_DEVICE void write_value_tile(ValueTile& tile, const float* v, std::int64_t row_stride, const StepView& step,
                                     const PagedKv& cache, int index) {
   constexpr int kRows = kKvWriteThreads / kValueTile;
@@ -61,16 +61,17 @@ HEARTH_DEVICE void write_value_tile(ValueTile& tile, const float* v, std::int64_
   const std::int64_t first_token = static_cast<std::int64_t>(index / tiles) * kValueTile;
   const int first_column = index % tiles * kValueTile;
   const int fast = thread_index() % kValueTile, slow = thread_index() / kValueTile;
+  const std::int64_t token = first_token + fast;  // of those written by this thread
+  const CacheSlot slot = token < step.token_count ? cache_slot(step, cache, token) : CacheSlot{0, 0};
+  wait_for_inputs();
   HEARTH_UNROLL
   for (int i = slow; i < kValueTile; i += kRows) {
-    const std::int64_t token = first_token + i;
+    const std::int64_t token_read = first_token + i;
     const int column = first_column + fast;
-    if (token < step.token_count && column < width) tile.value[i][fast] = v[token * row_stride + column];
+    if (token_read < step.token_count && column < width) tile.value[i][fast] = v[token_read * row_stride + column];
   }
   block_sync();
-  const std::int64_t token = first_token + fast;
   if (token >= step.token_count) return;
-  const CacheSlot slot = cache_slot(step, cache, token);
   HEARTH_UNROLL
   for (int i = slow; i < kValueTile; i += kRows) {
     const int column = first_column + i;

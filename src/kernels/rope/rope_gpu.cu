@@ -19,9 +19,19 @@ HEARTH_DEVICE FloatPair rotate(FloatPair v, Angle angle) {
   return {v.first * angle.cos - v.second * angle.sin, v.second * angle.cos + v.first * angle.sin};
 }
 
+// A token's position, and where the cache keeps it: known before the step's first kernel starts.
+struct Target {
+  std::int64_t token, position;
+  CacheSlot slot;  // if there is a cache to write to
+};
+HEARTH_DEVICE Target target_of(const RopeArgs& p, std::int64_t token) {
+  return {token, p.positions == nullptr ? 0 : p.positions[token],
+          p.cache.k != nullptr ? cache_slot(p.step, p.cache, token) : CacheSlot{0, 0}};
+}
+
 // Pair `pair` of head `head` of the token's row, of which `from` has the head's elements, to where it belongs: the row,
 // or the cache. `is_new`: the row does not have them as they are.
-HEARTH_DEVICE void place_pair(const RopeArgs& p, std::int64_t token, int head, int pair, const float* from,
+HEARTH_DEVICE void place_pair(const RopeArgs& p, const Target& target, int head, int pair, const float* from,
                               bool is_new) {
   const PagedKv& cache = p.cache;
   const bool writes = cache.k != nullptr;
@@ -37,22 +47,22 @@ HEARTH_DEVICE void place_pair(const RopeArgs& p, std::int64_t token, int head, i
   const int second = half_split ? pair + static_cast<int>(p.pair_count) : first + 1;
   FloatPair v{from[first], from[second]};
   if (rotated) {
-    const std::int64_t at = p.positions[token] * p.pair_count + pair;
+    const std::int64_t at = target.position * p.pair_count + pair;
     v = rotate(v, reinterpret_cast<const Angle*>(p.table)[at]);
   }
   if (is_scaled) {
-    const float factor = factor_at(p.query_scale, p.positions[token]);
+    const float factor = factor_at(p.query_scale, target.position);
     v = {v.first * factor, v.second * factor};
   }
   if (!writes || head < q_heads) {
-    float* x = p.x + token * p.row_stride + head * head_dim;
+    float* x = p.x + target.token * p.row_stride + head * head_dim;
     x[first] = v.first;
     x[second] = v.second;
     return;
   }
   const bool is_key = head < q_heads + kv_heads;
   const int kv_head = is_key ? head - q_heads : head - q_heads - kv_heads;
-  const std::int64_t to = cache_row(cache, cache_slot(p.step, cache, token), kv_head);
+  const std::int64_t to = cache_row(cache, target.slot, kv_head);
   if (!is_key) {
     write_cached(cache, cache.v, to + first, v);
   } else if (half_split) {
@@ -95,20 +105,22 @@ HEARTH_DEVICE void normalize_head(const RopeArgs& p, const float* x, const float
 
 }  // namespace
 
-HEARTH_KERNEL(rope, kKvWriteThreads, RopeArgs) {
+HEARTH_KERNEL_EARLY(rope, kKvWriteThreads, 0, RopeArgs) {
   HEARTH_SHARED(ValueTile, tile);
   const int head_pairs = static_cast<int>(p.head_dim) / 2;
   const int row_pairs = static_cast<int>(rope_row_heads(p)) * head_pairs;
   const int blocks = (row_pairs + kKvWriteThreads - 1) / kKvWriteThreads;
   const std::int64_t token = block_x() / blocks;
   if (token >= p.token_count) return write_tile(p, tile, block_x() - p.token_count * blocks);
+  const Target target = target_of(p, token);
   const int item = block_x() % blocks * kKvWriteThreads + thread_index();
-  if (item >= row_pairs) return;
   const int head = item / head_pairs;
-  place_pair(p, token, head, item - head * head_pairs, p.x + token * p.row_stride + head * p.head_dim, false);
+  wait_for_inputs();
+  if (item >= row_pairs) return;
+  place_pair(p, target, head, item - head * head_pairs, p.x + token * p.row_stride + head * p.head_dim, false);
 }
 
-HEARTH_KERNEL(rope_norm, kKvWriteThreads, RopeArgs) {
+HEARTH_KERNEL_EARLY(rope_norm, kKvWriteThreads, 0, RopeArgs) {
   HEARTH_SHARED(NormedShared, shared);
   const int row_heads = static_cast<int>(rope_row_heads(p));
   const int blocks = (row_heads + kRopeNormHeads - 1) / kRopeNormHeads;
@@ -123,14 +135,16 @@ HEARTH_KERNEL(rope_norm, kKvWriteThreads, RopeArgs) {
   const int source = has_norm ? head : last;
   const float* row = p.x + token * p.row_stride;
   float* const own = shared.head[group];
+  const Target target = target_of(p, token);
+  wait_for_inputs();
   normalize_head(p, row + source * p.head_dim, source < q_heads ? p.norms.q_weight : p.norms.k_weight, own);
   wave_sync();
   if (head >= row_heads) return;
   for (int pair = thread_index() % kGroupLanes; pair < static_cast<int>(p.head_dim) / 2; pair += kGroupLanes) {
     if (has_norm) {
-      place_pair(p, token, head, pair, own, true);
+      place_pair(p, target, head, pair, own, true);
     } else {
-      place_pair(p, token, head, pair, row + head * p.head_dim, false);
+      place_pair(p, target, head, pair, row + head * p.head_dim, false);
     }
   }
 }
