@@ -1,6 +1,8 @@
 // Whole models on every GPU that the tests have: logits against what independent implementations computed, law 2 to the
 // bit, and the ledger: every operator ran there, nothing crossed to the host but what was asked for, nothing was
 // allocated after "ready".
+#include <map>
+
 #include "model/testing/gpu_model.h"
 
 namespace hearth::model_testing {
@@ -9,6 +11,14 @@ namespace {
 class GpuModelTest : public testing::TestWithParam<int> {
  protected:
   GpuDevice& gpu() { return test_gpu(GetParam()); }
+
+  // Of the whole text in one step. Each is computed once for all tests.
+  const std::vector<float>& logits(const Fixture& fixture, ComputeMode compute) {
+    static std::map<std::tuple<int, fs::path, ComputeMode>, std::vector<float>> known;
+    const auto [found, is_new] = known.try_emplace({GetParam(), fixture.path, compute});
+    if (is_new) found->second = Model(fixture.path, gpu(), compute, fixture.context(), 512).logits(fixture.all());
+    return found->second;
+  }
 };
 INSTANTIATE_TEST_SUITE_P(Gpus, GpuModelTest, testing::ValuesIn(kernel_testing::whole_model_gpus()),
                          [](const auto& test) { return test_gpu_names()[static_cast<std::size_t>(test.param)]; });
@@ -16,14 +26,16 @@ INSTANTIATE_TEST_SUITE_P(Gpus, GpuModelTest, testing::ValuesIn(kernel_testing::w
 TEST_P(GpuModelTest, AgreesInFloat32) {
   for (const std::string& name : fixture_names()) {
     SCOPED_TRACE(name);
-    check_float32(gpu(), Fixture(name));
+    const Fixture fixture(name);
+    expect_float32(fixture, logits(fixture, ComputeMode::kF32));
   }
 }
 
 TEST_P(GpuModelTest, AgreesInBf16) {
   for (const std::string& name : fixture_names()) {
     SCOPED_TRACE(name);
-    check_bf16(gpu(), Fixture(name));
+    const Fixture fixture(name);
+    expect_bf16(fixture, logits(fixture, ComputeMode::kAuto));
   }
 }
 
@@ -33,7 +45,7 @@ TEST_P(GpuModelTest, ChunksAndRecordedStepsDoNotChangeBits) {
        {std::pair{first, ComputeMode::kAuto}, {first, ComputeMode::kF32}, {"lfm2", ComputeMode::kAuto}}) {
     const Fixture fixture(name);
     const std::int64_t context = fixture.context();
-    const auto whole = Model(fixture.path, gpu(), compute, context, 512).logits(fixture.all());
+    const std::vector<float>& whole = logits(fixture, compute);
     EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 5).logits(fixture.all()), whole);
     EXPECT_EQ(Model(fixture.path, gpu(), compute, context, 1).logits(fixture.all()), whole);
     // Token by token again, replayed: positions, tables and tokens come from the device's memory, never from the
@@ -52,7 +64,7 @@ TEST_P(GpuModelTest, AttentionInStepsIsTheFusedKernel) {
     SCOPED_TRACE(name);
     const Fixture fixture(name);
     for (const ComputeMode compute : {ComputeMode::kF32, ComputeMode::kAuto}) {
-      const auto fused = Model(fixture.path, gpu(), compute, fixture.context(), 512).logits(fixture.all());
+      const std::vector<float>& fused = logits(fixture, compute);
       Model model(fixture.path, gpu(), compute, fixture.context(), 512, AttentionMode::kSteps);
       model.record_decode_steps();
       const Ledger before = gpu().ledger();

@@ -103,9 +103,12 @@ inline void check_float32(GpuDevice& gpu, const Fixture& fixture) {
 }
 
 // bf16 likewise.
+inline void expect_bf16(const Fixture& fixture, const std::vector<float>& logits, double error_max = 3e-2) {
+  EXPECT_LT(bf16_error(fixture, std::span(logits).first(fixture.expected.size())), error_max);
+}
 inline void check_bf16(GpuDevice& gpu, const Fixture& fixture, double error_max = 3e-2) {
   const auto y = Model(fixture.path, gpu, ComputeMode::kAuto, fixture.context(), 512).logits(fixture.all());
-  EXPECT_LT(bf16_error(fixture, std::span(y).first(fixture.expected.size())), error_max);
+  expect_bf16(fixture, y, error_max);
 }
 
 // What a step of a Llama model launches: by kernel, how often.
