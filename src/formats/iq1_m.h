@@ -20,14 +20,15 @@ struct Iq1MBlock {
   std::uint8_t places_high[16];
   std::uint16_t scales[4];
 
-  HEARTH_ALWAYS_INLINE float d() const {
+  HEARTH_ALWAYS_INLINE std::uint16_t d() const {
     const int bits = scales[0] >> 12 | (scales[1] >> 12) << 4 | (scales[2] >> 12) << 8 | (scales[3] >> 12) << 12;
-    return f16_to_f32(static_cast<std::uint16_t>(bits));
+    return static_cast<std::uint16_t>(bits);
   }
+  HEARTH_ALWAYS_INLINE int group_scale(int g) const { return scales[g / 4] >> (3 * (g % 4)) & 7; }
 
   HEARTH_ALWAYS_INLINE void unpack(std::int8_t* q, float* scale, float*) const {
     for (int g = 0; g < 16; ++g) {
-      scale[g] = d() * static_cast<float>(2 * (scales[g / 4] >> (3 * (g % 4)) & 7) + 1) * 0.125f;
+      scale[g] = f16_to_f32(d()) * static_cast<float>(2 * group_scale(g) + 1) * 0.125f;
     }
     for (int v = 0; v < 32; ++v) {
       const int high = places_high[v / 2] >> (4 * (v % 2)) & 15;

@@ -16,12 +16,18 @@ constexpr std::int64_t kGridRowsMax = 65535;
 
 GpuKernel gather_kernel(GpuLayoutKind kind) {
   switch (kind) {
+    case GpuLayoutKind::kW2:
+      return GpuKernel::gather_w2;
+    case GpuLayoutKind::kW2Min:
+      return GpuKernel::gather_w2_min;
+    case GpuLayoutKind::kW3:
+      return GpuKernel::gather_w3;
+    case GpuLayoutKind::kW3Table:
+      return GpuKernel::gather_w3_table;
     case GpuLayoutKind::kW4:
       return GpuKernel::gather_w4;
     case GpuLayoutKind::kW4Min:
       return GpuKernel::gather_w4_min;
-    case GpuLayoutKind::kW4Fine:
-      return GpuKernel::gather_w4_fine;
     case GpuLayoutKind::kW4Table:
       return GpuKernel::gather_w4_table;
     case GpuLayoutKind::kW4TableFine:

@@ -21,6 +21,24 @@ HEARTH_DEVICE std::uint16_t half_at(const std::byte* bytes) {
   return *reinterpret_cast<const std::uint16_t*>(bytes);
 }
 
+// A group's scale and, above it, minus its minimum, if it has one.
+template <class Layout>
+HEARTH_DEVICE Bf16Pair packed_scale(const std::byte* tile, int row, int group) {
+  const std::byte* scales = tile + Layout::kScalesAt + row * Layout::kRowScaleBytes;
+  if constexpr (Layout::kNumbers.bits != 0) {
+    constexpr ScaleNumbers kNumbers = Layout::kNumbers;
+    const std::byte* factors = tile + Layout::kFactorsAt + row * Layout::kRowFactorBytes;
+    const auto number = [&](int at) { return static_cast<int>(bits_at(scales, at * kNumbers.bits, kNumbers.bits)); };
+    const int of_scale = kNumbers.step * number(Layout::kHasMin ? 2 * group : group) + kNumbers.base;
+    const float scale = half_to_float(half_at(factors)) * static_cast<float>(of_scale) / kNumbers.divisor;
+    if constexpr (!Layout::kHasMin) return float_to_bf16(scale);
+    return pair_of_floats(scale, -half_to_float(half_at(factors + 2)) * static_cast<float>(number(2 * group + 1)));
+  } else {
+    const std::byte* scale = scales + group * (Layout::kHasMin ? 4 : 2);
+    return half_at(scale) | static_cast<std::uint32_t>(Layout::kHasMin ? half_at(scale + 2) : 0) << 16;
+  }
+}
+
 // One weight of a tile: its bf16 value, as matmul multiplies it.
 template <class Layout>
 HEARTH_DEVICE float packed_weight(const GatherParams& p, const std::byte* tile, int row, int column) {
@@ -33,26 +51,22 @@ HEARTH_DEVICE float packed_weight(const GatherParams& p, const std::byte* tile, 
     if constexpr (Layout::kCodeBits == 8) {
       integer = pair_of_bytes(static_cast<std::uint32_t>(codes[place.code_bit / 8]) ^ Layout::kOffset);
     } else {
-      std::uint32_t code = bits_at(codes, place.code_bit, 4);
+      std::uint32_t code = bits_at(codes, place.code_bit, Layout::kLowBits);
+      if constexpr (Layout::kRowHighBytes > 0) {
+        const std::byte* high = tile + Layout::kHighAt + row * Layout::kRowHighBytes;
+        code |= bits_at(high, place.high_bit, Layout::kCodeBits - Layout::kLowBits) << Layout::kLowBits;
+      }
       if constexpr (Layout::kTable) {
         const std::uint32_t word =
             code < 8 ? (code < 4 ? p.codes[0] : p.codes[1]) : (code < 12 ? p.codes[2] : p.codes[3]);
         integer = pair_of_bytes(word >> (8 * (code % 4)) & 0xffu);
       } else {
-        if constexpr (Layout::kCodeBits == 6) {
-          code |= bits_at(tile + Layout::kHighAt + row * Layout::kRowHighBytes, place.high_bit, 2) << 4;
-        }
         integer = pair_of_codes(code, Layout::kOffset);
       }
     }
-    const std::byte* scale =
-        tile + Layout::kScalesAt + row * Layout::kRowScaleBytes + column / Layout::kGroup * (Layout::kHasMin ? 4 : 2);
-    Bf16Pair value;
-    if constexpr (Layout::kHasMin) {
-      value = pair_fma(integer, half_at(scale), half_at(scale + 2));
-    } else {
-      value = pair_multiply(integer, half_at(scale));
-    }
+    const Bf16Pair scale = packed_scale<Layout>(tile, row, column / Layout::kGroup);
+    const Bf16Pair value =
+        Layout::kHasMin ? pair_fma(integer, scale & 0xffffu, scale >> 16) : pair_multiply(integer, scale & 0xffffu);
     return bf16_to_float(static_cast<std::uint16_t>(value & 0xffffu));
   }
 }
@@ -87,9 +101,12 @@ HEARTH_KERNEL(gather_f32, kGatherThreads, GatherParams) {
     gather_packed<Layout>(p);                                    \
   }
 
+HEARTH_GATHER(w2, LayoutW2)
+HEARTH_GATHER(w2_min, LayoutW2Min)
+HEARTH_GATHER(w3, LayoutW3)
+HEARTH_GATHER(w3_table, LayoutW3Table)
 HEARTH_GATHER(w4, LayoutW4)
 HEARTH_GATHER(w4_min, LayoutW4Min)
-HEARTH_GATHER(w4_fine, LayoutW4Fine)
 HEARTH_GATHER(w4_table, LayoutW4Table)
 HEARTH_GATHER(w4_tfine, LayoutW4TableFine)
 HEARTH_GATHER(w6, LayoutW6)

@@ -3,9 +3,12 @@
 #pragma once
 
 #define HEARTH_GPU_KERNELS(X)                     \
+  X(gather_gpu, gather_w2)                        \
+  X(gather_gpu, gather_w2_min)                    \
+  X(gather_gpu, gather_w3)                        \
+  X(gather_gpu, gather_w3_table)                  \
   X(gather_gpu, gather_w4)                        \
   X(gather_gpu, gather_w4_min)                    \
-  X(gather_gpu, gather_w4_fine)                   \
   X(gather_gpu, gather_w4_table)                  \
   X(gather_gpu, gather_w4_tfine)                  \
   X(gather_gpu, gather_w6)                        \
@@ -13,21 +16,36 @@
   X(gather_gpu, gather_w8)                        \
   X(gather_gpu, gather_w16)                       \
   X(gather_gpu, gather_f32)                       \
+  X(matmul_stream_gpu, matmul_stream_w2_1)        \
+  X(matmul_stream_gpu, matmul_stream_w2_min_1)    \
+  X(matmul_stream_gpu, matmul_stream_w3_1)        \
+  X(matmul_stream_gpu, matmul_stream_w3_table_1)  \
   X(matmul_stream_gpu, matmul_stream_w4_1)        \
+  X(matmul_stream_gpu, matmul_stream_w2_8)        \
+  X(matmul_stream_gpu, matmul_stream_w2_min_8)    \
+  X(matmul_stream_gpu, matmul_stream_w3_8)        \
+  X(matmul_stream_gpu, matmul_stream_w3_table_8)  \
   X(matmul_stream_gpu, matmul_stream_w4_8)        \
+  X(matmul_stream_gpu, matmul_stream_w2_16)       \
+  X(matmul_stream_gpu, matmul_stream_w2_min_16)   \
+  X(matmul_stream_gpu, matmul_stream_w3_16)       \
+  X(matmul_stream_gpu, matmul_stream_w3_table_16) \
   X(matmul_stream_gpu, matmul_stream_w4_16)       \
+  X(matmul_stream_gpu, expert_matmul_w2)          \
+  X(matmul_stream_gpu, expert_matmul_w2_min)      \
+  X(matmul_stream_gpu, expert_matmul_w3)          \
+  X(matmul_stream_gpu, expert_matmul_w3_table)    \
   X(matmul_stream_gpu, expert_matmul_w4)          \
+  X(matmul_stream_gpu, expert_single_w2)          \
+  X(matmul_stream_gpu, expert_single_w2_min)      \
+  X(matmul_stream_gpu, expert_single_w3)          \
+  X(matmul_stream_gpu, expert_single_w3_table)    \
   X(matmul_stream_gpu, expert_single_w4)          \
   X(matmul_stream_gpu, matmul_stream_w4_min_1)    \
   X(matmul_stream_gpu, matmul_stream_w4_min_8)    \
   X(matmul_stream_gpu, matmul_stream_w4_min_16)   \
   X(matmul_stream_gpu, expert_matmul_w4_min)      \
   X(matmul_stream_gpu, expert_single_w4_min)      \
-  X(matmul_stream_gpu, matmul_stream_w4_fine_1)   \
-  X(matmul_stream_gpu, matmul_stream_w4_fine_8)   \
-  X(matmul_stream_gpu, matmul_stream_w4_fine_16)  \
-  X(matmul_stream_gpu, expert_matmul_w4_fine)     \
-  X(matmul_stream_gpu, expert_single_w4_fine)     \
   X(matmul_stream_gpu, matmul_stream_w4_table_1)  \
   X(matmul_stream_gpu, matmul_stream_w4_table_8)  \
   X(matmul_stream_gpu, matmul_stream_w4_table_16) \
@@ -58,18 +76,30 @@
   X(matmul_stream_gpu, matmul_stream_w16_16)      \
   X(matmul_stream_gpu, expert_matmul_w16)         \
   X(matmul_stream_gpu, expert_single_w16)         \
+  X(matmul_tile_gpu, matmul_tile_w2_32)           \
+  X(matmul_tile_gpu, matmul_tile_w2_min_32)       \
+  X(matmul_tile_gpu, matmul_tile_w3_32)           \
+  X(matmul_tile_gpu, matmul_tile_w3_table_32)     \
   X(matmul_tile_gpu, matmul_tile_w4_32)           \
+  X(matmul_tile_gpu, matmul_tile_w2_64)           \
+  X(matmul_tile_gpu, matmul_tile_w2_min_64)       \
+  X(matmul_tile_gpu, matmul_tile_w3_64)           \
+  X(matmul_tile_gpu, matmul_tile_w3_table_64)     \
   X(matmul_tile_gpu, matmul_tile_w4_64)           \
+  X(matmul_tile_gpu, matmul_tile_w2_128)          \
+  X(matmul_tile_gpu, matmul_tile_w2_min_128)      \
+  X(matmul_tile_gpu, matmul_tile_w3_128)          \
+  X(matmul_tile_gpu, matmul_tile_w3_table_128)    \
   X(matmul_tile_gpu, matmul_tile_w4_128)          \
+  X(matmul_tile_gpu, expert_tile_w2)              \
+  X(matmul_tile_gpu, expert_tile_w2_min)          \
+  X(matmul_tile_gpu, expert_tile_w3)              \
+  X(matmul_tile_gpu, expert_tile_w3_table)        \
   X(matmul_tile_gpu, expert_tile_w4)              \
   X(matmul_tile_gpu, matmul_tile_w4_min_32)       \
   X(matmul_tile_gpu, matmul_tile_w4_min_64)       \
   X(matmul_tile_gpu, matmul_tile_w4_min_128)      \
   X(matmul_tile_gpu, expert_tile_w4_min)          \
-  X(matmul_tile_gpu, matmul_tile_w4_fine_32)      \
-  X(matmul_tile_gpu, matmul_tile_w4_fine_64)      \
-  X(matmul_tile_gpu, matmul_tile_w4_fine_128)     \
-  X(matmul_tile_gpu, expert_tile_w4_fine)         \
   X(matmul_tile_gpu, matmul_tile_w4_table_32)     \
   X(matmul_tile_gpu, matmul_tile_w4_table_64)     \
   X(matmul_tile_gpu, matmul_tile_w4_table_128)    \
@@ -176,12 +206,40 @@
 // Kernels that only sm_90a has, beside portable ones.
 #define HEARTH_HOPPER_KERNELS(X)                             \
   X(probe_hopper_gpu, probe_matrix_hopper)                   \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w2)       \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w2_min)   \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w3)       \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w3_table) \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4)       \
+  X(matmul_hopper_gpu, matmul_hopper_w2_16)                  \
+  X(matmul_hopper_gpu, matmul_hopper_w2_min_16)              \
+  X(matmul_hopper_gpu, matmul_hopper_w3_16)                  \
+  X(matmul_hopper_gpu, matmul_hopper_w3_table_16)            \
   X(matmul_hopper_gpu, matmul_hopper_w4_16)                  \
+  X(matmul_hopper_gpu, matmul_hopper_w2_64)                  \
+  X(matmul_hopper_gpu, matmul_hopper_w2_min_64)              \
+  X(matmul_hopper_gpu, matmul_hopper_w3_64)                  \
+  X(matmul_hopper_gpu, matmul_hopper_w3_table_64)            \
   X(matmul_hopper_gpu, matmul_hopper_w4_64)                  \
+  X(matmul_hopper_gpu, matmul_hopper_w2_128)                 \
+  X(matmul_hopper_gpu, matmul_hopper_w2_min_128)             \
+  X(matmul_hopper_gpu, matmul_hopper_w3_128)                 \
+  X(matmul_hopper_gpu, matmul_hopper_w3_table_128)           \
   X(matmul_hopper_gpu, matmul_hopper_w4_128)                 \
+  X(matmul_hopper_gpu, matmul_hopper_w2_192)                 \
+  X(matmul_hopper_gpu, matmul_hopper_w2_min_192)             \
+  X(matmul_hopper_gpu, matmul_hopper_w3_192)                 \
+  X(matmul_hopper_gpu, matmul_hopper_w3_table_192)           \
   X(matmul_hopper_gpu, matmul_hopper_w4_192)                 \
+  X(matmul_hopper_gpu, expert_hopper_w2_16)                  \
+  X(matmul_hopper_gpu, expert_hopper_w2_min_16)              \
+  X(matmul_hopper_gpu, expert_hopper_w3_16)                  \
+  X(matmul_hopper_gpu, expert_hopper_w3_table_16)            \
   X(matmul_hopper_gpu, expert_hopper_w4_16)                  \
+  X(matmul_hopper_gpu, expert_hopper_w2_64)                  \
+  X(matmul_hopper_gpu, expert_hopper_w2_min_64)              \
+  X(matmul_hopper_gpu, expert_hopper_w3_64)                  \
+  X(matmul_hopper_gpu, expert_hopper_w3_table_64)            \
   X(matmul_hopper_gpu, expert_hopper_w4_64)                  \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_min)   \
   X(matmul_hopper_gpu, matmul_hopper_w4_min_16)              \
@@ -190,13 +248,6 @@
   X(matmul_hopper_gpu, matmul_hopper_w4_min_192)             \
   X(matmul_hopper_gpu, expert_hopper_w4_min_16)              \
   X(matmul_hopper_gpu, expert_hopper_w4_min_64)              \
-  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_fine)  \
-  X(matmul_hopper_gpu, matmul_hopper_w4_fine_16)             \
-  X(matmul_hopper_gpu, matmul_hopper_w4_fine_64)             \
-  X(matmul_hopper_gpu, matmul_hopper_w4_fine_128)            \
-  X(matmul_hopper_gpu, matmul_hopper_w4_fine_192)            \
-  X(matmul_hopper_gpu, expert_hopper_w4_fine_16)             \
-  X(matmul_hopper_gpu, expert_hopper_w4_fine_64)             \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_table) \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w4_tfine) \
   X(matmul_hopper_gpu, matmul_hopper_w4_table_16)            \

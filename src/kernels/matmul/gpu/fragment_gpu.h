@@ -7,6 +7,7 @@
 #include "device/gpu/gpu.h"
 #include "kernels/matmul/gpu/float_codes_gpu.h"
 #include "kernels/matmul/gpu/gpu_layout.h"
+#include "kernels/matmul/gpu/low_bits_gpu.h"
 
 namespace hearth::gpu {
 
@@ -38,7 +39,11 @@ struct FromShared {
 // 2^133 of it, and would leave bf16's range: 2^69 stay in it, for scales from 2^-60 to 2^58. So what is decoded is the
 // weight times 2^-64, to the bit, and kSumFactor is what a segment's sum is to be multiplied by.
 template <class Layout>
-constexpr bool kDecodesSubnormals = kFastSubnormals&& Layout::kCodeBits != 16 && !Layout::kTable;
+constexpr bool kHasLowBits = Layout::kLowBits == 2;
+// A table of bytes below 128 will do: those of codes of 3 bits are kOffset too large.
+template <class Layout>
+constexpr bool kDecodesSubnormals = kFastSubnormals&& Layout::kCodeBits != 16 &&
+                                    (!Layout::kTable || kHasLowBits<Layout>);
 template <class Layout>
 constexpr float kSumFactor = kDecodesSubnormals<Layout> ? 0x1p64f : 1.0f;
 // The offset as such a number, negative, twice.
@@ -49,7 +54,11 @@ constexpr std::uint32_t kMinusOffset = (0x8000u | static_cast<std::uint32_t>(Lay
 // registers, not made again and again.
 template <class Layout>
 HEARTH_DEVICE CodeTable code_table(const std::uint32_t (&codes)[4]) {
-  if constexpr (kDecodesSubnormals<Layout>) {
+  if constexpr (kDecodesSubnormals<Layout> && Layout::kTable) {
+    // Signed bytes, of which none is beyond 64 from zero: no byte carries into the next one.
+    constexpr std::uint32_t kSigns = 0x80808080u, kDown = (128 - Layout::kOffset) * 0x01010101u;
+    return {{(codes[0] ^ kSigns) - kDown, (codes[1] ^ kSigns) - kDown, 0, 0}};
+  } else if constexpr (kDecodesSubnormals<Layout>) {
     constexpr std::uint32_t kUp = 0x6200, kDown = 0x1f80, kDownFour = 0x3d80;  // 2^69, 2^-64, 2^-4
     const auto kept = [](std::uint32_t word) { return static_cast<std::uint32_t>(opaque(static_cast<int>(word))); };
     return {{kept(kUp | (Layout::kHasMin ? kDown : kUp) << 16), kept(kDownFour | kDownFour << 16),
@@ -74,10 +83,15 @@ template <class Layout, class From = FromMemory>
 struct TileFragment {
   static constexpr int kRows = Mma::kRowsPerLane, kQuads = Mma::kQuadsPerLane;
   static constexpr int kScaleWords = Layout::kRowScaleBytes / 4;
+  static constexpr bool kHasNumbers = Layout::kNumbers.bits != 0;
 
-  Bytes16 codes[kRows][kQuads];
-  Bytes8 high[kRows][Layout::kCodeBits == 6 ? kQuads : 1];
+  using Codes = std::conditional_t<kHasLowBits<Layout>, Bytes8, Bytes16>;
+  using High = std::conditional_t<kHasLowBits<Layout>, std::uint32_t, Bytes8>;
+
+  Codes codes[kRows][kQuads];
+  High high[kRows][Layout::kRowHighBytes > 0 ? kQuads : 1];
   std::uint32_t scales[kRows][kScaleWords > 0 ? kScaleWords : 1];
+  std::uint32_t factors[kRows];  // of numbers; without minimums, of two rows
 
   HEARTH_DEVICE void load(const std::byte* tile, int lane) {
     HEARTH_UNROLL
@@ -86,13 +100,17 @@ struct TileFragment {
       HEARTH_UNROLL
       for (int j = 0; j < kQuads; ++j) {
         const int quad = Mma::quad(lane, j);
-        codes[r][j] = From::load(reinterpret_cast<const Bytes16*>(tile + row * Layout::kRowCodeBytes + quad * 16));
-        if constexpr (Layout::kCodeBits == 6) {
-          high[r][j] = From::load(
-              reinterpret_cast<const Bytes8*>(tile + Layout::kHighAt + row * Layout::kRowHighBytes + quad * 8));
+        codes[r][j] = From::load(reinterpret_cast<const Codes*>(tile + row * Layout::kRowCodeBytes) + quad);
+        if constexpr (Layout::kRowHighBytes > 0) {
+          high[r][j] =
+              From::load(reinterpret_cast<const High*>(tile + Layout::kHighAt + row * Layout::kRowHighBytes) + quad);
         }
       }
       load_scales(tile + Layout::kScalesAt + row * Layout::kRowScaleBytes, r);
+      if constexpr (kHasNumbers) {
+        const std::byte* from = tile + Layout::kFactorsAt + row * Layout::kRowFactorBytes / 4 * 4;
+        factors[r] = From::load(reinterpret_cast<const std::uint32_t*>(from));
+      }
     }
   }
 
@@ -116,7 +134,10 @@ struct TileFragment {
     HEARTH_UNROLL
     for (int r = 0; r < kRows; ++r) {
       if constexpr (kDecodesSubnormals<Layout>) {
-        if (step * 16 % Layout::kGroup == 0) find_scales(r, step * 16 / Layout::kGroup, table, group);
+        // Codes of two or three bits change their place with every other step.
+        if (step * 16 % Layout::kGroup == 0 || (kHasLowBits<Layout> && step % 2 == 0)) {
+          find_scales(r, step, table, group);
+        }
       }
       HEARTH_UNROLL
       for (int j = 0; j < kQuads; ++j) {
@@ -152,7 +173,7 @@ struct TileFragment {
     if constexpr (Layout::kCodeBits == 16) {
       return codes[r][j].word[2 * step + pair];
     } else if constexpr (kDecodesSubnormals<Layout>) {
-      return subnormal_pair(r, j, step, pair, group_scales);
+      return subnormal_pair(r, j, step, pair, table, group_scales);
     } else {
       const Bf16Pair integers = table_pair(r, j, step, pair, table);
       const int group = step * 16 / Layout::kGroup;
@@ -161,16 +182,35 @@ struct TileFragment {
     }
   }
 
+  // What a row's numbers are multiplied with.
+  HEARTH_DEVICE float factor_of(int r, bool of_minimum) const {
+    const int half = Layout::kHasMin ? of_minimum : Mma::a_row(lane_index(), r) % 2;
+    return half_to_float(static_cast<std::uint16_t>(factors[r] >> (16 * half)));
+  }
+
+  // A group's scale and, above it, its addend, as bf16.
+  HEARTH_DEVICE std::uint32_t scale_and_addend(int r, int group) const {
+    if constexpr (kHasNumbers) {
+      const float scale =
+          scale_of_number<Layout>(factor_of(r, false), scale_number<Layout>(scales[r], group, false), 1);
+      if constexpr (!Layout::kHasMin) return pair_of_sums(scale, 0);
+      return pair_of_sums(
+          scale, minimum_of_number<Layout>(factor_of(r, true), scale_number<Layout>(scales[r], group, true), -1));
+    } else {
+      return scales[r][group];
+    }
+  }
+
   HEARTH_DEVICE void find_float_scales(int group, FloatScales<kRows>& to) const {
     bool differs = false;
     HEARTH_UNROLL
     for (int r = 0; r < kRows; ++r) {
       if constexpr (Layout::kHasMin) {
-        to.of_row[r] = float_scale(scales[r][group]);
+        to.of_row[r] = float_scale(scale_and_addend(r, group));
         differs = differs || to.of_row[r].differs_at_offset;
       } else {
-        const std::uint32_t word = scales[r][group / 2];
-        const float scale = __builtin_bit_cast(float, group % 2 == 0 ? word << 16 : word & 0xffff0000u);
+        const std::uint32_t word = kHasNumbers ? scale_and_addend(r, group) : scales[r][group / 2];
+        const float scale = __builtin_bit_cast(float, kHasNumbers || group % 2 == 0 ? word << 16 : word & 0xffff0000u);
         to.of_row[r] = {scale, -static_cast<float>(kFloatOffset<Layout>) * scale, 0, false};
       }
     }
@@ -188,7 +228,8 @@ struct TileFragment {
       HEARTH_UNROLL
       for (int i = 0; i < kPairs; ++i) bytes[j][i] = code_bytes(r, j, step, Mma::kHalvesRepeat ? half : i, table);
     }
-    const int first = Layout::kCodeBits == 4 ? step % 2 : 0;  // of a pair's bytes; the second is two further up
+    // Of a pair's bytes; where the two are neighbours, all of an odd step's stand above those of the even one.
+    const int first = Layout::kCodeBits <= 4 ? step % 2 * (kNeighbours ? 2 : 1) : 0;
     Bf16Pair pairs[kQuads][kPairs];
     if (group.any_differs_at_offset) {
       round_pairs<true>(bytes, first, group.of_row[r], pairs);
@@ -207,19 +248,22 @@ struct TileFragment {
   template <bool kDiffersAtOffset, int kPairs>
   HEARTH_DEVICE static void round_pairs(const std::uint32_t (&bytes)[kQuads][kPairs], int first,
                                         const FloatScale& scale, Bf16Pair (&pairs)[kQuads][kPairs]) {
+    constexpr int kSecond = kNeighbours ? 8 : 16;
     HEARTH_UNROLL
     for (int j = 0; j < kQuads; ++j) {
       HEARTH_UNROLL
       for (int i = 0; i < kPairs; ++i) {
         const std::uint32_t word = bytes[j][i] >> (8 * first);
         pairs[j][i] = pair_of_sums(float_weight<Layout, kDiffersAtOffset>(word & 0xffu, scale),
-                                   float_weight<Layout, kDiffersAtOffset>(word >> 16 & 0xffu, scale));
+                                   float_weight<Layout, kDiffersAtOffset>(word >> kSecond & 0xffu, scale));
       }
     }
   }
 
-  // A word with the codes of pair `pair` in its bytes 0 and 2; where codes are of 4 bits, those of the even one of two
-  // steps, and of the odd one in bytes 1 and 3.
+  static constexpr bool kNeighbours = kHasLowBits<Layout> && Layout::kTable;
+
+  // A word with the codes of pair `pair` in its bytes 0 and 2; where codes are of at most 4 bits, those of the even one
+  // of two steps, and of the odd one in bytes 1 and 3 (or, if kNeighbours, in 0 and 1, and 2 and 3).
   HEARTH_DEVICE std::uint32_t code_bytes(int r, int j, int step, int pair, const CodeTable& table) const {
     if constexpr (Layout::kCodeBits == 8) {
       return codes[r][j].word[step] >> (8 * pair);
@@ -228,6 +272,10 @@ struct TileFragment {
       const std::uint32_t two = high[r][j].word[step / 4] >> (2 * pair);
       const int at = step / 2 % 2 * 8 + step % 2 * 4;  // of the upper bits of pair 0
       return (low >> (step % 2 * 8) & both(0xf)) | ((at >= 4 ? two >> (at - 4) : two << 4) & both(0x30));
+    } else if constexpr (kHasLowBits<Layout>) {
+      const std::uint32_t three = Layout::kRowHighBytes > 0 ? high[r][j] : 0;
+      const std::uint32_t bytes = unmerged(low_code_bytes<Layout>(codes[r][j].word[pair], three, step / 2, pair));
+      return Layout::kTable ? select_bytes(table.word[0], table.word[1], bytes) : bytes;
     } else {
       const std::uint32_t nibbles = unmerged(codes[r][j].word[step / 2] >> (4 * pair) & 0x0f0f0f0fu);
       return Layout::kTable ? look_up_bytes(table, nibbles) : nibbles;
@@ -236,20 +284,65 @@ struct TileFragment {
 
   HEARTH_DEVICE static constexpr std::uint32_t both(std::uint32_t half) { return half | half << 16; }
 
-  HEARTH_DEVICE void find_scales(int r, int group, const CodeTable& factors, GroupScales& to) const {
+  HEARTH_DEVICE void find_scales(int r, int step, const CodeTable& factors_of_scales, GroupScales& to) const {
+    const int group = step * 16 / Layout::kGroup;
+    if constexpr (kHasLowBits<Layout>) {
+      find_low_scales(r, step, group, to);
+    } else {
+      find_scales_of_group(r, group, factors_of_scales, to);
+    }
+  }
+
+  // Scales make up for the place of a step's codes as well. The sums are exact, and so is what is done to exponents:
+  // what rounds is the conversion to bf16.
+  HEARTH_DEVICE void find_low_scales(int r, int step, int group, GroupScales& to) const {
+    constexpr float kUp = 0x1p69f, kDown = 0x1p-64f;
+    const int shift = low_code_shift<Layout>(step);
+    const float power = kUp / static_cast<float>(1 << shift);
+    if constexpr (kHasNumbers) {
+      const float scale =
+          scale_of_number<Layout>(factor_of(r, false), scale_number<Layout>(scales[r], group, false), power);
+      to.scale[r] = pair_of_floats(scale, scale);
+    } else {
+      const std::uint32_t word = scales[r][group / 2];
+      to.scale[r] = pair_multiply(permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232),
+                                  both(__builtin_bit_cast(std::uint32_t, power) >> 16));
+    }
     if constexpr (Layout::kHasMin) {
-      const Bf16Pair scaled = pair_multiply(scales[r][group], factors.word[0]);
+      const float addend =
+          minimum_of_number<Layout>(factor_of(r, true), scale_number<Layout>(scales[r], group, true), -kDown);
+      to.addend[r] = pair_of_floats(addend, addend);
+    } else {
+      to.addend[r] = pair_multiply(to.scale[r], both(0x8000u | static_cast<std::uint32_t>(Layout::kOffset) << shift));
+    }
+  }
+
+  HEARTH_DEVICE void find_scales_of_group(int r, int group, const CodeTable& factors_of_scales, GroupScales& to) const {
+    if constexpr (Layout::kHasMin) {
+      const Bf16Pair scaled = pair_multiply(scales[r][group], factors_of_scales.word[0]);
       to.scale[r] = permute_bytes(scaled, scaled, 0x1010);
       to.addend[r] = permute_bytes(scaled, scaled, 0x3232);
     } else {
       const std::uint32_t word = scales[r][group / 2];
-      to.scale[r] = pair_multiply(permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232), factors.word[0]);
-      to.addend[r] = pair_multiply(to.scale[r], factors.word[2]);
+      to.scale[r] =
+          pair_multiply(permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232), factors_of_scales.word[0]);
+      to.addend[r] = pair_multiply(to.scale[r], factors_of_scales.word[2]);
     }
-    if constexpr (Layout::kCodeBits == 4) to.scale_up[r] = pair_multiply(to.scale[r], factors.word[1]);
+    if constexpr (Layout::kCodeBits == 4) to.scale_up[r] = pair_multiply(to.scale[r], factors_of_scales.word[1]);
   }
 
-  HEARTH_DEVICE Bf16Pair subnormal_pair(int r, int j, int step, int pair, const GroupScales& group) const {
+  HEARTH_DEVICE Bf16Pair subnormal_pair(int r, int j, int step, int pair, const CodeTable& table,
+                                        const GroupScales& group) const {
+    if constexpr (kHasLowBits<Layout>) {
+      const std::uint32_t three = Layout::kRowHighBytes > 0 ? high[r][j] : 0;
+      const std::uint32_t code = low_code_pair<Layout>(codes[r][j].word[pair], three, step, pair, table.word);
+      return pair_fma(code, group.scale[r], group.addend[r]);
+    } else {
+      return nibble_or_byte_pair(r, j, step, pair, group);
+    }
+  }
+
+  HEARTH_DEVICE Bf16Pair nibble_or_byte_pair(int r, int j, int step, int pair, const GroupScales& group) const {
     // The second nibble of each byte stands four bits up, which its scale makes up for; that saves shifts.
     const bool up = Layout::kCodeBits == 4 && pair == 1;
     std::uint32_t code;

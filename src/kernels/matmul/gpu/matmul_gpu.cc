@@ -60,12 +60,18 @@ constexpr HopperStage hopper_stage_of() {
 
 LayoutKernels kernels_of(GpuLayoutKind kind) {
   switch (kind) {
+    case GpuLayoutKind::kW2:
+      return HEARTH_LAYOUT_KERNELS(w2, LayoutW2);
+    case GpuLayoutKind::kW2Min:
+      return HEARTH_LAYOUT_KERNELS(w2_min, LayoutW2Min);
+    case GpuLayoutKind::kW3:
+      return HEARTH_LAYOUT_KERNELS(w3, LayoutW3);
+    case GpuLayoutKind::kW3Table:
+      return HEARTH_LAYOUT_KERNELS(w3_table, LayoutW3Table);
     case GpuLayoutKind::kW4:
       return HEARTH_LAYOUT_KERNELS(w4, LayoutW4);
     case GpuLayoutKind::kW4Min:
       return HEARTH_LAYOUT_KERNELS(w4_min, LayoutW4Min);
-    case GpuLayoutKind::kW4Fine:
-      return HEARTH_LAYOUT_KERNELS(w4_fine, LayoutW4Fine);
     case GpuLayoutKind::kW4Table:
       return HEARTH_LAYOUT_KERNELS(w4_table, LayoutW4Table);
     case GpuLayoutKind::kW4TableFine:

@@ -270,9 +270,12 @@ HEARTH_DEVICE void expert_matmul_hopper(const ExpertHopperParams& params) {
   HEARTH_HOPPER(layout, Layout, 128)         \
   HEARTH_HOPPER(layout, Layout, 192)
 
+HEARTH_HOPPER_TOKENS(w2, LayoutW2)
+HEARTH_HOPPER_TOKENS(w2_min, LayoutW2Min)
+HEARTH_HOPPER_TOKENS(w3, LayoutW3)
+HEARTH_HOPPER_TOKENS(w3_table, LayoutW3Table)
 HEARTH_HOPPER_TOKENS(w4, LayoutW4)
 HEARTH_HOPPER_TOKENS(w4_min, LayoutW4Min)
-HEARTH_HOPPER_TOKENS(w4_fine, LayoutW4Fine)
 HEARTH_HOPPER_TOKENS(w4_table, LayoutW4Table)
 HEARTH_HOPPER_TOKENS(w4_tfine, LayoutW4TableFine)
 HEARTH_HOPPER_TOKENS(w6, LayoutW6)

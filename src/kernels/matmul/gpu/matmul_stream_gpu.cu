@@ -25,7 +25,7 @@ constexpr bool kSharesActivations = kTokens == 1;
 // Tiles in registers before they are needed: as many as fit, the fewer the more else stands there.
 template <class Layout, int kTokens>
 constexpr int ahead() {
-  constexpr bool kIsLarge = Layout::kCodeBits == 6 || Layout::kGroup == 16;
+  constexpr bool kIsLarge = Layout::kCodeBits == 6 || (Layout::kGroup == 16 && Layout::kCodeBits > 3);
   if (kSharesActivations<kTokens> && !kLargeFragments) return Layout::kCodeBits == 16 ? 8 : kIsLarge ? 3 : 4;
   return Layout::kTileK < 128 ? 4 : 2;
 }
@@ -264,9 +264,12 @@ HEARTH_DEVICE void expert_matmul_single(const ExpertMatmulParams& params) {
     expert_matmul_single<Layout>(p);                                                               \
   }
 
+HEARTH_STREAM_TOKENS(w2, LayoutW2)
+HEARTH_STREAM_TOKENS(w2_min, LayoutW2Min)
+HEARTH_STREAM_TOKENS(w3, LayoutW3)
+HEARTH_STREAM_TOKENS(w3_table, LayoutW3Table)
 HEARTH_STREAM_TOKENS(w4, LayoutW4)
 HEARTH_STREAM_TOKENS(w4_min, LayoutW4Min)
-HEARTH_STREAM_TOKENS(w4_fine, LayoutW4Fine)
 HEARTH_STREAM_TOKENS(w4_table, LayoutW4Table)
 HEARTH_STREAM_TOKENS(w4_tfine, LayoutW4TableFine)
 HEARTH_STREAM_TOKENS(w6, LayoutW6)

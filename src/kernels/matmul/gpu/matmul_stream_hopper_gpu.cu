@@ -128,8 +128,7 @@ HEARTH_DEVICE void matmul_stream_hopper(const MatmulGpuParams& p) {
     HEARTH_UNROLL
     for (int e = 0; e < Mma::kValues; ++e) {
       if (Mma::c_column(lane_index(), e) == 0) {
-        sums.partial[partial][wave_index()][0][Mma::c_row(lane_index(), e)] =
-            wave.sums.value[e] * kSumFactor<Layout>;
+        sums.partial[partial][wave_index()][0][Mma::c_row(lane_index(), e)] = wave.sums.value[e] * kSumFactor<Layout>;
       }
     }
     block_sync();
@@ -145,9 +144,12 @@ HEARTH_DEVICE void matmul_stream_hopper(const MatmulGpuParams& p) {
     matmul_stream_hopper<Layout>(p);                                                                         \
   }
 
+HEARTH_STREAM_HOPPER(w2, LayoutW2)
+HEARTH_STREAM_HOPPER(w2_min, LayoutW2Min)
+HEARTH_STREAM_HOPPER(w3, LayoutW3)
+HEARTH_STREAM_HOPPER(w3_table, LayoutW3Table)
 HEARTH_STREAM_HOPPER(w4, LayoutW4)
 HEARTH_STREAM_HOPPER(w4_min, LayoutW4Min)
-HEARTH_STREAM_HOPPER(w4_fine, LayoutW4Fine)
 HEARTH_STREAM_HOPPER(w4_table, LayoutW4Table)
 HEARTH_STREAM_HOPPER(w4_tfine, LayoutW4TableFine)
 HEARTH_STREAM_HOPPER(w6, LayoutW6)

@@ -287,9 +287,12 @@ HEARTH_DEVICE void expert_matmul_tile(const ExpertMatmulParams& params) {
     expert_matmul_tile<Layout>(p);                                                   \
   }
 
+HEARTH_TILE_TOKENS(w2, LayoutW2)
+HEARTH_TILE_TOKENS(w2_min, LayoutW2Min)
+HEARTH_TILE_TOKENS(w3, LayoutW3)
+HEARTH_TILE_TOKENS(w3_table, LayoutW3Table)
 HEARTH_TILE_TOKENS(w4, LayoutW4)
 HEARTH_TILE_TOKENS(w4_min, LayoutW4Min)
-HEARTH_TILE_TOKENS(w4_fine, LayoutW4Fine)
 HEARTH_TILE_TOKENS(w4_table, LayoutW4Table)
 HEARTH_TILE_TOKENS(w4_tfine, LayoutW4TableFine)
 HEARTH_TILE_TOKENS(w6, LayoutW6)

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "formats/float16.h"
 #include "kernels/matmul/gpu/gpu_layout.h"
+#include "kernels/matmul/gpu/group_numbers.h"
 #include "kernels/matmul/integer_row.h"
 
 namespace hearth {
@@ -15,12 +16,18 @@ namespace {
 template <class Visit>
 auto with_layout(GpuLayoutKind kind, Visit visit) {
   switch (kind) {
+    case GpuLayoutKind::kW2:
+      return visit(LayoutW2{});
+    case GpuLayoutKind::kW2Min:
+      return visit(LayoutW2Min{});
+    case GpuLayoutKind::kW3:
+      return visit(LayoutW3{});
+    case GpuLayoutKind::kW3Table:
+      return visit(LayoutW3Table{});
     case GpuLayoutKind::kW4:
       return visit(LayoutW4{});
     case GpuLayoutKind::kW4Min:
       return visit(LayoutW4Min{});
-    case GpuLayoutKind::kW4Fine:
-      return visit(LayoutW4Fine{});
     case GpuLayoutKind::kW4Table:
       return visit(LayoutW4Table{});
     case GpuLayoutKind::kW4TableFine:
@@ -65,10 +72,11 @@ void put_integers(std::byte* tile, int row, const IntegerRow& from, std::int64_t
     if constexpr (Layout::kCodeBits == 8) {
       codes[place.code_bit / 8] = static_cast<std::byte>(code);
     } else {
-      or_bits(codes, place.code_bit, code & 15);
-      if constexpr (Layout::kCodeBits == 6) or_bits(high, place.high_bit, code >> 4);
+      or_bits(codes, place.code_bit, code & ((1u << Layout::kLowBits) - 1));
+      if constexpr (Layout::kRowHighBytes > 0) or_bits(high, place.high_bit, code >> Layout::kLowBits);
     }
   }
+  if constexpr (Layout::kNumbers.bits != 0) return;  // put_numbers
   std::byte* scales = tile + Layout::kScalesAt + row * Layout::kRowScaleBytes;
   for (int g = 0; g < Layout::kGroups && g * Layout::kGroup < count; ++g) {
     const auto group = static_cast<std::size_t>((first + g * Layout::kGroup) / kInt8GroupElements);
@@ -78,6 +86,24 @@ void put_integers(std::byte* tile, int row, const IntegerRow& from, std::int64_t
     std::memcpy(to, &scale, 2);
     if constexpr (Layout::kHasMin) std::memcpy(to + 2, &minus_min, 2);
   }
+}
+
+// The scales of row `row` of a tile from column `first` on, as the blocks of the row have them.
+template <class Layout>
+void put_numbers(std::byte* tile, int row, Format format, const std::byte* blocks, std::int64_t first) {
+  const int block_elements = traits(format).block_elements;
+  const std::byte* block = blocks + format_bytes(format, first / block_elements * block_elements);
+  const GroupNumbers numbers = group_numbers(format, block);
+  std::byte* scales = tile + Layout::kScalesAt + row * Layout::kRowScaleBytes;
+  for (int g = 0; g < Layout::kGroups; ++g) {
+    const auto group = static_cast<std::size_t>(first % block_elements / Layout::kGroup + g);
+    if constexpr (Layout::kRowScaleBytes == Layout::kGroups) {
+      scales[g] = static_cast<std::byte>(numbers.number[group]);
+    } else {
+      or_bits(scales, 4 * g, numbers.number[group]);
+    }
+  }
+  std::memcpy(tile + Layout::kFactorsAt + row * Layout::kRowFactorBytes, numbers.factor, Layout::kRowFactorBytes);
 }
 
 void put_bf16(std::byte* tile, int row, const std::vector<std::uint16_t>& from, std::int64_t first) {
@@ -114,6 +140,10 @@ void pack_tiles(Format format, const std::byte* weights, std::int64_t n, std::in
       const auto r = static_cast<int>(row % kTileRows);
       if constexpr (kIntegers) {
         put_integers<Layout>(to + i * Layout::kTileBytes, r, integers, i * Layout::kTileK, coder);
+        if constexpr (Layout::kNumbers.bits != 0) {
+          static_assert(kNumbersBlock % Layout::kTileK == 0);
+          put_numbers<Layout>(to + i * Layout::kTileBytes, r, format, from, i * Layout::kTileK);
+        }
       } else {
         put_bf16(to + i * Layout::kTileBytes, r, halves, i * Layout::kTileK);
       }
@@ -125,30 +155,33 @@ void pack_tiles(Format format, const std::byte* weights, std::int64_t n, std::in
 
 GpuLayoutKind gpu_layout_of(Format format) {
   switch (format) {
-    case Format::kQ4_0:
     case Format::kTq1_0:
     case Format::kTq2_0:
     case Format::kQ1_0:
     case Format::kQ2_0:
+      return GpuLayoutKind::kW2;
+    case Format::kQ2K:
+      return GpuLayoutKind::kW2Min;
+    case Format::kQ3K:
+      return GpuLayoutKind::kW3;
+    case Format::kIq1S:
+    case Format::kIq1M:
+    case Format::kIq2Xxs:
+    case Format::kIq2Xs:
+    case Format::kIq2S:
+      return GpuLayoutKind::kW3Table;
+    case Format::kQ4_0:
       return GpuLayoutKind::kW4;
     case Format::kQ4_1:
     case Format::kQ4K:
     case Format::kInt4:
       return GpuLayoutKind::kW4Min;
-    case Format::kQ2K:
-    case Format::kQ3K:
-      return GpuLayoutKind::kW4Fine;
     case Format::kIq4Nl:
     case Format::kIq4Xs:
     case Format::kMxfp4:
-    case Format::kIq1S:
-    case Format::kIq2Xxs:
     case Format::kIq3Xxs:
     case Format::kIq3S:
       return GpuLayoutKind::kW4Table;
-    case Format::kIq1M:
-    case Format::kIq2Xs:
-    case Format::kIq2S:
     case Format::kNvfp4:
       return GpuLayoutKind::kW4TableFine;
     case Format::kQ6K:

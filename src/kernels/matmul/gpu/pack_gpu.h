@@ -8,7 +8,21 @@
 
 namespace hearth {
 
-enum class GpuLayoutKind : std::uint8_t { kW4, kW4Min, kW4Fine, kW4Table, kW4TableFine, kW6, kW6Min, kW8, kW16, kF32 };
+enum class GpuLayoutKind : std::uint8_t {
+  kW2,
+  kW2Min,
+  kW3,
+  kW3Table,
+  kW4,
+  kW4Min,
+  kW4Table,
+  kW4TableFine,
+  kW6,
+  kW6Min,
+  kW8,
+  kW16,
+  kF32
+};
 
 // What the bf16 kernels read a format as. The codes of a layout with a table index code_values().
 GpuLayoutKind gpu_layout_of(Format format);
