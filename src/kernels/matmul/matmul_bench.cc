@@ -70,7 +70,8 @@ void matmul_on_gpu(BenchmarkRunner& run) {
   };
   // Of an 8B model: query, key and value; output; gate and up; down; logits.
   for (const Matrix m : {Matrix{6144, 4096}, {4096, 4096}, {28672, 4096}, {4096, 14336}, {128256, 4096}}) {
-    for (const Format format : {Format::kBf16, Format::kQ8_0, Format::kQ4K, Format::kQ6K, Format::kQ4_0}) {
+    for (const Format format : {Format::kBf16, Format::kQ8_0, Format::kQ4K, Format::kQ6K, Format::kQ4_0, Format::kQ2K,
+                                Format::kQ3K, Format::kIq2Xxs, Format::kQ2_0}) {
       measure_matrix(run, Compute::kBf16, format, m.n, m.k, {1, 8, 16, 32, 64, 128, 512, 4096});
     }
   }

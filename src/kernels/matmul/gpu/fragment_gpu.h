@@ -79,7 +79,8 @@ HEARTH_DEVICE std::uint32_t& fragment_word(Bytes8 (&quads)[kQuads], int j, int p
   return quads[at / 2].word[at % 2];
 }
 
-template <class Layout, class From = FromMemory>
+// With kSparesRegisters, what several steps could share is made anew for each.
+template <class Layout, class From = FromMemory, bool kSparesRegisters = false>
 struct TileFragment {
   static constexpr int kRows = Mma::kRowsPerLane, kQuads = Mma::kQuadsPerLane;
   static constexpr int kScaleWords = Layout::kRowScaleBytes / 4;
@@ -185,7 +186,9 @@ struct TileFragment {
   // What a row's numbers are multiplied with.
   HEARTH_DEVICE float factor_of(int r, bool of_minimum) const {
     const int half = Layout::kHasMin ? of_minimum : Mma::a_row(lane_index(), r) % 2;
-    return half_to_float(static_cast<std::uint16_t>(factors[r] >> (16 * half)));
+    const auto word = static_cast<std::uint32_t>(
+        kSparesRegisters ? opaque(static_cast<int>(factors[r])) : static_cast<int>(factors[r]));
+    return half_to_float(static_cast<std::uint16_t>(word >> (16 * half)));
   }
 
   // A group's scale and, above it, its addend, as bf16.

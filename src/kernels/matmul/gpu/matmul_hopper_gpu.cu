@@ -155,7 +155,7 @@ HEARTH_DEVICE void for_each_sum(const MatmulGpuParams& p, const Place& place, in
 
 template <class Layout, int kTokens, class Place>
 HEARTH_DEVICE void HopperBlock<Layout, kTokens, Place>::multiply_stage(float (&sums)[kValues], const CodeTable& table) {
-  using Fragment = TileFragment<Layout, FromShared>;
+  using Fragment = TileFragment<Layout, FromShared, true>;
   constexpr int kStepsPerChunk = kHopperChunk / 16, kSteps = Shared::kChunks * kStepsPerChunk;
   ring.wait_full();
   Fragment fragments[Shared::kTiles];
