@@ -1,5 +1,8 @@
 // Speed of matmul. One token (decode) must be bound by reading the weights, whose bytes in the file's format are what
 // counts; many tokens (prefill) by the matrix units.
+#include <algorithm>
+#include <array>
+
 #include "kernels/testing/roofline.h"
 
 namespace hearth::kernel_testing {
@@ -68,11 +71,15 @@ void matmul_on_gpu(BenchmarkRunner& run) {
   struct Matrix {
     std::int64_t n, k;
   };
+  constexpr std::array kEveryday = {Format::kBf16, Format::kQ8_0, Format::kQ4K, Format::kQ6K,
+                                    Format::kQ4_0, Format::kQ2K,  Format::kQ3K, Format::kIq2Xxs};
   // Of an 8B model: query, key and value; output; gate and up; down; logits.
   for (const Matrix m : {Matrix{6144, 4096}, {4096, 4096}, {28672, 4096}, {4096, 14336}, {128256, 4096}}) {
-    for (const Format format : {Format::kBf16, Format::kQ8_0, Format::kQ4K, Format::kQ6K, Format::kQ4_0, Format::kQ2K,
-                                Format::kQ3K, Format::kIq2Xxs, Format::kQ2_0}) {
-      measure_matrix(run, Compute::kBf16, format, m.n, m.k, {1, 8, 16, 32, 64, 128, 512, 4096});
+    for (const FormatTraits& t : all_formats()) {
+      const bool is_everyday = std::ranges::find(kEveryday, t.format) != kEveryday.end();
+      const auto token_counts =
+          is_everyday ? std::vector<std::int64_t>{1, 8, 16, 32, 64, 128, 512, 4096} : std::vector<std::int64_t>{1};
+      measure_matrix(run, Compute::kBf16, t.format, m.n, m.k, token_counts);
     }
   }
   measure_matrix(run, Compute::kF32, Format::kF32, 4096, 4096, {1, 64, 512});
