@@ -35,12 +35,14 @@ struct Mxfp6Block {
   std::uint8_t scale_exponent;  // E8M0
   std::uint8_t codes[24];
 
-  // The value of an element in units of `unit()`.
-  HEARTH_ALWAYS_INLINE int units(int i) const {
+  HEARTH_ALWAYS_INLINE int code(int i) const {
     const int byte = 6 * i / 8;
     const int next = byte + 1 < 24 ? codes[byte + 1] : 0;  // the last code ends with the last byte
-    return kUnits[static_cast<std::size_t>(((codes[byte] | next << 8) >> (6 * i % 8)) & 63)];
+    return ((codes[byte] | next << 8) >> (6 * i % 8)) & 63;
   }
+
+  // The value of an element in units of `unit()`.
+  HEARTH_ALWAYS_INLINE int units(int i) const { return kUnits[static_cast<std::size_t>(code(i))]; }
 
   HEARTH_ALWAYS_INLINE float unit() const { return e8m0_to_f32(scale_exponent, Element::kUnitExponent); }
 

@@ -33,6 +33,7 @@
 //   kFastSubnormals                        whether pair_fma takes subnormal numbers as fast as others.
 //   permute_bytes(low, high, selector)     byte i of the result is byte s of (high:low), s the selector's nibble i, at
 //                                          most 7; select_bytes: its byte i.
+//   nibbles_below_eight(nibbles)           byte i of the result is 0x7f where nibble i is below 8, else 0.
 //   Mma                                    the matrix unit, below.
 //
 // The matrix unit. `Mma` multiplies A [16 rows, 16 k] with B [16 k, kTokens columns], bf16, and adds to C in float32:

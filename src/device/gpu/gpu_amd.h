@@ -180,6 +180,12 @@ HEARTH_DEVICE std::uint32_t permute_bytes(std::uint32_t low, std::uint32_t high,
       (selector & 7u) | (selector & 0x70u) << 4 | (selector & 0x700u) << 8 | (selector & 0x7000u) << 12;
   return __builtin_amdgcn_perm(high, low, bytes);
 }
+HEARTH_DEVICE std::uint32_t nibbles_below_eight(std::uint32_t nibbles) {
+  std::uint32_t bytes = 0;
+  HEARTH_UNROLL
+  for (int i = 0; i < 4; ++i) bytes |= (nibbles >> (4 * i) & 8u) == 0 ? 0x7fu << (8 * i) : 0u;
+  return bytes;
+}
 HEARTH_DEVICE std::uint32_t select_bytes(std::uint32_t low, std::uint32_t high, std::uint32_t selector) {
   return __builtin_amdgcn_perm(high, low, selector);
 }

@@ -203,6 +203,11 @@ HEARTH_DEVICE std::uint32_t permute_bytes(std::uint32_t low, std::uint32_t high,
   }
   return result;
 }
+HEARTH_DEVICE std::uint32_t nibbles_below_eight(std::uint32_t nibbles) {
+  std::uint32_t bytes = 0;
+  for (int i = 0; i < 4; ++i) bytes |= (nibbles >> (4 * i) & 8u) == 0 ? 0x7fu << (8 * i) : 0u;
+  return bytes;
+}
 HEARTH_DEVICE std::uint32_t select_bytes(std::uint32_t low, std::uint32_t high, std::uint32_t selector) {
   const std::uint32_t nibbles =
       (selector & 7u) | (selector >> 4 & 0x70u) | (selector >> 8 & 0x700u) | (selector >> 12 & 0x7000u);

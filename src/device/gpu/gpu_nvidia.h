@@ -176,6 +176,11 @@ HEARTH_DEVICE Bf16Pair pair_of_bytes(std::uint32_t bytes) {
 HEARTH_DEVICE std::uint32_t permute_bytes(std::uint32_t low, std::uint32_t high, std::uint32_t selector) {
   return __byte_perm(low, high, selector);
 }
+HEARTH_DEVICE std::uint32_t nibbles_below_eight(std::uint32_t nibbles) {
+  std::uint32_t bytes;  // a selector's fourth bit takes the byte's sign, 0 here, for all of its bits
+  asm("prmt.b32 %0, %1, %1, %2;" : "=r"(bytes) : "r"(0x7f7f7f7fu), "r"(nibbles));
+  return bytes;
+}
 HEARTH_DEVICE std::uint32_t select_bytes(std::uint32_t low, std::uint32_t high, std::uint32_t selector) {
   return __byte_perm(low, high,
                      (selector & 7u) | (selector >> 4 & 0x70u) | (selector >> 8 & 0x700u) | (selector >> 12 & 0x7000u));

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "formats/code_values.h"
 #include "kernels/gpu/gpu_launch.h"
 #include "kernels/gpu/gpu_ops.h"
 #include "kernels/matmul/gpu/pack_gpu.h"
@@ -38,6 +37,8 @@ GpuKernel gather_kernel(GpuLayoutKind kind) {
       return GpuKernel::gather_w6_min;
     case GpuLayoutKind::kW8:
       return GpuKernel::gather_w8;
+    case GpuLayoutKind::kW8Float:
+      return GpuKernel::gather_w8_float;
     case GpuLayoutKind::kW16:
       return GpuKernel::gather_w16;
     case GpuLayoutKind::kF32:
@@ -60,7 +61,8 @@ void gather_table(Stream& stream, const Tensor& table, bool round_to_bf16, Gathe
                   std::int64_t row_count) {
   params.table = table.data;
   params.width = table.shape[1];
-  std::memcpy(params.codes, code_values(table.format).data(), sizeof params.codes);
+  const CodeValues values = gpu_code_values(table.format);
+  std::memcpy(params.codes, values.data(), sizeof params.codes);
   const GpuLayoutKind kind = round_to_bf16 ? gpu_layout_of(table.format) : GpuLayoutKind::kF32;
   gather(stream, gather_kernel(kind), params, row_count);
 }

@@ -2,7 +2,7 @@
 #include "kernels/embedding_gather/gather_gpu.h"
 
 #include "device/gpu/gpu.h"
-#include "kernels/matmul/gpu/gpu_layout.h"
+#include "kernels/matmul/gpu/float_codes_gpu.h"
 
 namespace hearth::gpu {
 namespace {
@@ -46,6 +46,10 @@ HEARTH_DEVICE float packed_weight(const GatherParams& p, const std::byte* tile, 
   const std::byte* codes = tile + row * Layout::kRowCodeBytes;
   if constexpr (Layout::kCodeBits == 16) {
     return bf16_to_float(half_at(codes + place.code_bit / 8));
+  } else if constexpr (Layout::kFloats) {
+    const auto* scales = reinterpret_cast<const float*>(tile + Layout::kScalesAt + row * Layout::kRowScaleBytes);
+    const auto code = static_cast<std::uint32_t>(codes[place.code_bit / 8]);
+    return bf16_to_float(static_cast<std::uint16_t>(pair_of_e4m3(code, scales[column / Layout::kGroup]) & 0xffffu));
   } else {
     Bf16Pair integer;
     if constexpr (Layout::kCodeBits == 8) {
@@ -112,6 +116,7 @@ HEARTH_GATHER(w4_tfine, LayoutW4TableFine)
 HEARTH_GATHER(w6, LayoutW6)
 HEARTH_GATHER(w6_min, LayoutW6Min)
 HEARTH_GATHER(w8, LayoutW8)
+HEARTH_GATHER(w8_float, LayoutW8Float)
 HEARTH_GATHER(w16, LayoutW16)
 
 }  // namespace hearth::gpu

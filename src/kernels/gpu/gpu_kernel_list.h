@@ -14,6 +14,7 @@
   X(gather_gpu, gather_w6)                        \
   X(gather_gpu, gather_w6_min)                    \
   X(gather_gpu, gather_w8)                        \
+  X(gather_gpu, gather_w8_float)                  \
   X(gather_gpu, gather_w16)                       \
   X(gather_gpu, gather_f32)                       \
   X(matmul_stream_gpu, matmul_stream_w2_1)        \
@@ -67,10 +68,15 @@
   X(matmul_stream_gpu, expert_matmul_w6_min)      \
   X(matmul_stream_gpu, expert_single_w6_min)      \
   X(matmul_stream_gpu, matmul_stream_w8_1)        \
+  X(matmul_stream_gpu, matmul_stream_w8_float_1)  \
   X(matmul_stream_gpu, matmul_stream_w8_8)        \
+  X(matmul_stream_gpu, matmul_stream_w8_float_8)  \
   X(matmul_stream_gpu, matmul_stream_w8_16)       \
+  X(matmul_stream_gpu, matmul_stream_w8_float_16) \
   X(matmul_stream_gpu, expert_matmul_w8)          \
+  X(matmul_stream_gpu, expert_matmul_w8_float)    \
   X(matmul_stream_gpu, expert_single_w8)          \
+  X(matmul_stream_gpu, expert_single_w8_float)    \
   X(matmul_stream_gpu, matmul_stream_w16_1)       \
   X(matmul_stream_gpu, matmul_stream_w16_8)       \
   X(matmul_stream_gpu, matmul_stream_w16_16)      \
@@ -117,9 +123,13 @@
   X(matmul_tile_gpu, matmul_tile_w6_min_128)      \
   X(matmul_tile_gpu, expert_tile_w6_min)          \
   X(matmul_tile_gpu, matmul_tile_w8_32)           \
+  X(matmul_tile_gpu, matmul_tile_w8_float_32)     \
   X(matmul_tile_gpu, matmul_tile_w8_64)           \
+  X(matmul_tile_gpu, matmul_tile_w8_float_64)     \
   X(matmul_tile_gpu, matmul_tile_w8_128)          \
+  X(matmul_tile_gpu, matmul_tile_w8_float_128)    \
   X(matmul_tile_gpu, expert_tile_w8)              \
+  X(matmul_tile_gpu, expert_tile_w8_float)        \
   X(matmul_tile_gpu, matmul_tile_w16_32)          \
   X(matmul_tile_gpu, matmul_tile_w16_64)          \
   X(matmul_tile_gpu, matmul_tile_w16_128)         \
@@ -277,12 +287,19 @@
   X(matmul_hopper_gpu, expert_hopper_w6_min_16)              \
   X(matmul_hopper_gpu, expert_hopper_w6_min_64)              \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w8)       \
+  X(matmul_stream_hopper_gpu, matmul_stream_hopper_w8_float) \
   X(matmul_hopper_gpu, matmul_hopper_w8_16)                  \
+  X(matmul_hopper_gpu, matmul_hopper_w8_float_16)            \
   X(matmul_hopper_gpu, matmul_hopper_w8_64)                  \
+  X(matmul_hopper_gpu, matmul_hopper_w8_float_64)            \
   X(matmul_hopper_gpu, matmul_hopper_w8_128)                 \
+  X(matmul_hopper_gpu, matmul_hopper_w8_float_128)           \
   X(matmul_hopper_gpu, matmul_hopper_w8_192)                 \
+  X(matmul_hopper_gpu, matmul_hopper_w8_float_192)           \
   X(matmul_hopper_gpu, expert_hopper_w8_16)                  \
+  X(matmul_hopper_gpu, expert_hopper_w8_float_16)            \
   X(matmul_hopper_gpu, expert_hopper_w8_64)                  \
+  X(matmul_hopper_gpu, expert_hopper_w8_float_64)            \
   X(matmul_stream_hopper_gpu, matmul_stream_hopper_w16)      \
   X(matmul_hopper_gpu, matmul_hopper_w16_16)                 \
   X(matmul_hopper_gpu, matmul_hopper_w16_64)                 \

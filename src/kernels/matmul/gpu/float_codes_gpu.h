@@ -15,7 +15,7 @@ struct CodeTable {
 // Codes become float32, an instruction for each byte of a word. A product with a scale is exact there, and one rounding
 // to bf16 remains. Scales are below 2^119.
 template <class Layout>
-constexpr bool kDecodesFloats = !kFastSubnormals && Layout::kCodeBits != 16;
+constexpr bool kDecodesFloats = !kFastSubnormals && Layout::kCodeBits != 16 && !Layout::kFloats;
 // The bytes of table layouts are signed, and as codes 128 too large.
 template <class Layout>
 constexpr int kFloatOffset = Layout::kTable ? 128 : Layout::kOffset;
@@ -55,6 +55,14 @@ HEARTH_DEVICE float float_weight(std::uint32_t code, const FloatScale& scale) {
   const float value = static_cast<float>(code) - kTakenOff;
   const float sum = fma_exact(value, scale.scale, scale.addend);
   return kDiffersAtOffset && value == 0 ? scale.at_offset : sum;
+}
+
+// Two codes of E4M3, in the low bytes of the halves, times the scale: rounded in float32, then to bf16. As bits of an
+// f16, whose exponents are 8 less, they are numbers 2^-8 as large.
+HEARTH_DEVICE Bf16Pair pair_of_e4m3(std::uint32_t codes, float scale) {
+  const std::uint32_t halves = (codes << 8 & 0x80008000u) | (codes << 7 & 0x3f803f80u);
+  return pair_of_floats(half_to_float(static_cast<std::uint16_t>(halves & 0xffffu)) * (scale * 256),
+                        half_to_float(static_cast<std::uint16_t>(halves >> 16)) * (scale * 256));
 }
 
 // Rounded to nearest. A NaN that comes of bf16 has no low bits, which would carry into the upper ones.

@@ -11,13 +11,14 @@
 
 namespace hearth::gpu {
 
-// Bytes `table[nibble]` for the four nibbles in the low half of `codes`.
+// Bytes `table[nibble]` for the four nibbles in the low half of `codes`, of a table whose codes c and c + 8 agree in
+// their bytes' uppermost bit.
 HEARTH_DEVICE std::uint32_t look_up_codes(const CodeTable& table, std::uint32_t codes) {
   const std::uint32_t index = codes & 0x7777u;
   const std::uint32_t lower = permute_bytes(table.word[0], table.word[1], index);
   const std::uint32_t upper = permute_bytes(table.word[2], table.word[3], index);
-  const std::uint32_t mask = permute_bytes(0x0000ff00u, 0, codes >> 3 & 0x1111u);
-  return (lower & ~mask) | (upper & mask);
+  const std::uint32_t mask = nibbles_below_eight(codes);
+  return (lower & mask) | (upper & ~mask);
 }
 
 // How a fragment reads a tile that stands in the device's memory, or in shared memory.
@@ -40,10 +41,9 @@ struct FromShared {
 // weight times 2^-64, to the bit, and kSumFactor is what a segment's sum is to be multiplied by.
 template <class Layout>
 constexpr bool kHasLowBits = Layout::kLowBits == 2;
-// A table of bytes below 128 will do: those of codes of 3 bits are kOffset too large.
 template <class Layout>
-constexpr bool kDecodesSubnormals = kFastSubnormals&& Layout::kCodeBits != 16 &&
-                                    (!Layout::kTable || kHasLowBits<Layout>);
+constexpr bool kDecodesSubnormals = kFastSubnormals&& Layout::kCodeBits != 16 && !Layout::kFloats;
+inline constexpr std::uint32_t kScaleUp = 0x6200;  // 2^69 as bf16
 template <class Layout>
 constexpr float kSumFactor = kDecodesSubnormals<Layout> ? 0x1p64f : 1.0f;
 // The offset as such a number, negative, twice.
@@ -54,18 +54,17 @@ constexpr std::uint32_t kMinusOffset = (0x8000u | static_cast<std::uint32_t>(Lay
 // registers, not made again and again.
 template <class Layout>
 HEARTH_DEVICE CodeTable code_table(const std::uint32_t (&codes)[4]) {
-  if constexpr (kDecodesSubnormals<Layout> && Layout::kTable) {
-    // Signed bytes, of which none is beyond 64 from zero: no byte carries into the next one.
-    constexpr std::uint32_t kSigns = 0x80808080u, kDown = (128 - Layout::kOffset) * 0x01010101u;
-    return {{(codes[0] ^ kSigns) - kDown, (codes[1] ^ kSigns) - kDown, 0, 0}};
+  if constexpr (Layout::kCodeBits != 16 && Layout::kTable) {
+    // Signed bytes become such as are kOffset, or for float32 128, too large: with 64, no byte carries into the next.
+    constexpr std::uint32_t kSigns = 0x80808080u;
+    constexpr std::uint32_t kDown = kDecodesFloats<Layout> ? 0 : (128 - Layout::kOffset) * 0x01010101u;
+    return {{(codes[0] ^ kSigns) - kDown, (codes[1] ^ kSigns) - kDown, (codes[2] ^ kSigns) - kDown,
+             (codes[3] ^ kSigns) - kDown}};
   } else if constexpr (kDecodesSubnormals<Layout>) {
-    constexpr std::uint32_t kUp = 0x6200, kDown = 0x1f80, kDownFour = 0x3d80;  // 2^69, 2^-64, 2^-4
+    constexpr std::uint32_t kUp = kScaleUp, kDown = 0x1f80, kDownFour = 0x3d80;  // kDown 2^-64, kDownFour 2^-4
     const auto kept = [](std::uint32_t word) { return static_cast<std::uint32_t>(opaque(static_cast<int>(word))); };
     return {{kept(kUp | (Layout::kHasMin ? kDown : kUp) << 16), kept(kDownFour | kDownFour << 16),
              kept(kMinusOffset<Layout>), 0}};
-  } else if constexpr (kDecodesFloats<Layout> && Layout::kTable) {
-    constexpr std::uint32_t kSigns = 0x80808080u;
-    return {{codes[0] ^ kSigns, codes[1] ^ kSigns, codes[2] ^ kSigns, codes[3] ^ kSigns}};
   } else {
     return {{codes[0], codes[1], codes[2], codes[3]}};
   }
@@ -130,21 +129,21 @@ struct TileFragment {
       if (step * 16 % Layout::kGroup == 0) find_float_scales(step * 16 / Layout::kGroup, group);
       HEARTH_UNROLL
       for (int r = 0; r < kRows; ++r) decode_floats(r, step, table, group, a);
-      return a;
-    }
-    HEARTH_UNROLL
-    for (int r = 0; r < kRows; ++r) {
-      if constexpr (kDecodesSubnormals<Layout>) {
-        // Codes of two or three bits change their place with every other step.
-        if (step * 16 % Layout::kGroup == 0 || (kHasLowBits<Layout> && step % 2 == 0)) {
-          find_scales(r, step, table, group);
-        }
-      }
+    } else {
       HEARTH_UNROLL
-      for (int j = 0; j < kQuads; ++j) {
+      for (int r = 0; r < kRows; ++r) {
+        if constexpr (kDecodesSubnormals<Layout>) {
+          // Codes of two or three bits change their place with every other step.
+          if (step * 16 % Layout::kGroup == 0 || (kHasLowBits<Layout> && step % 2 == 0)) {
+            find_scales(r, step, table, group);
+          }
+        }
         HEARTH_UNROLL
-        for (int pair = 0; pair < 2; ++pair) {
-          fragment_word(a.quad[r], j, pair) = decode_pair(r, j, step, pair, table, group);
+        for (int j = 0; j < kQuads; ++j) {
+          HEARTH_UNROLL
+          for (int pair = 0; pair < 2; ++pair) {
+            fragment_word(a.quad[r], j, pair) = decode_pair(r, j, step, pair, table, group);
+          }
         }
       }
     }
@@ -173,21 +172,18 @@ struct TileFragment {
                                      const GroupScales& group_scales) const {
     if constexpr (Layout::kCodeBits == 16) {
       return codes[r][j].word[2 * step + pair];
-    } else if constexpr (kDecodesSubnormals<Layout>) {
-      return subnormal_pair(r, j, step, pair, table, group_scales);
+    } else if constexpr (Layout::kFloats) {
+      return pair_of_e4m3(codes[r][j].word[step] >> (8 * pair), float_from_bits(scales[r][step * 16 / Layout::kGroup]));
     } else {
-      const Bf16Pair integers = table_pair(r, j, step, pair, table);
-      const int group = step * 16 / Layout::kGroup;
-      const std::uint32_t word = scales[r][group / 2];
-      return pair_multiply(integers, permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232));
+      return subnormal_pair(r, j, step, pair, table, group_scales);
     }
   }
 
   // What a row's numbers are multiplied with.
   HEARTH_DEVICE float factor_of(int r, bool of_minimum) const {
     const int half = Layout::kHasMin ? of_minimum : Mma::a_row(lane_index(), r) % 2;
-    const auto word = static_cast<std::uint32_t>(
-        kSparesRegisters ? opaque(static_cast<int>(factors[r])) : static_cast<int>(factors[r]));
+    const auto word = static_cast<std::uint32_t>(kSparesRegisters ? opaque(static_cast<int>(factors[r]))
+                                                                  : static_cast<int>(factors[r]));
     return half_to_float(static_cast<std::uint16_t>(word >> (16 * half)));
   }
 
@@ -263,7 +259,7 @@ struct TileFragment {
     }
   }
 
-  static constexpr bool kNeighbours = kHasLowBits<Layout> && Layout::kTable;
+  static constexpr bool kNeighbours = Layout::kTable;
 
   // A word with the codes of pair `pair` in its bytes 0 and 2; where codes are of at most 4 bits, those of the even one
   // of two steps, and of the odd one in bytes 1 and 3 (or, if kNeighbours, in 0 and 1, and 2 and 3).
@@ -277,7 +273,9 @@ struct TileFragment {
       return (low >> (step % 2 * 8) & both(0xf)) | ((at >= 4 ? two >> (at - 4) : two << 4) & both(0x30));
     } else if constexpr (kHasLowBits<Layout>) {
       const std::uint32_t three = Layout::kRowHighBytes > 0 ? high[r][j] : 0;
-      const std::uint32_t bytes = unmerged(low_code_bytes<Layout>(codes[r][j].word[pair], three, step / 2, pair));
+      // Not by an index that a lane computes: what is indexed so stands in memory.
+      const std::uint32_t two = pair == 0 ? codes[r][j].word[0] : codes[r][j].word[1];
+      const std::uint32_t bytes = unmerged(low_code_bytes<Layout>(two, three, step / 2, pair));
       return Layout::kTable ? select_bytes(table.word[0], table.word[1], bytes) : bytes;
     } else {
       const std::uint32_t nibbles = unmerged(codes[r][j].word[step / 2] >> (4 * pair) & 0x0f0f0f0fu);
@@ -327,11 +325,12 @@ struct TileFragment {
       to.addend[r] = permute_bytes(scaled, scaled, 0x3232);
     } else {
       const std::uint32_t word = scales[r][group / 2];
-      to.scale[r] =
-          pair_multiply(permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232), factors_of_scales.word[0]);
-      to.addend[r] = pair_multiply(to.scale[r], factors_of_scales.word[2]);
+      to.scale[r] = pair_multiply(permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232),
+                                  Layout::kTable ? both(kScaleUp) : factors_of_scales.word[0]);
+      to.addend[r] = pair_multiply(to.scale[r], Layout::kTable ? kMinusOffset<Layout> : factors_of_scales.word[2]);
     }
-    if constexpr (Layout::kCodeBits == 4) to.scale_up[r] = pair_multiply(to.scale[r], factors_of_scales.word[1]);
+    if constexpr (Layout::kCodeBits == 4 && !Layout::kTable)
+      to.scale_up[r] = pair_multiply(to.scale[r], factors_of_scales.word[1]);
   }
 
   HEARTH_DEVICE Bf16Pair subnormal_pair(int r, int j, int step, int pair, const CodeTable& table,
@@ -340,6 +339,10 @@ struct TileFragment {
       const std::uint32_t three = Layout::kRowHighBytes > 0 ? high[r][j] : 0;
       const std::uint32_t code = low_code_pair<Layout>(codes[r][j].word[pair], three, step, pair, table.word);
       return pair_fma(code, group.scale[r], group.addend[r]);
+    } else if constexpr (Layout::kTable) {
+      // Half a word has a step's four codes.
+      const std::uint32_t bytes = look_up_codes(table, codes[r][j].word[step / 2] >> (16 * (step % 2)));
+      return pair_fma(bytes >> (8 * pair) & both(0xff), group.scale[r], group.addend[r]);
     } else {
       return nibble_or_byte_pair(r, j, step, pair, group);
     }
@@ -370,15 +373,6 @@ struct TileFragment {
     const std::uint32_t bits = high[r][j].word[step / 4];
     return (codes[r][j].word[step / 2] >> (4 * reg) & both(0xf)) |
            ((at >= 4 ? bits >> (at - 4) : bits << (4 - at)) & both(0x30));
-  }
-
-  // Two neighbouring weights' numbers of the table.
-  HEARTH_DEVICE Bf16Pair table_pair(int r, int j, int step, int pair, const CodeTable& table) const {
-    const std::uint32_t word = codes[r][j].word[step / 2];
-    const int reg = step % 2 * 2 + pair;
-    const std::uint32_t low = look_up_codes(table, word), high_half = look_up_codes(table, word >> 16);
-    const auto selector = static_cast<std::uint32_t>(reg | (4 + reg) << 8);
-    return pair_of_bytes(permute_bytes(low, high_half, selector | selector << 4));
   }
 };
 

@@ -12,7 +12,8 @@
 // or, as small as the files have them, with kNumbers:
 //   scales  [16 rows][groups] numbers, a byte or half of one; with kHasMin a byte, the minimum's number in its upper
 //   half factors [16 rows], f16: what the numbers are multiplied with; with kHasMin two, the second one the minimums'
-// A weight is fma_bf16(code - kOffset, scale, -minimum), one rounding: what formats/ defines.
+// A weight is fma_bf16(code - kOffset, scale, -minimum), one rounding: what formats/ defines. With kFloats it is
+// bf16(scale * code), the product in float32.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,7 @@ struct ScaleNumbers {
 };
 
 template <int kCodeBits_, int kGroup_, bool kHasMin_, int kOffset_, bool kTable_ = false,
-          ScaleNumbers kNumbers_ = ScaleNumbers{}>
+          ScaleNumbers kNumbers_ = ScaleNumbers{}, bool kFloats_ = false>
 struct GpuLayout {
   static constexpr int kCodeBits = kCodeBits_;  // 2, 3, 4, 6, 8 or 16 (bf16 itself, without scales)
   static constexpr int kGroup = kGroup_;        // columns that share a scale
@@ -39,13 +40,15 @@ struct GpuLayout {
   static constexpr int kOffset = kOffset_;
   static constexpr bool kTable = kTable_;  // codes index 16 signed bytes, codes of 3 bits the first 8
   static constexpr ScaleNumbers kNumbers = kNumbers_;
+  static constexpr bool kFloats = kFloats_;  // codes are E4M3, scales float32
   static constexpr int kTileK = kCodeBits == 16 ? 32 : kCodeBits == 8 ? 64 : 128;
   static constexpr int kSteps = kTileK / 16;
   static constexpr int kLowBits = kCodeBits == 3 ? 2 : kCodeBits == 6 ? 4 : kCodeBits;  // those among the codes
   static constexpr int kRowCodeBytes = kLowBits == 2 ? 32 : 64;
   static constexpr int kRowHighBytes = kCodeBits == 6 ? 32 : kCodeBits == 3 ? 16 : 0;
   static constexpr int kGroups = kCodeBits == 16 ? 0 : kTileK / kGroup;
-  static constexpr int kRowScaleBytes = kGroups * (kHasMin ? 2 : 1) * (kNumbers.bits == 0 ? 16 : kNumbers.bits) / 8;
+  static constexpr int kScaleBits = kFloats ? 32 : kNumbers.bits == 0 ? 16 : kNumbers.bits;
+  static constexpr int kRowScaleBytes = kGroups * (kHasMin ? 2 : 1) * kScaleBits / 8;
   static constexpr int kRowFactorBytes = kNumbers.bits == 0 ? 0 : kHasMin ? 4 : 2;
   static constexpr int kHighAt = kTileRows * kRowCodeBytes;
   static constexpr int kScalesAt = kHighAt + kTileRows * kRowHighBytes;
@@ -58,15 +61,16 @@ using LayoutW2 = GpuLayout<2, 64, false, 1>;                                  //
 using LayoutW2Min = GpuLayout<2, 16, true, 0, false, ScaleNumbers{4}>;        // q2_k
 using LayoutW3 = GpuLayout<3, 16, false, 4, false, ScaleNumbers{8, 1, -32}>;  // q3_k
 using LayoutW3Table =
-    GpuLayout<3, 16, false, 64, true, ScaleNumbers{4, 2, 1, 8}>;  // iq1_s, iq1_m, iq2_xxs, iq2_xs, iq2_s
-using LayoutW4 = GpuLayout<4, 32, false, 8>;                      // q4_0
-using LayoutW4Min = GpuLayout<4, 32, true, 0>;                    // q4_1, q4_k, int4
-using LayoutW4Table = GpuLayout<4, 32, false, 0, true>;           // iq4_nl, iq4_xs, mxfp4, iq3_xxs, iq3_s
-using LayoutW4TableFine = GpuLayout<4, 16, false, 0, true>;       // nvfp4
-using LayoutW6 = GpuLayout<6, 16, false, 32>;                     // q6_k
-using LayoutW6Min = GpuLayout<6, 32, true, 16>;                   // q5_0, q5_1, q5_k
-using LayoutW8 = GpuLayout<8, 32, false, 128>;                    // q8_0, mxfp6_e2m3, int8
-using LayoutW16 = GpuLayout<16, 32, false, 0>;                    // f32, f16, bf16, mxfp6_e3m2, fp8_e4m3
+    GpuLayout<3, 16, false, 64, true, ScaleNumbers{4, 2, 1, 8}>;                // iq1_s, iq1_m, iq2_xxs, iq2_xs, iq2_s
+using LayoutW4 = GpuLayout<4, 32, false, 8>;                                    // q4_0
+using LayoutW4Min = GpuLayout<4, 32, true, 0>;                                  // q4_1, q4_k, int4
+using LayoutW4Table = GpuLayout<4, 32, false, 128, true>;                       // iq4_nl, iq4_xs, mxfp4, iq3_xxs, iq3_s
+using LayoutW4TableFine = GpuLayout<4, 16, false, 128, true>;                   // nvfp4
+using LayoutW6 = GpuLayout<6, 16, false, 32>;                                   // q6_k
+using LayoutW6Min = GpuLayout<6, 32, true, 16>;                                 // q5_0, q5_1, q5_k
+using LayoutW8 = GpuLayout<8, 32, false, 128>;                                  // q8_0, mxfp6_e2m3, int8
+using LayoutW8Float = GpuLayout<8, 32, false, 0, false, ScaleNumbers{}, true>;  // fp8_e4m3, mxfp6_e3m2
+using LayoutW16 = GpuLayout<16, 32, false, 0>;                                  // f32, f16, bf16
 
 // Codes of 2 and 3 bits: a quad has a word of lower bits for each of a k-step's two pairs of columns, and a single word
 // of third bits for both. In each byte of a word are four k-steps' codes, every other one. Where codes are numbers the
@@ -102,6 +106,7 @@ constexpr CodePlace code_place(int column) {
     const int at = low.step_bit + low.half_bit * half;
     return {quad_bit + 32 * pair + at + low.low, quad * 32 + at + low.high + pair};
   }
+  if constexpr (Layout::kTable) return {quad_bit + 32 * (step / 2) + 16 * (step % 2) + 8 * half + 4 * pair, 0};
   const int word = step / 2, reg = step % 2 * 2 + pair;
   return {quad_bit + 32 * word + 16 * half + 4 * reg,
           quad * 64 + 32 * (word / 2) + 16 * half + 8 * (word % 2) + 2 * reg};

@@ -1,12 +1,16 @@
 #include "kernels/matmul/gpu/group_numbers.h"
 
+#include <limits>
+
 #include "base/check.h"
+#include "formats/group_fp8.h"
 #include "formats/integer_block.h"
 #include "formats/iq1_m.h"
 #include "formats/iq1_s.h"
 #include "formats/iq2_s.h"
 #include "formats/iq2_xs.h"
 #include "formats/iq2_xxs.h"
+#include "formats/mxfp6.h"
 #include "formats/q2_k.h"
 #include "formats/q3_k.h"
 
@@ -34,7 +38,40 @@ GroupNumbers numbers_of(const std::byte* bytes, const NumberOf& number_of) {
   return numbers;
 }
 
+FloatGroup fp8_group(const std::byte* bytes) {
+  const auto block = load_block<Fp8Block>(bytes, 0);
+  FloatGroup group{.scale = block.d, .codes = {}};
+  for (int i = 0; i < Fp8Block::kElements; ++i) {
+    const bool is_nan = (block.codes[i] & 0x7f) == 0x7f;
+    if (is_nan) group.scale = std::numeric_limits<float>::quiet_NaN();
+    group.codes[i] = is_nan ? std::uint8_t{0} : block.codes[i];
+  }
+  return group;
+}
+
+// A normal number of E3M2 has the same mantissa in E4M3, one bit up, and an exponent four larger; below are multiples
+// of 2^-4: 1 is 2^-4, 2 and 3 are 2^-3 and 1.5 times that.
+std::uint8_t e4m3_of_e3m2(int code) {
+  constexpr std::uint8_t kSubnormals[4] = {0, 3 << 3, 4 << 3, 4 << 3 | 4};
+  const int magnitude = code & 31, sign = code >> 5 << 7;
+  if (magnitude < 4) return static_cast<std::uint8_t>(magnitude == 0 ? 0 : sign | kSubnormals[magnitude]);
+  return static_cast<std::uint8_t>(sign | ((magnitude << 1) + (4 << 3)));
+}
+
+FloatGroup mxfp6_group(const std::byte* bytes) {
+  const auto block = load_block<Mxfp6E3m2Block>(bytes, 0);
+  FloatGroup group{.scale = e8m0_to_f32(block.scale_exponent), .codes = {}};
+  for (int i = 0; i < Mxfp6E3m2Block::kElements; ++i) group.codes[i] = e4m3_of_e3m2(block.code(i));
+  return group;
+}
+
 }  // namespace
+
+FloatGroup float_group(Format format, const std::byte* block) {
+  if (format == Format::kFp8E4m3) return fp8_group(block);
+  CHECK(format == Format::kMxfp6E3m2);
+  return mxfp6_group(block);
+}
 
 GroupNumbers group_numbers(Format format, const std::byte* block) {
   switch (format) {

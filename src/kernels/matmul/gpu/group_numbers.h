@@ -1,5 +1,5 @@
-// The scales of formats whose blocks have them as small integers: the integers and what they are multiplied with, as
-// gpu_layout.h's kNumbers has them.
+// Groups of weights as some layouts of gpu_layout.h have them: scales that are small integers times a factor
+// (kNumbers), and weights that are small floating-point numbers (kFloats).
 #pragma once
 
 #include <cstddef>
@@ -18,5 +18,14 @@ struct GroupNumbers {
 
 // Of q2_k, q3_k and those of iq1 and iq2. A factor that is not a number becomes the NaN without low bits.
 GroupNumbers group_numbers(Format format, const std::byte* block);
+
+// 32 weights as E4M3 codes and what they are multiplied with.
+struct FloatGroup {
+  float scale;
+  std::uint8_t codes[32];
+};
+
+// Of fp8_e4m3 and mxfp6_e3m2, whose values E4M3 has. The codes are numbers: where one is a NaN the scale becomes it.
+FloatGroup float_group(Format format, const std::byte* block);
 
 }  // namespace hearth

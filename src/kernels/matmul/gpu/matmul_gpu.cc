@@ -7,7 +7,6 @@
 #include <span>
 
 #include "base/check.h"
-#include "formats/code_values.h"
 #include "kernels/gpu/gpu_launch.h"
 #include "kernels/gpu/gpu_ops.h"
 #include "kernels/matmul/gpu/matmul_launch.h"
@@ -82,6 +81,8 @@ LayoutKernels kernels_of(GpuLayoutKind kind) {
       return HEARTH_LAYOUT_KERNELS(w6_min, LayoutW6Min);
     case GpuLayoutKind::kW8:
       return HEARTH_LAYOUT_KERNELS(w8, LayoutW8);
+    case GpuLayoutKind::kW8Float:
+      return HEARTH_LAYOUT_KERNELS(w8_float, LayoutW8Float);
     case GpuLayoutKind::kW16:
       return HEARTH_LAYOUT_KERNELS(w16, LayoutW16);
     case GpuLayoutKind::kF32:
@@ -225,7 +226,8 @@ MatmulGpuParams matmul_params(const MatmulArgs& args) {
                     .row_tiles_per_block = 0,
                     .segments_per_block = 0,
                     .partial = nullptr};
-  std::memcpy(p.table, code_values(args.format).data(), sizeof p.table);
+  const CodeValues values = gpu_code_values(args.format);
+  std::memcpy(p.table, values.data(), sizeof p.table);
   return p;
 }
 

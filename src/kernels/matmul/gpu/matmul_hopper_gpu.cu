@@ -281,6 +281,7 @@ HEARTH_HOPPER_TOKENS(w4_tfine, LayoutW4TableFine)
 HEARTH_HOPPER_TOKENS(w6, LayoutW6)
 HEARTH_HOPPER_TOKENS(w6_min, LayoutW6Min)
 HEARTH_HOPPER_TOKENS(w8, LayoutW8)
+HEARTH_HOPPER_TOKENS(w8_float, LayoutW8Float)
 HEARTH_HOPPER_TOKENS(w16, LayoutW16)
 
 }  // namespace hearth::gpu

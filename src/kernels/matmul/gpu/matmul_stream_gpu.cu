@@ -275,6 +275,7 @@ HEARTH_STREAM_TOKENS(w4_tfine, LayoutW4TableFine)
 HEARTH_STREAM_TOKENS(w6, LayoutW6)
 HEARTH_STREAM_TOKENS(w6_min, LayoutW6Min)
 HEARTH_STREAM_TOKENS(w8, LayoutW8)
+HEARTH_STREAM_TOKENS(w8_float, LayoutW8Float)
 HEARTH_STREAM_TOKENS(w16, LayoutW16)
 
 }  // namespace hearth::gpu

@@ -155,6 +155,7 @@ HEARTH_STREAM_HOPPER(w4_tfine, LayoutW4TableFine)
 HEARTH_STREAM_HOPPER(w6, LayoutW6)
 HEARTH_STREAM_HOPPER(w6_min, LayoutW6Min)
 HEARTH_STREAM_HOPPER(w8, LayoutW8)
+HEARTH_STREAM_HOPPER(w8_float, LayoutW8Float)
 HEARTH_STREAM_HOPPER(w16, LayoutW16)
 
 }  // namespace hearth::gpu

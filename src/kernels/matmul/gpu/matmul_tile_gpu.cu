@@ -298,6 +298,7 @@ HEARTH_TILE_TOKENS(w4_tfine, LayoutW4TableFine)
 HEARTH_TILE_TOKENS(w6, LayoutW6)
 HEARTH_TILE_TOKENS(w6_min, LayoutW6Min)
 HEARTH_TILE_TOKENS(w8, LayoutW8)
+HEARTH_TILE_TOKENS(w8_float, LayoutW8Float)
 HEARTH_TILE_TOKENS(w16, LayoutW16)
 
 }  // namespace hearth::gpu

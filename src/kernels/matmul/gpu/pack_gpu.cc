@@ -38,6 +38,8 @@ auto with_layout(GpuLayoutKind kind, Visit visit) {
       return visit(LayoutW6Min{});
     case GpuLayoutKind::kW8:
       return visit(LayoutW8{});
+    case GpuLayoutKind::kW8Float:
+      return visit(LayoutW8Float{});
     default:
       CHECK(kind == GpuLayoutKind::kW16);
       return visit(LayoutW16{});
@@ -47,7 +49,7 @@ auto with_layout(GpuLayoutKind kind, Visit visit) {
 // A signed integer of the format to the code that stands for it.
 class Coder {
  public:
-  Coder(Format format, int offset, bool table) : offset_(offset), table_(table), finder_(code_values(format)) {}
+  Coder(Format format, int offset, bool table) : offset_(offset), table_(table), finder_(gpu_code_values(format)) {}
   unsigned operator()(std::int8_t q) const { return table_ ? finder_(q) : static_cast<std::uint8_t>(q + offset_); }
 
  private:
@@ -106,6 +108,19 @@ void put_numbers(std::byte* tile, int row, Format format, const std::byte* block
   std::memcpy(tile + Layout::kFactorsAt + row * Layout::kRowFactorBytes, numbers.factor, Layout::kRowFactorBytes);
 }
 
+// Row `row` of a tile from column `first` on, of a row of `k` columns in blocks of a group each.
+template <class Layout>
+void put_floats(std::byte* tile, int row, Format format, const std::byte* blocks, std::int64_t first, std::int64_t k) {
+  for (int g = 0; g < Layout::kGroups && first + g * Layout::kGroup < k; ++g) {
+    const FloatGroup group = float_group(format, blocks + format_bytes(format, first + g * Layout::kGroup));
+    std::memcpy(tile + Layout::kScalesAt + row * Layout::kRowScaleBytes + 4 * g, &group.scale, 4);
+    for (int i = 0; i < Layout::kGroup; ++i) {
+      const int at = code_place<Layout>(g * Layout::kGroup + i).code_bit / 8;
+      tile[row * Layout::kRowCodeBytes + at] = static_cast<std::byte>(group.codes[i]);
+    }
+  }
+}
+
 void put_bf16(std::byte* tile, int row, const std::vector<std::uint16_t>& from, std::int64_t first) {
   const auto count = static_cast<int>(std::min<std::int64_t>(LayoutW16::kTileK, std::ssize(from) - first));
   std::byte* codes = tile + row * LayoutW16::kRowCodeBytes;
@@ -125,15 +140,15 @@ void pack_tiles(Format format, const std::byte* weights, std::int64_t n, std::in
   const std::int64_t row_bytes = format_bytes(format, k), tiles = tiles_of_row(Layout::kTileK, k);
   const Coder coder(format, Layout::kOffset, Layout::kTable);
   std::memset(out, 0, static_cast<std::size_t>((tile_end - tile_begin) * tiles * Layout::kTileBytes));
-  constexpr bool kIntegers = Layout::kCodeBits != 16;
+  constexpr bool kIntegers = Layout::kCodeBits != 16 && !Layout::kFloats;
   IntegerRow integers(kIntegers ? k : 0);
-  std::vector<std::uint16_t> halves(kIntegers ? 0 : static_cast<std::size_t>(k));
+  std::vector<std::uint16_t> halves(Layout::kCodeBits == 16 ? static_cast<std::size_t>(k) : 0);
   for (std::int64_t row = tile_begin * kTileRows; row < std::min(n, tile_end * kTileRows); ++row) {
     const std::byte* from = weights + row * row_bytes;
     std::byte* to = out + (row / kTileRows - tile_begin) * tiles * Layout::kTileBytes;
     if constexpr (kIntegers) {
       integers.decode(t, from);
-    } else {
+    } else if constexpr (Layout::kCodeBits == 16) {
       t.decode_bf16(from, halves.data(), k);
     }
     for (std::int64_t i = 0; i < tiles; ++i) {
@@ -144,6 +159,8 @@ void pack_tiles(Format format, const std::byte* weights, std::int64_t n, std::in
           static_assert(kNumbersBlock % Layout::kTileK == 0);
           put_numbers<Layout>(to + i * Layout::kTileBytes, r, format, from, i * Layout::kTileK);
         }
+      } else if constexpr (Layout::kFloats) {
+        put_floats<Layout>(to + i * Layout::kTileBytes, r, format, from, i * Layout::kTileK, k);
       } else {
         put_bf16(to + i * Layout::kTileBytes, r, halves, i * Layout::kTileK);
       }
@@ -194,14 +211,22 @@ GpuLayoutKind gpu_layout_of(Format format) {
     case Format::kMxfp6E2m3:
     case Format::kInt8:
       return GpuLayoutKind::kW8;
+    case Format::kMxfp6E3m2:
+    case Format::kFp8E4m3:
+      return GpuLayoutKind::kW8Float;
     case Format::kF32:
     case Format::kF16:
     case Format::kBf16:
-    case Format::kMxfp6E3m2:
-    case Format::kFp8E4m3:
       return GpuLayoutKind::kW16;
   }
   CHECK(false);
+}
+
+CodeValues gpu_code_values(Format format) {
+  CodeValues values = code_values(format);
+  // One half of sixteen has the negative ones.
+  if (gpu_layout_of(format) != GpuLayoutKind::kW3Table) std::swap_ranges(&values[4], &values[8], &values[8]);
+  return values;
 }
 
 std::int64_t gpu_packed_bytes(GpuLayoutKind kind, std::int64_t n, std::int64_t k) {

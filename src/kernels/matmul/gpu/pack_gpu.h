@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "formats/code_values.h"
 #include "formats/format.h"
 
 namespace hearth {
@@ -20,12 +21,16 @@ enum class GpuLayoutKind : std::uint8_t {
   kW6,
   kW6Min,
   kW8,
+  kW8Float,
   kW16,
   kF32
 };
 
-// What the bf16 kernels read a format as. The codes of a layout with a table index code_values().
+// What the bf16 kernels read a format as.
 GpuLayoutKind gpu_layout_of(Format format);
+
+// What the codes of a layout with a table index: code_values(), in which code c and c + 8 have one sign.
+CodeValues gpu_code_values(Format format);
 
 // Bytes of a packed matrix [n, k].
 std::int64_t gpu_packed_bytes(GpuLayoutKind kind, std::int64_t n, std::int64_t k);
