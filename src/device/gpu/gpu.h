@@ -18,6 +18,7 @@
 //   wave_sync()                            orders shared memory among the threads of a wave.
 //   shuffle(value, lane), shuffle_xor(value, mask)   32-bit values, within a wave, all lanes taking part.
 //   wave_max(word)                         the largest of the wave's unsigned words, in every lane.
+//   shuffle_in_four(value, i)              the same from lane i of each four neighbours, i a constant.
 //   ballot(condition)                      64 bits, bit i that of lane i.
 //   atomic_add(shared, value)              to an unsigned integer of 4 or 8 bytes in shared memory; the value before.
 //   exchange_halves(word)                  that of lane ^ 16.

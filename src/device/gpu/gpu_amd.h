@@ -84,6 +84,9 @@ HEARTH_DEVICE std::uint32_t unmerged(std::uint32_t word) {
   asm("" : "+v"(word));
   return word;
 }
+HEARTH_DEVICE std::uint32_t shuffle_in_four(std::uint32_t value, int i) {
+  return shuffle(value, thread_index() % kWaveSize / 4 * 4 + i);
+}
 HEARTH_DEVICE std::uint32_t exchange_halves(std::uint32_t word) {
 #if defined(__GFX9__)
   return shuffle_xor(word, 16);

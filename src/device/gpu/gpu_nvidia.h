@@ -73,6 +73,9 @@ HEARTH_DEVICE T shuffle(T value, int lane) {
   static_assert(sizeof(T) == 4);
   return __shfl_sync(~0u, value, lane);
 }
+HEARTH_DEVICE std::uint32_t shuffle_in_four(std::uint32_t value, int i) {
+  return __shfl_sync(~0u, value, i, 4);
+}
 template <class T>
 HEARTH_DEVICE T shuffle_xor(T value, int mask) {
   static_assert(sizeof(T) == 4);

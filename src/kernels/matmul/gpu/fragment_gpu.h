@@ -114,10 +114,13 @@ struct TileFragment {
     }
   }
 
+  static constexpr int kOwnGroups = (Layout::kGroups + 3) / 4;  // of a lane, below
+
   // What the steps of a group of columns share, each row's: the scale, the same for codes four bits up, and what is
   // added to the product; in both halves.
   struct PairScales {
     Bf16Pair scale[kRows], scale_up[kRows], addend[kRows];
+    std::uint32_t own[kRows][kHasNumbers ? kOwnGroups : 1];  // find_own_scales
   };
   using GroupScales = std::conditional_t<kDecodesFloats<Layout>, FloatScales<kRows>, PairScales>;
 
@@ -130,6 +133,9 @@ struct TileFragment {
       HEARTH_UNROLL
       for (int r = 0; r < kRows; ++r) decode_floats(r, step, table, group, a);
     } else {
+      if constexpr (kDecodesSubnormals<Layout> && kHasNumbers) {
+        if (step == 0) find_own_scales(group);
+      }
       HEARTH_UNROLL
       for (int r = 0; r < kRows; ++r) {
         if constexpr (kDecodesSubnormals<Layout>) {
@@ -191,10 +197,10 @@ struct TileFragment {
   HEARTH_DEVICE std::uint32_t scale_and_addend(int r, int group) const {
     if constexpr (kHasNumbers) {
       const float scale =
-          scale_of_number<Layout>(factor_of(r, false), scale_number<Layout>(scales[r], group, false), 1);
+          scale_of_number<Layout>(factor_of(r, false), scale_number<Layout>(scales[r], group, 0, false), 1);
       if constexpr (!Layout::kHasMin) return pair_of_sums(scale, 0);
-      return pair_of_sums(
-          scale, minimum_of_number<Layout>(factor_of(r, true), scale_number<Layout>(scales[r], group, true), -1));
+      return pair_of_sums(scale,
+                          minimum_of_number(factor_of(r, true), scale_number<Layout>(scales[r], group, 0, true), -1));
     } else {
       return scales[r][group];
     }
@@ -296,24 +302,42 @@ struct TileFragment {
 
   // Scales make up for the place of a step's codes as well. The sums are exact, and so is what is done to exponents:
   // what rounds is the conversion to bf16.
+  static constexpr float kUp = 0x1p69f, kDown = 0x1p-64f;
+
+  // Of numbers: the four lanes that have a row share its groups out, each the one of its quad in every four. A word has
+  // the scale and, above it, minus the minimum, or the scale again.
+  HEARTH_DEVICE void find_own_scales(GroupScales& to) const {
+    static_assert(Layout::kGroup == 16);  // a group is a step
+    const int quad = Mma::quad(lane_index(), 0);
+    HEARTH_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      HEARTH_UNROLL
+      for (int i = 0; i < kOwnGroups; ++i) {
+        const float power = quad < 2 ? power_of(4 * i) : power_of(4 * i + 2);
+        const float scale =
+            scale_of_number<Layout>(factor_of(r, false), scale_number<Layout>(scales[r], 4 * i, quad, false), power);
+        float above = scale;
+        if constexpr (Layout::kHasMin) {
+          above = minimum_of_number(factor_of(r, true), scale_number<Layout>(scales[r], 4 * i, quad, true), -kDown);
+        }
+        to.own[r][i] = pair_of_floats(scale, above);
+      }
+    }
+  }
+  static constexpr float power_of(int step) { return kUp / static_cast<float>(1 << low_code_shift<Layout>(step)); }
+
   HEARTH_DEVICE void find_low_scales(int r, int step, int group, GroupScales& to) const {
-    constexpr float kUp = 0x1p69f, kDown = 0x1p-64f;
     const int shift = low_code_shift<Layout>(step);
-    const float power = kUp / static_cast<float>(1 << shift);
     if constexpr (kHasNumbers) {
-      const float scale =
-          scale_of_number<Layout>(factor_of(r, false), scale_number<Layout>(scales[r], group, false), power);
-      to.scale[r] = pair_of_floats(scale, scale);
+      const std::uint32_t word = shuffle_in_four(to.own[r][step / 4], step % 4);
+      to.scale[r] = Layout::kHasMin ? permute_bytes(word, word, 0x1010) : word;
+      if constexpr (Layout::kHasMin) to.addend[r] = permute_bytes(word, word, 0x3232);
     } else {
       const std::uint32_t word = scales[r][group / 2];
       to.scale[r] = pair_multiply(permute_bytes(word, word, group % 2 == 0 ? 0x1010 : 0x3232),
-                                  both(__builtin_bit_cast(std::uint32_t, power) >> 16));
+                                  both(__builtin_bit_cast(std::uint32_t, power_of(step)) >> 16));
     }
-    if constexpr (Layout::kHasMin) {
-      const float addend =
-          minimum_of_number<Layout>(factor_of(r, true), scale_number<Layout>(scales[r], group, true), -kDown);
-      to.addend[r] = pair_of_floats(addend, addend);
-    } else {
+    if constexpr (!Layout::kHasMin) {
       to.addend[r] = pair_multiply(to.scale[r], both(0x8000u | static_cast<std::uint32_t>(Layout::kOffset) << shift));
     }
   }

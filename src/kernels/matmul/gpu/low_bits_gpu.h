@@ -51,38 +51,29 @@ HEARTH_DEVICE std::uint32_t low_code_pair(std::uint32_t word, std::uint32_t high
   }
 }
 
-// Numbers of scales become float32 with an instruction: with kFastSubnormals as what follows the bits of 128.
-inline constexpr int kNumberBias = kFastSubnormals ? 128 : 0;
+// The number of the scale or minimum of group `first` + `more`, as float32: of one word's, `first` a constant. Where
+// fma is exact and as fast as what else there is, 2^23 too large, which a float32 is whose lower bits are the number.
+inline constexpr float kNumberBias = kFastSubnormals ? 0x1p23f : 0;
 template <class Layout>
-HEARTH_DEVICE float scale_number(const std::uint32_t* words, int group, bool of_minimum) {
-  constexpr int kBits = Layout::kNumbers.bits, kPerByte = kBits == 4 && !Layout::kHasMin ? 2 : 1;
-  const int byte = group / kPerByte;
-  std::uint32_t word = words[byte / 4];
-  if constexpr (kBits == 4) {
-    const bool is_upper = kPerByte == 2 ? group % 2 != 0 : of_minimum;
-    word = (is_upper ? word >> 4 : word) & 0x0f0f0f0fu;
-  }
-  if constexpr (kFastSubnormals) {
-    return float_from_bits(permute_bytes(word, 0x43000000u, 0x7044u | static_cast<std::uint32_t>(byte % 4) << 8));
-  } else {
-    return static_cast<float>(word >> (byte % 4 * 8) & 0xffu);
-  }
+HEARTH_DEVICE float scale_number(const std::uint32_t* words, int first, int more, bool of_minimum) {
+  constexpr int kBits = Layout::kNumbers.bits, kGroupBits = Layout::kHasMin ? 2 * kBits : kBits;
+  constexpr int kPerWord = 32 / kGroupBits;
+  const int at = (first % kPerWord + more) * kGroupBits + (of_minimum ? kBits : 0);
+  const std::uint32_t number = words[first / kPerWord] >> at & ((1u << kBits) - 1u);
+  return kFastSubnormals ? float_from_bits(number | 0x4b000000u) : static_cast<float>(number);
 }
 
 // A group's scale, `power` times, from its factor and its number; exact.
 template <class Layout>
 HEARTH_DEVICE float scale_of_number(float factor, float number, float power) {
   constexpr ScaleNumbers kNumbers = Layout::kNumbers;
-  constexpr float kDivisor = static_cast<float>(kNumbers.divisor);
-  constexpr float kStep = static_cast<float>(kNumbers.step) / kDivisor;
-  constexpr float kBase = static_cast<float>(kNumbers.base - kNumberBias * kNumbers.step) / kDivisor;
-  if constexpr (kBase == 0) return number * (factor * (kStep * power));
-  return fma_exact(number, factor * (kStep * power), factor * (kBase * power));
+  constexpr float kStep = static_cast<float>(kNumbers.step) / static_cast<float>(kNumbers.divisor);
+  constexpr float kMore = static_cast<float>(kNumbers.base) / static_cast<float>(kNumbers.step) - kNumberBias;
+  static_assert(kNumbers.step <= 2);  // kMore is exact
+  return (number + kMore) * (factor * (kStep * power));
 }
-template <class Layout>
 HEARTH_DEVICE float minimum_of_number(float factor, float number, float power) {
-  if constexpr (kNumberBias == 0) return number * (factor * power);
-  return fma_exact(number, factor * power, factor * (-kNumberBias * power));
+  return (number - kNumberBias) * (factor * power);
 }
 
 }  // namespace hearth::gpu
