@@ -200,6 +200,7 @@ TEST_P(MatmulTest, ManyTokensTakeTheTileKernel) {
   for (const Format format : {Format::kQ4_0, Format::kMxfp4, Format::kQ8_0, Format::kBf16}) {
     check(Compute::kBf16, format, 70, 20, 352);
   }
+  check(Compute::kBf16, Format::kQ2_0, 70, 20, 320);
 }
 
 // Three segments, which one block computes or two share, for every kernel that is chosen by the number of tokens.
@@ -321,6 +322,16 @@ TEST_P(MatmulTest, NanAndInfinityStayInTheirRowAndToken) {
   c.x[static_cast<std::size_t>(1 * c.k + 5)] = std::numeric_limits<float>::quiet_NaN();
   const auto y = multiply(run, c, 0, 3);
   for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(std::isnan(y[i]), i / 4 == 1) << i;
+}
+
+// A GPU's layout has no code for it.
+TEST_P(MatmulTest, NanOfE4m3IsItsRows) {
+  const Compute compute = run.compute() == Compute::kBf16 && run.is_gpu() ? Compute::kBf16 : Compute::kF32;
+  Case c(compute, Format::kFp8E4m3, 2, 4, 64);
+  const std::int64_t row_bytes = format_bytes(c.format, c.k);
+  c.weights[static_cast<std::size_t>(2 * row_bytes + traits(c.format).block_bytes - 1)] = std::byte{0xff};
+  const auto y = multiply(run, c, 0, 2);
+  for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(std::isnan(y[i]), i % 4 == 2) << i;
 }
 
 HEARTH_INSTANTIATE_FOR_DEVICES_AND_TABLES(MatmulTest);
