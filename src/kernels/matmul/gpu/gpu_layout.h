@@ -106,6 +106,7 @@ constexpr CodePlace code_place(int column) {
     const int at = low.step_bit + low.half_bit * half;
     return {quad_bit + 32 * pair + at + low.low, quad * 32 + at + low.high + pair};
   }
+  // Codes that index a table: a step's four in one half, so that one permutation looks up all of them.
   if constexpr (Layout::kTable) return {quad_bit + 32 * (step / 2) + 16 * (step % 2) + 8 * half + 4 * pair, 0};
   const int word = step / 2, reg = step % 2 * 2 + pair;
   return {quad_bit + 32 * word + 16 * half + 4 * reg,
