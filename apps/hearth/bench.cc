@@ -80,6 +80,7 @@ void add_bench(CLI::App& app, Action& action) {
   verb.add_option("--compute", options->compute, "auto, f32, bf16 or int8: how matrices are multiplied")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}));
+  add_experts_option(verb, options->experts_on_host);
   verb.add_option("--chunk", options->step_tokens, "Prompt tokens per step; default: 512 on the CPU, 2048 on a GPU")
       ->check(CLI::Range(1, 65536));
   verb.add_flag("--share-depth", options->share_depth, "The sequences of a batch share the cache of their depth");

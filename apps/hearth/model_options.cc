@@ -19,6 +19,16 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
                   "with int8 activations, others in bf16")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}));
+  add_experts_option(verb, options.experts_on_host);
+}
+
+void add_experts_option(CLI::App& verb, bool& on_host) {
+  verb.add_option_function<std::string>(
+          "--experts", [&on_host](const std::string& name) { on_host = name == "host"; },
+          "device, or host: experts' weights stay in pinned host memory, for a GPU whose own is too small; slower, the "
+          "same bits")
+      ->default_str("device")
+      ->check(CLI::IsMember({"device", "host"}));
 }
 
 void add_attention_option(CLI::App& verb, ModelOptions& options) {

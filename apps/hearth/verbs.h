@@ -36,10 +36,12 @@ inline constexpr const char* kModelHelp =
     "A GGUF file, a Hugging Face folder, or the name of a model (`hearth list`); default: the bundled model";
 
 struct ModelOptions;
-// MODEL, --device, --threads, --ctx and --compute, as every computing verb takes them.
+// MODEL, --device, --threads, --ctx, --compute and --experts, as every computing verb takes them.
 void add_model_options(CLI::App& verb, ModelOptions& options);
 // --attention, of the verbs that show what a model computes.
 void add_attention_option(CLI::App& verb, ModelOptions& options);
+// --experts, which is one of add_model_options' as well.
+void add_experts_option(CLI::App& verb, bool& on_host);
 // --chat-template, of the verbs that hold a conversation.
 void add_chat_template_option(CLI::App& verb, std::string& chat_template);
 struct Speculation;

@@ -129,6 +129,7 @@ TEST(FindGpus, ADriverOrItsReason) {
                       .stream_create = nothing,
                       .stream_destroy = nothing,
                       .stream_synchronize = nothing,
+                      .stream_wait = nothing,
                       .event_create = nothing,
                       .event_destroy = nothing,
                       .event_record = nothing,

@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "base/escape.h"
 #include "commands/find_model.h"
+#include "device/cpu/machine_limits.h"
+#include "device/gpu/gpu_device.h"
 #include "model/backend.h"
 
 namespace hearth {
@@ -41,6 +43,20 @@ AttentionMode parse_attention(const std::string& name) {
   throw InvalidInput(fmt::format("attention '{}' is not one of fused, steps", name));
 }
 
+std::string experts_hint(const ModelSource& source, const ForwardPass& pass) {
+  const Backend& backend = pass.backend();
+  const auto has_experts = [](const LayerSpec& layer) { return layer.has_feed_forward() && layer.has_experts(); };
+  const auto* gpu = dynamic_cast<const GpuDevice*>(&backend.device);
+  if (pass.options().experts_on_host || gpu == nullptr || gpu->properties().integrated) return "";
+  if (std::ranges::none_of(pass.spec().layers, has_experts)) return "";
+  ForwardPassOptions options = pass.options();
+  options.logit_rows_max -= options.draft_rows_max;  // binding adds them
+  options.experts_on_host = true;
+  const MemoryPlan plan = ForwardPass(source, backend, options).memory_plan();
+  return fmt::format("; '--experts host' would need {} bytes here, and {} of the host's memory, where {} are available",
+                     plan.total_bytes(), plan.host_weight_bytes, memory_available_bytes());
+}
+
 void print_notes(const std::vector<std::string>& notes) {
   for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", printable_text(note));
 }
@@ -69,24 +85,25 @@ void ModelSession::bind(ForwardPassOptions options, bool needs_logits) {
   const auto [backend, compute] = backend_for(device(), parse_compute(options_.compute));
   options.compute = compute;
   options.attention = parse_attention(options_.attention);
+  options.experts_on_host = options_.experts_on_host;
   pass_ = std::make_unique<ForwardPass>(*source_, backend, options);
 }
 
 void ModelSession::load_pass(const std::function<void(std::int64_t)>& progress) {
   const MemoryPlan& plan = pass_->memory_plan();
   if (plan.total_bytes() > device().memory_available_bytes()) {
-    throw OutOfMemory(fmt::format("{}: needs {} bytes of memory ({}); {} are available; a smaller --ctx needs less",
+    throw OutOfMemory(fmt::format("{}: needs {} bytes of memory ({}); {} are available; a smaller --ctx needs less{}",
                                   source_->path().string(), plan.total_bytes(), plan.parts(),
-                                  device().memory_available_bytes()));
+                                  device().memory_available_bytes(), experts_hint(*source_, *pass_)));
   }
   if (progress) return pass_->load(*stream_, progress);
-  const bool show = ::isatty(STDERR_FILENO) != 0 && plan.weight_bytes >= kProgressBytesMin;
+  const bool show = ::isatty(STDERR_FILENO) != 0 && plan.loaded_bytes() >= kProgressBytesMin;
   std::int64_t done = 0, shown = 0;
   pass_->load(*stream_, [&](std::int64_t bytes) {
     done += bytes;
     if (!show || done - shown < kProgressStepBytes) return;
     shown = done;
-    std::fprintf(stderr, "\rloading %3d %%", static_cast<int>(100 * done / plan.weight_bytes));
+    std::fprintf(stderr, "\rloading %3d %%", static_cast<int>(100 * done / plan.loaded_bytes()));
   });
   if (shown > 0) std::fputs("\r             \r", stderr);
 }

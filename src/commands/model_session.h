@@ -18,6 +18,7 @@ struct ModelOptions {
   std::string device = "auto";
   std::string compute = "auto";
   std::string attention = "fused";
+  bool experts_on_host = false;
   int threads = 0;           // 0: one for each usable core
   std::int64_t context = 0;  // 0: the verb's own choice
 };
@@ -25,6 +26,10 @@ struct ModelOptions {
 // Throws InvalidInput, listing what there is.
 ComputeMode parse_compute(const std::string& name);
 AttentionMode parse_attention(const std::string& name);
+
+// What to say where a device has not the memory that was planned: what `--experts host` would need. Empty where it
+// would be no help.
+std::string experts_hint(const ModelSource& source, const ForwardPass& pass);
 
 // "note: …" on standard error, a line each.
 void print_notes(const std::vector<std::string>& notes);

@@ -35,6 +35,8 @@ void print_json(ModelSession& session, const std::string& speculation) {
         {"workspace_bytes", memory.workspace_bytes},
         {"sampling_bytes", memory.sampling_bytes},
         {"state_bytes", memory.state_bytes},
+        {"expert_slot_bytes", memory.expert_slot_bytes},
+        {"host_weight_bytes", memory.host_weight_bytes},
         {"total_bytes", memory.total_bytes()}}},
   };
   std::puts(serialized_json(result).c_str());
@@ -70,8 +72,14 @@ void plan(const PlanOptions& options) {
   if (memory.state_bytes > 0) fmt::print("  states of recurrent layers               {:>16}\n", memory.state_bytes);
   fmt::print("  work space                               {:>16}\n", memory.workspace_bytes);
   fmt::print("  choosing tokens on the device            {:>16}\n", memory.sampling_bytes);
+  if (memory.expert_slot_bytes > 0) {
+    fmt::print("  experts on their way from the host       {:>16}\n", memory.expert_slot_bytes);
+  }
   fmt::print("  allocated in all                         {:>16}\n", memory.total_bytes());
   fmt::print("  weights, read where the file is mapped   {:>16}\n", memory.mapped_weight_bytes);
+  if (memory.host_weight_bytes > 0) {
+    fmt::print("  experts, pinned in the host's memory     {:>16}\n", memory.host_weight_bytes);
+  }
 }
 
 }  // namespace hearth

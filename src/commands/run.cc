@@ -173,9 +173,10 @@ void print_summary(const Outcome& outcome, std::span<const TokenId> prompt, std:
 void print_ledger(const Ledger& ledger) {
   for (const auto& [name, count] : ledger.launches) fmt::print(stderr, "{:>10} x {}\n", count, name);
   fmt::print(stderr,
-             "host to device {} bytes, device to host {} bytes, {} allocations, {} bytes allocated, {} graph replays\n",
+             "host to device {} bytes, device to host {} bytes, {} allocations, {} bytes allocated, {} graph replays\n"
+             "experts in the host's memory: {} bytes pinned, at most {} bytes read from there\n",
              ledger.host_to_device_bytes, ledger.device_to_host_bytes, ledger.allocation_count, ledger.allocated_bytes,
-             ledger.graph_replay_count);
+             ledger.graph_replay_count, ledger.pinned_weight_bytes, ledger.host_read_bytes);
 }
 
 }  // namespace

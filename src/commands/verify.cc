@@ -120,6 +120,7 @@ Traces trace_both(const VerifyOptions& options) {
   reference.device = "cpu";
   reference.compute = "f32";
   reference.attention = "fused";
+  reference.experts_on_host = false;
   Traces traces;
   traces.tokens = options.tokens.empty() ? random_tokens(reference, options.token_count) : options.tokens;
   traces.actual = trace(options.model, traces.tokens);

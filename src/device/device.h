@@ -18,9 +18,13 @@ namespace hearth {
 struct Ledger {
   std::map<std::string_view, std::int64_t> launches;  // by kernel name; the names are static strings
   std::int64_t host_to_device_bytes = 0;
+  // Of the host's pinned memory, what kernels read where it is; where what they read depends on the step's numbers, at
+  // most as much.
+  std::int64_t host_read_bytes = 0;
   std::int64_t device_to_host_bytes = 0;
   std::int64_t allocation_count = 0;
-  std::int64_t allocated_bytes = 0;  // now
+  std::int64_t allocated_bytes = 0;      // now
+  std::int64_t pinned_weight_bytes = 0;  // now: of the host's memory
   std::int64_t graph_replay_count = 0;
 };
 

@@ -176,6 +176,14 @@ TEST_P(ExactnessTest, ExpertsChangeNoBit) {
   const std::vector<Answer> expected = alone(all);
   expect_no_change_by_preemption(expected, all);
   expect_no_change_by_small_chunks(expected, all);
+  if (runner.device.is_cpu()) return;
+  // Nor does where their weights stand: recorded steps of few sequences read them there, those of many get copies.
+  RunOptions on_host = options();
+  on_host.experts_on_host = true;
+  on_host.sequences = 8;
+  const Ledger before = runner.device.ledger();
+  expect_same(expected, answers(on_host, all));
+  EXPECT_GT(runner.device.ledger().host_read_bytes, before.host_read_bytes);
 }
 
 // States are kept as checkpoints and found again, given up and computed again, and cut elsewhere for every company.

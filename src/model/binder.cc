@@ -241,11 +241,24 @@ void Binder::need_matmul(Compute compute, Format input, std::int64_t rows, std::
   }
 }
 
-void Binder::load(Stream& stream, std::byte* weight_buffer, std::byte* work_space,
+void Binder::keep_experts_on_host() {
+  const std::string device = backend_.device.id().to_string();
+  if (backend_.device.is_cpu()) {
+    problem(fmt::format("{} computes in the host's memory: experts are there without '--experts host'", device));
+  } else if (static_cast<const GpuDevice&>(backend_.device).properties().integrated) {
+    problem(fmt::format("the memory of {} is the host's: '--experts host' would only add a copy", device));
+  } else {
+    host_weights_ = std::make_unique<HostWeights>(limits_.tokens_max);
+  }
+}
+
+void Binder::load(Stream& stream, std::byte* weight_buffer, std::byte* slots, std::byte* work_space,
                   const std::function<void(std::int64_t)>& progress) {
   work_space_.place(work_space);
   for (const WeightReservation& reservation : reservations_) *reservation.place = weight_buffer + reservation.offset;
   fill_weights(backend_.device, stream, reservations_, weight_buffer, progress);
+  if (host_weights_ == nullptr || host_weights_->bytes() == 0) return;
+  host_weights_->load(gpu_stream(stream).gpu(), slots, progress);
 }
 
 }  // namespace hearth

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 
 #include "kernels/kernel_table.h"
 #include "model/compute_mode.h"
+#include "model/host_weights.h"
 #include "model/planned.h"
 #include "model/tensor_names.h"
 #include "weights/model_source.h"
@@ -27,13 +29,6 @@ struct OperatorPlan {
   std::string kernel;                // "matmul.int8.q4_0.cpu.avx2"
   std::string format;                // of its weights; empty: it has none
   std::int64_t bytes_per_token = 0;  // of weights, read when one token is decoded
-};
-
-// A piece of the weight buffer, how it is filled, and who waits for its place.
-struct WeightReservation {
-  std::int64_t offset, bytes, part_bytes;
-  std::function<void(std::int64_t begin, std::int64_t end, std::byte* out)> fill;
-  const std::byte** place;
 };
 
 // The largest step that a model is bound for: what its work space is sized by.
@@ -115,6 +110,10 @@ class Binder {
   void need_matmul(Compute compute, Format input, std::int64_t rows, std::int64_t n, std::int64_t k);
   const MatmulConversions& conversions() const { return conversions_; }
 
+  // From now on experts are bound to weights in the host's memory. A problem where the device has no other memory.
+  void keep_experts_on_host();
+  HostWeights* host_weights() const { return host_weights_.get(); }  // null: experts stand in the weight buffer
+
   void problem(std::string sentence);
   void operation(OperatorPlan operation) { operators_.push_back(std::move(operation)); }
   // Adds an operator without weights; a problem if the device lacks its kernel.
@@ -134,8 +133,9 @@ class Binder {
   std::int64_t reserved_bytes() const { return reserved_bytes_; }
   std::int64_t mapped_bytes() const;
   const std::vector<OperatorPlan>& operators() const { return operators_; }
-  // Sets the places of weights and work space, and fills the weights; `progress` hears of bytes written.
-  void load(Stream& stream, std::byte* weight_buffer, std::byte* work_space,
+  // Sets the places of weights and work space, and fills the weights; `progress` hears of bytes written. `slots`: of
+  // host_weights(), if there are any.
+  void load(Stream& stream, std::byte* weight_buffer, std::byte* slots, std::byte* work_space,
             const std::function<void(std::int64_t)>& progress);
 
  private:
@@ -158,6 +158,7 @@ class Binder {
   std::vector<WeightReservation> reservations_;
   std::map<std::pair<const WeightEntry*, const WeightPacking*>, Planned<const std::byte>> matrices_;
   std::int64_t reserved_bytes_ = 0;
+  std::unique_ptr<HostWeights> host_weights_;
   std::set<const WeightEntry*> mapped_;
   std::vector<OperatorPlan> operators_;
   std::vector<std::string> problems_;

@@ -7,10 +7,12 @@
 namespace hearth {
 
 void ForwardPass::load(Stream& stream, const std::function<void(std::int64_t)>& progress) {
+  if (const HostWeights* host = binder_.host_weights()) host->require_memory();
   arena_ = Arena(backend_.device, plan_.total_bytes(), "memory (" + plan_.parts() + ")");
   std::byte* const weights = arena_.take(plan_.weight_bytes);
   std::byte* const work_space = arena_.take(plan_.workspace_bytes);
-  binder_.load(stream, weights, work_space, progress);
+  std::byte* const slots = arena_.take(plan_.expert_slot_bytes);
+  binder_.load(stream, weights, slots, work_space, progress);
   if (batch_) device_batch_ = DeviceBatch(batch_limits(), batch_.get());
 }
 
@@ -82,6 +84,8 @@ void ForwardPass::launch_step(Stream& stream, const StepView& step, const Sequen
   const StepContext context{stream, step, sequences_, x_.get(), delta_.get()};
   const std::int64_t tokens = step.token_count;
   embed(context);
+  HostWeights* const host = binder_.host_weights();
+  if (host != nullptr && plan_.host_weight_bytes > 0) host->begin_step(gpu_stream(stream), tokens);
   bool has_delta = false;
   for (std::int64_t i = 0; i < std::ssize(layers_); ++i) {
     const TransformerLayer& layer = layers_[static_cast<std::size_t>(i)];

@@ -36,6 +36,8 @@ struct ForwardPassOptions {
   bool sampling = false;  // whether tokens are to be chosen from the logits (StepSampler)
   // Whether states are kept for sequences to come, as an engine's prefix cache does; without states no matter.
   bool checkpoints = false;
+  // Experts' weights in pinned host memory (HostWeights): for a GPU whose own is too small. The bits are the same.
+  bool experts_on_host = false;
   bool states_only = false;  // no logits: output_states() is all that is wanted
 };
 
@@ -48,9 +50,14 @@ struct MemoryPlan {
   std::int64_t workspace_bytes = 0;
   std::int64_t sampling_bytes = 0;  // for choosing tokens on the device
   std::int64_t state_bytes = 0;     // of sequences that run, and checkpoints; 0: the model has no states
+  // Of experts whose weights are in the host's memory: pinned there, no part of the arena; and the slots that they are
+  // copied to here.
+  std::int64_t host_weight_bytes = 0;
+  std::int64_t expert_slot_bytes = 0;
   std::int64_t total_bytes() const {
-    return weight_bytes + kv_cache_bytes + workspace_bytes + sampling_bytes + state_bytes;
+    return weight_bytes + kv_cache_bytes + workspace_bytes + sampling_bytes + state_bytes + expert_slot_bytes;
   }
+  std::int64_t loaded_bytes() const { return weight_bytes + host_weight_bytes; }
   // For messages: "1024 weights, 512 key/value cache, 256 work space, 0 sampling".
   std::string parts() const;
 };
@@ -77,7 +84,7 @@ class ForwardPass {
   const std::vector<std::string>& notes() const { return notes_; }
 
   // Allocates the arena that the plan says and fills the weights; `progress` hears of bytes done, of
-  // memory_plan().weight_bytes in all (less what aligns the parts). Throws OutOfMemory, naming the parts.
+  // memory_plan().loaded_bytes() in all (less what aligns the parts). Throws OutOfMemory, naming the parts.
   void load(Stream& stream, const std::function<void(std::int64_t)>& progress = {});
   // Once loaded, with room for what the plan has besides: one SequenceMemory of
   // sequence_memory_shape(), and a StepSampler.

@@ -64,6 +64,7 @@ ForwardPass::ForwardPass(const Settings& settings, const Backend& backend, const
       options_(within_limits(options, settings, spec_)),
       backend_(backend),
       binder_(settings.source(), tensor_names(settings), backend, options.compute, step_limits(options_)) {
+  if (options_.experts_on_host) binder_.keep_experts_on_host();
   bind_embeddings();
   plan_rope_tables();
   bind_layers();
@@ -78,8 +79,9 @@ ForwardPass::ForwardPass(const Settings& settings, const Backend& backend, const
 ForwardPass::~ForwardPass() = default;
 
 std::string MemoryPlan::parts() const {
-  return fmt::format("{} weights, {} key/value cache, {} work space, {} sampling{}", weight_bytes, kv_cache_bytes,
-                     workspace_bytes, sampling_bytes, state_bytes > 0 ? fmt::format(", {} states", state_bytes) : "");
+  return fmt::format("{} weights, {} key/value cache, {} work space, {} sampling{}{}", weight_bytes, kv_cache_bytes,
+                     workspace_bytes, sampling_bytes, state_bytes > 0 ? fmt::format(", {} states", state_bytes) : "",
+                     expert_slot_bytes > 0 ? fmt::format(", {} for experts on their way", expert_slot_bytes) : "");
 }
 
 void ForwardPass::bind_embeddings() {
@@ -242,6 +244,11 @@ void ForwardPass::plan_memory() {
            Arena::part_bytes(binder_.work_space().bytes()),
            Arena::part_bytes(samples_here ? SamplingStep::memory_bytes(options_.logit_rows_max, spec_.vocabulary) : 0),
            Arena::part_bytes(states.bytes())};
+  if (const HostWeights* host = binder_.host_weights()) {
+    plan_.host_weight_bytes = host->bytes();
+    plan_.expert_slot_bytes = host->slots_bytes();
+    if (host->bytes() == 0) notes_.emplace_back("the model has no experts: '--experts host' changes nothing");
+  }
 }
 
 }  // namespace hearth

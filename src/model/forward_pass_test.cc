@@ -434,6 +434,20 @@ TEST(AttentionInSteps, AMissingKernelIsNamed) {
   }
 }
 
+TEST(ExpertsOnHost, ACpuRefusesByName) {
+  const Fixture fixture("glm4_moe");
+  const auto source = ModelSource::open(fixture.path);
+  CpuDevice device(1);
+  const Backend backend{device, cpu_kernels(device.instruction_set())};
+  EXPECT_NO_THROW(ForwardPass(*source, backend, {.compute = ComputeMode::kF32}));
+  try {
+    ForwardPass(*source, backend, {.compute = ComputeMode::kF32, .experts_on_host = true});
+    FAIL() << "bound with experts in two places";
+  } catch (const Unsupported& error) {
+    EXPECT_NE(std::string(error.what()).find("cpu computes in the host's memory"), std::string::npos) << error.what();
+  }
+}
+
 TEST(MemoryPlan, AMessageNamesTheParts) {
   const Fixture fixture("gpt2");
   const auto source = ModelSource::open(fixture.path);

@@ -80,4 +80,10 @@ void fill_weights(Device& device, Stream& stream, std::span<const WeightReservat
   }
 }
 
+void fill_host_weights(std::span<const WeightReservation> reservations, std::byte* weight_buffer,
+                       const std::function<void(std::int64_t)>& progress) {
+  ThreadPool pool(usable_core_count());
+  fill_in_place(pool, reservations, weight_buffer, progress);
+}
+
 }  // namespace hearth

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -55,15 +56,33 @@ constexpr std::size_t kHiddenBytesMax = std::size_t{8} << 20;
 
 using Work = std::function<void()>;
 
+struct SimtStream;
+
+// What an event recorded.
+struct Moment {
+  std::chrono::steady_clock::time_point time;
+  bool is_done = false;
+  SimtStream* stream = nullptr;
+  SimtStream* captured_by = nullptr;  // null: a stream that is not captured
+  std::size_t captured_count = 0;     // of the work that `stream` had done in the capture
+};
+
+struct Step {
+  Work work;
+  std::shared_ptr<const Moment> waits_for;  // null: nothing
+};
+
 struct SimtStream {
-  std::vector<Work> pending;
+  std::deque<Step> pending;
+  bool is_running = false;
   bool capturing = false;
-  std::vector<Work> captured;
+  std::vector<Work> captured;         // of it and of those that take part, in an order that keeps all waits
+  SimtStream* captured_by = nullptr;  // the stream in whose capture this one takes part
+  std::size_t captured_count = 0, waited_count = 0;  // its work there, and as much of it as that stream waited for
 };
 
 struct SimtEvent {
-  std::shared_ptr<std::chrono::steady_clock::time_point> time;  // null: not recorded
-  SimtStream* stream = nullptr;
+  std::shared_ptr<Moment> moment;  // null: not recorded
 };
 
 struct SimtModule {
@@ -114,11 +133,27 @@ void hide_device_memory() {
   }
 }
 
+// As far as it comes: a stream that is waited for runs as far as it can, so that what is copied too early is seen.
+void run_steps(SimtStream& stream) {
+  if (stream.is_running) return;  // what is waited for comes later
+  stream.is_running = true;
+  while (!stream.pending.empty()) {
+    const std::shared_ptr<const Moment> waits_for = stream.pending.front().waits_for;
+    if (waits_for != nullptr && !waits_for->is_done) {
+      if (state().streams.contains(waits_for->stream)) run_steps(*waits_for->stream);
+      if (!waits_for->is_done) break;
+    }
+    const Work work = std::move(stream.pending.front().work);
+    stream.pending.pop_front();
+    work();
+  }
+  stream.is_running = false;
+}
+
 void run_pending(SimtStream& stream) {
   if (stream.pending.empty()) return;
-  const std::vector<Work> pending = std::exchange(stream.pending, {});
   show_device_memory();
-  for (const Work& work : pending) work();
+  run_steps(stream);
   hide_device_memory();
 }
 
@@ -137,7 +172,12 @@ int enqueue(void* handle, Work work) {
     return kSuccess;
   }
   if (!state().streams.contains(stream)) return kInvalidValue;
-  (stream->capturing ? stream->captured : stream->pending).push_back(std::move(work));
+  if (SimtStream* capture = stream->capturing ? stream : stream->captured_by; capture != nullptr) {
+    capture->captured.push_back(std::move(work));
+    ++stream->captured_count;
+  } else {
+    stream->pending.push_back({std::move(work), nullptr});
+  }
   return kSuccess;
 }
 
@@ -268,7 +308,7 @@ int stream_synchronize(void* handle) {
   auto* stream = static_cast<SimtStream*>(handle);
   if (stream == nullptr) return kSuccess;
   if (!state().streams.contains(stream)) return kInvalidValue;
-  if (stream->capturing) return kCaptureUnsupported;
+  if (stream->capturing || stream->captured_by != nullptr) return kCaptureUnsupported;
   run_pending(*stream);
   return kSuccess;
 }
@@ -289,26 +329,56 @@ int event_destroy(void* handle) {
 int event_record(void* handle, void* stream) {
   auto* event = static_cast<SimtEvent*>(handle);
   if (!state().events.contains(event)) return kInvalidValue;
-  const auto time = std::make_shared<std::chrono::steady_clock::time_point>();
-  event->time = time;
-  event->stream = static_cast<SimtStream*>(stream);
-  return enqueue(stream, [time] { *time = std::chrono::steady_clock::now(); });
+  const auto moment = std::make_shared<Moment>();
+  event->moment = moment;
+  auto* on = static_cast<SimtStream*>(stream);
+  moment->stream = on;
+  if (state().streams.contains(on)) {
+    moment->captured_by = on->capturing ? on : on->captured_by;
+    moment->captured_count = on->captured_count;
+    if (moment->captured_by != nullptr) return kSuccess;
+  }
+  return enqueue(stream, [moment] {
+    moment->time = std::chrono::steady_clock::now();
+    moment->is_done = true;
+  });
+}
+
+int stream_wait(void* handle, void* event_handle) {
+  auto* stream = static_cast<SimtStream*>(handle);
+  auto* event = static_cast<SimtEvent*>(event_handle);
+  if (!state().streams.contains(stream) || !state().events.contains(event)) return kInvalidValue;
+  const std::shared_ptr<Moment>& moment = event->moment;
+  if (moment == nullptr) return kSuccess;
+  SimtStream* const capture = stream->capturing ? stream : stream->captured_by;
+  if (moment->captured_by == nullptr) {
+    if (capture != nullptr) return kCaptureUnsupported;
+    stream->pending.push_back({[] {}, moment});
+    return kSuccess;
+  }
+  if (!moment->captured_by->capturing || (capture != nullptr && capture != moment->captured_by)) {
+    return kCaptureUnsupported;
+  }
+  if (stream == moment->captured_by) {
+    moment->stream->waited_count = std::max(moment->stream->waited_count, moment->captured_count);
+  } else {
+    stream->captured_by = moment->captured_by;
+  }
+  return kSuccess;
 }
 
 int event_synchronize(void* handle) {
   auto* event = static_cast<SimtEvent*>(handle);
   if (!state().events.contains(event)) return kInvalidValue;
-  if (event->stream != nullptr && state().streams.contains(event->stream)) return stream_synchronize(event->stream);
-  return kSuccess;
+  if (event->moment == nullptr || !state().streams.contains(event->moment->stream)) return kSuccess;
+  return stream_synchronize(event->moment->stream);
 }
 
 int event_elapsed_ms(float* ms, void* from, void* to) {
   const auto *begin = static_cast<SimtEvent*>(from), *end = static_cast<SimtEvent*>(to);
-  const auto is_done = [](const SimtEvent* e) {
-    return e->time != nullptr && *e->time != std::chrono::steady_clock::time_point();
-  };
+  const auto is_done = [](const SimtEvent* e) { return e->moment != nullptr && e->moment->is_done; };
   if (!is_done(begin) || !is_done(end)) return kInvalidValue;
-  *ms = std::chrono::duration<float, std::milli>(*end->time - *begin->time).count();
+  *ms = std::chrono::duration<float, std::milli>(end->moment->time - begin->moment->time).count();
   return kSuccess;
 }
 
@@ -370,6 +440,7 @@ int capture_begin(void* handle) {
   if (!state().streams.contains(stream)) return kInvalidValue;
   if (stream->capturing) return kCaptureUnsupported;
   stream->capturing = true;
+  stream->captured_count = 0;
   return kSuccess;
 }
 
@@ -378,6 +449,17 @@ int capture_end(void* handle, void** graph) {
   if (!state().streams.contains(stream)) return kInvalidValue;
   if (!stream->capturing) return kCaptureUnsupported;
   stream->capturing = false;
+  bool is_joined = true;
+  for (SimtStream* other : state().streams) {
+    if (other->captured_by != stream) continue;
+    is_joined = is_joined && other->waited_count == other->captured_count;
+    other->captured_by = nullptr;
+    other->captured_count = other->waited_count = 0;
+  }
+  if (!is_joined) {
+    stream->captured.clear();
+    return kCaptureUnsupported;
+  }
   *graph = *state().graphs.insert(new SimtGraph{std::exchange(stream->captured, {})}).first;
   return kSuccess;
 }
@@ -428,6 +510,7 @@ const DriverApi& simt_driver() {
       .stream_create = {"simt stream_create", stream_create},
       .stream_destroy = {"simt stream_destroy", stream_destroy},
       .stream_synchronize = {"simt stream_synchronize", stream_synchronize},
+      .stream_wait = {"simt stream_wait", stream_wait},
       .event_create = {"simt event_create", event_create},
       .event_destroy = {"simt event_destroy", event_destroy},
       .event_record = {"simt event_record", event_record},

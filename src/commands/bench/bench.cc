@@ -31,7 +31,11 @@ void measure_device(const BenchOptions& options, std::span<const BenchCase> case
                                    : device.is_cpu()       ? kCpuStepTokens
                                                            : kGpuStepTokens;
   BenchRunner runner(model.source(), device, *stream,
-                     {parse_compute(options.compute), step_tokens, options.share_depth}, cases);
+                     {.compute = parse_compute(options.compute),
+                      .step_tokens = step_tokens,
+                      .share_depth = options.share_depth,
+                      .experts_on_host = options.experts_on_host},
+                     cases);
   progress.show(id + ": measuring the limits");
   const DeviceLimits limits = measure_limits(device, *stream, runner.compute());
   report.devices.push_back({id, device.description(), to_string(runner.compute()), step_tokens, limits});
@@ -67,9 +71,9 @@ void provide_bench_memory(const BenchRunner& runner, const Device& device, Bench
   if (bytes > device.memory_available_bytes()) {
     throw OutOfMemory(fmt::format(
         "{}: needs {} bytes of memory on {}, {} of them work space and key/value cache; {} are available; lower depths "
-        "and batch sizes need less, and so does --share-depth",
+        "and batch sizes need less, and so does --share-depth{}",
         model.source().path().string(), bytes, device.id().to_string(), plan.total_bytes() - plan.weight_bytes,
-        device.memory_available_bytes()));
+        device.memory_available_bytes(), experts_hint(model.source(), runner.pass())));
   }
   if (!model.synthetic) return;
   for (const Format format : in_place) model.synthetic->make_distinct(format);

@@ -23,6 +23,7 @@ struct BenchOptions {
   int repetitions = 5;
   std::vector<std::string> devices = {"auto"};
   std::string compute = "auto";
+  bool experts_on_host = false;
   int threads = 0;
   std::int64_t step_tokens = 0;  // 0: the device's own choice
   bool share_depth = false;

@@ -129,6 +129,7 @@ BenchRunner::BenchRunner(const ModelSource& source, Device& device, Stream& stre
   }
   bound.logit_rows_max = bound.sequences_max;
   bound.draft_rows_max = options.draft_rows_max;
+  bound.experts_on_host = options.experts_on_host;
   bound.sampling = options.draft_rows_max > 0;
   bound.step_tokens_max = std::max(bound.step_tokens_max, bound.logit_rows_max + bound.draft_rows_max);
   bound.cache_tokens = block_count * kKvBlockTokens;

@@ -31,6 +31,7 @@ struct BenchRunnerOptions {
   std::int64_t step_tokens = 512;   // of a prompt
   bool share_depth = false;         // the sequences of a batch share the cache blocks of their depth
   std::int64_t draft_rows_max = 0;  // as ForwardPassOptions'; tokens are chosen then as well
+  bool experts_on_host = false;
 };
 
 // Cache blocks that a case's sequences need, all together.

@@ -212,7 +212,9 @@ void bench_speculation(const BenchOptions& options) {
   for (BenchCase& c : cases) c.batch = c.kind == BenchCase::Kind::kDecode ? 2 : 1;  // the cache of two
   const auto stream = opened.device->open_stream();
   const std::int64_t step_tokens = options.step_tokens > 0 ? options.step_tokens : 512;
-  BenchRunnerOptions runner_options{parse_compute(options.compute), step_tokens, false};
+  BenchRunnerOptions runner_options{.compute = parse_compute(options.compute),
+                                    .step_tokens = step_tokens,
+                                    .experts_on_host = options.experts_on_host};
   runner_options.draft_rows_max = options.speculation.draft_rows_max(1);
   BenchRunner runner(model.source(), *opened.device, *stream, runner_options, cases);
   if (const std::string obstacle = speculation_obstacle(runner.pass().spec()); !obstacle.empty()) {

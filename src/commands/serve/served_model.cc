@@ -66,7 +66,7 @@ LoadedModel::LoadedModel(const ServeOptions& options, LoadProgress& progress, co
     return make_fingerprint(options.version_text, session_.source(), session_.device(), pass.options().compute,
                             pass.options().context, std::max(1, usable_core_count() / 2));
   });
-  progress.set_total_bytes(pass.memory_plan().weight_bytes);
+  progress.set_total_bytes(pass.memory_plan().loaded_bytes());
   session_.load_pass([&](std::int64_t bytes) { progress.add_bytes(bytes); });
   EngineOptions engine_options;
   engine_options.queue_max = options.queue_max;

@@ -48,6 +48,7 @@ struct Cuda {
   int (*stream_create)(void**, unsigned);
   int (*stream_destroy)(void*);
   int (*stream_synchronize)(void*);
+  int (*stream_wait)(void*, void*, unsigned);
   int (*event_create)(void**, unsigned);
   int (*event_destroy)(void*);
   int (*event_record)(void*, void*);
@@ -98,6 +99,7 @@ Cuda load_cuda() {
   library.find(c.stream_create, "cuStreamCreate");
   library.find(c.stream_destroy, "cuStreamDestroy_v2");
   library.find(c.stream_synchronize, "cuStreamSynchronize");
+  library.find(c.stream_wait, "cuStreamWaitEvent");
   library.find(c.event_create, "cuEventCreate");
   library.find(c.event_destroy, "cuEventDestroy_v2");
   library.find(c.event_record, "cuEventRecord");
@@ -295,6 +297,8 @@ DriverApi cuda_api(const Cuda& c) {
                         [](void** stream) { return cuda().stream_create(stream, kStreamNonBlocking); }},
       .stream_destroy = {"cuStreamDestroy", c.stream_destroy},
       .stream_synchronize = {"cuStreamSynchronize", c.stream_synchronize},
+      .stream_wait = {"cuStreamWaitEvent",
+                      [](void* stream, void* event) { return cuda().stream_wait(stream, event, 0); }},
       .event_create = {"cuEventCreate", [](void** event) { return cuda().event_create(event, 0); }},
       .event_destroy = {"cuEventDestroy", c.event_destroy},
       .event_record = {"cuEventRecord", c.event_record},

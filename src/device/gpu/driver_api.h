@@ -75,7 +75,7 @@ struct DriverApi {
 
   DriverCall<int(void** device, std::size_t bytes)> allocate;
   DriverCall<int(void* device)> free;
-  DriverCall<int(void** host, std::size_t bytes)> allocate_pinned;
+  DriverCall<int(void** host, std::size_t bytes)> allocate_pinned;  // kernels read it where it is
   DriverCall<int(void* host)> free_pinned;
   DriverCall<int(void* device, std::size_t bytes, void* stream)> set_zero;
   DriverCall<int(void* device, const void* host, std::size_t bytes, void* stream)> copy_to_device;
@@ -85,6 +85,8 @@ struct DriverApi {
   DriverCall<int(void** stream)> stream_create;
   DriverCall<int(void* stream)> stream_destroy;
   DriverCall<int(void* stream)> stream_synchronize;
+  // What is enqueued later waits for what `event` recorded; not the host.
+  DriverCall<int(void* stream, void* event)> stream_wait;
 
   DriverCall<int(void** event)> event_create;
   DriverCall<int(void* event)> event_destroy;

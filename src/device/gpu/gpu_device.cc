@@ -25,13 +25,15 @@ GpuGraph::GpuGraph(GpuGraph&& other) noexcept
     : device_(other.device_),
       graph_(std::exchange(other.graph_, nullptr)),
       launches_(std::move(other.launches_)),
-      host_to_device_bytes_(other.host_to_device_bytes_) {}
+      host_to_device_bytes_(other.host_to_device_bytes_),
+      host_read_bytes_(other.host_read_bytes_) {}
 
 GpuGraph& GpuGraph::operator=(GpuGraph&& other) noexcept {
   std::swap(device_, other.device_);
   std::swap(graph_, other.graph_);
   std::swap(launches_, other.launches_);
   std::swap(host_to_device_bytes_, other.host_to_device_bytes_);
+  std::swap(host_read_bytes_, other.host_read_bytes_);
   return *this;
 }
 
@@ -117,10 +119,18 @@ void GpuStream::launch(int index, GpuGrid grid, int threads, const void* params,
 }
 
 void GpuStream::upload(std::byte* to, const void* from, std::int64_t bytes) {
+  upload_beside(*this, to, from, bytes);
+}
+
+void GpuStream::upload_beside(GpuStream& beside, std::byte* to, const void* from, std::int64_t bytes) {
   if (bytes == 0) return;
   GpuDevice& device = gpu();
-  device.call(device.api_.copy_to_device, to, from, static_cast<std::size_t>(bytes), stream_);
+  device.call(device.api_.copy_to_device, to, from, static_cast<std::size_t>(bytes), beside.stream_);
   (capturing_ ? captured_.host_to_device_bytes_ : device.ledger().host_to_device_bytes) += bytes;
+}
+
+void GpuStream::note_host_reads(std::int64_t bytes) {
+  (capturing_ ? captured_.host_read_bytes_ : gpu().ledger().host_read_bytes) += bytes;
 }
 
 void GpuStream::download(void* to, const std::byte* from, std::int64_t bytes) {
@@ -154,6 +164,10 @@ void GpuStream::record(GpuEvent& event) {
   gpu().call(gpu().api_.event_record, event.event_, stream_);
 }
 
+void GpuStream::wait(const GpuEvent& event) {
+  gpu().call(gpu().api_.stream_wait, stream_, event.event_);
+}
+
 void GpuStream::begin_capture() {
   CHECK(!capturing_);
   gpu().call(gpu().api_.capture_begin, stream_);
@@ -175,6 +189,7 @@ void GpuStream::replay(const GpuGraph& graph) {
   Ledger& ledger = gpu().ledger();
   ++ledger.graph_replay_count;
   ledger.host_to_device_bytes += graph.host_to_device_bytes_;
+  ledger.host_read_bytes += graph.host_read_bytes_;
   for (const auto& [kernel, count] : graph.launches_) ledger.launches[kernel] += count;
 }
 

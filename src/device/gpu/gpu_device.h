@@ -39,6 +39,7 @@ class GpuGraph {
   void* graph_ = nullptr;
   std::map<std::string_view, std::int64_t> launches_;
   std::int64_t host_to_device_bytes_ = 0;
+  std::int64_t host_read_bytes_ = 0;
 };
 
 class GpuEvent {
@@ -72,9 +73,15 @@ class GpuStream final : public Stream {
   void set_zero(std::byte* data, std::int64_t bytes) override;
   void synchronize() override;
   void record(GpuEvent& event);
+  void wait(const GpuEvent& event);  // what is launched later, for what the event recorded; not the host
+  // An upload that `beside` does, another stream of the device; counted and recorded as this one's. Who reads it waits.
+  void upload_beside(GpuStream& beside, std::byte* to, const void* from, std::int64_t bytes);
+  // The launches around read as many bytes of pinned host memory: for the ledger.
+  void note_host_reads(std::int64_t bytes);
 
   // Launches between the two are recorded, and neither run nor counted. An upload is recorded too: each replay reads
-  // its host memory again. Nothing may be allocated, downloaded or waited for meanwhile.
+  // its host memory again. Another stream that waits for an event of this one is recorded with it, until this one has
+  // waited for its last event. Nothing may be allocated, downloaded or waited for by the host meanwhile.
   void begin_capture();
   GpuGraph end_capture();
   void replay(const GpuGraph& graph);
@@ -106,7 +113,8 @@ class GpuDevice final : public Device {
   // owns several changes from one to the other.
   void make_current();
 
-  // Host memory that the device copies from without staging. Not counted in the ledger, which is the device's.
+  // Host memory that the device copies from without staging, and reads where it is. Not counted in the ledger, which is
+  // the device's.
   class PinnedBuffer {
    public:
     // Throws OutOfMemory.

@@ -161,6 +161,7 @@ DriverApi fake_api(DeviceKind kind = DeviceKind::kCuda) {
       .stream_destroy = [](void* stream) { return give("stream", stream); },
       .stream_synchronize = {"cuStreamSynchronize",
                              [](void*) { return (note("synchronize"), status_of("synchronize")); }},
+      .stream_wait = {"cuStreamWaitEvent", [](void*, void*) { return (note("wait"), 0); }},
       .event_create = {"cuEventCreate", [](void** event) { return take("event_create", "event", event); }},
       .event_destroy = [](void* event) { return give("event", event); },
       .event_record = {"cuEventRecord", [](void*, void*) { return (note("record"), 0); }},

@@ -46,6 +46,7 @@ struct Hip {
   int (*stream_create)(void**, unsigned);
   int (*stream_destroy)(void*);
   int (*stream_synchronize)(void*);
+  int (*stream_wait)(void*, void*, unsigned);
   int (*event_create)(void**, unsigned);
   int (*event_destroy)(void*);
   int (*event_record)(void*, void*);
@@ -93,6 +94,7 @@ Hip load_hip() {
   library.find(h.stream_create, "hipStreamCreateWithFlags");
   library.find(h.stream_destroy, "hipStreamDestroy");
   library.find(h.stream_synchronize, "hipStreamSynchronize");
+  library.find(h.stream_wait, "hipStreamWaitEvent");
   library.find(h.event_create, "hipEventCreateWithFlags");
   library.find(h.event_destroy, "hipEventDestroy");
   library.find(h.event_record, "hipEventRecord");
@@ -245,6 +247,8 @@ DriverApi hip_api(const Hip& h) {
                         [](void** stream) { return hip().stream_create(stream, kStreamNonBlocking); }},
       .stream_destroy = {"hipStreamDestroy", h.stream_destroy},
       .stream_synchronize = {"hipStreamSynchronize", h.stream_synchronize},
+      .stream_wait = {"hipStreamWaitEvent",
+                      [](void* stream, void* event) { return hip().stream_wait(stream, event, 0); }},
       .event_create = {"hipEventCreateWithFlags", [](void** event) { return hip().event_create(event, 0); }},
       .event_destroy = {"hipEventDestroy", h.event_destroy},
       .event_record = {"hipEventRecord", h.event_record},

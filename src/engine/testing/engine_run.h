@@ -84,6 +84,7 @@ struct RunOptions {
   std::int64_t queue = 4096;
   std::int64_t checkpoint_tokens = 64;
   std::int64_t draft_max = 0;  // tokens drafted whatever they cost; 0: none
+  bool experts_on_host = false;
 };
 
 inline Speculation speculation_of(const RunOptions& options) {
@@ -111,7 +112,8 @@ class EngineRun {
                .logit_rows_max = options.sequences,
                .draft_rows_max = speculation_of(options).draft_rows_max(options.sequences),
                .sampling = true,
-               .checkpoints = true}) {
+               .checkpoints = true,
+               .experts_on_host = options.experts_on_host}) {
     const Ledger before = device.ledger();
     pass_.load(*stream_);
     engine_ = std::make_unique<Engine>(pass_, *stream_, *tokenizer_,

@@ -108,7 +108,8 @@ void ExpertLinear::place(Binder& binder, const std::vector<ExpertMatrices>& part
   CHECK(std::ssize(parts) == 1 || (packing != nullptr && rows % packing->tile_rows == 0));
   const std::int64_t part_bytes = packing == nullptr ? rows * format_bytes(format_, in_) : packing->bytes(rows, in_);
   expert_bytes_ = part_bytes * std::ssize(parts);
-  if (packing == nullptr && parts[0].stacked != nullptr) {
+  HostWeights* const host = binder.host_weights();
+  if (host == nullptr && packing == nullptr && parts[0].stacked != nullptr) {
     weight_ = binder.place_matrix(*parts[0].stacked, nullptr);
     return;
   }
@@ -124,16 +125,20 @@ void ExpertLinear::place(Binder& binder, const std::vector<ExpertMatrices>& part
       }
     }
   };
-  weight_ = binder.reserve(expert_count_ * expert_bytes_, part_bytes, fill);
+  if (host != nullptr) {
+    host_offset_ = host->reserve(expert_count_ * expert_bytes_, part_bytes, fill);
+  } else {
+    weight_ = binder.reserve(expert_count_ * expert_bytes_, part_bytes, fill);
+  }
 }
 
 void ExpertLinear::run(Stream& stream, MatmulInput& x, const ExpertGroups& groups, std::int64_t slot_count,
-                       std::int64_t slots_per_row, float* y, std::int64_t y_stride) const {
+                       std::int64_t slots_per_row, float* y, std::int64_t y_stride, const HostExperts& host) const {
   MatmulArgs args{};
   x.fill(compute_, args);
   args.token_count = slot_count;
   args.n = out_;
-  args.weights = weight_.get();
+  args.weights = host.weights == nullptr ? weight_.get() : host.weights + host_offset_;
   args.format = format_;
   args.bias = floats_.bias.get();
   args.scale = 1;
@@ -141,6 +146,13 @@ void ExpertLinear::run(Stream& stream, MatmulInput& x, const ExpertGroups& group
   args.y_stride = y_stride;
   args.workspace = workspace_.get();
   args.workspace_bytes = workspace_bytes_;
+  if (host.is_read_in_place) {
+    // Without it, kernels that read a weight once for all slots of an expert.
+    args.workspace = nullptr;
+    args.workspace_bytes = 0;
+    const std::int64_t tiles = groups.is_single ? slot_count : expert_tiles_max(slot_count, expert_count_);
+    gpu_stream(stream).note_host_reads(tiles * expert_bytes_);
+  }
   kernel_.run(stream, {args, groups, floats_.scales.get(), expert_count_, expert_bytes_, slots_per_row});
 }
 
@@ -153,6 +165,9 @@ Experts::Experts(Binder& binder, const ModelSpec& spec, std::int64_t layer, Form
       router_(binder, binder.name(Weight::kRouter, layer), spec.width, spec_.routing.expert_count,
               {.scale = FileScale::kNone, .input = input}),
       router_bias_(binder.floats(binder.name(Weight::kRouterBias, layer), spec_.routing.expert_count, false)),
+      host_weights_(binder.host_weights()),
+      host_group_(
+          host_weights_ == nullptr ? 0 : host_weights_->begin_group(spec_.routing.expert_count, spec_.routing.used)),
       gate_up_(bind_gate_up(binder, spec, layer, row_format(spec, layer, input))),
       down_(bind_experts(binder, spec, {Weight::kExpertDown}, layer, spec_.width, row_width_, handed_on_)) {
   if (spec_.router_norm) bind_router_norm(binder, spec, layer);
@@ -234,9 +249,14 @@ void Experts::run_experts(const StepContext& c, MatmulInput& x) const {
 
 void Experts::ask_experts(const StepContext& c, MatmulInput& x, const ExpertGroups& groups) const {
   const std::int64_t used = spec_.routing.used, slots = c.step.token_count * used, ff = spec_.width;
+  ExpertLinear::HostExperts host;
+  if (host_weights_ != nullptr) {
+    host = {host_weights_->enter(gpu_stream(c.stream), host_group_),
+            host_weights_->reads_in_place(host_group_, c.step.token_count)};
+  }
   float* rows = gate_up_rows_.get();
   for (const ExpertLinear& linear : gate_up_) {
-    linear.run(c.stream, x, groups, slots, used, rows, spec_.gated ? 2 * ff : ff);
+    linear.run(c.stream, x, groups, slots, used, rows, spec_.gated ? 2 * ff : ff, host);
     rows += linear.out();
   }
   float* const gate = gate_up_rows_.get();
@@ -247,7 +267,8 @@ void Experts::ask_experts(const StepContext& c, MatmulInput& x, const ExpertGrou
     activation_(c.stream, {spec_.activation, gate, slots * ff, hidden_.get(), handed_on_});
   }
   MatmulInput hidden(c.stream, conversions_, hidden_.get(), handed_on_, slots, ff);
-  down_.run(c.stream, hidden, groups, slots, 1, said_.get(), row_width_);
+  down_.run(c.stream, hidden, groups, slots, 1, said_.get(), row_width_, host);
+  if (host_weights_ != nullptr) host_weights_->leave(gpu_stream(c.stream), host_group_);
 }
 
 void Experts::run(const StepContext& c, const Activations& input, float* out) const {

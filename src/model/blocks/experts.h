@@ -13,6 +13,11 @@ namespace hearth {
 // choose.
 class ExpertLinear {
  public:
+  // Where HostWeights has a layer's experts in a step.
+  struct HostExperts {
+    const std::byte* weights = nullptr;  // null: they are in the weight buffer
+    bool is_read_in_place = false;       // over the bus
+  };
   struct Sizes {
     std::int64_t expert_count = 0;
     std::int64_t used = 0;  // experts of a token
@@ -31,7 +36,7 @@ class ExpertLinear {
                const Floats& floats = {});
   // x: a row for every `slots_per_row` slots. y: [slots, out], rows `y_stride` elements apart.
   void run(Stream& stream, MatmulInput& x, const ExpertGroups& groups, std::int64_t slot_count,
-           std::int64_t slots_per_row, float* y, std::int64_t y_stride) const;
+           std::int64_t slots_per_row, float* y, std::int64_t y_stride, const HostExperts& host) const;
   std::int64_t out() const { return out_; }
 
  private:
@@ -42,6 +47,7 @@ class ExpertLinear {
   ExpertMatmulKernel kernel_;
   Format format_ = Format::kF32;
   Planned<const std::byte> weight_;
+  std::int64_t host_offset_ = 0;  // in its group of HostWeights
   Floats floats_;
   Planned<void> workspace_;
   std::int64_t workspace_bytes_ = 0;
@@ -69,6 +75,8 @@ class Experts {
   std::optional<Norm> router_norm_;
   Planned<void> router_input_;  // [tokens, width], where the router has a norm of its own
   Planned<const float> router_bias_;
+  HostWeights* host_weights_;          // null: experts stand in the weight buffer
+  std::int64_t host_group_;            // before what it is made of
   std::vector<ExpertLinear> gate_up_;  // one that holds both, or gate and up, or up alone
   ExpertLinear down_;
   std::optional<Linear> to_rows_, of_rows_;  // where row_width_ is not width_

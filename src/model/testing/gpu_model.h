@@ -23,7 +23,7 @@ using kernel_testing::test_gpu_names;
 class Model {
  public:
   Model(const fs::path& path, Device& device, ComputeMode compute, std::int64_t context, std::int64_t chunk,
-        AttentionMode attention = AttentionMode::kFused)
+        AttentionMode attention = AttentionMode::kFused, bool experts_on_host = false)
       : source_(ModelSource::open(path)),
         device_(device),
         stream_(device.open_stream()),
@@ -34,12 +34,14 @@ class Model {
                .attention = attention,
                .context = context,
                .step_tokens_max = chunk,
-               .logit_rows_max = chunk}) {
+               .logit_rows_max = chunk,
+               .experts_on_host = experts_on_host}) {
     const Ledger before = device.ledger();
     pass_.load(*stream_);
     memory_.emplace(pass_.arena(), pass_.sequence_memory_shape());
     EXPECT_EQ(device.ledger().allocated_bytes - before.allocated_bytes, pass_.memory_plan().total_bytes());
     EXPECT_EQ(device.ledger().allocation_count - before.allocation_count, 1);
+    EXPECT_EQ(device.ledger().pinned_weight_bytes - before.pinned_weight_bytes, pass_.memory_plan().host_weight_bytes);
     EXPECT_EQ(pass_.arena().taken_bytes(), pass_.memory_plan().total_bytes());
     pool_.emplace(pass_.sequence_memory_shape().kv.block_count);
     table_.emplace(*pool_);

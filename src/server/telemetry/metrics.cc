@@ -180,6 +180,11 @@ void write_ledger(MetricPage& page, const Ledger& ledger) {
   page.counter(kOwnPrefix, "device_allocations_total", "Allocations of device memory; flat once the server is ready.",
                number(ledger.allocation_count));
   page.gauge(kOwnPrefix, "device_allocated_bytes", "Device memory allocated now.", number(ledger.allocated_bytes));
+  page.gauge(kOwnPrefix, "device_pinned_weight_bytes", "Host memory pinned now for experts' weights.",
+             number(ledger.pinned_weight_bytes));
+  page.counter(kOwnPrefix, "device_host_read_bytes_total",
+               "Bytes of pinned host memory that kernels read where they are, at most.",
+               number(ledger.host_read_bytes));
 }
 
 void write_process(MetricPage& page) {
