@@ -64,6 +64,15 @@ class Plan(CliCase):
         self.assertRegex(self.hearth("plan", path).stdout.decode(), r"states of recurrent layers +512\n")
         self.assertNotIn("states", self.hearth("plan", self.model("llama")).stdout.decode())
 
+    def test_experts_on_the_host_are_for_gpus(self):
+        for verb in (["plan"], ["run", "--raw", "-p", "a"], ["logits", "--tokens", "1", "--out", self.path("l.npy")],
+                     ["bench"]):
+            with self.subTest(verb[0]):
+                self.refused(verb[0], self.model("llama"), *verb[1:], "--device", "cpu", "--experts", "host",
+                             words=("cpu computes in the host's memory", "--experts host"))
+        memory = self.json("plan", self.model("llama"), "--experts", "device")["memory"]
+        self.assertEqual((memory["host_weight_bytes"], memory["expert_slot_bytes"]), (0, 0))
+
     def test_for_readers(self):
         path = self.model("llama", "q8_0")
         printed = self.hearth("plan", path, "--ctx", 64).stdout.decode()
