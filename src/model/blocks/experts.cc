@@ -53,7 +53,7 @@ ExpertLinear bind_experts(Binder& binder, const ModelSpec& spec, const std::vect
   if (spec.ff_scales) floats.scales = bind_expert_floats(binder, spec, weights, layer, count, ".scale", 1);
   const std::string own_scale = binder.name(Weight::kExpertScale, layer);
   if (weights[0] == Weight::kExpertDown && !own_scale.empty()) floats.scales = binder.floats(own_scale, count, true);
-  return {binder, binder.name(weights[0], layer, 0), parts, {count, routing.used, in, rows, input}, floats};
+  return {binder, binder.name(weights[0], layer, 0), parts, {count, routing.used, in, rows, input, true}, floats};
 }
 
 std::vector<ExpertLinear> bind_gate_up(Binder& binder, const ModelSpec& spec, std::int64_t layer, Format input) {
@@ -97,18 +97,19 @@ ExpertLinear::ExpertLinear(Binder& binder, const std::string& name, const std::v
   workspace_bytes_ =
       binder.backend().device.is_cpu() ? expert_rows_bytes(slots, out_, in_) : expert_rows_bytes_on_gpu(slots, in_);
   workspace_ = binder.work_space().area<void>("expert rows", workspace_bytes_);
-  place(binder, parts, sizes.rows);
+  place(binder, parts, sizes);
   binder.operation(
       {name, std::string(kernel_.run.name()), std::string(traits(format_).name), sizes.used * expert_bytes_});
 }
 
 // The matrices of an expert stand one below the other.
-void ExpertLinear::place(Binder& binder, const std::vector<ExpertMatrices>& parts, std::int64_t rows) {
+void ExpertLinear::place(Binder& binder, const std::vector<ExpertMatrices>& parts, const Sizes& sizes) {
+  const std::int64_t rows = sizes.rows;
   const WeightPacking* packing = kernel_.packing;
   CHECK(std::ssize(parts) == 1 || (packing != nullptr && rows % packing->tile_rows == 0));
   const std::int64_t part_bytes = packing == nullptr ? rows * format_bytes(format_, in_) : packing->bytes(rows, in_);
   expert_bytes_ = part_bytes * std::ssize(parts);
-  HostWeights* const host = binder.host_weights();
+  HostWeights* const host = sizes.may_be_on_host ? binder.host_weights() : nullptr;
   if (host == nullptr && packing == nullptr && parts[0].stacked != nullptr) {
     weight_ = binder.place_matrix(*parts[0].stacked, nullptr);
     return;
@@ -249,7 +250,7 @@ void Experts::run_experts(const StepContext& c, MatmulInput& x) const {
 
 void Experts::ask_experts(const StepContext& c, MatmulInput& x, const ExpertGroups& groups) const {
   const std::int64_t used = spec_.routing.used, slots = c.step.token_count * used, ff = spec_.width;
-  ExpertLinear::HostExperts host;
+  HostExperts host;
   if (host_weights_ != nullptr) {
     host = {host_weights_->enter(gpu_stream(c.stream), host_group_),
             host_weights_->reads_in_place(host_group_, c.step.token_count)};

@@ -9,21 +9,23 @@
 
 namespace hearth {
 
+// Where HostWeights has a layer's experts in a step.
+struct HostExperts {
+  const std::byte* weights = nullptr;  // null: they are in the weight buffer
+  bool is_read_in_place = false;       // over the bus
+};
+
 // A matrix for every expert: y = x W^T for each slot, W that of the slot's expert. Heads are experts that all tokens
 // choose.
 class ExpertLinear {
  public:
-  // Where HostWeights has a layer's experts in a step.
-  struct HostExperts {
-    const std::byte* weights = nullptr;  // null: they are in the weight buffer
-    bool is_read_in_place = false;       // over the bus
-  };
   struct Sizes {
     std::int64_t expert_count = 0;
     std::int64_t used = 0;  // experts of a token
     std::int64_t in = 0;
     std::int64_t rows = 0;  // of each part
     Format input = Format::kF32;
+    bool may_be_on_host = false;  // with the binder's HostWeights, if it has any, in its last group
   };
   // What is added to y and multiplied with it, if anything.
   struct Floats {
@@ -36,11 +38,11 @@ class ExpertLinear {
                const Floats& floats = {});
   // x: a row for every `slots_per_row` slots. y: [slots, out], rows `y_stride` elements apart.
   void run(Stream& stream, MatmulInput& x, const ExpertGroups& groups, std::int64_t slot_count,
-           std::int64_t slots_per_row, float* y, std::int64_t y_stride, const HostExperts& host) const;
+           std::int64_t slots_per_row, float* y, std::int64_t y_stride, const HostExperts& host = {}) const;
   std::int64_t out() const { return out_; }
 
  private:
-  void place(Binder& binder, const std::vector<ExpertMatrices>& parts, std::int64_t rows);
+  void place(Binder& binder, const std::vector<ExpertMatrices>& parts, const Sizes& sizes);
 
   std::int64_t in_, out_, expert_count_, expert_bytes_ = 0;
   Compute compute_ = Compute::kF32;
