@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   hearth::add_logits(app, action);
   hearth::add_embed(app, action);
   hearth::add_rerank(app, action);
+  hearth::add_perplexity(app, action);
   hearth::add_quantize(app, action);
   hearth::add_convert(app, action);
   hearth::add_split(app, action);

@@ -21,6 +21,7 @@ void add_convert(CLI::App& app, Action& action);
 void add_split(CLI::App& app, Action& action);
 void add_join(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
+void add_perplexity(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
@@ -38,6 +39,9 @@ inline constexpr const char* kModelHelp =
 struct ModelOptions;
 // MODEL, --device, --threads, --ctx, --compute and --experts, as every computing verb takes them.
 void add_model_options(CLI::App& verb, ModelOptions& options);
+struct WindowOptions;
+// The same where the context is a window of a text, which --file, --text or --tokens are; and --windows and --chunk.
+void add_window_options(CLI::App& verb, ModelOptions& model, WindowOptions& windows, std::int64_t& chunk);
 // --attention, of the verbs that show what a model computes.
 void add_attention_option(CLI::App& verb, ModelOptions& options);
 // --experts, which is one of add_model_options' as well.

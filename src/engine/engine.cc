@@ -13,26 +13,17 @@
 
 #include "base/check.h"
 #include "engine/generation.h"
-#include "engine/scheduler.h"
+#include "engine/planned_step.h"
 #include "engine/step_sampler.h"
 
 namespace hearth {
 namespace {
 
 SchedulerLimits limits_of(const ForwardPass& pass, const EngineOptions& options) {
-  const ForwardPassOptions& bound = pass.options();
-  const SequenceMemoryShape& memory = pass.sequence_memory_shape();
-  return {.step_tokens_max = bound.step_tokens_max,
-          .sequences_max =
-              std::min({bound.sequences_max, bound.logit_rows_max - bound.draft_rows_max, bound.step_tokens_max}),
-          .context = bound.context,
-          .block_count = memory.kv.block_count,
-          .chunk_tokens_max = options.chunk_tokens_max,
-          .state_slot_count = memory.states.slot_count,
-          .checkpoint_count = memory.states.checkpoint_count,
-          .checkpoint_tokens = options.checkpoint_tokens,
-          .rows_max = bound.logit_rows_max,
-          .whole_prompts = pass.spec().looks_ahead()};
+  SchedulerLimits limits = scheduler_limits(pass);
+  limits.chunk_tokens_max = options.chunk_tokens_max;
+  limits.checkpoint_tokens = options.checkpoint_tokens;
+  return limits;
 }
 
 }  // namespace
@@ -244,7 +235,7 @@ void Engine::Impl::admit_submissions(std::vector<Submission> submissions) {
     const Request& request = submission.generation->request();
     const bool pools_all = request.embed && options_.embedding.pooling != Pooling::kLast;
     scheduler_.add({id, request.prompt, request.priority, request.use_prefix_cache && !pass_.spec().looks_ahead(),
-                    request.logprobs_of_prompt || pools_all});
+                    request.logprobs_of_prompt || pools_all ? 0 : Scheduler::kLastAlone});
     ids_.insert_or_assign(request.id, id);
     submission.generation->open(std::move(submission.sink));
     submission.generation->share_masks(masks_);
@@ -357,32 +348,8 @@ void Engine::Impl::draft() {
 // What a sequence's state was before the step is copied before it; what is kept, after it, from the same slots: a
 // checkpoint that is given up for another in this step is read first.
 void Engine::Impl::launch(const Scheduler::StepPlan& plan) {
-  const StateShape& states = memory_.shape().states;
-  for (const Scheduler::Restored& restored : plan.restored) {
-    memory_.copy_state(stream_, states.checkpoint_slot(restored.checkpoint), restored.state_slot);
-  }
-  batch_.clear();
-  for (const Scheduler::Item& item : plan.items) {
-    const auto draft = scheduler_.draft(item.id);
-    auto tokens = scheduler_.tokens(item.id).subspan(static_cast<std::size_t>(item.first_position),
-                                                     static_cast<std::size_t>(item.token_count - item.draft_count));
-    std::vector<TokenId> with_draft;
-    if (item.draft_count > 0) {
-      with_draft.assign(tokens.begin(), tokens.end());
-      with_draft.insert(with_draft.end(), draft.begin(), draft.end());
-      tokens = with_draft;
-    }
-    batch_.add(tokens, item.first_position, scheduler_.blocks(item.id), 0,
-               item.row_count == 0   ? Batch::Logits::kNone
-               : item.row_count == 1 ? Batch::Logits::kLast
-                                     : Batch::Logits::kAll,
-               item.state_slot, generation(item.id).request().second_begin);
-  }
-  logits_ = pass_.run(stream_, batch_, memory_);
-  for (const Scheduler::Item& item : plan.items) {
-    if (item.checkpoint == BlockCache::kNone) continue;
-    memory_.copy_state(stream_, item.state_slot, states.checkpoint_slot(item.checkpoint));
-  }
+  logits_ = run_planned_step(pass_, stream_, memory_, scheduler_, plan, batch_,
+                             [this](SequenceId id) { return generation(id).request().second_begin; });
 }
 
 // As Scheduler::commit() wants them: of an item that samples as many as it has drafted tokens, and one.

@@ -7,16 +7,6 @@
 #include "kv/paged_kv_cache.h"
 
 namespace hearth {
-namespace {
-
-// Full blocks of a sequence that may be somebody else's. The last token is always computed: its logits are what the
-// first choice is made from.
-std::int64_t usable_blocks(std::span<const std::int32_t> tokens) {
-  return (std::ssize(tokens) - 1) / kKvBlockTokens;
-}
-
-}  // namespace
-
 Scheduler::Scheduler(const SchedulerLimits& limits)
     : limits_(limits), cache_(limits.block_count, limits.checkpoint_count) {
   CHECK(limits.context > 0 && limits.sequences_max > 0 && limits.sequences_max <= limits.step_tokens_max);
@@ -40,7 +30,8 @@ void Scheduler::add(Arrival arrival) {
   sequence.tokens = std::move(arrival.prompt);
   sequence.prompt_count = count;
   sequence.use_prefix_cache = arrival.use_prefix_cache;
-  sequence.scores_prompt = arrival.scores_prompt;
+  CHECK(arrival.scored_from < count);
+  sequence.scored_from = arrival.scored_from;
   waiting_.emplace(sequence.rank, &sequence);
 }
 
@@ -109,9 +100,9 @@ void Scheduler::admit(StepPlan& plan, Budget& budget) {
     const auto next = std::next(place);
     std::vector<std::int32_t> prefix;
     std::int64_t known_tokens = 0;
-    if (sequence.use_prefix_cache && !sequence.scores_prompt) {
+    if (sequence.use_prefix_cache && usable_blocks(sequence) > 0) {
       if (!still_awaits(sequence)) {
-        prefix = cache_.find_prefix(sequence.tokens, usable_blocks(sequence.tokens));
+        prefix = cache_.find_prefix(sequence.tokens, usable_blocks(sequence));
         known_tokens = std::ssize(prefix) * kKvBlockTokens;
         if (has_states()) {
           prefix.resize(static_cast<std::size_t>(cache_.checkpointed_count(prefix)));
@@ -168,7 +159,7 @@ bool Scheduler::try_admit(Sequence& sequence) {
 // waiting for all that the two have in common is cheaper than computing it twice.
 void Scheduler::await_prefix(Sequence& sequence, std::span<const std::int32_t> prefix) const {
   sequence.awaited_blocks = 0;
-  const auto known = std::ssize(prefix), usable = usable_blocks(sequence.tokens);
+  const auto known = std::ssize(prefix), usable = usable_blocks(sequence);
   const auto begin = known * kKvBlockTokens;
   if (known >= usable) return;
   for (const auto& [rank, other] : running_) {
@@ -226,8 +217,8 @@ void Scheduler::add_drafts(StepPlan& plan, Budget& budget) {
 void Scheduler::add_prompt_chunk(StepPlan& plan, const Sequence& sequence, Budget& budget) {
   const std::int64_t left = std::ssize(sequence.tokens) - sequence.computed;
   std::int64_t count = std::min({left, budget.tokens, limits_.chunk_tokens_max, tokens_to_cut(sequence)});
-  if (sequence.scores_prompt) {
-    count = std::min(count, budget.rows);
+  if (sequence.scored_from >= 0) {
+    count = std::min(count, std::max<std::int64_t>(0, sequence.scored_from - sequence.computed) + budget.rows);
   } else if (count == left && budget.rows == 0) {
     --count;  // what is chosen after the last token has to wait for a step that has a row for it
   }
@@ -243,7 +234,15 @@ void Scheduler::add_prompt_chunk(StepPlan& plan, const Sequence& sequence, Budge
 
 // Of a chunk of the prompt.
 std::int64_t Scheduler::rows_of(const Sequence& sequence, std::int64_t count, bool samples) {
-  return sequence.scores_prompt ? count : samples ? 1 : 0;
+  if (sequence.scored_from < 0) return samples ? 1 : 0;
+  return std::clamp<std::int64_t>(sequence.computed + count - sequence.scored_from, 0, count);
+}
+
+// Full blocks of a sequence that may be somebody else's. The tokens whose logits are wanted are always computed: those
+// of the last one are what the first choice is made from.
+std::int64_t Scheduler::usable_blocks(const Sequence& sequence) {
+  const std::int64_t end = std::ssize(sequence.tokens) - 1;
+  return (sequence.scored_from < 0 ? end : std::min(end, sequence.scored_from)) / kKvBlockTokens;
 }
 
 bool Scheduler::reserve(Sequence& sequence, std::int64_t position_count) {

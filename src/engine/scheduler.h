@@ -41,12 +41,15 @@ class Scheduler {
   // for ever.
   static constexpr std::int64_t kStepsPerPriority = 256;
 
+  static constexpr std::int64_t kLastAlone = -1;
   struct Arrival {
     SequenceId id = 0;
     std::vector<std::int32_t> prompt;  // 1 to `context` tokens
     std::int32_t priority = 0;
     bool use_prefix_cache = true;  // false: nor can others find what it computes
-    bool scores_prompt = false;    // the logits of every token of the prompt are wanted: all are computed
+    // From this position on the logits of every token of the prompt are wanted: all of these are computed. Below 0:
+    // those of the last alone.
+    std::int64_t scored_from = kLastAlone;
   };
 
   // A sequence's part of a step: its tokens [first_position, first_position + token_count).
@@ -125,7 +128,8 @@ class Scheduler {
     BlockCache::ContentId content = BlockCache::kEmpty;  // ... and that content
     std::int64_t prompt_count = 0;
     std::int64_t cached_tokens = 0;
-    bool use_prefix_cache = true, scores_prompt = false, was_admitted = false;
+    std::int64_t scored_from = kLastAlone;
+    bool use_prefix_cache = true, was_admitted = false;
     // While it waits: the running sequence that computes what it begins with, until that has published so many blocks.
     SequenceId awaited = 0;
     std::int64_t awaited_blocks = 0;
@@ -157,6 +161,7 @@ class Scheduler {
   static void append_chosen(Sequence& sequence, std::span<const std::int32_t> chosen);
   void add_prompt_chunk(StepPlan& plan, const Sequence& sequence, Budget& budget);
   static std::int64_t rows_of(const Sequence& sequence, std::int64_t count, bool samples);
+  static std::int64_t usable_blocks(const Sequence& sequence);
   bool reserve(Sequence& sequence, std::int64_t position_count);
   void preempt(Sequence& sequence, StepPlan& plan);
   void publish_full_blocks(Sequence& sequence, const Item& item);

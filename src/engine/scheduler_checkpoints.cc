@@ -64,7 +64,7 @@ void Scheduler::await_checkpoint(StepPlan& plan, Budget& budget, Sequence& seque
   for (const auto& [rank, other] : running_) {
     if (!other->use_prefix_cache || other->decodes()) continue;
     const std::span<const std::int32_t> theirs = other->tokens;
-    const auto length = static_cast<std::ptrdiff_t>(std::min(own.size() - 1, theirs.size()));
+    const std::int64_t length = std::min(usable_blocks(sequence) * kKvBlockTokens, std::ssize(theirs));
     const auto differ = std::mismatch(own.begin(), own.begin() + length, theirs.begin());
     const std::int64_t common = whole_blocks(differ.first - own.begin());
     if (common - cached_tokens < kGainMin || common <= other->computed) continue;

@@ -60,7 +60,7 @@ TEST(Scheduler, WhatIsComputedAgainIsKnownAgain) {
   Scheduler scheduler({.step_tokens_max = 128, .sequences_max = 4, .context = 128, .block_count = 5, .rows_max = 128});
   const auto first = tokens_from(0, 32), second = tokens_from(1000, 64);
   scheduler.add({.id = 1, .prompt = first});
-  scheduler.add({.id = 2, .prompt = second, .scores_prompt = true});
+  scheduler.add({.id = 2, .prompt = second, .scored_from = 0});
   bool preempted = false;
   for (int i = 0; i < 90 && !preempted; ++i) preempted = !step(scheduler).preempted.empty();
   ASSERT_TRUE(preempted);
@@ -116,7 +116,7 @@ TEST(Scheduler, ScoresAPromptAsRowsAllow) {
   Scheduler scheduler({.step_tokens_max = 64, .sequences_max = 4, .context = 128, .block_count = 16, .rows_max = 8});
   scheduler.add({.id = 1, .prompt = tokens_from(0, 40)});
   EXPECT_EQ(step(scheduler).items.at(0).row_count, 1);
-  scheduler.add({.id = 2, .prompt = tokens_from(0, 20), .scores_prompt = true});
+  scheduler.add({.id = 2, .prompt = tokens_from(0, 20), .scored_from = 0});
   std::int64_t scored = 0;
   while (scored < 20) {
     const auto plan = step(scheduler);
@@ -129,7 +129,7 @@ TEST(Scheduler, ScoresAPromptAsRowsAllow) {
   }
   EXPECT_EQ(scheduler.cached_tokens(2), 0);
   // A step never has more of them.
-  scheduler.add({.id = 3, .prompt = tokens_from(500, 60), .scores_prompt = true});
+  scheduler.add({.id = 3, .prompt = tokens_from(500, 60), .scored_from = 0});
   scheduler.add({.id = 4, .prompt = tokens_from(700, 10)});
   const auto plan = step(scheduler);
   std::int64_t rows = 0;

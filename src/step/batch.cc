@@ -22,8 +22,7 @@ void Batch::add(std::span<const std::int32_t> tokens, std::int64_t first_positio
   token_starts_.push_back(static_cast<std::int32_t>(tokens_.size()));
   state_slots_.push_back(state_slot);
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const bool last = i + 1 == tokens.size();
-    if (logits == Logits::kAll || (logits == Logits::kLast && last)) {
+    if (std::ssize(tokens) - static_cast<std::int64_t>(i) <= static_cast<std::int64_t>(logits)) {
       logit_rows_.push_back(static_cast<std::int32_t>(tokens_.size()));
     }
     const std::int64_t position = first_position + static_cast<std::int64_t>(i);

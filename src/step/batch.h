@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -11,8 +12,8 @@ namespace hearth {
 
 class Batch {
  public:
-  // Which of a sequence's tokens need logits.
-  enum class Logits : std::uint8_t { kNone, kLast, kAll };
+  // How many of a sequence's tokens need logits, the last ones. Logits{n}: n of them.
+  enum class Logits : std::int64_t { kNone = 0, kLast = 1, kAll = std::numeric_limits<std::int64_t>::max() };
 
   void clear();
   // Appends a sequence's next tokens: the first stands at `first_position`. `blocks` is its block table, with room for
