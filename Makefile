@@ -1,5 +1,5 @@
 # The short commands. Everything is built by CMake under build/; see CMakePresets.json.
-.PHONY: all setup demo test test-agents test-gpu test-page bench soak fuzz format clean
+.PHONY: all setup demo man test test-agents test-gpu test-page bench soak fuzz format clean
 
 all: setup
 	@tools/build release
@@ -9,6 +9,10 @@ setup:
 
 demo: all
 	@tools/demo
+
+man: all
+	@build/release/hearth man --out build/man
+	@echo "build/man: man -l build/man/hearth.1"
 
 test: setup
 	@tools/test

@@ -45,6 +45,8 @@ int main(int argc, char** argv) {
   hearth::add_embed(app, action);
   hearth::add_rerank(app, action);
   hearth::add_perplexity(app, action);
+  hearth::add_imatrix(app, action);
+  hearth::add_eval(app, action);
   hearth::add_quantize(app, action);
   hearth::add_convert(app, action);
   hearth::add_split(app, action);
@@ -55,6 +57,7 @@ int main(int argc, char** argv) {
   hearth::add_verify(app, action);
   hearth::add_replay(app, action);
   hearth::add_completion(app, action);
+  hearth::add_man(app, action);
   hearth::read_numbers_in_base_ten(app);
   try {
     app.parse(argc, argv);

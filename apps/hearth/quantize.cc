@@ -16,6 +16,10 @@ void add_writing_options(CLI::App& verb, QuantizeOptions& options, const char* t
       ->allow_extra_args(false);
   verb.add_option("--imatrix", options.importance,
                   "An importance matrix, in llama.cpp's GGUF form: errors count by what a column is multiplied with");
+  verb.add_option(
+      "--lora", options.lora,
+      "A LoRA adapter to merge into the weights: a PEFT folder, for a Hugging Face folder, or a GGUF file of "
+      "llama.cpp's");
   verb.add_option("--threads", options.threads, "CPU threads; 0: one for each core")
       ->capture_default_str()
       ->check(CLI::Range(0, 1024));

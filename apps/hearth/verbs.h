@@ -22,6 +22,8 @@ void add_split(CLI::App& app, Action& action);
 void add_join(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
 void add_perplexity(CLI::App& app, Action& action);
+void add_eval(CLI::App& app, Action& action);
+void add_imatrix(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
@@ -31,6 +33,7 @@ void add_render_template(CLI::App& app, Action& action);
 void add_model_verbs(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);  // of the verbs that are there
+void add_man(CLI::App& app, Action& action);         // the same
 
 // What MODEL may be, for a verb's help.
 inline constexpr const char* kModelHelp =

@@ -16,6 +16,7 @@
 #include "commands/terminal_line.h"
 #include "device/cpu/machine_limits.h"
 #include "quantize/folder_contents.h"
+#include "quantize/lora.h"
 #include "quantize/write_contents.h"
 
 namespace hearth {
@@ -82,6 +83,22 @@ int file_type_of(const ModelContents& contents) {
   return recipe_by_name("BF16").file_type;  // what becomes of formats that GGUF does not have
 }
 
+// By the names of GGUF files. `architecture`: the model's; empty: it is not compared.
+void merge_into(ModelContents& contents, LoraAdapter& adapter, std::string_view architecture) {
+  if (adapter.kind() == LoraAdapter::Kind::kPeft) {
+    throw InvalidInput(
+        fmt::format("{}: this adapter is for the Hugging Face folder of its model, and MODEL is a GGUF "
+                    "file: `hearth convert FOLDER OUT --lora` merges it",
+                    adapter.path().string()));
+  }
+  if (!architecture.empty() && !adapter.architecture().empty() && adapter.architecture() != architecture) {
+    throw InvalidInput(fmt::format("{}: this adapter is for models of architecture '{}', and the model's is '{}'",
+                                   adapter.path().string(), adapter.architecture(), architecture));
+  }
+  for (ContentTensor& tensor : contents.tensors) adapter.merge(tensor.name, tensor);
+  adapter.check_all_merged();
+}
+
 }  // namespace
 
 void refuse_same_file(const ModelSource& source, const fs::path& out) {
@@ -130,11 +147,23 @@ int quantize_model(const QuantizeOptions& options) {
   if (!options.importance.empty()) choices.importance = &importance.emplace(options.importance);
   const auto source = ModelSource::open(find_model(options.model));
   refuse_same_file(*source, options.out);
+  std::optional<LoraAdapter> adapter;
+  if (!options.lora.empty()) adapter.emplace(options.lora);
   WriteModelOptions writing{.out = options.out, .threads = options.threads, .dry_run = options.dry_run};
-  if (source->kind() == ModelSource::Kind::kGguf) return write_model(contents_of_gguf(*source), choices, writing);
+  if (source->kind() == ModelSource::Kind::kGguf) {
+    ModelContents contents = contents_of_gguf(*source);
+    if (adapter) merge_into(contents, *adapter, source->metadata().string("general.architecture").value_or(""));
+    return write_model(contents, choices, writing);
+  }
   choices.floats_in_f32 = true;
-  const FolderContents folder = contents_of_folder(*source);
+  const bool is_peft = adapter && adapter->kind() == LoraAdapter::Kind::kPeft;
+  FolderContents folder = contents_of_folder(*source, is_peft ? &*adapter : nullptr);
   print_notes(folder.notes);
+  if (is_peft) {
+    adapter->check_all_merged();
+  } else if (adapter) {
+    merge_into(folder.contents, *adapter, {});
+  }
   writing.file_type = file_type_of(folder.contents);
   return write_model(folder.contents, choices, writing);
 }

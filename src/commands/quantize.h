@@ -14,6 +14,7 @@ struct QuantizeOptions {
   std::string type;                       // a recipe's name; empty: matrices stay as they are
   std::vector<std::string> tensor_types;  // "PATTERN=FORMAT"
   std::filesystem::path importance;       // an importance matrix; empty: none
+  std::filesystem::path lora;             // an adapter that is merged; empty: none
   int threads = 0;                        // 0: one for each usable core
   bool dry_run = false;
 };

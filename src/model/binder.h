@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,19 @@ struct StepLimits {
   std::int64_t context = 0;  // positions of a sequence
 };
 
+// What matrices of a file are multiplied with in a step: rows of x, in the device's memory.
+struct ObservedInput {
+  std::span<const std::string> tensors;  // the matrices' names: all of them read the same rows
+  const void* x;                         // [rows, columns] of `format`
+  Format format;
+  std::int64_t rows, columns;
+  // Where the matrices are stacked, one for each expert: whose each slot is, in the device's memory, and how many slots
+  // read a row. Else null.
+  const std::int32_t* experts = nullptr;  // [rows * slots_per_row]
+  std::int64_t expert_count = 0, slots_per_row = 1;
+};
+using InputObserver = std::function<void(const ObservedInput&)>;
+
 // How a matmul's input becomes what its kernel reads. One matmul runs after another: they share the memory.
 struct MatmulConversions {
   Kernel<RoundBf16Args> round_bf16;
@@ -49,6 +63,7 @@ struct MatmulConversions {
   Planned<std::int32_t> q_sum;
   Planned<void> workspace;
   std::int64_t workspace_bytes = 0;
+  InputObserver observer;  // hears of every input; empty: nobody does
 };
 
 class Binder {
@@ -109,6 +124,7 @@ class Binder {
   // `input` is the form in which it is given its input.
   void need_matmul(Compute compute, Format input, std::int64_t rows, std::int64_t n, std::int64_t k);
   const MatmulConversions& conversions() const { return conversions_; }
+  void observe_inputs(InputObserver observer) { conversions_.observer = std::move(observer); }
 
   // From now on experts are bound to weights in the host's memory. A problem where the device has no other memory.
   void keep_experts_on_host();

@@ -133,7 +133,8 @@ void ForwardPass::record_decode_steps(Stream& stream, const SequenceMemory& memo
 std::int64_t ForwardPass::recorded_count(const Batch& batch, const SequenceMemory& memory) const {
   const bool is_decode = batch.token_count() == static_cast<std::int64_t>(batch.logit_rows().size()) &&
                          (batch.token_count() == batch.sequence_count() || options_.draft_rows_max > 0);
-  return is_decode && !observer_ ? recorded_.padded_count(memory, batch.token_count()) : 0;
+  const bool is_observed = observer_ || binder_.conversions().observer;
+  return is_decode && !is_observed ? recorded_.padded_count(memory, batch.token_count()) : 0;
 }
 
 }  // namespace hearth

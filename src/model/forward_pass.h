@@ -111,6 +111,10 @@ class ForwardPass {
   using Observer = std::function<void(std::int64_t layer, const float* x, const float* delta)>;
   void observe(Observer observer) { observer_ = std::move(observer); }
 
+  // What matrices are multiplied with, for measuring it: hears of every product before it is computed, in the order of
+  // the step. While there is an observer nothing is replayed.
+  void observe_inputs(InputObserver observer) { binder_.observe_inputs(std::move(observer)); }
+
   // On a GPU: records the decoding steps (one token for each sequence, logits for all), so that run() replays them:
   // those of any number of sequences, filled up with rows that are no sequence's. With drafted tokens as well, each as
   // if it were a sequence. `memory` outlives the pass's use. On the CPU there is nothing to record.
@@ -144,7 +148,7 @@ class ForwardPass {
   WeightTable token_embedding_, position_embedding_, token_type_embedding_;
   Kernel<EmbeddingGatherArgs> embedding_gather_;
   Kernel<PositionAddArgs> position_add_, token_type_add_;
-  Planned<const std::int32_t> one_type_;  // of all tokens, where there is but one
+  Planned<const std::int32_t> one_type_;                            // of all tokens, where there is but one
   std::optional<Linear> embedding_projection_, output_projection_;  // where embeddings are of a width of their own
   std::optional<Norm> embedding_norm_;
   std::optional<LayerInputs> layer_inputs_;

@@ -125,8 +125,10 @@ std::int64_t half_split_row(std::int64_t row, std::int64_t head_dim, std::int64_
 
 class FolderConverter {
  public:
-  FolderConverter(const ModelSource& folder, const ConvertibleFamily& family, const Settings& settings)
+  FolderConverter(const ModelSource& folder, const ConvertibleFamily& family, const Settings& settings,
+                  LoraAdapter* adapter)
       : folder_(folder),
+        adapter_(adapter),
         family_(family),
         spec_(read_model_spec(settings)),
         names_(architecture_of(settings).config_names, architecture_of(settings).own_names),
@@ -312,6 +314,7 @@ class FolderConverter {
     ContentTensor tensor = content_tensor(name, entry);
     const bool is_matrix = entry.shape.rank() == 2;
     if (is_matrix && layer >= 0 && spec_.transposed_linears) transpose(entry, tensor);
+    if (adapter_ != nullptr) adapter_->merge(entry.name, tensor);
     const bool has_rope_rows = weight == Weight::kQuery || weight == Weight::kKey;
     if (has_rope_rows && layer >= 0) rearrange_rope(layer, tensor);
     if (weight == Weight::kQueryKeyValue) separate_fused(layer, tensor);
@@ -422,6 +425,7 @@ class FolderConverter {
       }
       used_.insert(entry->name);
       parts.push_back(content_tensor("", *entry));
+      if (adapter_ != nullptr) adapter_->merge(entry->name, parts.back());
     }
     const std::int64_t rows = first->shape[0], columns = first->shape[1];
     ContentTensor tensor{gguf_name(weight, layer) + ".weight", Shape{count, rows, columns}, first->format, {}, {}, {}};
@@ -472,6 +476,7 @@ class FolderConverter {
   }
 
   const ModelSource& folder_;
+  LoraAdapter* adapter_;  // null: none
   const ConvertibleFamily& family_;
   const ModelSpec spec_;
   ModelSpec gguf_spec_;
@@ -484,14 +489,15 @@ class FolderConverter {
 
 }  // namespace
 
-FolderContents contents_of_folder(const ModelSource& folder) {
+FolderContents contents_of_folder(const ModelSource& folder, LoraAdapter* adapter) {
   const Settings settings(folder);
   if (const auto larger = settings.larger_model_note()) {
     throw Unsupported(fmt::format("{}: cannot be converted: {}", folder.path().string(), *larger));
   }
   std::vector<std::string_view> known;
   for (const ConvertibleFamily& family : kConvertible) {
-    if (family.config_name == settings.architecture()) return FolderConverter(folder, family, settings).convert();
+    if (family.config_name == settings.architecture())
+      return FolderConverter(folder, family, settings, adapter).convert();
     known.push_back(family.config_name);
   }
   throw Unsupported(fmt::format("{}: models of type '{}' cannot be converted; these can: {}", folder.path().string(),

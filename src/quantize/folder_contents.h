@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "quantize/model_contents.h"
+#include "quantize/lora.h"
 
 namespace hearth {
 
@@ -16,8 +16,9 @@ struct FolderContents {
   std::vector<std::string> notes;  // what the user should know, a sentence each
 };
 
-// `folder` outlives the result. Throws Unsupported for a family that cannot be converted, for settings that GGUF cannot
+// `folder` outlives the result, and so does `adapter` (null: none), which is merged as far as its names are those of
+// the folder's tensors. Throws Unsupported for a family that cannot be converted, for settings that GGUF cannot
 // say, and for tensors that have no place in the file.
-FolderContents contents_of_folder(const ModelSource& folder);
+FolderContents contents_of_folder(const ModelSource& folder, LoraAdapter* adapter = nullptr);
 
 }  // namespace hearth

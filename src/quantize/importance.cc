@@ -13,8 +13,6 @@
 namespace hearth {
 namespace {
 
-constexpr std::string_view kSums = ".in_sum2", kCounts = ".counts";
-
 bool is_measured(float value) {
   return std::isfinite(value) && value >= 0;
 }
@@ -25,9 +23,9 @@ ImportanceMatrix::ImportanceMatrix(const std::filesystem::path& path) : path_(pa
   const auto source = ModelSource::open(path);
   const auto refuse = [&](const std::string& what) { throw InvalidInput(fmt::format("{}: {}", path.string(), what)); };
   for (const WeightEntry& sums : source->tensors()) {
-    if (!sums.name.ends_with(kSums)) continue;
-    const std::string matrix = sums.name.substr(0, sums.name.size() - kSums.size());
-    const WeightEntry* counts = source->find(matrix + std::string(kCounts));
+    if (!sums.name.ends_with(kImportanceSums)) continue;
+    const std::string matrix = sums.name.substr(0, sums.name.size() - kImportanceSums.size());
+    const WeightEntry* counts = source->find(matrix + std::string(kImportanceCounts));
     if (counts == nullptr) refuse(fmt::format("{} has no counts", quote_name(matrix)));
     const std::vector<float> numbers = read_floats(*source, counts->name);
     std::vector<float> columns = read_floats(*source, sums.name);

@@ -12,6 +12,9 @@
 
 namespace hearth {
 
+// What follows a matrix's name.
+inline constexpr std::string_view kImportanceSums = ".in_sum2", kImportanceCounts = ".counts";
+
 class ImportanceMatrix {
  public:
   ImportanceMatrix() = default;

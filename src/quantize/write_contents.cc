@@ -138,6 +138,12 @@ void check_room(const fs::path& path, std::int64_t bytes) {
   }
 }
 
+void write_gguf_in_place(const GgufWriter& writer, const fs::path& path) {
+  PartFile file(path);
+  writer.write(file.part());
+  file.finish();
+}
+
 bool write_contents(const ModelContents& contents, const QuantizePlan& plan, const WriteOptions& options,
                     const fs::path& path) {
   check_room(path, plan.bytes);
@@ -159,13 +165,11 @@ bool write_contents(const ModelContents& contents, const QuantizePlan& plan, con
     writer.add(OutputTensor{tensor.name, format, tensor.shape,
                             [&encoder, &tensor, format](ByteSink& sink) { encoder.write(tensor, format, sink); }});
   }
-  PartFile file(path);
   try {
-    writer.write(file.part());
+    write_gguf_in_place(writer, path);
   } catch (const WritingStopped&) {
     return false;
   }
-  file.finish();
   return true;
 }
 

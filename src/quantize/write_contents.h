@@ -8,6 +8,7 @@
 #include <string>
 
 #include "quantize/quantize_plan.h"
+#include "weights/gguf_writer.h"
 
 namespace hearth {
 
@@ -26,6 +27,10 @@ struct WriteOptions {
 
 // Throws InvalidInput where the disk has no room for so many bytes at `path`.
 void check_room(const std::filesystem::path& path, std::int64_t bytes);
+
+// Writes the file beside `path`, and puts it in its place when it is whole. Throws DeviceError where writing fails;
+// nothing is left then.
+void write_gguf_in_place(const GgufWriter& writer, const std::filesystem::path& path);
 
 // True where the file was written, false where `on_progress` stopped it. The file is written beside `path` and takes
 // its place when it is whole. Throws InvalidInput where the disk has too little room, and DeviceError where writing

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t kLogitBytesMax = std::int64_t{256} << 20;
 constexpr std::int64_t kStepTokens = 512, kStepTokensOnGpu = 2048;
-constexpr std::int64_t kSequencesMax = 256;
+constexpr std::int64_t kSequencesMax = 256, kSharers = 8;
 
 }  // namespace
 
@@ -49,9 +49,10 @@ void load_for_scoring(ModelSession& session, const ScorerShape& shape) {
                                                                : kStepTokensOnGpu;
   const std::int64_t row_bytes = vocabulary * std::int64_t{sizeof(float)};
   const std::int64_t rows = std::clamp<std::int64_t>(kLogitBytesMax / row_bytes, 1, step_tokens);
-  // Texts of which a step computes a part each, and one more on either side.
-  const std::int64_t fitting = (step_tokens + shape.context - 1) / shape.context + 2;
-  const std::int64_t wanted = shape.share_prefixes ? step_tokens : fitting;
+  // Texts of which a step computes a part each, and one more on either side. Those that share what they begin with
+  // have little of their own.
+  const std::int64_t shared = shape.share_prefixes ? kSharers * step_tokens / shape.context : 0;
+  const std::int64_t wanted = std::max((step_tokens + shape.context - 1) / shape.context + 2, shared);
   const std::int64_t sequences = std::clamp<std::int64_t>(wanted, 1, std::min({kSequencesMax, shape.text_count, rows}));
   const std::int64_t spare_blocks = sequences + 1;
   session.bind({.context = shape.context,

@@ -82,6 +82,9 @@ ExpertLinear::ExpertLinear(Binder& binder, const std::string& name, const std::v
   for (const ExpertMatrices& part : parts) {
     if (!part) return;
   }
+  for (const ExpertMatrices& part : parts) {
+    if (part.stacked != nullptr) tensors_.push_back(part.stacked->name);
+  }
   format_ = parts[0].format;
   CHECK(parts.back().format == format_);
   compute_ = compute_for(binder, format_);
@@ -135,6 +138,7 @@ void ExpertLinear::place(Binder& binder, const std::vector<ExpertMatrices>& part
 
 void ExpertLinear::run(Stream& stream, MatmulInput& x, const ExpertGroups& groups, std::int64_t slot_count,
                        std::int64_t slots_per_row, float* y, std::int64_t y_stride, const HostExperts& host) const {
+  if (!tensors_.empty()) x.show(tensors_, groups.experts, expert_count_, slots_per_row);
   MatmulArgs args{};
   x.fill(compute_, args);
   args.token_count = slot_count;

@@ -45,6 +45,7 @@ class ExpertLinear {
   void place(Binder& binder, const std::vector<ExpertMatrices>& parts, const Sizes& sizes);
 
   std::int64_t in_, out_, expert_count_, expert_bytes_ = 0;
+  std::vector<std::string> tensors_;  // that it is made of, where they are stacked as they are read
   Compute compute_ = Compute::kF32;
   ExpertMatmulKernel kernel_;
   Format format_ = Format::kF32;

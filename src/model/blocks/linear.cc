@@ -133,8 +133,21 @@ void MatmulInput::fill(Compute compute, MatmulArgs& args) {
   }
 }
 
+void MatmulInput::show(std::span<const std::string> tensors) const {
+  show(tensors, nullptr, 0, 1);
+}
+
+void MatmulInput::show(std::span<const std::string> tensors, const std::int32_t* experts, std::int64_t expert_count,
+                       std::int64_t slots_per_row) const {
+  if (!conversions_.observer) return;
+  conversions_.observer({tensors, x_, format_, token_count_, k_, experts, expert_count, slots_per_row});
+}
+
 Linear::Linear(Binder& binder, std::span<const Part> parts, std::int64_t in, const Options& options) : in_(in) {
-  for (const Part& part : parts) out_ += part.out;
+  for (const Part& part : parts) {
+    out_ += part.out;
+    tensors_.push_back(part.name + ".weight");
+  }
   scale_ = options.factor * parts[0].factor * options.input_factor * file_scale(binder, parts[0].name, options);
   bind_weight(binder, parts, options);
   bind_bias(binder, parts, options);
@@ -253,6 +266,7 @@ void run_side_by_side(std::span<const Linear> linears, Stream& stream, MatmulInp
 }
 
 void Linear::run(Stream& stream, MatmulInput& input, std::int64_t token_count, float* y, std::int64_t y_stride) const {
+  input.show(tensors_);
   MatmulArgs args{};
   input.fill(compute_, args);
   CHECK(args.k == in_ && args.token_count == token_count);

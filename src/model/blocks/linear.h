@@ -24,6 +24,10 @@ class MatmulInput {
       : stream_(stream), conversions_(conversions), x_(x), format_(format), token_count_(token_count), k_(k) {}
 
   void fill(Compute compute, MatmulArgs& args);
+  // The observer, if there is one, hears of the input as matrices of these names are about to read it.
+  void show(std::span<const std::string> tensors) const;
+  void show(std::span<const std::string> tensors, const std::int32_t* experts, std::int64_t expert_count,
+            std::int64_t slots_per_row) const;
 
  private:
   Stream& stream_;
@@ -89,6 +93,7 @@ class Linear {
   void bind_bias(Binder& binder, std::span<const Part> parts, const Options& options);
 
   std::int64_t in_, out_ = 0;
+  std::vector<std::string> tensors_;  // that it is made of
   Compute compute_ = Compute::kF32;
   MatmulKernel kernel_;
   Format format_ = Format::kF32;
