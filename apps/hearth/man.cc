@@ -32,10 +32,16 @@ std::string roff(std::string_view text) {
   return out;
 }
 
+// For the page's foot; its first line has the number.
+std::string version_line() {
+  const std::string text = kVersionText;
+  return text.substr(0, text.find('\n'));
+}
+
 std::string title(const std::string& name) {
   std::string upper;
   for (const char c : name) upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return ".TH \"" + upper + "\" 1 \"\" \"" + roff(kVersionText) + "\" \"Hearth\"\n";
+  return ".TH \"" + upper + "\" 1 \"\" \"" + roff(version_line()) + "\" \"Hearth\"\n";
 }
 
 // "-p, --text TEXT", or of what stands without a name "MODEL".
@@ -46,7 +52,9 @@ std::string option_names(const CLI::Option& option) {
   for (const std::string& name : option.get_lnames()) add("--" + name);
   if (names.empty()) add(option.get_name(true));
   if (option.get_positional() || option.get_expected_max() == 0) return names;
-  return names + " \\fI" + roff(option.get_type_name()) + "\\fR";
+  // "TEXT:{auto,cpu}": the description says what is allowed.
+  const std::string type = option.get_type_name();
+  return names + " \\fI" + roff(type.substr(0, type.find(':'))) + "\\fR";
 }
 
 void add_option(std::ostream& out, const CLI::Option& option) {

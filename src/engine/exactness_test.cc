@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "engine/testing/engine_run.h"
+#include "engine/testing/setups.h"
 #include "grammar/gbnf.h"
 #include "kernels/testing/runner.h"
 
@@ -283,13 +284,6 @@ TEST_P(SpeculationTest, ModelsWithStatesAreNotDraftedFor) {
   EXPECT_EQ(stats_.drafts.tokens, 0);
 }
 
-// The best instruction set of the CPU with several threads, and the GPUs.
-std::vector<kernel_testing::Setup> setups() {
-  std::vector<kernel_testing::Setup> all = kernel_testing::device_setups();
-  const auto last_cpu = std::find_if(all.begin(), all.end(), [](const auto& setup) { return setup.is_gpu(); });
-  if (last_cpu != all.begin()) all.erase(all.begin(), last_cpu - 1);
-  return all;
-}
 INSTANTIATE_TEST_SUITE_P(Devices, ExactnessTest, testing::ValuesIn(setups()), kernel_testing::name_of_device);
 INSTANTIATE_TEST_SUITE_P(Devices, SpeculationTest, testing::ValuesIn(setups()), kernel_testing::name_of_device);
 

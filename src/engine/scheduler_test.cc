@@ -111,6 +111,32 @@ TEST(Scheduler, APrivatePromptIsFoundByNobody) {
   }
 }
 
+// What comes before the position from which a prompt is scored may be somebody else's, and needs no rows.
+TEST(Scheduler, ScoresAPromptsEnd) {
+  Scheduler scheduler({.step_tokens_max = 128, .sequences_max = 4, .context = 128, .block_count = 16, .rows_max = 8});
+  auto other = tokens_from(0, 100);
+  other[70] = 9;
+  scheduler.add({.id = 1, .prompt = tokens_from(0, 100), .scored_from = 90});
+  scheduler.add({.id = 2, .prompt = other, .scored_from = 90});
+  const auto first = step(scheduler);
+  ASSERT_EQ(first.items.size(), 1u);
+  EXPECT_EQ(first.items[0].token_count, 98);
+  EXPECT_EQ(first.items[0].row_count, 8);
+  const auto second = step(scheduler);
+  ASSERT_EQ(second.items.size(), 2u);
+  EXPECT_EQ(second.items[0].row_count, 2);
+  EXPECT_TRUE(second.items[0].samples);
+  EXPECT_EQ(scheduler.cached_tokens(2), 64);
+  EXPECT_EQ(second.items[1].first_position, 64);
+  EXPECT_EQ(second.items[1].token_count, 32);
+  EXPECT_EQ(second.items[1].row_count, 6);
+  // Blocks that have a scored position are computed, though they are known.
+  scheduler.remove(1);
+  scheduler.add({.id = 3, .prompt = tokens_from(0, 100), .scored_from = 63});
+  step(scheduler);
+  EXPECT_EQ(scheduler.cached_tokens(3), 32);
+}
+
 // Every token of a scored prompt needs a row of logits, and those that decode come first.
 TEST(Scheduler, ScoresAPromptAsRowsAllow) {
   Scheduler scheduler({.step_tokens_max = 64, .sequences_max = 4, .context = 128, .block_count = 16, .rows_max = 8});

@@ -29,6 +29,15 @@ TEST(Batch, MixesSequences) {
   EXPECT_EQ(batch.view().token_count, 0);
 }
 
+TEST(Batch, HasLogitsOfItsLastTokens) {
+  Batch batch;
+  const std::vector<std::int32_t> tokens{7, 8, 9}, blocks{0};
+  batch.add(tokens, 0, blocks, 0, Batch::Logits{2});
+  batch.add(tokens, 0, blocks, 0, Batch::Logits::kNone);
+  batch.add(tokens, 0, blocks, 0, Batch::Logits{3});
+  EXPECT_EQ(batch.logit_rows(), (std::vector<std::int32_t>{1, 2, 6, 7, 8}));
+}
+
 // The second text of a pair, wherever a chunk of it begins.
 TEST(Batch, PairsHaveTwoTypes) {
   Batch batch;

@@ -1,10 +1,12 @@
 """The command line itself: help, the version, wrong usage, devices."""
+import re
 import subprocess
 
 from cli_case import ROOT, TIMEOUT_S, CliCase, main
 
 VERBS = ("run", "chat", "serve", "pull", "list", "show", "cp", "rm", "ps", "stop", "inspect", "plan", "tokenize",
-         "render-template", "logits", "embed", "rerank", "bench", "devices", "doctor", "verify", "replay", "completion")
+         "render-template", "logits", "embed", "rerank", "perplexity", "eval", "imatrix", "bench", "devices", "doctor",
+         "verify", "replay", "completion", "man")
 
 
 class Usage(CliCase):
@@ -108,6 +110,23 @@ class Usage(CliCase):
         self.assertEqual(completed("hearth", "re"), ["render-template", "rerank", "replay"])
         self.assertEqual(completed("hearth", "pull", "--dr"), ["--dry-run"])
         self.assertEqual(completed("hearth", "run", "completion.b"), ["completion.bash"])
+
+    def test_manual_pages(self):
+        folder = self.folder / "man"
+        self.hearth("man", "--out", folder)
+        overview = (folder / "hearth.1").read_text()
+        for verb in VERBS:
+            page = (folder / f"hearth-{verb}.1").read_text()
+            self.assertIn(verb.replace("-", "\\-") + "\\fR\n", overview)
+            self.assertIn("\n.SH SYNOPSIS\n\\fBhearth " + verb.replace("-", "\\-"), page)
+            text = self.hearth(verb, "--help").stdout.decode()
+            for option in set(re.findall(r"(?m)^ +(?:-\w,)?(--[a-z0-9-]+)", text)):
+                self.assertIn("\\fB" + option.replace("-", "\\-") + "\\fR", page)
+            for line in page.splitlines():
+                self.assertRegex(line, r"\A(\.(TH|SH|TP)\b.*|[^.'].*|)\Z")
+        self.assertEqual(self.hearth("man", "run").stdout.decode(), (folder / "hearth-run.1").read_text())
+        self.assertEqual(self.hearth("man").stdout.decode(), overview)
+        self.refused("man", "nothing", words=["'nothing'"])
 
     def test_another_device_is_never_taken(self):
         usable = {device["id"] for device in self.json("devices") if device["usable"]}
