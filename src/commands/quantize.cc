@@ -158,12 +158,12 @@ int quantize_model(const QuantizeOptions& options) {
   choices.floats_in_f32 = true;
   const bool is_peft = adapter && adapter->kind() == LoraAdapter::Kind::kPeft;
   FolderContents folder = contents_of_folder(*source, is_peft ? &*adapter : nullptr);
-  print_notes(folder.notes);
   if (is_peft) {
     adapter->check_all_merged();
   } else if (adapter) {
     merge_into(folder.contents, *adapter, {});
   }
+  print_notes(folder.notes);
   writing.file_type = file_type_of(folder.contents);
   return write_model(folder.contents, choices, writing);
 }

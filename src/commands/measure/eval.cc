@@ -170,7 +170,8 @@ int evaluate(const EvalOptions& options) {
     if (options.model.context <= 0) shape.context = std::max(shape.context, std::ssize(choices.texts[i].tokens));
     shape.rows_of_text = std::max(shape.rows_of_text, std::ssize(choices.continuations[i]));
   }
-  load_for_scoring(session, shape);
+  bind_for_scoring(session, shape);
+  session.load_pass();
 
   const InterruptGuard guard;
   ThreadPool pool(options.model.threads > 0 ? options.model.threads : usable_core_count());

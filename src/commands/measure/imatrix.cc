@@ -97,10 +97,11 @@ int measure_importance(const ImatrixOptions& options) {
   print_notes(tokenizer->notes());
   const TextWindows windows =
       read_windows(*tokenizer, options.windows, options.model.context > 0 ? options.model.context : kWindowTokens);
-  load_for_scoring(session, {.context = windows.window_tokens,
+  bind_for_scoring(session, {.context = windows.window_tokens,
                              .rows_of_text = options.with_output ? windows.window_tokens : 1,
                              .text_count = windows.count(),
                              .step_tokens = options.chunk});
+  session.load_pass();
 
   const InterruptGuard guard;
   const Clock::time_point begin = Clock::now();

@@ -222,15 +222,16 @@ int perplexity(const PerplexityOptions& options) {
   std::optional<BaseFile> base;
   if (!options.base.empty()) base.emplace(options.base);
   const TextWindows windows = windows_of(options, *tokenizer, base ? &*base : nullptr);
-  const std::int64_t vocabulary = read_model_spec(Settings(session.source())).vocabulary;
+  bind_for_scoring(session, {.context = windows.window_tokens - 1,
+                             .rows_of_text = windows.scored_count(),
+                             .text_count = windows.count(),
+                             .step_tokens = options.chunk});
+  const std::int64_t vocabulary = session.pass().spec().vocabulary;
   if (base && base->vocabulary() != vocabulary) {
     throw InvalidInput(fmt::format("{}: a run of another model: its vocabulary has {} tokens, this one's {}",
                                    options.base.string(), base->vocabulary(), vocabulary));
   }
-  load_for_scoring(session, {.context = windows.window_tokens - 1,
-                             .rows_of_text = windows.scored_count(),
-                             .text_count = windows.count(),
-                             .step_tokens = options.chunk});
+  session.load_pass();
   std::optional<BaseWriter> writer;
   if (!options.save_base.empty()) writer.emplace(options.save_base, windows, vocabulary);
 

@@ -42,8 +42,10 @@ std::vector<std::int32_t> window_tokens(const Tokenizer& tokenizer, const TextWi
   return tokens;
 }
 
-void load_for_scoring(ModelSession& session, const ScorerShape& shape) {
-  const std::int64_t vocabulary = read_model_spec(Settings(session.source())).vocabulary;
+void bind_for_scoring(ModelSession& session, const ScorerShape& shape) {
+  // How many rows of logits there can be depends on their size, which binding finds out; it allocates nothing.
+  session.bind({.context = shape.context, .step_tokens_max = 1, .logit_rows_max = 1});
+  const std::int64_t vocabulary = session.pass().spec().vocabulary;
   const std::int64_t step_tokens = shape.step_tokens > 0       ? shape.step_tokens
                                    : session.device().is_cpu() ? kStepTokens
                                                                : kStepTokensOnGpu;
@@ -62,7 +64,6 @@ void load_for_scoring(ModelSession& session, const ScorerShape& shape) {
                 .logit_rows_max = std::min(rows, sequences * shape.rows_of_text),
                 .checkpoints = shape.share_prefixes});
   print_notes(session.pass().notes());
-  session.load_pass();
 }
 
 }  // namespace hearth

@@ -41,7 +41,7 @@ struct ScorerShape {
   std::int64_t step_tokens = 0;  // 0: 512 on the CPU, 2048 on a GPU
   bool share_prefixes = false;
 };
-// Binds and loads the session's model for a TextScorer. The logits of a step are bounded: at most 256 MiB, or one row.
-void load_for_scoring(ModelSession& session, const ScorerShape& shape);
+// Binds the session's model for a TextScorer. The logits of a step are bounded: at most 256 MiB, or one row.
+void bind_for_scoring(ModelSession& session, const ScorerShape& shape);
 
 }  // namespace hearth
