@@ -9,6 +9,13 @@
 
 namespace hearth {
 
+void check_in_vocabulary(std::span<const std::int32_t> tokens, std::int64_t vocabulary) {
+  for (const std::int32_t token : tokens) {
+    if (token >= 0 && token < vocabulary) continue;
+    throw InvalidInput(fmt::format("token {} is not in the vocabulary of {}", token, vocabulary));
+  }
+}
+
 TextScorer::TextScorer(ForwardPass& pass, Stream& stream, bool share_prefixes)
     : pass_(pass),
       stream_(stream),
@@ -25,11 +32,7 @@ void TextScorer::check(const ScoredText& text) const {
   if (text.scored_from < 0 || text.scored_from >= count) {
     throw InvalidInput(fmt::format("a text of {} tokens has no position {}", count, text.scored_from));
   }
-  for (const std::int32_t token : text.tokens) {
-    if (token < 0 || token >= pass_.spec().vocabulary) {
-      throw InvalidInput(fmt::format("token {} is not in the vocabulary of {}", token, pass_.spec().vocabulary));
-    }
-  }
+  check_in_vocabulary(text.tokens, pass_.spec().vocabulary);
 }
 
 bool TextScorer::run(std::span<const ScoredText> texts, const OnRows& on_rows) {

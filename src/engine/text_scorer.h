@@ -20,6 +20,9 @@ struct ScoredText {
   std::int64_t scored_from = 0;
 };
 
+// Throws InvalidInput, naming a token that is none of so many.
+void check_in_vocabulary(std::span<const std::int32_t> tokens, std::int64_t vocabulary);
+
 class TextScorer {
  public:
   // The pass has logits, is loaded, and outlives the scorer, which takes the memory of sequences from its arena.

@@ -171,6 +171,7 @@ int evaluate(const EvalOptions& options) {
     shape.rows_of_text = std::max(shape.rows_of_text, std::ssize(choices.continuations[i]));
   }
   bind_for_scoring(session, shape);
+  for (const auto& tokens : choices.continuations) check_in_vocabulary(tokens, session.pass().spec().vocabulary);
   session.load_pass();
 
   const InterruptGuard guard;

@@ -231,6 +231,7 @@ int perplexity(const PerplexityOptions& options) {
     throw InvalidInput(fmt::format("{}: a run of another model: its vocabulary has {} tokens, this one's {}",
                                    options.base.string(), base->vocabulary(), vocabulary));
   }
+  check_in_vocabulary(windows.tokens, vocabulary);
   session.load_pass();
   std::optional<BaseWriter> writer;
   if (!options.save_base.empty()) writer.emplace(options.save_base, windows, vocabulary);
