@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "engine/planned_step.h"
 
@@ -19,9 +20,10 @@ void check_in_vocabulary(std::span<const std::int32_t> tokens, std::int64_t voca
 TextScorer::TextScorer(ForwardPass& pass, Stream& stream, bool share_prefixes)
     : pass_(pass),
       stream_(stream),
-      share_prefixes_(share_prefixes && !pass.spec().looks_ahead()),
+      share_prefixes_(share_prefixes),
       memory_(pass.arena(), pass.sequence_memory_shape()),
       scheduler_(scheduler_limits(pass)) {
+  CHECK(pass.spec().has_logits && !pass.spec().looks_ahead());
   if (stream.device().is_cpu()) return;
   host_logits_.resize(static_cast<std::size_t>(pass.options().logit_rows_max * pass.spec().vocabulary));
 }
@@ -45,7 +47,10 @@ bool TextScorer::run(std::span<const ScoredText> texts, const OnRows& on_rows) {
           {.id = next++, .prompt = text.tokens, .use_prefix_cache = share_prefixes_, .scored_from = text.scored_from});
     }
     const Scheduler::StepPlan plan = scheduler_.plan();
-    if (plan.items.empty()) return true;
+    if (plan.items.empty()) {
+      CHECK(next == texts.size() && scheduler_.waiting_count() == 0);
+      return true;
+    }
     const float* const logits = run_planned_step(pass_, stream_, memory_, scheduler_, plan, batch_);
     const std::vector<Row> rows = rows_of(plan, on_host(logits, std::ssize(batch_.logit_rows())));
     const bool goes_on = on_rows(rows);

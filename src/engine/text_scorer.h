@@ -25,7 +25,8 @@ void check_in_vocabulary(std::span<const std::int32_t> tokens, std::int64_t voca
 
 class TextScorer {
  public:
-  // The pass has logits, is loaded, and outlives the scorer, which takes the memory of sequences from its arena.
+  // The pass has logits, does not look ahead, is loaded, and outlives the scorer, which takes the memory of sequences
+  // from its arena.
   // `share_prefixes`: what texts begin with is computed once where it is the same.
   TextScorer(ForwardPass& pass, Stream& stream, bool share_prefixes);
 

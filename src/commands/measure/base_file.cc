@@ -33,7 +33,8 @@ std::int32_t read_int32(std::span<const std::byte> bytes, std::int64_t at) {
 
 BaseWriter::BaseWriter(const std::filesystem::path& path, const TextWindows& windows, std::int64_t vocabulary)
     : path_(path),
-      file_(path, std::ios::binary | std::ios::trunc),
+      part_(path.string() + ".part"),
+      file_(part_, std::ios::binary | std::ios::trunc),
       rows_begin_(kHeadBytes + std::ssize(windows.tokens) * std::int64_t{sizeof(std::int32_t)}),
       row_bytes_(static_cast<std::int64_t>(row_words(vocabulary) * sizeof(std::uint16_t))),
       window_rows_(windows.scored_count()) {
@@ -70,6 +71,15 @@ void BaseWriter::write(std::int64_t window, std::int64_t index, std::span<const 
 void BaseWriter::close() {
   file_.close();
   if (!file_) throw DeviceError(fmt::format("{}: cannot be written: {}", path_.string(), std::strerror(errno)));
+  std::error_code error;
+  std::filesystem::rename(part_, path_, error);
+  if (error) throw DeviceError(fmt::format("{}: cannot be written: {}", path_.string(), error.message()));
+  is_whole_ = true;
+}
+
+BaseWriter::~BaseWriter() {
+  std::error_code ignored;
+  if (!is_whole_) std::filesystem::remove(part_, ignored);
 }
 
 BaseFile::BaseFile(const std::filesystem::path& path) : file_(path) {
@@ -81,7 +91,7 @@ BaseFile::BaseFile(const std::filesystem::path& path) : file_(path) {
   windows_.window_tokens = read_int32(bytes, 8);
   vocabulary_ = read_int32(bytes, 12);
   const std::int64_t count = read_int32(bytes, 16);
-  if (windows_.window_tokens < 2 || vocabulary_ < 1 || count < 1) refuse("its sizes are no sizes");
+  if (windows_.window_tokens < kWindowTokensMin || vocabulary_ < 1 || count < 1) refuse("its sizes are no sizes");
   const std::int64_t token_count = windows_.window_tokens * count;
   rows_begin_ = kHeadBytes + token_count * std::int64_t{sizeof(std::int32_t)};
   row_bytes_ = static_cast<std::int64_t>(row_words(vocabulary_) * sizeof(std::uint16_t));

@@ -17,6 +17,8 @@
 
 namespace hearth {
 
+inline constexpr std::int64_t kWindowTokensMin = 4;  // fewer have nothing to score, or nothing before it
+
 // A text cut into windows of which each is read by itself.
 struct TextWindows {
   std::int64_t window_tokens = 0;
@@ -33,10 +35,14 @@ struct TextWindows {
   std::int64_t scored_count() const { return window_tokens - 1 - first_scored(); }
 };
 
+// Writes beside the file that is wanted; close() puts it in its place, and without that nothing is left.
 class BaseWriter {
  public:
   // Throws InvalidInput where the file cannot be made.
   BaseWriter(const std::filesystem::path& path, const TextWindows& windows, std::int64_t vocabulary);
+  ~BaseWriter();
+  BaseWriter(const BaseWriter&) = delete;
+  BaseWriter& operator=(const BaseWriter&) = delete;
   // The row that write() takes. From any thread.
   static std::vector<std::uint16_t> encode(std::span<const float> logits, double log_normalizer);
   // `index`: of a window's scored positions. Rows come in any order.
@@ -45,8 +51,9 @@ class BaseWriter {
   void close();
 
  private:
-  std::filesystem::path path_;
+  std::filesystem::path path_, part_;
   std::ofstream file_;
+  bool is_whole_ = false;
   std::int64_t rows_begin_, row_bytes_, window_rows_;
 };
 

@@ -51,6 +51,7 @@ class WindowScorer {
       for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) score(rows[i], i);
     });
     for (std::size_t i = 0; i < encoded_.size(); ++i) {
+      if (encoded_[i].empty()) continue;  // of logits that are no numbers, which is said at the end
       writer_->write(static_cast<std::int64_t>(rows[i].text), index_of(rows[i]), encoded_[i]);
     }
     scored_ += std::ssize(rows);
@@ -210,6 +211,13 @@ void check_finite(const TokenScores& scores, const ModelSource& source) {
       throw InvalidInput(fmt::format("{}: the model finds a token of the text impossible: its perplexity is infinite",
                                      source.path().string()));
     }
+  }
+  for (const double divergence : scores.divergence) {
+    if (std::isfinite(divergence)) continue;
+    throw InvalidInput(
+        fmt::format("{}: the model finds a token impossible that the base run does not: the KL divergence "
+                    "is infinite",
+                    source.path().string()));
   }
 }
 

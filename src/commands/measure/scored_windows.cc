@@ -18,7 +18,8 @@ constexpr std::int64_t kSequencesMax = 256, kSharers = 8;
 }  // namespace
 
 TextWindows read_windows(const Tokenizer& tokenizer, const WindowOptions& options, std::int64_t window_tokens) {
-  if (window_tokens < 4) throw InvalidInput(fmt::format("a window of {} tokens is too short", window_tokens));
+  if (window_tokens < kWindowTokensMin)
+    throw InvalidInput(fmt::format("a window of {} tokens is too short", window_tokens));
   TextWindows windows{.window_tokens = window_tokens, .tokens = options.tokens};
   if (options.file) {
     windows.tokens = tokenizer.encode(read_file(*options.file), {.add_special = true});
@@ -45,6 +46,10 @@ std::vector<std::int32_t> window_tokens(const Tokenizer& tokenizer, const TextWi
 void bind_for_scoring(ModelSession& session, const ScorerShape& shape) {
   // How many rows of logits there can be depends on their size, which binding finds out; it allocates nothing.
   session.bind({.context = shape.context, .step_tokens_max = 1, .logit_rows_max = 1});
+  if (session.pass().spec().looks_ahead()) {
+    throw Unsupported(fmt::format("{}: tokens of this model see those after them: what follows cannot be scored",
+                                  session.source().path().string()));
+  }
   const std::int64_t vocabulary = session.pass().spec().vocabulary;
   const std::int64_t step_tokens = shape.step_tokens > 0       ? shape.step_tokens
                                    : session.device().is_cpu() ? kStepTokens
