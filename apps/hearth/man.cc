@@ -59,7 +59,7 @@ std::string option_names(const CLI::Option& option) {
 
 void add_option(std::ostream& out, const CLI::Option& option) {
   out << ".TP\n" << option_names(option) << "\n" << roff(option.get_description());
-  if (!option.get_default_str().empty()) out << " Default: " << roff(option.get_default_str()) << ".";
+  if (!option.get_default_str().empty()) out << " (default: " << roff(option.get_default_str()) << ")";
   out << "\n";
 }
 
