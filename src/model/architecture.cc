@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "base/error.h"
@@ -40,6 +42,20 @@ std::string_view family_kind_name(FamilyKind kind) {
   return "";
 }
 
+namespace {
+
+// Models of a known one's layers that write otherwise: opened as that, they would say something, and nothing of sense.
+void refuse_diffusion(const Settings& settings) {
+  static constexpr std::string_view kDiffusion[]{"dream", "Dream", "llada", "llada-moe", "llada_moe", "rnd1"};
+  if (std::ranges::find(kDiffusion, settings.architecture()) == std::end(kDiffusion)) return;
+  throw Unsupported(
+      fmt::format("{}: architecture '{}' is one of diffusion, which fills in tokens all over a text instead of going "
+                  "on with it; this is not supported",
+                  settings.file_name(), settings.architecture()));
+}
+
+}  // namespace
+
 const Architecture& architecture_of(const Settings& settings) {
   const bool is_projector =
       settings.architecture() == "clip" || settings.source().metadata().string("general.type").value_or("") == "mmproj";
@@ -49,6 +65,7 @@ const Architecture& architecture_of(const Settings& settings) {
                     "language model; open the file of its text model",
                     settings.file_name()));
   }
+  refuse_diffusion(settings);
   std::set<std::string_view> known;
   for (const Architecture& candidate : architectures()) {
     const std::string_view name = settings.is_gguf() ? candidate.gguf_name : candidate.config_name;

@@ -47,14 +47,16 @@ ForwardPass::States ForwardPass::output_states() const {
 void ForwardPass::embed(const StepContext& c) {
   const std::int64_t tokens = c.step.token_count;
   const bool round_to_bf16 = !binder_.all_f32();
-  float* const x = alt_up_ ? alt_up_->first() : c.x;
-  float* const rows = embedding_projection_ ? token_rows_.get() : x;
+  float* const out = alt_up_ ? alt_up_->first() : c.x;
+  float* const rows = embedding_projection_ ? token_rows_.get() : out;
+  float* const x = spec_.projects_normed ? rows : out;
   embedding_gather_(c.stream, {device_batch_.tokens(), tokens, token_embedding_.placed(), round_to_bf16,
                                spec_.embedding_scale, rows});
-  if (embedding_projection_) {
+  const auto project = [&] {
     MatmulInput narrow(c.stream, binder_.conversions(), rows, Format::kF32, tokens, spec_.token_width());
-    embedding_projection_->run(c.stream, narrow, tokens, x, spec_.width);
-  }
+    embedding_projection_->run(c.stream, narrow, tokens, out, spec_.width);
+  };
+  if (embedding_projection_ && !spec_.projects_normed) project();
   if (position_add_) {
     position_add_(c.stream,
                   {c.step.positions, tokens, spec_.position_offset, position_embedding_.placed(), round_to_bf16, x});
@@ -64,9 +66,10 @@ void ForwardPass::embed(const StepContext& c) {
     token_type_add_(c.stream, {types, tokens, 0, token_type_embedding_.placed(), round_to_bf16, x});
   }
   if (embedding_norm_) embedding_norm_->run(c.stream, x, tokens, nullptr, x, Format::kF32);
-  if (layer_inputs_) layer_inputs_->run(c.stream, device_batch_.tokens(), tokens, x);
+  if (embedding_projection_ && spec_.projects_normed) project();
+  if (layer_inputs_) layer_inputs_->run(c.stream, device_batch_.tokens(), tokens, out);
   if (alt_up_) alt_up_->expand(c.stream, tokens);
-  if (observer_) observer_(-1, x, nullptr);
+  if (observer_) observer_(-1, out, nullptr);
 }
 
 LayerMemory ForwardPass::layer_memory(const SequenceMemory& memory, std::int64_t index) const {

@@ -109,7 +109,7 @@ void ForwardPass::bind_embeddings() {
   bind_positions();
   bind_token_types();
   if (spec_.embedding_norm) {
-    embedding_norm_.emplace(binder_, binder_.name(Weight::kEmbeddingNorm), spec_.width, spec_.norm);
+    embedding_norm_.emplace(binder_, binder_.name(Weight::kEmbeddingNorm), spec_.sum_width(), spec_.norm);
   }
   if (spec_.layer_input_width > 0) layer_inputs_.emplace(binder_, spec_);
   if (spec_.alt_up) alt_up_.emplace(binder_, spec_);
@@ -120,10 +120,10 @@ void ForwardPass::bind_positions() {
   const std::string name = binder_.name(Weight::kPositionEmbedding) + ".weight";
   const WeightEntry* entry = binder_.find(name);
   const std::int64_t rows = options_.context + spec_.position_offset;
-  if (entry == nullptr || entry->shape.rank() != 2 || entry->shape[1] != spec_.width || entry->shape[0] < rows) {
+  if (entry == nullptr || entry->shape.rank() != 2 || entry->shape[1] != spec_.sum_width() || entry->shape[0] < rows) {
     binder_.problem(entry == nullptr ? fmt::format("tensor '{}' is missing", name)
                                      : fmt::format("tensor '{}' has shape {}, not [at least {}, {}]", name,
-                                                   entry->shape.to_string(), rows, spec_.width));
+                                                   entry->shape.to_string(), rows, spec_.sum_width()));
     return;
   }
   position_add_ = bind_table(binder_, binder_.kernels().position_add, "position_add", *entry, position_embedding_);
@@ -133,10 +133,10 @@ void ForwardPass::bind_token_types() {
   if (!spec_.token_types) return;
   const std::string name = binder_.name(Weight::kTokenTypeEmbedding) + ".weight";
   const WeightEntry* entry = binder_.find(name);
-  if (entry == nullptr || entry->shape.columns() != spec_.width) {
+  if (entry == nullptr || entry->shape.columns() != spec_.sum_width()) {
     binder_.problem(entry == nullptr ? fmt::format("tensor '{}' is missing", name)
                                      : fmt::format("tensor '{}' has shape {}, not [types, {}]", name,
-                                                   entry->shape.to_string(), spec_.width));
+                                                   entry->shape.to_string(), spec_.sum_width()));
     return;
   }
   token_type_add_ =

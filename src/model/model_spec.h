@@ -62,25 +62,37 @@ struct AttentionSpec {
   bool query_key_norm_by_head = false;  // each head has weights of its own
   bool query_key_norm_rotated = false;  // the norm is of what has been rotated
   std::vector<float> slopes;            // ALiBi: what each head takes from a score for each position; empty: nothing
-  float qkv_limit = 0;                  // what queries, keys and values are held within; 0: no limit
-  bool sinks = false;                   // each head has a score without a key in its softmax's sum
-  bool value_norm = false;              // each head of values is normalized, without weights
-  bool values_of_keys = false;          // values are made by the keys' matrix
+  // What scores have added by distance: for keys from half of them before a query to half of them after it, which row
+  // of the file's table; beyond those the outermost. Empty: nothing.
+  std::vector<std::int32_t> bias_rows;
+  float qkv_limit = 0;           // what queries, keys and values are held within; 0: no limit
+  bool limit_of_normed = false;  // and it is of queries and keys after their norm
+  bool sinks = false;            // each head has a score without a key in its softmax's sum
+  bool value_norm = false;       // each head of values is normalized, without weights
+  bool values_of_keys = false;   // values are made by the keys' matrix
   // The layer whose keys and values heads see, of the same sizes; -1: those of this layer. Then it makes queries alone.
   int keys_of_layer = -1;
   // Then kv_head_count is 1 and head_dim that of the cache's rows, rank + rope_dim, with which heads compare queries.
   std::optional<LatentSpec> latent;
-  bool gated = false;     // heads are multiplied by a sigmoid of further rows of the queries' matrix, head by head
-  bool own_gate = false;  // and these rows are a matrix of their own
-  // Falcon-H1's multipliers: of the input, of keys, and of the output.
+  bool gated = false;          // heads are multiplied by a sigmoid of further rows of the queries' matrix, head by head
+  bool own_gate = false;       // and these rows are a matrix of their own
+  bool gate_of_heads = false;  // which then has one for each head
+  NormGate gate = NormGate::kSigmoid;
+  bool norm_of_seen = false;  // what all heads see is normalized as one row
+  // Not 0: of a head's values where they are shorter than its keys. In the cache they are as long, with zeros behind.
+  std::int64_t value_dim = 0;
+  // Multipliers of the input, of keys, of values and of the output.
   float input_factor = 1;
   float key_factor = 1;
+  float value_factor = 1;
   float output_factor = 1;
 
   bool has_keys() const { return keys_of_layer < 0; }
   std::int64_t q_width() const { return head_count * head_dim; }
-  std::int64_t kv_width() const { return has_keys() ? kv_head_count * head_dim : 0; }        // of what the layer makes
-  std::int64_t out_width() const { return latent ? head_count * latent->rank : q_width(); }  // of what heads see
+  std::int64_t kv_width() const { return has_keys() ? kv_head_count * head_dim : 0; }  // of what the layer makes
+  std::int64_t gate_width() const { return gated ? (gate_of_heads ? head_count : q_width()) : 0; }
+  std::int64_t seen_width() const { return head_count * (value_dim > 0 ? value_dim : head_dim); }  // of all heads
+  std::int64_t out_width() const { return latent ? head_count * latent->rank : q_width(); }        // of what heads see
 };
 
 // LFM2's mixer: out(c * conv(b * x)), where b, c and x are projections of the input.
@@ -147,6 +159,20 @@ struct MambaSpec {
   std::int64_t state_floats() const { return recurrence_offset(conv_floats()) + inner() * state; }
 };
 
+// Lightning attention: a head's keys fade by e^rate from one token to the next, and what it sees of them is normalized
+// with the other heads' as one row, and gated.
+struct LightningSpec {
+  std::int64_t heads = 0;
+  std::int64_t head_dim = 0;
+  std::vector<float> rates;                   // of each head, below 0
+  Activation activation = Activation::kSilu;  // of queries, keys and values
+  float norm_epsilon = 0;
+  float output_factor = 1;
+
+  std::int64_t inner() const { return heads * head_dim; }
+  std::int64_t state_floats() const { return inner() * head_dim; }
+};
+
 // What a layer lacks that is a mixer or a feed-forward part alone.
 struct NoPart {};
 
@@ -159,6 +185,7 @@ struct MlpSpec {
   float down_factor = 1;
   XieluParameters xielu = {};
   std::optional<GateCutoff> cutoff = std::nullopt;  // of gate, before the activation
+  bool norm_of_hidden = false;                      // what down reads is normalized
 };
 
 // The weighted sum of what a few of many experts say, each an MLP of its own; and of one that all tokens ask, where
@@ -181,15 +208,18 @@ struct ExpertsSpec {
 // x += scale * after(mixer(before(x))), then the same with the feed-forward part. Where `parallel`, both read x as it
 // was before the layer.
 struct LayerSpec {
-  std::variant<AttentionSpec, ShortConvSpec, DeltaSpec, MambaSpec, NoPart> mixer;
+  std::variant<AttentionSpec, ShortConvSpec, DeltaSpec, MambaSpec, LightningSpec, NoPart> mixer;
   std::optional<MambaSpec> beside;  // the mixer, reading and adding to what it does (Falcon-H1)
   std::variant<MlpSpec, ExpertsSpec, NoPart> feed_forward;
   bool norm_before = true;  // of what each part reads
   bool norm_after = false;  // of what each part adds
   bool parallel = false;
   bool norm_of_sum = false;       // each part's norm is of x plus what it adds, and becomes x; no other norms
+  bool adds_to_norm = false;      // what a part reads, the norm of x, becomes x before the part is added
   bool norm_before_mixer = true;  // false: the mixer alone reads x itself, in spite of norm_before
   float residual_scale = 1;
+  float mixer_sum_factor = 1;  // of x once the mixer's part is added to it
+  float sum_factor = 1;        // of x at the layer's end
   // Beside the experts: each of the two reads a norm of its own and is normalized before they are added (Gemma 4).
   std::optional<MlpSpec> dense_beside;
   bool output_scale = false;     // x is multiplied by a number of the file at the layer's end
@@ -235,6 +265,7 @@ struct ModelSpec {
   // Of tokens' embeddings and of what the output matrix reads, where not of the residual stream: matrices lead from the
   // one to the other, and back. 0: the same.
   std::int64_t embedding_width = 0;
+  bool projects_normed = false;  // what is added to tokens' embeddings is as wide as these, and so is their norm
   std::int64_t context_max = 0;  // positions that the model was made for
 
   NormSpec norm;
@@ -278,6 +309,8 @@ struct ModelSpec {
   std::int64_t layer_count() const { return static_cast<std::int64_t>(layers.size()); }
   bool projects_embeddings() const { return embedding_width > 0 && embedding_width != width; }
   std::int64_t token_width() const { return projects_embeddings() ? embedding_width : width; }
+  // Of positions, types and the norm of the sum.
+  std::int64_t sum_width() const { return projects_normed ? token_width() : width; }
 };
 
 }  // namespace hearth

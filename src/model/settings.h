@@ -26,12 +26,12 @@ namespace settings {
 inline constexpr Setting kContext{
     "context_length", {"max_position_embeddings", "n_positions", "model_max_length", "max_seq_len", "seq_length"}};
 inline constexpr Setting kWidth{"embedding_length", {"hidden_size", "n_embd", "dim", "d_model", "n_embed"}};
-inline constexpr Setting kLayers{"block_count", {"num_hidden_layers", "n_layer", "n_layers"}};
+inline constexpr Setting kLayers{"block_count", {"num_hidden_layers", "n_layer", "n_layers", "num_layers"}};
 // Layers behind the others that predict further tokens. GGUF counts them in; config.json does not.
 inline constexpr Setting kPredictingLayers{"nextn_predict_layers", {"num_nextn_predict_layers"}};
 inline constexpr Setting kFfWidth{"feed_forward_length",
                                   {"intermediate_size", "n_inner", "ffn_hidden_size", "ffn_dim", "hidden_dim"}};
-inline constexpr Setting kHeads{"attention.head_count", {"num_attention_heads", "n_head", "n_heads"}};
+inline constexpr Setting kHeads{"attention.head_count", {"num_attention_heads", "n_head", "n_heads", "num_heads"}};
 inline constexpr Setting kKvHeads{"attention.head_count_kv", {"num_key_value_heads", "num_kv_heads"}};
 inline constexpr Setting kHeadDim{"attention.key_length", {"head_dim"}};
 inline constexpr Setting kValueDim{"attention.value_length", {}};

@@ -208,6 +208,7 @@ std::string mixers_of(const LayerSpec& layer) {
   if (layer.has_attention()) return words + (layer.attention().latent ? "latent attention" : "attention");
   if (std::holds_alternative<ShortConvSpec>(layer.mixer)) return "short convolution";
   if (std::holds_alternative<DeltaSpec>(layer.mixer)) return "delta rule";
+  if (std::holds_alternative<LightningSpec>(layer.mixer)) return "lightning attention";
   return std::holds_alternative<MambaSpec>(layer.mixer) ? "Mamba" : "";
 }
 
@@ -338,6 +339,77 @@ TEST(Settings, LatentAttentionIsReadFromItsRanks) {
   std::string odd(kSizes);
   odd.replace(odd.find("512"), 3, "20");
   EXPECT_THROW(spec_of(config_with(odd, "deepseek_v3")), Unsupported);
+}
+
+// Published files have its numbers in an object, and count layers from 1; transformers has them beside the others.
+TEST(Settings, KimiLinearIsReadInBothSpellings) {
+  const std::string sizes =
+      R"("kv_lora_rank":64,"qk_rope_head_dim":8,"qk_nope_head_dim":16,"v_head_dim":16,"num_experts_per_tok":2,)"
+      R"("moe_intermediate_size":32,"first_k_dense_replace":1,)";
+  const auto spec = [&](std::string_view more) {
+    return spec_of(config_with(sizes + std::string(more), "kimi_linear"));
+  };
+  const ModelSpec published =
+      spec(R"("num_experts":4,"mla_use_nope":true,"linear_attn_config":{"kda_layers":[1],"full_attn_layers":[2],)"
+           R"("num_heads":3,"head_dim":16,"short_conv_kernel_size":5})");
+  const std::string_view own =
+      R"("n_routed_experts":4,"layer_types":["kda_attention","full_attention"],"linear_num_key_heads":3,)"
+      R"("linear_key_head_dim":16,"linear_conv_kernel_dim":5,"rope_interleave":true,)"
+      R"("rope_parameters":{"rope_type":"default","rope_theta":10000.0})";
+  const ModelSpec written = spec(own);
+  for (const ModelSpec& model : {published, written}) {
+    const DeltaSpec& delta = std::get<DeltaSpec>(model.layers[0].mixer);
+    EXPECT_EQ(delta.k_heads, 3);
+    EXPECT_EQ(delta.v_heads, 3);
+    EXPECT_EQ(delta.k_dim, 16);
+    EXPECT_EQ(delta.kernel, 5);
+    EXPECT_TRUE(model.layers[1].attention().latent);
+    EXPECT_EQ(model.layers[1].attention().rope, -1);
+  }
+  for (const std::string_view refused : {R"(,"forget_gate_lower_bound":-5.0)", R"(,"use_full_rank_output_gate":true)",
+                                         R"(,"linear_num_value_heads":6)"}) {
+    EXPECT_THROW(spec(std::string(own) + std::string(refused)), Unsupported) << refused;
+  }
+  EXPECT_THROW(spec(R"("n_routed_experts":4,"layer_types":["conv","full_attention"],"linear_num_key_heads":3,)"
+                    R"("linear_key_head_dim":16,"linear_conv_kernel_dim":5)"),
+               Unsupported);
+}
+
+// T5's buckets: of 16 for each side, the last from a distance of 91 on.
+TEST(Settings, MpnetsBiasesAreOfBuckets) {
+  const auto rows =
+      spec_of(config_with(R"("relative_attention_num_buckets":32)", "mpnet")).layers[1].attention().bias_rows;
+  ASSERT_EQ(rows.size(), 183u);
+  const auto row = [&](int offset) { return rows[static_cast<std::size_t>(91 + offset)]; };
+  EXPECT_EQ(row(0), 0);
+  EXPECT_EQ(row(-7), 7);
+  for (const auto& [distance, bucket] : {std::pair{8, 8},
+                                         {11, 8},
+                                         {12, 9},
+                                         {16, 10},
+                                         {22, 10},
+                                         {23, 11},
+                                         {32, 12},
+                                         {45, 12},
+                                         {46, 13},
+                                         {64, 14},
+                                         {90, 14},
+                                         {91, 15}}) {
+    EXPECT_EQ(row(-distance), bucket) << distance;
+    EXPECT_EQ(row(distance), 16 + bucket) << distance;
+  }
+  EXPECT_THROW(spec_of(config_with(R"("relative_attention_num_buckets":64)", "mpnet")), Unsupported);
+}
+
+TEST(Settings, ModelsOfDiffusionAreRefusedAsSuch) {
+  for (const std::string_view family : {"Dream", "llada"}) {
+    try {
+      spec_of(config_with("", family));
+      FAIL() << family;
+    } catch (const Unsupported& error) {
+      EXPECT_NE(std::string_view(error.what()).find("diffusion"), std::string_view::npos) << error.what();
+    }
+  }
 }
 
 // Its rope says which part of whole keys is rotated, and queries grow beyond the context that it names.

@@ -19,6 +19,7 @@ enum class Weight : std::uint8_t {
   kEmbeddingNorm,
   kEmbeddingProjection,  // from the width of tokens' embeddings to that of the residual stream, and back
   kOutputProjection,
+  kDistanceBiases,  // the whole name of the tensor: what attention adds to scores
   kOutputNorm,
   kOutput,
   // Of one layer:
@@ -37,15 +38,17 @@ enum class Weight : std::uint8_t {
   kLatentQueryUp,
   kLatentKeyValue,  // and the key that is rotated
   kLatentKeyValueNorm,
-  kLatentKeyValueUp,  // keys and values in one, head by head
-  kLatentKeyUp,       // [heads, rank, key_dim]
-  kLatentValueUp,     // [heads, value_dim, rank]
+  kLatentKeyValueUp,   // keys and values in one, head by head
+  kLatentKeyUp,        // [heads, rank, key_dim]
+  kLatentValueUp,      // [heads, value_dim, rank]
+  kAttentionSeenNorm,  // of what heads see
   kAttentionOutput,
   kAttentionPostNorm,
   kFfNorm,
   kFfGate,
   kFfUp,
-  kFfGateUp,  // both in one, gate first
+  kFfGateUp,      // both in one, gate first
+  kFfHiddenNorm,  // of what kFfDown reads
   kFfDown,
   kFfPostNorm,
   kLayerScale,  // the whole name of the tensor

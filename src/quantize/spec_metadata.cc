@@ -180,7 +180,8 @@ std::string attention_difference(const AttentionSpec& a, const AttentionSpec& b)
   if (a.mask.kind != b.mask.kind || a.mask.window != b.mask.window || a.mask.global != b.mask.global) return "a window";
   if (a.rope != b.rope) return "which layers are rotated";
   if (!are_close(a.scale, b.scale) || !are_close(a.softcap, b.softcap) || a.slopes != b.slopes ||
-      a.query_scale.beta != b.query_scale.beta || a.query_scale.length != b.query_scale.length) {
+      a.bias_rows != b.bias_rows || a.query_scale.beta != b.query_scale.beta ||
+      a.query_scale.length != b.query_scale.length) {
     return "the scores of attention";
   }
   if (a.query_key_norm != b.query_key_norm || a.query_key_norm_kind != b.query_key_norm_kind ||
@@ -189,7 +190,9 @@ std::string attention_difference(const AttentionSpec& a, const AttentionSpec& b)
     return "norms of queries and keys";
   }
   if (a.sinks != b.sinks || a.values_of_keys != b.values_of_keys || a.keys_of_layer != b.keys_of_layer ||
-      a.gated != b.gated || a.own_gate != b.own_gate || a.qkv_limit != b.qkv_limit ||
+      a.gated != b.gated || a.own_gate != b.own_gate || a.gate_of_heads != b.gate_of_heads ||
+      a.norm_of_seen != b.norm_of_seen || a.gate != b.gate || a.value_dim != b.value_dim ||
+      a.value_factor != b.value_factor || a.qkv_limit != b.qkv_limit || a.limit_of_normed != b.limit_of_normed ||
       a.input_factor != b.input_factor || a.key_factor != b.key_factor || a.output_factor != b.output_factor) {
     return "attention";
   }
@@ -198,7 +201,8 @@ std::string attention_difference(const AttentionSpec& a, const AttentionSpec& b)
 
 bool is_same_mlp(const MlpSpec& a, const MlpSpec& b) {
   return a.width == b.width && a.activation == b.activation && a.gated == b.gated && a.gate_factor == b.gate_factor &&
-         a.down_factor == b.down_factor && !a.cutoff && !b.cutoff && a.activation != Activation::kXielu;
+         a.down_factor == b.down_factor && a.norm_of_hidden == b.norm_of_hidden && !a.cutoff && !b.cutoff &&
+         a.activation != Activation::kXielu;
 }
 
 bool is_same_routing(const Routing& a, const Routing& b) {
@@ -226,11 +230,13 @@ std::string layer_difference(const LayerSpec& a, const LayerSpec& b) {
   }
   if (a.has_experts() && !is_same_experts(a.experts(), b.experts())) return "experts";
   if (a.norm_before != b.norm_before || a.norm_after != b.norm_after || a.norm_of_sum != b.norm_of_sum ||
-      a.norm_before_mixer != b.norm_before_mixer) {
+      a.norm_before_mixer != b.norm_before_mixer || a.adds_to_norm != b.adds_to_norm) {
     return "where norms stand";
   }
   const bool has_more = a.dense_beside || b.dense_beside || a.output_scale || b.output_scale || a.laurel_rank != 0;
-  if (a.parallel != b.parallel || !are_close(a.residual_scale, b.residual_scale) || has_more) return "layers";
+  if (a.parallel != b.parallel || !are_close(a.residual_scale, b.residual_scale) ||
+      !are_close(a.mixer_sum_factor, b.mixer_sum_factor) || !are_close(a.sum_factor, b.sum_factor) || has_more)
+    return "layers";
   return {};
 }
 
@@ -265,7 +271,7 @@ std::vector<std::pair<std::string, std::vector<float>>> rope_tensors(const Model
 
 std::string first_difference(const ModelSpec& a, const ModelSpec& b) {
   if (a.vocabulary != b.vocabulary || a.width != b.width || a.embedding_width != b.embedding_width ||
-      a.context_max != b.context_max)
+      a.projects_normed != b.projects_normed || a.context_max != b.context_max)
     return "sizes";
   if (a.norm.kind != b.norm.kind || a.norm.has_weights != b.norm.has_weights ||
       !are_close(a.norm.epsilon, b.norm.epsilon))

@@ -29,6 +29,8 @@ struct Method {
   std::int64_t block_rows = 0, block_columns = 0;
   std::int64_t bits = 4;
   int zero_offset = 1;
+  std::string linear_class, mode;  // of BitNet
+  bool has_norms = false;          // likewise
 };
 
 // The first list of two numbers called `key` anywhere in the settings.
@@ -67,6 +69,10 @@ Method read_method(const json::object& settings) {
   for (const std::string_view key : {"bits", "w_bit"}) {
     if (const auto bits = integer_field(settings, key, kConfigFile)) method.bits = *bits;
   }
+  method.linear_class = string_field(settings, "linear_class", kConfigFile).value_or("bitlinear");
+  method.mode = string_field(settings, "quantization_mode", kConfigFile).value_or("offline");
+  const json::value* norms = settings.if_contains("use_rms_norm");
+  method.has_norms = norms != nullptr && *norms == json::value(true);
   if (string_field(settings, "checkpoint_format", kConfigFile) == "gptq_v2") method.zero_offset = 0;
   return method;
 }
@@ -92,6 +98,17 @@ std::optional<std::string> refusal_of(const Method& method) {
   if (method.name == "gptq") {
     if (method.bits == 4 || method.bits == 8) return std::nullopt;
     return refuse(fmt::format("GPTQ with {} bits", method.bits));
+  }
+  if (method.name == "bitnet") {
+    if (method.mode != "offline") {
+      return refuse(
+          fmt::format("BitNet in the mode {}: whole weights that are to be rounded", quote_name(method.mode)));
+    }
+    if (method.linear_class != "bitlinear" && method.linear_class != "autobitlinear") {
+      return refuse(fmt::format("BitNet with the class {}", quote_name(method.linear_class)));
+    }
+    if (method.has_norms) return refuse("BitNet with a norm before each matrix (use_rms_norm)");
+    return std::nullopt;
   }
   if (method.name == "bitsandbytes") return refuse("bitsandbytes (nf4, fp4, int8)");
   return refuse(fmt::format("the method {}", quote_name(method.name)));
@@ -119,6 +136,10 @@ class Composer {
         continue;
       }
       if (!method_) continue;
+      if (method_->name == "bitnet" && name.ends_with(".weight") && entry.dtype == "U8" && entry.shape.rank() == 2) {
+        compose_ternary(entry, module(".weight"));
+        continue;
+      }
       const bool bytes = entry.dtype == "F8_E4M3" || entry.dtype == "I8";
       if (name.ends_with(".weight") && bytes && entry.shape.rank() == 2) {
         compose_bytes(entry, module(".weight"));
@@ -178,6 +199,13 @@ class Composer {
     }
     add(module, entry,
         byte_matrix(entry.dtype == "F8_E4M3", codes, *scales, method_->block_rows, method_->block_columns));
+  }
+
+  void compose_ternary(const UnreadableEntry& entry, const std::string& module) {
+    const IntegerTensor codes = take(entry);
+    const WeightEntry* scale = take_floats(module + ".weight_scale");
+    if (scale == nullptr) return add(module, entry, Refusal{"there is no weight_scale beside it"});
+    add(module, entry, ternary_matrix(codes, *scale, method_->linear_class == "bitlinear"));
   }
 
   void compose_words(const UnreadableEntry& entry, const std::string& module) {

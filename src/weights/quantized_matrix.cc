@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -249,6 +250,32 @@ QuantizedMatrix mxfp6_matrix(Format format, const IntegerTensor& codes, const In
       *out = scales.bytes[static_cast<std::size_t>(b)];
       std::memcpy(out + 1, codes.bytes.data() + b * std::int64_t{kCodeBytes}, kCodeBytes);
       out += sizeof(Mxfp6E2m3Block);
+    }
+  };
+  return matrix;
+}
+
+QuantizedMatrix ternary_matrix(const IntegerTensor& codes, const WeightEntry& scale, bool divides) {
+  const std::int64_t bytes = codes.shape[0], k = codes.shape[1];
+  if (k % kBlock != 0) return no_whole_blocks(k, "rows");
+  if (scale.shape.element_count() != 1) return misshapen("weight_scale", scale.shape);
+  const float stated = number_at(scale, 0);
+  if (!std::isfinite(stated) || stated <= 0) return Refusal{fmt::format("its weight_scale is {}", stated)};
+  ComposedMatrix matrix{Format::kInt4, Shape{4 * bytes, k}, {codes.bytes, scale.bytes}, {}};
+  matrix.write = [codes, bytes, k, d = divides ? 1 / stated : stated](std::int64_t begin, std::int64_t end,
+                                                                      std::byte* out) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const auto* from = reinterpret_cast<const std::uint8_t*>(codes.bytes.data()) + row % bytes * k;
+      const auto code = [shift = 2 * (row / bytes)](std::uint8_t byte) { return (byte >> shift) & 3; };
+      for (std::int64_t column = 0; column < k; column += kBlock, out += sizeof(Int4Block)) {
+        Int4Block block{};
+        block.d = d;
+        block.zero = 1;
+        for (int j = 0; j < 16; ++j) {
+          block.qs[j] = static_cast<std::uint8_t>(code(from[column + j]) | code(from[column + 16 + j]) << 4);
+        }
+        std::memcpy(out, &block, sizeof block);
+      }
     }
   };
   return matrix;

@@ -44,4 +44,8 @@ QuantizedMatrix gptq_matrix(int bits, int zero_offset, const IntegerTensor& qwei
 QuantizedMatrix packed_matrix(int bits, std::int64_t k, const IntegerTensor& packed, const WeightEntry& scales,
                               const IntegerTensor& zero_points, const IntegerTensor& g_idx);
 
+// BitNet's: [n / 4, k] of bytes, each of which has the weights of rows i, i + n / 4 and so forth less one, the first in
+// the lowest bits; and the one number that they are times, or with `divides` divided by.
+QuantizedMatrix ternary_matrix(const IntegerTensor& codes, const WeightEntry& scale, bool divides);
+
 }  // namespace hearth

@@ -27,6 +27,14 @@ class FamilyModel:
         self.parts = None               # parts: each layer is "attention" or "experts" alone
         self.rotary, self.base, self.yarn, self.rope_layers, self.query_scale = HEAD_DIM, 10000.0, None, None, None
         self.windows = {}               # layer: positions that a token sees
+        self.own_heads = {}             # layer: heads, and those of keys, where they differ
+        self.window_rope = None         # base and rotated elements of layers with a window
+        self.value_dim, self.value_scale, self.sinks = HEAD_DIM, 1.0, ()  # sinks: layers that have them
+        self.limit = None               # of values, and of queries and keys behind their norm
+        self.part_norms = False         # of what heads see, and of what the last matrix reads
+        self.adds_to_norm = False       # parts are added to what their norm has made
+        self.sums = ((1, 1), (1, 1))    # then: what the mixer's norm and it are times, and the second part's
+        self.lightning_layers = ()
         self.mamba_layers, self.expert_layers = (), ()
         self.experts, self.used, self.score, self.normalize, self.routed_scale = 6, 2, "softmax", True, 1.0
         self.groups = None              # (groups, groups that are used)
@@ -59,9 +67,10 @@ class FamilyModel:
             return y * self.weight(name, x.shape[-1]) + self.weight(name + ".bias", x.shape[-1])
         return x / np.sqrt((x ** 2).mean(-1, keepdims=True) + self.eps) * self.weight(name, x.shape[-1])
 
-    def frequencies(self):
-        pairs = self.rotary // 2
-        plain = self.base ** (-np.arange(pairs) / pairs)
+    def frequencies(self, layer):
+        base, rotary = self.rope_of(layer)
+        pairs = rotary // 2
+        plain = base ** (-np.arange(pairs) / pairs)
         if self.yarn is None:
             return plain, 1.0
         factor, original, log_multiplier = self.yarn
@@ -72,9 +81,13 @@ class FamilyModel:
         scale = (1 + 0.1 * math.log(factor)) / (1 + 0.1 * log_multiplier * math.log(factor))
         return plain / factor * ramp + plain * (1 - ramp), scale
 
-    def rotated(self, x):
-        pairs = self.rotary // 2
-        frequencies, scale = self.frequencies()
+    def rope_of(self, layer):
+        has_own = self.window_rope is not None and layer in self.windows
+        return self.window_rope if has_own else (self.base, self.rotary)
+
+    def rotated(self, x, layer=0):
+        pairs = self.rope_of(layer)[1] // 2
+        frequencies, scale = self.frequencies(layer)
         angles = np.arange(len(x))[:, None] * frequencies
         cos, sin = scale * np.cos(angles)[:, None], scale * np.sin(angles)[:, None]
         first, second = x[..., :pairs], x[..., pairs:2 * pairs]
@@ -87,25 +100,59 @@ class FamilyModel:
 
     def attention(self, x, layer):
         p = f"{layer}."
-        q, k, v = (self.linear(x, p + name, heads * HEAD_DIM).reshape(len(x), heads, HEAD_DIM)
-                   for name, heads in (("q", self.heads), ("k", self.kv_heads), ("v", self.kv_heads)))
-        turn = self.rotated if self.rotary and (self.rope_layers is None or layer in self.rope_layers) else lambda x: x
+        heads, kv_heads = self.own_heads.get(layer, (self.heads, self.kv_heads))
+        q, k, v = (self.linear(x, p + name, count * size).reshape(len(x), count, size)
+                   for name, count, size in (("q", heads, HEAD_DIM), ("k", kv_heads, HEAD_DIM),
+                                             ("v", kv_heads, self.value_dim)))
+        v = v * self.value_scale
+        has_rope = self.rotary and (self.rope_layers is None or layer in self.rope_layers)
+        turn = (lambda x: self.rotated(x, layer)) if has_rope else lambda x: x
         if self.norm_rotated:
             q, k = self.normed(turn(q), p + "qn"), self.normed(turn(k), p + "kn")
         else:
-            q, k = turn(self.normed(q, p + "qn")), turn(self.normed(k, p + "kn"))
+            q, k = self.normed(q, p + "qn"), self.normed(k, p + "kn")
+            if self.limit is not None:
+                q, k, v = (np.clip(part, -self.limit, self.limit) for part in (q, k, v))
+            q, k = turn(q), turn(k)
         positions = np.arange(len(x))
         if self.query_scale is not None:
             beta, length = self.query_scale
             q = q * (1 + beta * np.log(1 + positions // length))[:, None, None]
-        k, v = (np.repeat(part, self.heads // self.kv_heads, axis=1) for part in (k, v))
+        k, v = (np.repeat(part, heads // kv_heads, axis=1) for part in (k, v))
         scores = np.einsum("thd,jhd->htj", q, k) * self.attention_scale
         distance = positions[:, None] - positions
         seen = (distance >= 0) & (distance < self.windows.get(layer, CONTEXT))
-        mixed = np.einsum("htj,jhd->thd", softmax(np.where(seen, scores, -np.inf)), v).reshape(len(x), -1)
-        if self.attention_gate:
+        scores = np.where(seen, scores, -np.inf)
+        if layer in self.sinks:
+            sinks = np.broadcast_to(self.weight(p + "sinks", heads)[:, None, None], (heads, len(x), 1))
+            weights = softmax(np.concatenate([scores, sinks], -1))[..., :-1]
+        else:
+            weights = softmax(scores)
+        mixed = np.einsum("htj,jhd->thd", weights, v)
+        if self.attention_gate == "softplus of heads":
+            mixed = mixed * np.log1p(np.exp(self.linear(x, p + "ag", heads)))[..., None]
+        mixed = mixed.reshape(len(x), -1)
+        if self.attention_gate == "softplus":
+            mixed = mixed * np.log1p(np.exp(self.linear(x, p + "ag", mixed.shape[-1])))
+        elif self.attention_gate is True:
             mixed = mixed / (1 + np.exp(-self.linear(x, p + "ag", mixed.shape[-1])))
+        if self.part_norms:
+            mixed = self.norm(mixed, p + "an")
         return self.linear(mixed, p + "o", WIDTH)
+
+    def lightning(self, x, layer):
+        """Linear attention that forgets: the state of a head is the sum of keys times values, each times a decay."""
+        p, inner = f"{layer}.", self.heads * HEAD_DIM
+        fused = ACTIVATIONS["silu"](self.linear(x, p + "lqkv", 3 * inner)).reshape(len(x), self.heads, 3, HEAD_DIM)
+        fading = 1 - layer / (self.layers - 1 + 1e-5) + 1e-5
+        rates = np.array([2 ** (-8 * (h + 1) / self.heads) * fading for h in range(self.heads)])
+        state, out = np.zeros((self.heads, HEAD_DIM, HEAD_DIM)), []
+        for q, k, v in fused.transpose(0, 2, 1, 3):
+            state = np.exp(-rates)[:, None, None] * state + k[:, :, None] * v[:, None, :]
+            out.append(np.einsum("hd,hde->he", q, state).reshape(-1))
+        out = np.array(out)
+        out = out / np.sqrt((out ** 2).mean(-1, keepdims=True) + 1e-6) * self.weight(p + "ln", inner)
+        return self.linear(out / (1 + np.exp(-self.linear(x, p + "ag", inner))), p + "lo", WIDTH)
 
     def mamba(self, x, layer):
         p = f"{layer}.m."
@@ -128,6 +175,8 @@ class FamilyModel:
     def mlp(self, x, up, down, gate, width):
         act, hidden = ACTIVATIONS[self.act], self.linear(x, up, width)
         hidden = act(self.linear(x, gate, width)) * hidden if self.gated else act(hidden)
+        if self.part_norms:
+            hidden = self.norm(hidden, down.replace("down", "fn"))
         return self.linear(hidden, down, x.shape[-1])
 
     def chosen(self, scores):
@@ -186,6 +235,12 @@ class FamilyModel:
                 x = x + part(self.norm(x, p + "n1"), i)
                 continue
             mixer = self.mamba if i in self.mamba_layers else self.attention
+            mixer = self.lightning if i in self.lightning_layers else mixer
+            if self.adds_to_norm:
+                for run, before, (kept, added) in zip((mixer, self.feed_forward), ("n1", "n2"), self.sums):
+                    x = self.norm(x, p + before)
+                    x = kept * x + added * run(x, i)
+                continue
             if self.norm_of_sum:
                 x = self.norm(x + mixer(x, i), p + "n1")
                 x = self.norm(x + self.feed_forward(x, i), p + "n2")
@@ -200,11 +255,12 @@ class FamilyModel:
 
 
 # Names within a layer, where they are not whole up to ".weight" or ".bias".
-WHOLE = {"rbias", "m.A", "m.D", "m.dt.bias"}
+WHOLE = {"rbias", "m.A", "m.D", "m.dt.bias", "sinks"}
 CHECKPOINT = {
     "n1": "input_layernorm", "n2": "post_attention_layernorm", "q": "self_attn.q_proj", "k": "self_attn.k_proj",
     "v": "self_attn.v_proj", "o": "self_attn.o_proj", "qn": "self_attn.q_norm", "kn": "self_attn.k_norm",
-    "ag": "self_attn.gate_proj", "gate": "mlp.gate_proj", "up": "mlp.up_proj", "down": "mlp.down_proj",
+    "ag": "self_attn.gate_proj", "sinks": "self_attn.sinks", "an": "self_attn.attn_sub_norm",
+    "fn": "mlp.ffn_sub_norm", "lqkv": "self_attn.qkv_proj", "ln": "self_attn.norm", "lo": "self_attn.out_proj", "gate": "mlp.gate_proj", "up": "mlp.up_proj", "down": "mlp.down_proj",
     "router": "mlp.gate", "rbias": "mlp.gate.e_score_correction_bias", "e": "mlp.experts.{}.{}_proj",
     "s.gate": "mlp.shared_experts.gate_proj", "s.up": "mlp.shared_experts.up_proj",
     "s.down": "mlp.shared_experts.down_proj", "m.in": "mamba.in_proj", "m.conv": "mamba.conv1d", "m.x": "mamba.x_proj",
@@ -214,6 +270,7 @@ CHECKPOINT = {
 GGUF = {
     "n1": "attn_norm", "n1p": "post_attention_norm", "n2": "ffn_norm", "n2p": "post_ffw_norm", "q": "attn_q",
     "k": "attn_k", "v": "attn_v", "o": "attn_output", "qn": "attn_q_norm", "kn": "attn_k_norm", "ag": "attn_gate",
+    "sinks": "attn_sinks.weight", "an": "attn_sub_norm", "fn": "ffn_sub_norm",
     "qkv": "attn_qkv", "gate": "ffn_gate", "up": "ffn_up", "down": "ffn_down", "router": "ffn_gate_inp",
     "rbias": "exp_probs_b.bias", "e": "ffn_{}_exps", "s.gate": "ffn_gate_shexp", "s.up": "ffn_up_shexp",
     "s.down": "ffn_down_shexp", "lat.in": "ffn_latent_down", "lat.out": "ffn_latent_up", "m.in": "ssm_in",
@@ -250,10 +307,11 @@ def laid_out(model, names, is_gguf, adjacent=False):
                 tensors[f"{prefix}{names['e'].format(part)}.weight"] = values
             elif "e.gate_up" in names:
                 key = {"gate": "e.gate_up", "up": "e.gate_up", "down": "e.down"}[part]
+                values = values.swapaxes(1, 2) if "e.transposed" in names else values
                 tensors.setdefault(f"{prefix}{names[key]}.weight", []).append(values)
             else:
                 for e, matrix in enumerate(values):
-                    tensors[f"{prefix}{names['e'].format(e, part)}.weight"] = matrix
+                    tensors[f"{prefix}{names['e'].format(e, names.get('e.' + part, part))}.weight"] = matrix
             continue
         if is_gguf and name == "m.A":
             values = -np.exp(values)
@@ -267,5 +325,8 @@ def laid_out(model, names, is_gguf, adjacent=False):
             tensors[prefix + names[name] + ending] = values
     for prefix, parts in fused.items():
         tensors[f"{prefix}{names['qkv']}.weight"] = np.concatenate([parts[name] for name in "qkv"])
-    return {name: (np.concatenate(values, axis=values[0].ndim - 2) if isinstance(values, list) else values)
-            .astype("<f4") for name, values in tensors.items()}
+    def whole(values):
+        axis = -1 if "e.transposed" in names else values[0].ndim - 2
+        return np.concatenate(values, axis=axis)
+    return {name: (whole(values) if isinstance(values, list) else values).astype("<f4")
+            for name, values in tensors.items()}

@@ -45,6 +45,14 @@ def alibi_slopes(heads, max_bias=8):
     return alibi_slopes(power, max_bias) + alibi_slopes(2 * power, max_bias)[::2][:heads - power]
 
 
+def t5_buckets(tokens):
+    """Raffel et al. 2020: which of 32 buckets a key belongs to, by its distance from the query, [queries, keys]."""
+    offset = np.arange(tokens) - np.arange(tokens)[:, None]
+    distance = np.abs(offset)
+    far = 8 + np.floor(np.log(np.maximum(distance, 1) / 8) / math.log(128 / 8) * 8 + 1e-9).astype(int)
+    return np.where(offset > 0, 16, 0) + np.where(distance < 8, distance, np.minimum(far, 15))
+
+
 class Model:
     """A decoder, or with `sees_all` an encoder. What differs between families is a keyword."""
 
@@ -58,6 +66,12 @@ class Model:
         self.act, self.rope_base, self.rotary, self.positions = "silu", 10000.0, 8, None
         self.logit_scale, self.output_bias = 1.0, False
         self.slopes, self.limit, self.whole_rows, self.scale = None, np.inf, False, None
+        self.adds_to_norm = False         # parts are added to what their norm has made
+        self.embedding_width = None       # of embeddings and what is added to them, before a matrix
+        self.shared_layers = False        # all are the same one
+        self.buckets = False              # biases by distance, in T5's buckets
+        self.windows = {}                 # layer: positions that a token sees
+        self.gate_bias = None             # of gate and up, where not as everywhere
         self.__dict__.update(options)
         self.weights = Weights(len(repr(sorted(options.items()))))
         self.head_dim = self.width // self.heads
@@ -109,36 +123,46 @@ class Model:
         if self.slopes is not None:
             distances = np.abs(np.arange(len(x))[:, None] - np.arange(len(x)))
             scores = scores - np.array(self.slopes)[:, None, None] * distances
+        if self.buckets:
+            scores = scores + self.weights("biases.weight", 32, self.heads)[t5_buckets(len(x))].transpose(2, 0, 1)
         if not self.sees_all:
-            scores = np.where(np.tri(len(x), dtype=bool), scores, -np.inf)
+            distance = np.arange(len(x))[:, None] - np.arange(len(x))
+            window = self.windows.get(int(p[:-1]), CONTEXT)
+            scores = np.where((distance >= 0) & (distance < window), scores, -np.inf)
         scores = np.exp(scores - scores.max(-1, keepdims=True))
         mixed = np.einsum("htj,jhd->thd", scores / scores.sum(-1, keepdims=True), v)
         return self.linear(mixed.reshape(len(x), -1), p + "o", self.width)
 
     def feed_forward(self, x, p):
-        hidden = self.linear(x, p + "up", FF)
+        hidden = self.linear(x, p + "up", FF, self.gate_bias)
         act = ACTIVATIONS[self.act]
-        hidden = act(self.linear(x, p + "gate", FF)) * hidden if self.gated else act(hidden)
+        hidden = act(self.linear(x, p + "gate", FF, self.gate_bias)) * hidden if self.gated else act(hidden)
         return self.linear(hidden, p + "down", self.width)
 
     def states(self, tokens, second_begin=None):
         """`second_begin`: where the second text of a pair begins, whose tokens are of the second type."""
-        x = self.weights("embed.weight", VOCABULARY, self.width)[tokens]
+        width = self.embedding_width or self.width
+        x = self.weights("embed.weight", VOCABULARY, width)[tokens]
         if self.positions is not None:
-            x = x + self.weights("positions.weight", CONTEXT + self.positions, self.width)[self.positions:][:len(x)]
+            x = x + self.weights("positions.weight", CONTEXT + self.positions, width)[self.positions:][:len(x)]
         if self.types:
             is_second = np.arange(len(tokens)) >= (len(tokens) if second_begin is None else second_begin)
-            x = x + self.weights("types.weight", 2, self.width)[is_second.astype(int)]
+            x = x + self.weights("types.weight", 2, width)[is_second.astype(int)]
         if self.embedding_norm:
             x = self.norm(x, "embed_norm")
+        if self.embedding_width:
+            x = self.linear(x, "project", self.width)
         for i in range(self.layers):
-            p = f"{i}."
+            p = "0." if self.shared_layers else f"{i}."
             if self.norm_of_sum:
                 x = self.norm(x + self.attention(x, p), p + "n1")
                 x = self.norm(x + self.feed_forward(x, p), p + "n2")
                 continue
             normed = self.norm(x, p + "n1")
-            if self.parallel:
+            if self.adds_to_norm:
+                x = self.norm(normed + self.attention(normed, p), p + "n2")
+                x = x + self.feed_forward(x, p)
+            elif self.parallel:
                 second = normed if self.shared_norm else self.norm(x, p + "n2")
                 x = x + self.attention(normed, p) + self.feed_forward(second, p)
             else:
@@ -202,6 +226,9 @@ def tensors_of(names, ends, model):
             if part in ("q", "k", "v") and "qkv" in names:
                 part = "qkv"
                 values = model.fused(f"{layer}.", "." + ending)
+            if part in ("gate", "up") and "gate_up" in names:
+                values = np.concatenate([model.weights.drawn[f"{layer}.{name}.{ending}"] for name in ("gate", "up")])
+                part = "gate_up"
             name = f"{ends['layer']}.{layer}.{names[part]}.{ending}"
         else:
             name = f"{ends[part]}.{ending}"

@@ -88,6 +88,21 @@ DECODERS = {
         {"embed": "model.decoder.embed_tokens", "positions": "model.decoder.embed_positions", "head": "lm_head",
          "last": "model.decoder.final_layer_norm", "layer": "model.decoder.layers"},
         {"norms_bias": True, "bias": True, "act": "relu", "rotary": 0, "positions": 2}),
+    "bloom, added to its norms": (
+        {"model_type": "bloom", "hidden_size": WIDTH, "n_layer": LAYERS, "n_head": 4, "n_embed": WIDTH, "n_inner": FF,
+         "apply_residual_connection_post_layernorm": True}, BLOOM, BLOOM_ENDS,
+        {"slopes": alibi_slopes(4), "embedding_norm": True, "norms_bias": True, "bias": True, "act": "gelu_new",
+         "rotary": 0, "adds_to_norm": True}),
+    "gpt-neo": (
+        {"model_type": "gpt_neo", "num_layers": LAYERS, "num_heads": 4, "activation_function": "gelu_new",
+         "attention_types": [[["global", "local"], LAYERS // 2]], "window_size": 6, "num_attention_heads": None,
+         "num_hidden_layers": None},
+        {"n1": "ln_1", "n2": "ln_2", "q": "attn.attention.q_proj", "k": "attn.attention.k_proj",
+         "v": "attn.attention.v_proj", "o": "attn.attention.out_proj", "up": "mlp.c_fc", "down": "mlp.c_proj"},
+        {"embed": "transformer.wte", "positions": "transformer.wpe", "last": "transformer.ln_f", "head": "lm_head",
+         "layer": "transformer.h"},
+        {"norms_bias": True, "bias": True, "act": "gelu_new", "rotary": 0, "positions": 0, "scale": 1.0,
+         "windows": {1: 6}}),
     "mpt with scaled logits": (
         {"model_type": "mpt", "d_model": WIDTH, "n_layers": LAYERS, "n_heads": 4, "expansion_ratio": 1.5,
          "max_seq_len": CONTEXT, "logit_scale": 0.5, "attn_config": {"alibi": True, "softmax_scale": 0.25}}, MPT,
@@ -139,6 +154,9 @@ ALIBI = {
         {"attention.max_alibi_bias": 8.0, "use_parallel_residual": False}),
 }
 
+ELECTRA_ENDS = {"embed": "electra.embeddings.word_embeddings", "positions": "electra.embeddings.position_embeddings",
+                "types": "electra.embeddings.token_type_embeddings", "embed_norm": "electra.embeddings.LayerNorm",
+                "layer": "electra.encoder.layer"}
 ENCODER = {"sees_all": True, "norm_of_sum": True, "embedding_norm": True, "norms_bias": True, "eps": 1e-12}
 ENCODERS = {
     "roberta within a larger model": (
@@ -154,6 +172,38 @@ ENCODERS = {
         {"embed": "embeddings.word_embeddings", "positions": "embeddings.position_embeddings",
          "embed_norm": "embeddings.LayerNorm", "layer": "transformer.layer"},
         ENCODER | {"bias": True, "act": "gelu", "rotary": 0, "positions": 0}),
+    "electra": (
+        {"model_type": "electra", "embedding_size": 16}, BERT, ELECTRA_ENDS | {"project": "electra.embeddings_project"},
+        ENCODER | {"bias": True, "act": "gelu", "rotary": 0, "positions": 0, "types": True, "embedding_width": 16}),
+    "electra of one width": (
+        {"model_type": "electra", "embedding_size": WIDTH}, BERT, ELECTRA_ENDS,
+        ENCODER | {"bias": True, "act": "gelu", "rotary": 0, "positions": 0, "types": True}),
+    "albert": (
+        {"model_type": "albert", "embedding_size": 16, "num_hidden_groups": 1, "inner_group_num": 1},
+        {"n1": "attention.LayerNorm", "n2": "full_layer_layer_norm", "q": "attention.query", "k": "attention.key",
+         "v": "attention.value", "o": "attention.dense", "up": "ffn", "down": "ffn_output"},
+        {key: name.replace("electra", "albert") for key, name in ELECTRA_ENDS.items()} | {
+            "project": "albert.encoder.embedding_hidden_mapping_in",
+            "layer": "albert.encoder.albert_layer_groups.0.albert_layers"},
+        ENCODER | {"bias": True, "act": "gelu_new", "rotary": 0, "positions": 0, "types": True, "embedding_width": 16,
+                   "shared_layers": True}),
+    "mpnet": (
+        {"model_type": "mpnet", "relative_attention_num_buckets": 32, "max_position_embeddings": CONTEXT + 2},
+        {"n1": "attention.LayerNorm", "n2": "output.LayerNorm", "q": "attention.attn.q", "k": "attention.attn.k",
+         "v": "attention.attn.v", "o": "attention.attn.o", "up": "intermediate.dense", "down": "output.dense"},
+        {"embed": "embeddings.word_embeddings", "positions": "embeddings.position_embeddings",
+         "embed_norm": "embeddings.LayerNorm", "layer": "encoder.layer", "biases": "encoder.relative_attention_bias"},
+        ENCODER | {"bias": True, "act": "gelu", "rotary": 0, "positions": 2, "buckets": True}),
+    "jina-bert 2": (
+        {"model_type": "bert", "position_embedding_type": "alibi", "feed_forward_type": "geglu"},
+        BERT | {"gate_up": "mlp.gated_layers", "down": "mlp.wo", "n2": "mlp.layernorm"},
+        {"embed": "embeddings.word_embeddings", "types": "embeddings.token_type_embeddings",
+         "embed_norm": "embeddings.LayerNorm", "layer": "encoder.layer"},
+        ENCODER | {"bias": True, "act": "gelu", "rotary": 0, "types": True, "slopes": alibi_slopes(4), "gated": True,
+                   "gate_bias": False}),
+    "eurobert": (
+        {"model_type": "eurobert", "rms_norm_eps": 1e-5}, LLAMA, LLAMA_ENDS,
+        {"rms": True, "gated": True, "sees_all": True}),
     "nomic-bert": (
         {"model_type": "nomic_bert", "n_embd": WIDTH, "n_layer": LAYERS, "n_head": 4, "n_inner": FF,
          "n_positions": CONTEXT, "activation_function": "swiglu", "rotary_emb_base": 1000, "rotary_emb_fraction": 1.0,

@@ -32,6 +32,27 @@ NEMOTRON = {"n1": "norm", "q": "mixer.q_proj", "k": "mixer.k_proj", "v": "mixer.
             "lat.in": "mixer.fc1_latent_proj", "lat.out": "mixer.fc2_latent_proj", "embed": "backbone.embeddings",
             "last": "backbone.norm_f", "layer": "backbone.layers.{}."}
 
+INTERLEAVED = {"rope_type": "default", "mrope_interleaved": True, "mrope_section": [2, 1, 1]}
+SEES = {"embed": "model.language_model.embed_tokens", "last": "model.language_model.norm",
+        "layer": "model.language_model.layers.{}."}
+LATER_SLIDING = ["full_attention", "sliding_attention", "sliding_attention"]
+LAGUNA = {"model_type": "laguna", "shared_expert_intermediate_size": 16, "moe_routed_scaling_factor": 2.5,
+          "moe_router_logit_softcapping": 0.0, "moe_apply_router_weight_on_input": False,
+          "rope_parameters": {
+              "full_attention": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
+              "sliding_attention": {"rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 1.0}}}
+LAGUNA_NAMES = {"ag": "self_attn.g_proj", "rbias": "mlp.experts.e_score_correction_bias",
+                "s.gate": "mlp.shared_expert.gate_proj", "s.up": "mlp.shared_expert.up_proj",
+                "s.down": "mlp.shared_expert.down_proj"}
+GGUF_LAGUNA = {"expert_shared_feed_forward_length": 16, "leading_dense_block_count": 1, "expert_weights_norm": True,
+               "expert_weights_scale": 2.5, "expert_gating_func": 2, "rope.dimension_count": 4}
+MIMO = SIGMOID | {"layers": 3, "expert_layers": (1, 2), "windows": {1: 6, 2: 6}, "own_heads": {1: (4, 4), 2: (4, 4)},
+                  "rotary": 4, "window_rope": (100.0, 4), "value_dim": 4, "value_scale": 0.707, "sinks": (1, 2)}
+MIMO_SIZES = {"model_type": "mimo_v2_flash", "n_routed_experts": 6, "num_experts_per_tok": 2,
+              "moe_intermediate_size": EXPERT_FF, "n_shared_experts": None, "v_head_dim": 4,
+              "attention_value_scale": 0.707, "sliding_window": 6, "routed_scaling_factor": 2.5}
+MIMO_NAMES = {"sinks": "self_attn.attention_sink_bias"}
+
 # name: (the formulas' keywords, config.json beside the sizes or None, names in checkpoints, GGUF's architecture or
 # None, its keys beside the sizes, whether its pairs are adjacent)
 FAMILIES = {
@@ -108,6 +129,12 @@ FAMILIES = {
         {"model_type": "olmoe", "num_experts": 6, "num_experts_per_tok": 2, "intermediate_size": EXPERT_FF,
          "norm_topk_prob": False}, {}, "olmoe",
         {"feed_forward_length": EXPERT_FF, "expert_count": 6, "expert_used_count": 2}, False),
+    "olmoe within limits": (
+        {"expert_layers": (0, 1), "normalize": False, "query_key_norm": "all", "limit": 0.3},
+        {"model_type": "olmoe", "num_experts": 6, "num_experts_per_tok": 2, "intermediate_size": EXPERT_FF,
+         "norm_topk_prob": False, "clip_qkv": 0.3}, {}, "olmoe",
+        {"feed_forward_length": EXPERT_FF, "expert_count": 6, "expert_used_count": 2, "attention.clamp_kqv": 0.3},
+        False),
     "nemotron 3 of narrow experts": (
         SIGMOID | {"layers": 4, "parts": ["attention", "experts"] * 2, "rotary": 0, "act": "relu2", "gated": False,
                    "latent": 16, "shared": FF},
@@ -145,6 +172,89 @@ FAMILIES = {
         "afmoe", GGUF_EXPERTS | {
             "expert_shared_count": 1, "leading_dense_block_count": 1, "expert_weights_norm": True,
             "expert_weights_scale": 2.5, "expert_gating_func": 2, "attention.sliding_window": 6}, False),
+    "laguna": (
+        SIGMOID | {"layers": 3, "expert_layers": (1, 2), "shared": 16, "query_key_norm": "heads",
+                   "windows": {1: 6, 2: 6}, "own_heads": {1: (6, 2), 2: (6, 2)}, "rotary": 4,
+                   "window_rope": (100.0, HEAD_DIM), "attention_gate": "softplus of heads"},
+        EXPERTS | LAGUNA | {"num_attention_heads_per_layer": [4, 6, 6], "gating": "per-head", "sliding_window": 6,
+                            "layer_types": LATER_SLIDING, "mlp_layer_types": ["dense", "sparse", "sparse"]},
+        LAGUNA_NAMES,
+        "laguna", GGUF_EXPERTS | GGUF_LAGUNA | {
+            "attention.head_count": [4, 6, 6], "attention.sliding_window": 6,
+            "attention.sliding_window_pattern": [False, True, True], "rope.freq_base_swa": 100.0,
+            "rope.dimension_count_swa": HEAD_DIM}, False),
+    "laguna that sees everything": (
+        SIGMOID | {"expert_layers": (1,), "shared": 16, "query_key_norm": "heads", "rotary": 4,
+                   "attention_gate": "softplus"},
+        EXPERTS | LAGUNA | {"gating": "per-element"},
+        LAGUNA_NAMES | {"rbias": "mlp.gate.e_score_correction_bias", "s.gate": "mlp.shared_experts.gate_proj",
+                        "s.up": "mlp.shared_experts.up_proj", "s.down": "mlp.shared_experts.down_proj"},
+        "laguna", GGUF_EXPERTS | GGUF_LAGUNA, False),
+    "mimo v2 flash": (
+        MIMO, MIMO_SIZES | {
+            "hybrid_layer_pattern": [0, 1, 1], "moe_layer_freq": [0, 1, 1], "swa_num_key_value_heads": 4,
+            "add_swa_attention_sink_bias": True, "add_full_attention_sink_bias": False, "attention_chunk_size": 6,
+            "layernorm_epsilon": 1e-5, "rms_norm_eps": None, "rope_theta": 10000.0, "swa_rope_theta": 100.0,
+            "partial_rotary_factor": 0.5, "swa_head_dim": HEAD_DIM, "swa_v_head_dim": 4,
+            "swa_num_attention_heads": 4}, MIMO_NAMES,
+        "mimo2", GGUF_EXPERTS | {
+            "attention.head_count_kv": [2, 4, 4], "attention.value_length": 4, "attention.value_scale": 0.707,
+            "attention.sliding_window": 6, "attention.sliding_window_pattern": [False, True, True],
+            "rope.dimension_count": 4, "rope.freq_base_swa": 100.0, "expert_weights_scale": 2.5}, False),
+    "mimo v2 flash as transformers writes it": (
+        MIMO, MIMO_SIZES | {
+            "layer_types": LATER_SLIDING, "mlp_layer_types": ["dense", "sparse", "sparse"],
+            "rope_parameters": {
+                "full_attention": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 0.5}}},
+        MIMO_NAMES, None, {}, False),
+    "bitnet": (
+        {"part_norms": True, "act": "relu2"}, {"model_type": "bitnet", "hidden_act": "relu2"}, {}, "bitnet",
+        {"hidden_activation": "relu2"}, False),
+    "minimax text": (
+        {"layers": 3, "expert_layers": (0, 1, 2), "lightning_layers": (0, 2), "adds_to_norm": True, "kv_heads": 2,
+         "sums": ((1.5, 0.75), (2.0, 0.5))},
+        {"model_type": "minimax", "num_local_experts": 6, "num_experts_per_tok": 2, "intermediate_size": EXPERT_FF,
+         "layer_types": ["linear_attention", "full_attention", "linear_attention"], "block_size": 4,
+         "full_attn_alpha_factor": 1.5, "full_attn_beta_factor": 0.75, "linear_attn_alpha_factor": 1.5,
+         "linear_attn_beta_factor": 0.75, "mlp_alpha_factor": 2.0, "mlp_beta_factor": 0.5},
+        {"ag": "self_attn.output_gate", "router": "block_sparse_moe.gate",
+         "e.gate": "w1", "e.down": "w2", "e.up": "w3", "e": "block_sparse_moe.experts.{}.{}"}, None, {}, False),
+    "qwen 2.5 that sees": (
+        {}, {"model_type": "qwen2_5_vl", "rope_scaling": {"type": "mrope", "mrope_section": [2, 1, 1]},
+             "vision_config": {"depth": 1}}, {},
+        "qwen2vl", {"rope.dimension_sections": [2, 1, 1, 0]}, False),
+    "qwen 3 that sees": (
+        {"query_key_norm": "heads"},
+        {"model_type": "qwen3_vl", "text_config": {"model_type": "qwen3_vl_text", "rope_scaling": INTERLEAVED}}, SEES,
+        "qwen3vl", {"rope.dimension_sections": [2, 1, 1, 0], "n_deepstack_layers": 3}, False),
+    "qwen 3 of experts that sees": (
+        {"query_key_norm": "heads", "expert_layers": (0, 1)},
+        {"model_type": "qwen3_vl_moe", "text_config": EXPERTS | {
+            "model_type": "qwen3_vl_moe_text", "rope_scaling": INTERLEAVED, "norm_topk_prob": True}},
+        SEES | {"e.gate_up": "mlp.experts.gate_up_proj", "e.down": "mlp.experts.down_proj", "e.transposed": ""},
+        "qwen3vlmoe", GGUF_EXPERTS | {"rope.dimension_sections": [2, 1, 1, 0]}, False),
+    "qwen 3 of experts that sees, of transformers 5": (
+        {"query_key_norm": "heads", "expert_layers": (0, 1)},
+        {"model_type": "qwen3_vl_moe", "text_config": EXPERTS | {
+            "model_type": "qwen3_vl_moe_text", "rope_parameters": INTERLEAVED, "norm_topk_prob": True}},
+        SEES | {"e.gate_up": "mlp.experts.gate_up_proj", "e.down": "mlp.experts.down_proj"}, None, {}, False),
+    "minicpm": (
+        {"embedding_scale": 12.0, "residual_scale": 1.4 / 2 ** 0.5, "logit_scale": 0.5},
+        {"model_type": "minicpm", "scale_emb": 12, "scale_depth": 1.4, "dim_model_base": 16}, {}, "minicpm",
+        {"embedding_scale": 12.0, "residual_scale": 1.4 / 2 ** 0.5, "logit_scale": 2.0}, True),
+    "deepseek of experts": (
+        {"layers": 3, "expert_layers": (1, 2), "shared": 2 * EXPERT_FF, "normalize": False},
+        EXPERTS | {"model_type": "deepseek", "n_routed_experts": 6, "n_shared_experts": 2, "first_k_dense_replace": 1,
+                   "moe_layer_freq": 1, "norm_topk_prob": False, "scoring_func": "softmax"}, {}, "deepseek",
+        GGUF_EXPERTS | {"expert_shared_count": 2, "leading_dense_block_count": 1, "expert_weights_scale": 1.0}, True),
+    "exaone 3": (
+        {}, {"model_type": "exaone", "layer_norm_epsilon": 1e-5, "rms_norm_eps": None, "num_layers": 2,
+             "num_hidden_layers": None, "activation_function": "silu"},
+        {"n1": "ln_1", "n2": "ln_2", "q": "attn.attention.q_proj", "k": "attn.attention.k_proj",
+         "v": "attn.attention.v_proj", "o": "attn.attention.out_proj", "gate": "mlp.c_fc_0", "up": "mlp.c_fc_1",
+         "down": "mlp.c_proj", "embed": "transformer.wte", "last": "transformer.ln_f", "layer": "transformer.h.{}."},
+        "exaone", {}, False),
     "opt with norms of sums": (
         {"norm_kind": "layer", "norm_of_sum": True, "act": "relu", "gated": False, "rotary": 0, "kv_heads": 4,
          "positions": 2, "embedding_width": 16},
@@ -209,11 +319,21 @@ class FamilyFiles(CliCase):
                 self.check(model, self.gguf(name, architecture, model.layers, keys, tensors))
 
     def test_refusals(self):
-        model = FamilyModel(**FAMILIES["olmo"][0])
-        model.logits(TOKENS)
-        config = SIZES | FAMILIES["olmoe"][1] | {"num_hidden_layers": 2, "clip_qkv": 8.0}
-        folder = self.checkpoint("clipped", config, laid_out(model, CHECKPOINT, False))
-        self.refused("logits", folder, "--tokens", 1, "--out", self.path("none.npy"), words=["clip_qkv"])
+        for name, changes, word in (
+                ("laguna", {"moe_apply_router_weight_on_input": True}, "weighing what experts read"),
+                ("laguna", {"moe_router_logit_softcapping": 30.0}, "moe_router_logit_softcapping"),
+                ("laguna", {"gating": "none"}, "gating"), ("laguna", {"rope_parameters": None}, "rope_parameters"),
+                ("laguna", {"num_attention_heads_per_layer": [4, 5, 6]}, "5 query heads"),
+                ("mimo v2 flash", {"swa_v_head_dim": 8}, "swa_v_head_dim"),
+                ("mimo v2 flash", {"v_head_dim": 16}, "values of size 16"),
+                ("minimax text", {"mlp_alpha_factor": 0.0}, "mlp_alpha_factor")):
+            options, config, names, *_ = FAMILIES[name]
+            model = FamilyModel(**options)
+            model.logits(TOKENS)
+            config = SIZES | config | {"num_hidden_layers": model.layers} | changes
+            folder = self.checkpoint(f"{name}, {word}", config, laid_out(model, CHECKPOINT | names, False))
+            with self.subTest(word):
+                self.refused("logits", folder, "--tokens", 1, "--out", self.path("none.npy"), words=[word])
 
 
 if __name__ == "__main__":

@@ -96,6 +96,14 @@ def packed(random, n, k, bits=4, zeros=False):
     return tensors, matrix
 
 
+def ternary(random, n, k, divides=False):
+    trits = random.integers(-1, 2, (n, k))
+    bytes_of = np.bitwise_or.reduce((trits + 1).reshape(4, n // 4, k) << (2 * np.arange(4))[:, None, None])
+    scale = of_bf16(random.uniform(40, 60, 1) if divides else random.uniform(0.01, 0.02, 1))
+    return ({"weight": bytes_of.astype(np.uint8), "weight_scale": bf16_bits(scale)},
+            trits.astype(np.float32) * (1 / scale if divides else scale))
+
+
 def compressed(layout):
     return {"quant_method": "compressed-tensors", "format": layout}
 
@@ -112,6 +120,9 @@ METHODS = {
     "gptq of 8 bits": Method({"quant_method": "gptq", "bits": 8}, gptq, "int8", bits=8, zeros=False),
     "packed int4": Method(compressed("pack-quantized"), packed, "int4"),
     "packed int4 with zero points": Method(compressed("pack-quantized"), packed, "int4", zeros=True),
+    "bitnet": Method({"quant_method": "bitnet", "linear_class": "autobitlinear", "quantization_mode": "offline"}, ternary,
+                     "int4"),
+    "bitnet whose scale divides": Method({"quant_method": "bitnet"}, ternary, "int4", divides=True),
     "packed int8": Method(compressed("pack-quantized"), packed, "int8", bits=8),
 }
 
@@ -182,6 +193,8 @@ class Quantized(CliCase):
                                       ({"quant_method": "awq", "version": "gemv"}, ("AWQ", "gemv")),
                                       ({"quant_method": "gptq", "bits": 3}, ("GPTQ", "3 bits")),
                                       (compressed("nvfp4-pack-quantized"), ("nvfp4-pack-quantized",)),
+                                      ({"quant_method": "bitnet", "quantization_mode": "online"}, ("BitNet", "online")),
+                                      ({"quant_method": "bitnet", "use_rms_norm": True}, ("BitNet", "use_rms_norm")),
                                       ({"quant_method": "hqq"}, ("hqq",))):
             with self.subTest(settings=settings):
                 folder = self.folders(METHODS["gptq"], settings=settings)[0]

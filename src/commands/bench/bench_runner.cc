@@ -53,13 +53,16 @@ std::int64_t ff_columns(const LayerSpec& layer) {
 
 // Likewise of a mixer's.
 std::int64_t columns_of(const AttentionSpec& mixer) {
-  return (mixer.gated ? 3 : 2) * mixer.q_width() + 2 * mixer.kv_width();
+  return 2 * mixer.q_width() + mixer.gate_width() + 2 * mixer.kv_width();
 }
 std::int64_t columns_of(const ShortConvSpec& mixer) {
   return 4 * mixer.width;
 }
 std::int64_t columns_of(const DeltaSpec& mixer) {
   return mixer.conv_width() + 2 * mixer.v_width() + 2 * mixer.v_heads;
+}
+std::int64_t columns_of(const LightningSpec& mixer) {
+  return 5 * mixer.inner();
 }
 std::int64_t columns_of(const MambaSpec& mixer) {
   return 2 * mixer.inner() + mixer.conv_width() + mixer.heads;

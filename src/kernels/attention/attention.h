@@ -3,7 +3,7 @@
 //
 // Order of the sums (law 2), for each token and head, on the CPU:
 // - q . k in eight lanes (lane = element mod 8, elements ascending), the lanes added as ((0+4)+(2+6))+((1+5)+(3+7));
-//   then times `scale`, then the cap, or from it the slope times the distance is taken.
+//   then times `scale`, then the cap, or from it the slope times the distance is taken, or the bias added.
 // - Keys in blocks of kAttentionKeyBlock at absolute positions, kept in splits of kAttentionSplit positions. A split
 //   starts from maximum m = -inf, l = 0, o = 0. A block, in ascending order: m' = max(m, its scores), c = exp(m - m'),
 //   p_j = exp(score_j - m'), with p_j = 0 for a hidden key; l = l c + sum p_j, in eight lanes ((p_0..7 + p_8..15) +
@@ -24,15 +24,16 @@
 //   o b).
 // - At the end O * (1 / L), and NaN if that is not finite; with sinks, L = L + 2^(fma(M, -scale, sink log2 e)) before
 //   that, where L is not 0.
-// With a float32 cache, and of heads wider than kAttentionTileDimMax (with slopes: kAttentionSlopeDimMax) with either,
-// the same in float32: the order of the sums inside a block is that of attention_f32_gpu.cu.
-// How many rows or key blocks one block of threads takes is free, and so is which of the kernels of attention_gpu.h
+// With a float32 cache, and with either of heads wider than kAttentionTileDimMax (with slopes: kAttentionSlopeDimMax;
+// of any with biases), the same in float32: the order of the sums inside a block is that of attention_f32_gpu.cu. How
+// many rows or key blocks one block of threads takes is free, and so is which of the kernels of attention_gpu.h
 // computes a row.
 #pragma once
 
 #include <cstdint>
 
 #include "formats/format.h"
+#include "kernels/attention/distance_biases.h"
 #include "kernels/attention/mask.h"
 #include "kernels/attention/paged_kv.h"
 
@@ -48,8 +49,8 @@ inline constexpr std::int64_t kAttentionSlopeDimMax = 128;  // of such heads wit
 // queries, and the output's rows are as long as values; on a GPU sums are those of a float32 cache, whatever the
 // format. out[t][h][:] = softmax_j(cap(scale * q[t][h] . k[j][g])) . v[j][g], g = h / (heads / kv_heads), over the
 // visible keys j of the token's sequence; cap(s) = softcap * tanh(s / softcap) where softcap > 0. No visible key:
-// zeros. With slopes (ALiBi: Press et al. 2022), which no softcap goes with, slopes[h] * |j - position of t| is taken
-// from the scaled score.
+// zeros. With slopes (ALiBi: Press et al. 2022) slopes[h] * |j - position of t| is taken from the scaled score, and
+// with biases that of j - position of t is added; no two of softcap, slopes and biases go together.
 struct AttentionArgs {
   const float* q;  // [tokens, heads, head_dim], rows `q_stride` elements apart
   std::int64_t q_stride;
@@ -69,6 +70,7 @@ struct AttentionArgs {
   // [heads], or null: of each head a score without a key, which counts in the softmax's sum alone (gpt-oss).
   const float* sinks = nullptr;
   const float* slopes = nullptr;  // [heads], or null: none
+  DistanceBiases biases = {};
 };
 
 // What a GPU's attention needs of workspace for steps of up to `sequences` sequences with up to `keys` keys. The parts

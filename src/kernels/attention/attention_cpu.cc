@@ -183,6 +183,15 @@ HEARTH_INLINE F32x8 distance_bias(const AttentionArgs& args, const Tile& tile, s
   return slope * max(offset, -offset);
 }
 
+// What a row's scores are more by, for the run of keys at `key`.
+HEARTH_INLINE F32x8 bias_of_run(const AttentionArgs& args, const Tile& tile, std::int64_t r, std::int64_t key) {
+  const std::int64_t position = args.step.positions[tile.token_begin + r / tile.head_count];
+  const std::int64_t head = tile.head_begin + r % tile.head_count;
+  F32x8 bias;
+  for (int lane = 0; lane < kRun; ++lane) bias[lane] = args.biases.at(head, key + lane - position);
+  return bias;
+}
+
 // Turns a row's 32 dot products with the keys from `key` on into exponentials, and takes them into the row's maximum
 // and sum.
 HEARTH_INLINE void weigh_row(const AttentionArgs& args, const Tile& tile, std::int64_t key, std::int64_t r,
@@ -193,6 +202,7 @@ HEARTH_INLINE void weigh_row(const AttentionArgs& args, const Tile& tile, std::i
     s[i] = load(weights + i * kRun) * args.scale;
     if (args.softcap > 0) s[i] = args.softcap * tanh8(s[i] / args.softcap);
     if (args.slopes != nullptr) s[i] = s[i] - distance_bias(args, tile, r, key + i * kRun);
+    if (args.biases.of_heads != nullptr) s[i] = s[i] + bias_of_run(args, tile, r, key + i * kRun);
     s[i] = visible_lanes(state.visible[r], i) ? s[i] : broadcast(-INFINITY);
   }
   const float old_max = state.split_max[r];
@@ -446,7 +456,7 @@ void attention(Stream& stream, const AttentionArgs& args) {
   CHECK(cache.block_tokens > 0 && cache.block_tokens % kRun == 0);
   CHECK(cache.format == Format::kF32 || cache.format == Format::kBf16);
   CHECK(!cache.v_by_dimension && args.out_format == Format::kF32);
-  CHECK(args.slopes == nullptr || args.softcap == 0);
+  CHECK((args.slopes != nullptr) + (args.biases.of_heads != nullptr) + (args.softcap != 0) <= 1);
   const StepView& step = args.step;
   if (step.token_count == 0) return;
   const std::int64_t group = args.head_count / cache.kv_heads;

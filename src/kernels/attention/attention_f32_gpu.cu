@@ -82,6 +82,10 @@ HEARTH_DEVICE void score_keys(const AttentionParams& p, F32Shared<kHeads>& share
         const Slope slope = slope_of(p, opaque(token), opaque(first_head));
         dot[h] = fma_exact(-slope.factor, magnitude(static_cast<float>(first_key + key - slope.position)), dot[h]);
       }
+      if (kHeads == 1 && p.biases.of_heads != nullptr) {
+        const int position = p.step.positions[opaque(token)];
+        dot[h] = fma_exact(p.biases.at(opaque(first_head), first_key + key - position), p.slope_scale, dot[h]);
+      }
       if (lane == 0) shared.scores[h][key] = is_seen ? dot[h] : kMinusInfinity;
     }
   }
@@ -130,7 +134,7 @@ HEARTH_DEVICE void weigh_values(const AttentionParams& p, const F32Shared<kHeads
 }
 
 // Values of at most `kDims` dimensions. Heads are taken together where nothing caps scores and there are neither sinks
-// nor slopes.
+// nor slopes nor biases.
 template <class Element, int kDims, int kHeads>
 HEARTH_DEVICE void attend(const AttentionParams& p, F32Shared<kHeads>& shared) {
   constexpr int kDimsOfThread = kDims / kThreads;

@@ -47,6 +47,7 @@ AttentionParams params_of(const AttentionArgs& args) {
   p.out = args.out;
   p.sinks = args.sinks;
   p.slopes = args.slopes;
+  p.biases = args.biases;
   p.step = args.step;
   p.mask = args.mask;
   p.q_stride = args.q_stride;
@@ -73,7 +74,8 @@ void check(const AttentionArgs& args) {
         (cache.format == Format::kBf16 && (cache.v_by_dimension || cache.latent_dim > 0)));
   CHECK(args.out_format == Format::kF32 || args.out_format == Format::kBf16);
   // The maximum is taken of q . k, and queries are read 16 bytes at a time.
-  CHECK(args.scale > 0 && (args.slopes == nullptr || args.softcap == 0));
+  CHECK(args.scale > 0);
+  CHECK((args.slopes != nullptr) + (args.biases.of_heads != nullptr) + (args.softcap != 0) <= 1);
   CHECK(args.q_stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(args.q) % 16 == 0);
   CHECK(args.step.key_count_max > 0);
   // Rows of the step are counted in 32 bits.
@@ -159,7 +161,7 @@ void launch_wide(Stream& stream, const AttentionParams& p) {
   const std::int64_t blocks = p.step.token_count * ceil_divide(p.head_count, kHeads);
   const bool together = blocks >= kWideBlocksMin * gpu_stream(stream).gpu().properties().multiprocessor_count &&
                         (p.kv_heads == 1 || p.head_count / p.kv_heads % kHeads == 0) && p.softcap == 0 &&
-                        p.sinks == nullptr && p.slopes == nullptr;
+                        p.sinks == nullptr && p.slopes == nullptr && p.biases.of_heads == nullptr;
   launch(stream, together ? GpuKernel::attention_wide_4 : GpuKernel::attention_wide_1,
          {together ? blocks : p.step.token_count * p.head_count}, kAttentionF32Threads, p);
 }
@@ -172,7 +174,7 @@ void attention(Stream& stream, const AttentionArgs& args) {
   check(args);
   AttentionParams p = params_of(args);
   const std::int64_t dim_max = args.slopes == nullptr ? kAttentionTileDimMax : kAttentionSlopeDimMax;
-  const bool is_wide = args.cache.latent_dim > 0 || args.cache.head_dim > dim_max;
+  const bool is_wide = args.cache.latent_dim > 0 || args.cache.head_dim > dim_max || args.biases.of_heads != nullptr;
   if (args.cache.format == Format::kF32) {
     launch(stream, is_wide ? GpuKernel::attention_wide_f32 : GpuKernel::attention_f32,
            {step.token_count * args.head_count}, kAttentionF32Threads, p);

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 
+#include "kernels/attention/distance_biases.h"
 #include "kernels/attention/mask.h"
 #include "kernels/attention/paged_kv.h"
 
@@ -70,6 +71,7 @@ struct AttentionParams {
   std::byte* packed;    // [sequences, kv_heads, parts_stride]: blocks as attention_pack leaves them; null: none
   const float* sinks;   // [heads], or null
   const float* slopes;  // [heads], or null; times slope_scale they are of q . k
+  DistanceBiases biases;  // likewise
   StepView step;
   Mask mask;
   std::int64_t q_stride;

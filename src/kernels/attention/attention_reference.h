@@ -67,6 +67,9 @@ inline std::vector<double> attention_reference(const AttentionArgs& args) {
           const std::int64_t position = args.step.positions[t];
           score -= static_cast<double>(args.slopes[h]) * static_cast<double>(std::abs(j - position));
         }
+        if (args.biases.of_heads != nullptr) {
+          score += static_cast<double>(args.biases.at(h, j - args.step.positions[t]));
+        }
         row.push_back(score);
         keys.push_back(j);
       }

@@ -48,6 +48,13 @@ struct Options {
   Workspace workspace = Workspace::kGiven;
   std::vector<float> sinks = {};   // of each head, or none
   std::vector<float> slopes = {};  // likewise
+  std::vector<float> biases = {};  // of each head and distance, or none
+
+  // Of these biases, wherever they stand.
+  DistanceBiases distance_biases(const float* of_heads, std::int64_t heads) const {
+    if (biases.empty()) return {};
+    return {of_heads, static_cast<std::int32_t>((std::ssize(biases) / heads - 1) / 2)};
+  }
 };
 
 // On the device, with the cache as it is. The mask's matrix has a row for every token of the step.
@@ -73,6 +80,7 @@ std::vector<float> attend(Runner& run, PagedCase& data, const PagedStep& step, c
         attention_prompt_workspace_bytes(view.sequence_count, view.key_count_max, shape.kv_heads, shape.head_dim));
   }
   std::vector<float> workspace(static_cast<std::size_t>(workspace_bytes / 4), std::nanf(""));
+  const float* const biases = options.biases.empty() ? nullptr : run.in(options.biases);
   run.kernels.attention(*run.stream, {.q = run.in(q),
                                       .q_stride = q_stride,
                                       .head_count = data.shape().head_count,
@@ -85,7 +93,8 @@ std::vector<float> attend(Runner& run, PagedCase& data, const PagedStep& step, c
                                       .workspace = run.out(workspace),
                                       .workspace_bytes = std::ssize(workspace) * 4,
                                       .sinks = options.sinks.empty() ? nullptr : run.in(options.sinks),
-                                      .slopes = options.slopes.empty() ? nullptr : run.in(options.slopes)});
+                                      .slopes = options.slopes.empty() ? nullptr : run.in(options.slopes),
+                                      .biases = options.distance_biases(biases, shape.head_count)});
   run.finish();
   return out;
 }
@@ -105,7 +114,8 @@ std::vector<double> reference_of(PagedCase& data, const PagedStep& step, const O
                               .softcap = options.softcap,
                               .out = nullptr,
                               .sinks = options.sinks.empty() ? nullptr : options.sinks.data(),
-                              .slopes = options.slopes.empty() ? nullptr : options.slopes.data()});
+                              .slopes = options.slopes.empty() ? nullptr : options.slopes.data(),
+                              .biases = options.distance_biases(options.biases.data(), data.shape().head_count)});
 }
 
 // Queries that bf16 holds.
@@ -428,6 +438,21 @@ TEST_P(AttentionTest, ChunksAndPlacementDoNotChangeBits) {
   }
 }
 
+// Of either side, within their reach and beyond it.
+TEST_P(AttentionTest, BiasesAreAddedByDistance) {
+  const std::vector<float> biases = random_floats(4 * 31, 5, 2);
+  for (const Format format : {Format::kF32, Format::kBf16}) {
+    for (const int head_dim : {16, 64, 264}) {
+      PagedCase data({4, 2, head_dim, format, 32}, {50, 130});
+      write(data, data.whole_step());
+      const PagedStep step = data.step({{0, run.is_slow() ? 40 : 0, 50}, {1, 129, 130}});
+      for (const Mask& mask : {kCausal, Mask{.kind = MaskKind::kBidirectional}}) {
+        expect_matches_reference(run, data, step, {.mask = mask, .biases = biases});
+      }
+    }
+  }
+}
+
 // The last tokens of a long sequence, one by one and together, across the border of a split; on a GPU also those one
 // by one with the kernel that reads them together.
 TEST_P(AttentionTest, DecodeAndPrefillAgreeOverManyKeys) {
@@ -435,9 +460,10 @@ TEST_P(AttentionTest, DecodeAndPrefillAgreeOverManyKeys) {
   for (const int head_dim : run.is_slow() ? std::vector{64, 80, 256} : std::vector{64, 80, 128, 256}) {
     PagedCase data({4, 1, head_dim, Format::kBf16, 32}, {length});
     write(data, data.whole_step());
-    for (Options options : {Options{}, Options{.mask = window_mask(70), .sinks = {0.5f, -1, 2, 9}},
-                            Options{.slopes = {0.5f, 0.125f, 0.03f, 0.004f}},
-                            Options{.mask = {.kind = MaskKind::kGlobalLocal, .window = 9, .global = 5}}}) {
+    for (Options options :
+         {Options{}, Options{.mask = window_mask(70), .sinks = {0.5f, -1, 2, 9}},
+          Options{.slopes = {0.5f, 0.125f, 0.03f, 0.004f}}, Options{.biases = random_floats(4 * 9, 6, 2)},
+          Options{.mask = {.kind = MaskKind::kGlobalLocal, .window = 9, .global = 5}}}) {
       const std::vector<float> together = attend(run, data, data.step({{0, begin, length}}), options);
       for (const Workspace workspace : {Workspace::kGiven, Workspace::kNone}) {
         options.workspace = workspace;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "kernels/attention/distance_biases.h"
 #include "kernels/attention/mask.h"
 #include "kernels/attention/paged_kv.h"
 
@@ -49,13 +50,15 @@ struct AttentionScaleArgs {
   float softcap;
 };
 
-// scores[h][t][j] = -infinity where token t may not see key j, and else less by slopes[h] * |j - position of t|
+// scores[h][t][j] = -infinity where token t may not see key j, and else less by slopes[h] * |j - position of t|, or
+// more by the bias of j - position of t
 struct AttentionMaskArgs {
   float* scores;  // [heads, tokens, keys], in place
   std::int64_t head_count;
   StepView step;
   Mask mask;
   const float* slopes = nullptr;  // [heads], or null: none
+  DistanceBiases biases = {};
 };
 
 // Each row becomes its softmax; a row of nothing but -infinity becomes zeros.

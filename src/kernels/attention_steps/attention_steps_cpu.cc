@@ -109,6 +109,7 @@ void attention_mask(Stream& stream, const AttentionMaskArgs& args) {
       for (std::int64_t j = 0; j < keys; ++j) {
         float& score = args.scores[row * keys + j];
         score -= slope * static_cast<float>(j < position ? position - j : j - position);
+        if (args.biases.of_heads != nullptr) score += args.biases.at(row / tokens, j - position);
         if (!is_visible(args.mask, args.step, 0, row % tokens, j)) score = -INFINITY;
       }
     }

@@ -69,6 +69,8 @@ HEARTH_KERNEL(attention_mask, kMaskThreads, AttentionMaskArgs) {
   } else if (p.slopes != nullptr) {
     const int position = p.step.positions[row.token];
     score = fma_exact(-p.slopes[row.head], static_cast<float>(key < position ? position - key : key - position), score);
+  } else if (p.biases.of_heads != nullptr) {
+    score += p.biases.at(row.head, key - p.step.positions[row.token]);
   }
 }
 

@@ -43,6 +43,9 @@ inline std::vector<double> attention_mask_reference(const AttentionMaskArgs& arg
           const std::int64_t position = args.step.positions[t];
           score -= static_cast<double>(args.slopes[h]) * static_cast<double>(std::abs(j - position));
         }
+        if (args.biases.of_heads != nullptr) {
+          score += static_cast<double>(args.biases.at(h, j - args.step.positions[t]));
+        }
         masked.push_back(is_visible(args.mask, args.step, 0, t, j) ? score : -std::numeric_limits<double>::infinity());
       }
     }

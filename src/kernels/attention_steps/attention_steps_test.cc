@@ -109,6 +109,21 @@ TEST_P(AttentionStepsTest, MaskTakesSlopesTimesDistances) {
   }
 }
 
+TEST_P(AttentionStepsTest, MaskAddsBiasesOfDistances) {
+  PagedCase data({3, 1, 8, Format::kF32, 8}, {70});
+  const std::vector<float> biases = random_floats(3 * 41, 9, 2);
+  const PagedStep step = data.step({{0, 30, 70}});
+  for (const Mask& mask : {Mask{}, Mask{.kind = MaskKind::kBidirectional}}) {
+    std::vector<float> scores = random_floats(3 * 40 * 70, 8);
+    const std::vector<double> expected =
+        attention_mask_reference({scores.data(), 3, step.view, mask, nullptr, {biases.data(), 20}});
+    run.kernels.attention_mask(*run.stream,
+                               {run.out(scores), 3, view_on(run, step), mask, nullptr, {run.in(biases), 20}});
+    run.finish();
+    expect_close(scores, expected, 1e-6, 1e-6);
+  }
+}
+
 TEST_P(AttentionStepsTest, SoftmaxMatchesTheReference) {
   for (const std::int64_t width : {1, 7, 8, 33, 129, 1000}) {
     std::vector<float> x = random_floats(5 * width, 6, 50);

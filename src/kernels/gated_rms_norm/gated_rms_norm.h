@@ -8,7 +8,7 @@
 
 namespace hearth {
 
-enum class NormGate : std::uint8_t { kSilu, kSigmoid };
+enum class NormGate : std::uint8_t { kSilu, kSigmoid, kSoftplus };
 
 // out[r][g][i] = y[i] / sqrt(mean(y^2) + epsilon) * weight[i] * act(gate[r][g][i]), y = x[r][g], or with `gate_first`
 // out[r][g][i] = y[i] / sqrt(mean(y^2) + epsilon) * weight[i], y = x[r][g] * act(gate[r][g]).
@@ -16,7 +16,7 @@ enum class NormGate : std::uint8_t { kSilu, kSigmoid };
 struct GatedRmsNormArgs {
   const float* x;  // [rows, groups, width], rows `x_stride` elements apart
   std::int64_t x_stride;
-  const float* gate;  // [rows, groups, width], rows `gate_stride` elements apart
+  const float* gate;  // [rows, groups, width], or with `gate_of_groups` [rows, groups]; rows `gate_stride` apart
   std::int64_t gate_stride;
   std::int64_t row_count;
   std::int64_t group_count;
@@ -26,6 +26,7 @@ struct GatedRmsNormArgs {
   float epsilon;
   NormGate activation;
   bool gate_first;
+  bool gate_of_groups = false;       // a group has one gate
   void* out;                         // [rows, groups, width], contiguous; neither x nor gate
   Format out_format = Format::kF32;  // or kBf16; the CPU: kF32 only
 };

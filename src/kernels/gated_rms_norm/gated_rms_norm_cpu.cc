@@ -11,28 +11,37 @@
 namespace hearth::HEARTH_ISA {
 namespace {
 
+HEARTH_INLINE F32x8 opening(F32x8 z, NormGate activation) {
+  if (activation == NormGate::kSoftplus) return softplus8(z);
+  return (activation == NormGate::kSilu ? z : broadcast(1.0f)) / (exp8(-z) + 1.0f);
+}
+
 // out = x * act(gate)
-void apply_gate(const float* x, const float* gate, NormGate activation, std::int64_t width, float* out) {
-  for (std::int64_t i = 0; i < width; i += 8) {
-    const std::int64_t count = width - i < 8 ? width - i : 8;
-    const F32x8 z = count == 8 ? load(gate + i) : load_first(gate + i, count);
+void apply_gate(const float* x, const float* gate, const GatedRmsNormArgs& args, float* out) {
+  const F32x8 of_group = args.gate_of_groups ? opening(broadcast(*gate), args.activation) : F32x8{};
+  for (std::int64_t i = 0; i < args.width; i += 8) {
+    const std::int64_t count = args.width - i < 8 ? args.width - i : 8;
     const F32x8 y = count == 8 ? load(x + i) : load_first(x + i, count);
-    const F32x8 open = (activation == NormGate::kSilu ? z : broadcast(1.0f)) / (exp8(-z) + 1.0f) * y;
-    std::memcpy(out + i, &open, static_cast<std::size_t>(count) * sizeof(float));
+    F32x8 open = of_group;
+    if (!args.gate_of_groups) {
+      open = opening(count == 8 ? load(gate + i) : load_first(gate + i, count), args.activation);
+    }
+    const F32x8 gated = open * y;
+    std::memcpy(out + i, &gated, static_cast<std::size_t>(count) * sizeof(float));
   }
 }
 
 void normalize_group(const float* x, const float* gate, const float* weight, const GatedRmsNormArgs& args, float* out) {
-  if (weight == nullptr) return apply_gate(x, gate, args.activation, args.width, out);
+  if (weight == nullptr) return apply_gate(x, gate, args, out);
   if (args.gate_first) {
-    apply_gate(x, gate, args.activation, args.width, out);
+    apply_gate(x, gate, args, out);
     x = out;
   }
   const double sum = sum_row(x, args.width, [](F64x4 v) { return v * v; });
   const double mean_square = sum / static_cast<double>(args.width);
   const auto factor = static_cast<float>(1.0 / std::sqrt(mean_square + static_cast<double>(args.epsilon)));
   for (std::int64_t i = 0; i < args.width; ++i) out[i] = x[i] * factor * weight[i];
-  if (!args.gate_first) apply_gate(out, gate, args.activation, args.width, out);
+  if (!args.gate_first) apply_gate(out, gate, args, out);
 }
 
 }  // namespace
@@ -45,7 +54,8 @@ void gated_rms_norm(Stream& stream, const GatedRmsNormArgs& args) {
   cpu_pool(stream).run_ranges(args.row_count * groups, task_rows(4 * width), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t row = i / groups, at = i % groups * width;
-      normalize_group(args.x + row * args.x_stride + at, args.gate + row * args.gate_stride + at,
+      const std::int64_t gate_at = args.gate_of_groups ? i % groups : at;
+      normalize_group(args.x + row * args.x_stride + at, args.gate + row * args.gate_stride + gate_at,
                       args.weight == nullptr ? nullptr : args.weight + (args.group_weights ? at : 0), args,
                       out + i * width);
     }

@@ -15,19 +15,28 @@ struct GatedGroup {
 };
 
 HEARTH_DEVICE GatedGroup group_at(const GatedRmsNormParams& p, std::int64_t index) {
-  const std::int64_t row = index / p.group_count, at = (index - row * p.group_count) * p.width;
-  return {row * p.x_stride + at, row * p.gate_stride + at, p.group_weights ? at : 0, index * p.width};
+  const std::int64_t row = index / p.group_count, group = index - row * p.group_count, at = group * p.width;
+  return {row * p.x_stride + at, row * p.gate_stride + (p.gate_of_groups ? group : at), p.group_weights ? at : 0,
+          index * p.width};
 }
 
 HEARTH_DEVICE float opening(const GatedRmsNormParams& p, float z) {
+  if (p.activation == NormGate::kSoftplus) return softplus_accurate(z);
   return (p.activation == NormGate::kSilu ? z : 1.0f) / (exp_accurate(-z) + 1.0f);
+}
+
+// The gates of elements i to i + 3.
+HEARTH_DEVICE Floats4 load_gate(const GatedRmsNormParams& p, const GatedGroup& group, int i, int count) {
+  if (!p.gate_of_groups) return load_floats(p.gate + group.gate + i, count, p.aligned);
+  const float gate = p.gate[group.gate];
+  return {{gate, gate, gate, gate}};
 }
 
 // Elements i to i + 3 of what is normalized.
 HEARTH_DEVICE Floats4 load_input(const GatedRmsNormParams& p, const GatedGroup& group, int i, int count) {
   Floats4 v = load_floats(p.x + group.x + i, count, p.aligned);
   if (!p.gate_first) return v;
-  const Floats4 gate = load_floats(p.gate + group.gate + i, count, p.aligned);
+  const Floats4 gate = load_gate(p, group, i, count);
   HEARTH_UNROLL
   for (int e = 0; e < 4; ++e) v.value[e] *= opening(p, gate.value[e]);
   return v;
@@ -47,7 +56,7 @@ HEARTH_DEVICE void write(const GatedRmsNormParams& p, const GatedGroup& group, i
     for (int e = 0; e < 4; ++e) v.value[e] *= factor * weight.value[e];
   }
   if (!p.gate_first) {
-    const Floats4 gate = load_floats(p.gate + group.gate + i, count, p.aligned);
+    const Floats4 gate = load_gate(p, group, i, count);
     HEARTH_UNROLL
     for (int e = 0; e < 4; ++e) v.value[e] *= opening(p, gate.value[e]);
   }

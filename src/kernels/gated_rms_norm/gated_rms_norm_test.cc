@@ -105,6 +105,40 @@ TEST_P(GatedRmsNormTest, WithoutAWeightTheGateAlone) {
   }
 }
 
+// A softplus, which no recurrence has, as attention does it: one gate for each head, or one for each element.
+TEST_P(GatedRmsNormTest, OneGateOpensAGroup) {
+  constexpr std::int64_t kRows = 3, kGroups = 5, kGateStride = 8;
+  for (const std::int64_t width : {3, 64, 300}) {
+    const auto x = random_floats(kRows * kGroups * width, 5), gate = random_floats(kRows * kGateStride, 6, 4.0f);
+    std::vector<double> expected;
+    for (std::int64_t i = 0; i < std::ssize(x); ++i) {
+      const std::int64_t row = i / (kGroups * width), group = i / width % kGroups;
+      const auto z = static_cast<double>(gate[static_cast<std::size_t>(row * kGateStride + group)]);
+      expected.push_back(std::log1p(std::exp(z)) * static_cast<double>(x[static_cast<std::size_t>(i)]));
+    }
+    for (const Format format : output_formats(run)) {
+      ConvertedOutput out(format, x.size());
+      run.kernels.gated_rms_norm(*run.stream, {.x = run.in(x),
+                                               .x_stride = kGroups * width,
+                                               .gate = run.in(gate),
+                                               .gate_stride = kGateStride,
+                                               .row_count = kRows,
+                                               .group_count = kGroups,
+                                               .width = width,
+                                               .weight = nullptr,
+                                               .group_weights = false,
+                                               .epsilon = 0,
+                                               .activation = NormGate::kSoftplus,
+                                               .gate_first = false,
+                                               .gate_of_groups = true,
+                                               .out = out.on(run),
+                                               .out_format = format});
+      run.finish();
+      expect_close(out.values(), expected, 16 * 0x1p-24 + rounding_of(format), 0);
+    }
+  }
+}
+
 TEST_P(GatedRmsNormTest, GatesAtTheirEnds) {
   const GatedShape shape{1, 1, 4, false, false};
   const std::vector<float> x{1, 2, 3, 4}, gate{-200, 200, 0, -90}, weight{1, 1, 1, 1};

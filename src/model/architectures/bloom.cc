@@ -7,11 +7,14 @@ namespace hearth {
 namespace {
 
 ModelSpec read_bloom(const Settings& settings) {
-  refuse_if(settings, {"", {"apply_residual_connection_post_layernorm"}}, "adding to what the norms make");
   ModelSpec spec = read_sizes(settings, std::nullopt, AttentionLayers::kAll, 2048);
   spec.norm = {NormKind::kLayer, static_cast<float>(settings.number(settings::kLayerNormEpsilon).value_or(1e-5))};
   read_activation(settings, Activation::kGeluTanh, spec);
-  for (LayerSpec& layer : spec.layers) layer.mlp().gated = false;
+  const bool adds_to_norm = settings.boolean({"", {"apply_residual_connection_post_layernorm"}}).value_or(false);
+  for (LayerSpec& layer : spec.layers) {
+    layer.mlp().gated = false;
+    layer.adds_to_norm = adds_to_norm;
+  }
   use_alibi(spec, settings.positive_number({"attention.max_alibi_bias", {}}).value_or(8));
   spec.embedding_norm = true;
   spec.interleaved_qkv_heads = !settings.is_gguf();

@@ -1,3 +1,4 @@
+// DeepSeek MoE (Dai et al. 2024): Llama's attention, a dense layer, experts, and those that all tokens ask.
 // DeepSeek V2 (2024), V3 and R1 (2024), Kimi K2 (Moonshot 2025), GLM-4.7-Flash (Zhipu 2026), Mistral 4 (2026): latent
 // attention, a few dense layers, then experts, in groups or not, and those that all tokens ask. The GGUF files of most
 // call themselves `deepseek2`.
@@ -33,6 +34,16 @@ void give_experts_from(const Settings& settings, std::int64_t first, const Exper
   for (std::int64_t i = first; i < spec.layer_count(); ++i) {
     if (i % step == 0) spec.layers[static_cast<std::size_t>(i)].feed_forward = experts;
   }
+}
+
+ModelSpec read_deepseek_moe(const Settings& settings) {
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent});
+  if (const auto score = settings.text({"", {"scoring_func"}}); score && *score != "softmax") {
+    throw Unsupported(fmt::format("{}: setting 'scoring_func' is '{}'", settings.file_name(), *score));
+  }
+  const ExpertsSpec experts = read_experts(settings, {.gguf_normalize = false, .sum_offset = 1e-20f});
+  give_experts_from(settings, settings.positive(settings::kDenseLayers).value_or(0), experts, spec);
+  return spec;
 }
 
 ModelSpec read_deepseek_v2(const Settings& settings) {
@@ -87,6 +98,7 @@ ModelSpec read_deepseek2(const Settings& settings) {
 
 std::span<const Architecture> deepseek_family() {
   static constexpr Architecture kFamily[]{
+      {"deepseek", "deepseek", NameScheme::kLlama, read_deepseek_moe, {}, FamilyKind::kExperts},
       {"deepseek2", "", NameScheme::kLlama, read_deepseek2, {}, FamilyKind::kExperts, "latent attention"},
       {"", "deepseek_v2", NameScheme::kLlama, read_deepseek_v2, {}, FamilyKind::kExperts, "latent attention"},
       {"", "deepseek_v3", NameScheme::kLlama, read_deepseek_v3, {}, FamilyKind::kExperts, "latent attention"},

@@ -46,7 +46,10 @@
   FAMILY(nanochat)              \
   FAMILY(bailing)               \
   FAMILY(afmoe)                 \
-  FAMILY(jamba)
+  FAMILY(jamba)                 \
+  FAMILY(laguna)                \
+  FAMILY(mimo2)                 \
+  FAMILY(bitnet)
 
 namespace hearth {
 

@@ -1,8 +1,15 @@
-// Mixtral (Jiang et al. 2024) and MiniMax M2 (2025): experts in every layer. Mixtral's GGUF files call themselves
-// `llama`. MiniMax chooses by a sigmoid and a bias, rotates a part of each head, and norms all queries as one row.
+// Mixtral (Jiang et al. 2024), MiniMax M2 and MiniMax Text 01 (2025): experts in every layer. Mixtral's GGUF files call
+// themselves `llama`. M2 chooses by a sigmoid and a bias, rotates a part of each head, and norms all queries as one
+// row. Text 01 has lightning attention in most layers, and adds what parts say to what their norms have made.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/error.h"
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
+#include "model/architectures/hybrid_settings.h"
 #include "model/rope_settings.h"
 
 namespace hearth {
@@ -37,6 +44,76 @@ ModelSpec read_minimax_m2(const Settings& settings) {
   return spec;
 }
 
+// How fast heads forget: ALiBi's slopes, less and less from layer to layer.
+std::vector<float> lightning_rates(std::int64_t heads, std::size_t layer, std::size_t layers) {
+  const double factor = 1 - static_cast<double>(layer) / (static_cast<double>(layers) - 1 + 1e-5) + 1e-5;
+  std::vector<float> rates;
+  for (std::int64_t h = 0; h < heads; ++h) {
+    const double slope = std::exp2(-8.0 * static_cast<double>(h + 1) / static_cast<double>(heads));
+    rates.push_back(static_cast<float>(-slope * factor));
+  }
+  return rates;
+}
+
+// What x and what is added to it are times.
+struct SumFactors {
+  float x, added;
+};
+SumFactors read_sum_factors(const Settings& settings, std::string_view x, std::string_view added) {
+  const auto number = [&](std::string_view key) {
+    const double value = settings.number({"", {key}}).value_or(1);
+    if (value > 0) return static_cast<float>(value);
+    throw InvalidInput(fmt::format("{}: setting '{}' is {}", settings.file_name(), key, value));
+  };
+  return {number(x), number(added)};
+}
+
+ModelSpec read_minimax(const Settings& settings) {
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent, .epsilon = 1e-5});
+  read_rotary_dim(settings, spec);
+  if (const auto window = settings.positive(settings::kSlidingWindow)) {
+    slide(std::vector<bool>(spec.layers.size(), true), *window, spec);
+  }
+  const ExpertsSpec experts = read_experts(settings, {.normalize = true});
+  for (LayerSpec& layer : spec.layers) layer.feed_forward = experts;
+  settings.integer({"", {"block_size"}});  // of a program that computes tokens together
+  const SumFactors full = read_sum_factors(settings, "full_attn_alpha_factor", "full_attn_beta_factor");
+  const SumFactors linear = read_sum_factors(settings, "linear_attn_alpha_factor", "linear_attn_beta_factor");
+  const SumFactors ff = read_sum_factors(settings, "mlp_alpha_factor", "mlp_beta_factor");
+  std::vector<LayerKind> kinds = listed_layer_kinds(settings);
+  for (std::size_t i = kinds.size(); i < spec.layers.size(); ++i) {
+    kinds.push_back(i % 2 == 0 ? LayerKind::kAttention : LayerKind::kRecurrence);
+  }
+  for (std::size_t i = 0; i < spec.layers.size(); ++i) {
+    LayerSpec& layer = spec.layers[i];
+    const bool is_linear = kinds[i] == LayerKind::kRecurrence;
+    const SumFactors& mixer = is_linear ? linear : full;
+    layer.adds_to_norm = true;
+    layer.mixer_sum_factor = mixer.x;
+    layer.sum_factor = ff.x;
+    layer.experts().routing.scale *= ff.added / ff.x;
+    layer.attention().output_factor = mixer.added / mixer.x;
+    if (!is_linear) continue;
+    const AttentionSpec attention = layer.attention();
+    layer.mixer = LightningSpec{.heads = attention.head_count,
+                                .head_dim = attention.head_dim,
+                                .rates = lightning_rates(attention.head_count, i, spec.layers.size()),
+                                .norm_epsilon = 1e-6f,
+                                .output_factor = attention.output_factor};
+  }
+  return spec;
+}
+
+constexpr OwnName kMinimaxNames[]{
+    {NameScheme::kLlama, Weight::kQueryKeyValue, "model.layers.{}.self_attn.qkv_proj"},
+    {NameScheme::kLlama, Weight::kAttentionGate, "model.layers.{}.self_attn.output_gate"},
+    {NameScheme::kLlama, Weight::kRecurrenceOutput, "model.layers.{}.self_attn.out_proj"},
+    {NameScheme::kLlama, Weight::kRecurrenceNorm, "model.layers.{}.self_attn.norm"},
+    {NameScheme::kLlama, Weight::kRouter, "model.layers.{}.block_sparse_moe.gate"},
+    {NameScheme::kLlama, Weight::kExpertGate, "model.layers.{}.block_sparse_moe.experts.{}.w1"},
+    {NameScheme::kLlama, Weight::kExpertDown, "model.layers.{}.block_sparse_moe.experts.{}.w2"},
+    {NameScheme::kLlama, Weight::kExpertUp, "model.layers.{}.block_sparse_moe.experts.{}.w3"}};
+
 constexpr OwnName kOwnNames[]{
     {NameScheme::kLlama, Weight::kRouter, "model.layers.{}.block_sparse_moe.gate"},
     {NameScheme::kLlama, Weight::kRouterBias, "model.layers.{}.block_sparse_moe.e_score_correction_bias"},
@@ -49,6 +126,8 @@ constexpr OwnName kOwnNames[]{
 std::span<const Architecture> mixtral_family() {
   static constexpr Architecture kFamily[]{
       {"", "mixtral", NameScheme::kLlama, read_mixtral, kOwnNames, FamilyKind::kExperts},
+      {"", "minimax", NameScheme::kLlama, read_minimax, kMinimaxNames, FamilyKind::kHybrid,
+       "attention, lightning attention"},
       {"minimax-m2", "minimax_m2", NameScheme::kLlama, read_minimax_m2, kOwnNames, FamilyKind::kExperts}};
   return kFamily;
 }

@@ -1,10 +1,7 @@
 // OLMo (Groeneveld et al. 2024): Llama's shape with norms that have no weights. OLMo 2 and 3 (OLMo Team 2025): norms
 // after each part and none before, queries and keys normalized as whole rows; OLMo 3 has a window on three layers of
 // four, and its rope is stretched on the others alone. OLMoE (Muennighoff et al. 2024): experts, norms before each
-// part.
-#include <fmt/format.h>
-
-#include "base/error.h"
+// part; where queries, keys and values are held within a limit, queries and keys are so behind their norm.
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
@@ -31,11 +28,14 @@ ModelSpec read_olmo(const Settings& settings) {
 }
 
 ModelSpec read_olmoe(const Settings& settings) {
-  if (read_limit(settings)) {
-    throw Unsupported(fmt::format("{}: limits of normalized queries and keys (clip_qkv)", settings.file_name()));
-  }
   ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit, .epsilon = 1e-5});
-  for (LayerSpec& layer : spec.layers) layer.attention().query_key_norm = QueryKeyNorm::kAllHeads;
+  const auto limit = read_limit(settings);
+  for (LayerSpec& layer : spec.layers) {
+    AttentionSpec& attention = layer.attention();
+    attention.query_key_norm = QueryKeyNorm::kAllHeads;
+    attention.qkv_limit = static_cast<float>(limit.value_or(0));
+    attention.limit_of_normed = limit.has_value();
+  }
   give_experts(settings, read_experts(settings, {.gguf_normalize = false}), spec);
   return spec;
 }

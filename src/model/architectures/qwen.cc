@@ -1,5 +1,6 @@
 // Qwen 2 and 2.5 (biases on queries, keys and values; a sliding window on the upper layers where it is switched on) and
-// Qwen 3 (a norm of each query and key head instead of the biases); each with experts too.
+// Qwen 3 (a norm of each query and key head instead of the biases); each with experts too. The text part of those that
+// see (Qwen2-VL, Qwen2.5-VL, Qwen3-VL) is the same: in text, the sections of their positions are one.
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
@@ -44,6 +45,27 @@ ModelSpec read_qwen3_moe(const Settings& settings) {
   return spec;
 }
 
+// The same as `read`, of a model that sees.
+template <ModelSpec (*read)(const Settings&)>
+ModelSpec read_qwen_vl(const Settings& settings) {
+  ModelSpec spec = read(settings);
+  has_position_sections(settings, spec.ropes.front().rotary_dim);
+  settings.integer({"n_deepstack_layers"});
+  return spec;
+}
+
+// Checkpoints have experts' matrices stacked, as rows or transposed.
+ModelSpec read_qwen3_vl_moe(const Settings& settings) {
+  ModelSpec spec = read_qwen_vl<read_qwen3_moe>(settings);
+  for (const WeightEntry& entry : settings.source().tensors()) {
+    const std::string_view name = entry.name;
+    if (name.find(".mlp.experts.down_proj") == name.npos || entry.shape.rank() != 3) continue;
+    spec.transposed_experts = entry.shape[1] != spec.width;
+    break;
+  }
+  return spec;
+}
+
 constexpr OwnName kSharedExpert[]{
     {NameScheme::kLlama, Weight::kSharedGate, "model.layers.{}.mlp.shared_expert.gate_proj"},
     {NameScheme::kLlama, Weight::kSharedUp, "model.layers.{}.mlp.shared_expert.up_proj"},
@@ -55,6 +77,12 @@ std::span<const Architecture> qwen_family() {
   static constexpr Architecture kFamily[]{
       {"qwen2", "qwen2", NameScheme::kLlama, read_qwen2},
       {"qwen3", "qwen3", NameScheme::kLlama, read_qwen3},
+      {"qwen2vl", "qwen2_vl", NameScheme::kLlama, read_qwen_vl<read_qwen2>},
+      {"", "qwen2_vl_text", NameScheme::kLlama, read_qwen_vl<read_qwen2>},
+      {"", "qwen2_5_vl", NameScheme::kLlama, read_qwen_vl<read_qwen2>},
+      {"", "qwen2_5_vl_text", NameScheme::kLlama, read_qwen_vl<read_qwen2>},
+      {"qwen3vl", "qwen3_vl_text", NameScheme::kLlama, read_qwen_vl<read_qwen3>},
+      {"qwen3vlmoe", "qwen3_vl_moe_text", NameScheme::kLlama, read_qwen3_vl_moe, {}, FamilyKind::kExperts},
       {"qwen2moe", "qwen2_moe", NameScheme::kLlama, read_qwen2_moe, kSharedExpert, FamilyKind::kExperts},
       {"qwen3moe", "qwen3_moe", NameScheme::kLlama, read_qwen3_moe, {}, FamilyKind::kExperts}};
   return kFamily;

@@ -32,6 +32,18 @@ Linear::Part rows_of_shards(const std::string& name, const AttentionSpec& spec, 
   return part;
 }
 
+// A head's values with zeros behind them up to head_dim; in the file they are shorter.
+Linear::Part padded_values(const std::string& name, const AttentionSpec& spec) {
+  Linear::Part part{name, spec.kv_width()};
+  part.file_rows = spec.kv_head_count * spec.value_dim;
+  for (std::int64_t head = 0; head < spec.kv_head_count; ++head) {
+    for (std::int64_t i = 0; i < spec.head_dim; ++i) {
+      part.rows.push_back(i < spec.value_dim ? head * spec.value_dim + i : Linear::Part::kZeros);
+    }
+  }
+  return part;
+}
+
 // Fused where the file has one tensor for queries, keys and values, else three that write side by side.
 std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer, Format input) {
   Binder& binder = parts.binder;
@@ -67,10 +79,12 @@ std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer
   std::vector<Linear::Part> pieces{{name(Weight::kQuery), spec.q_width()},
                                    {name(Weight::kKey), spec.kv_width()},
                                    {name(Weight::kValue), spec.kv_width()}};
+  if (spec.value_dim > 0) pieces[2] = padded_values(pieces[2].name, spec);
   pieces[1].factor = spec.key_factor;
+  pieces[2].factor = spec.value_factor;
   if (spec.values_of_keys) pieces[2].name = pieces[1].name;
   if (spec.gated && spec.own_gate) {
-    pieces.push_back({name(Weight::kAttentionGate), spec.q_width()});
+    pieces.push_back({name(Weight::kAttentionGate), spec.gate_width()});
   } else if (spec.gated) {
     pieces.push_back(rows_of_heads(pieces[0].name, spec, 1));
     pieces[0] = rows_of_heads(pieces[0].name, spec, 0);
@@ -114,24 +128,61 @@ Planned<const float> bind_slopes(Binder& binder, const std::vector<float>& slope
   return binder.reserve(bytes, fill).as<const float>();
 }
 
+// The file's table [rows, heads], spread over distances.
+Planned<const float> bind_biases(Binder& binder, const AttentionSpec& spec) {
+  if (spec.bias_rows.empty()) return {};
+  const std::string name = binder.name(Weight::kDistanceBiases);
+  const std::int64_t rows = *std::ranges::max_element(spec.bias_rows) + 1, heads = spec.head_count;
+  const WeightEntry* entry = binder.require(name, Shape{rows, heads});
+  if (entry == nullptr) return {};
+  const auto fill = [=, of_distance = spec.bias_rows](std::byte* to) {
+    std::vector<float> table(static_cast<std::size_t>(rows * heads));
+    traits(entry->format).decode_f32(entry->bytes.data(), table.data(), rows * heads);
+    auto* out = reinterpret_cast<float*>(to);
+    for (std::int64_t head = 0; head < heads; ++head) {
+      for (const std::int32_t row : of_distance) *out++ = table[static_cast<std::size_t>(row * heads + head)];
+    }
+  };
+  return binder.reserve(heads * std::ssize(spec.bias_rows) * std::int64_t{sizeof(float)}, fill).as<const float>();
+}
+
+// Whether what heads see leaves attention in float32, to be cut, gated or normalized.
+bool is_worked_on(const AttentionSpec& spec) {
+  return spec.gated || spec.value_dim > 0 || spec.norm_of_seen;
+}
+
+std::optional<Norm> bind_seen_norm(const LayerParts& parts, std::int64_t layer) {
+  const AttentionSpec& spec = parts.spec.layers[static_cast<std::size_t>(layer)].attention();
+  if (!spec.norm_of_seen) return std::nullopt;
+  return Norm(parts.binder, parts.binder.name(Weight::kAttentionSeenNorm, layer), spec.q_width(), parts.spec.norm);
+}
+
+// What is cut stays in float32.
+Format output_input(const LayerParts& parts, const AttentionSpec& spec) {
+  return spec.value_dim > 0 ? Format::kF32 : parts.binder.kernels().activation_format;
+}
+
 }  // namespace
 
 Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
     : spec_(parts.spec.layers[static_cast<std::size_t>(layer)].attention()),
       width_(parts.spec.width),
-      handed_on_(parts.binder.kernels().activation_format),
+      handed_on_(output_input(parts, spec_)),
       conversions_(parts.binder.conversions()),
       projections_(bind_projections(parts, layer, input)),
       q_norm_(bind_head_norm(parts, Weight::kQueryNorm, layer, spec_.head_count)),
       k_norm_(bind_key_norm(parts, layer)),
       v_norm_(bind_value_norm(parts, layer)),
+      seen_norm_(bind_seen_norm(parts, layer)),
       sinks_(spec_.sinks
                  ? parts.binder.floats(parts.binder.name(Weight::kAttentionSinks, layer), spec_.head_count, true)
                  : Planned<const float>()),
       slopes_(bind_slopes(parts.binder, spec_.slopes)),
-      output_(parts.binder, parts.binder.name(Weight::kAttentionOutput, layer), spec_.q_width(), width_,
+      biases_(bind_biases(parts.binder, spec_)),
+      output_(parts.binder, parts.binder.name(Weight::kAttentionOutput, layer), spec_.seen_width(), width_,
               {.transposed = parts.spec.transposed_linears,
-               .factor = spec_.output_factor * parts.spec.layers[static_cast<std::size_t>(layer)].residual_scale}) {
+               .factor = spec_.output_factor * parts.spec.layers[static_cast<std::size_t>(layer)].residual_scale,
+               .input = output_input(parts, spec_)}) {
   Binder& binder = parts.binder;
   const KernelTable& kernels = binder.kernels();
   const auto name = [&](std::string_view op) { return fmt::format("layer {} {}", layer, op); };
@@ -146,10 +197,12 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
   if (spec_.has_keys() && !rope_writes) kv_write_ = binder.kernel(kernels.kv_write, name("kv_write"));
   const StepLimits& limits = binder.limits();
   qkv_ = binder.work_space().area<float>("qkv", limits.tokens_max * row_width() * std::int64_t{sizeof(float)});
-  if (spec_.gated) {
-    gate_ = binder.kernel(kernels.gated_rms_norm, name("gate"));
-    ungated_ = binder.work_space().area<float>("attended, not gated",
-                                               limits.tokens_max * spec_.q_width() * std::int64_t{sizeof(float)});
+  if (spec_.gated) gate_ = binder.kernel(kernels.gated_rms_norm, name("gate"));
+  if (spec_.value_dim > 0) split_rows_ = binder.kernel(kernels.split_rows, name("split_rows"));
+  CHECK((spec_.gated ? 1 : 0) + (spec_.value_dim > 0 ? 1 : 0) + (spec_.norm_of_seen ? 1 : 0) <= 1);
+  if (is_worked_on(spec_)) {
+    seen_ = binder.work_space().area<float>("attended, as it is",
+                                            limits.tokens_max * spec_.q_width() * std::int64_t{sizeof(float)});
   }
   attended_ = binder.work_space().area<void>("attended", format_bytes(handed_on_, limits.tokens_max * spec_.q_width()));
   if (parts.attention == AttentionMode::kSteps) {
@@ -161,7 +214,8 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
   workspace_bytes_ = attention_workspace_bytes(std::min(limits.sequences_max, kSharedAttentionSequences),
                                                limits.context, spec_.head_count, spec_.head_dim);
   // One prompt at a time has its keys gathered, where there may be kernels that want it.
-  if (binder.backend().device.id().kind == DeviceKind::kCuda && spec_.head_dim <= kAttentionTileDimMax && !slopes_) {
+  if (binder.backend().device.id().kind == DeviceKind::kCuda && spec_.head_dim <= kAttentionTileDimMax && !slopes_ &&
+      !biases_) {
     workspace_bytes_ = std::max(
         workspace_bytes_, attention_prompt_workspace_bytes(1, limits.context, spec_.kv_head_count, spec_.head_dim));
   }
@@ -171,7 +225,7 @@ Attention::Attention(const LayerParts& parts, std::int64_t layer, Format input)
 // Whether the kernel that rotates heads normalizes them before.
 bool Attention::rope_normalizes() const {
   return spec_.query_key_norm == QueryKeyNorm::kHead && spec_.query_key_norm_kind == NormKind::kRms &&
-         !spec_.query_key_norm_by_head && !spec_.query_key_norm_rotated && spec_.rope >= 0;
+         !spec_.query_key_norm_by_head && !spec_.query_key_norm_rotated && !spec_.limit_of_normed && spec_.rope >= 0;
 }
 
 void Attention::normalize(const StepContext& c) const {
@@ -195,6 +249,7 @@ void Attention::rotate_and_write(const StepContext& c, const PagedKv& cache) con
   } else if (!spec_.query_key_norm_rotated) {
     normalize(c);
   }
+  if (clamp_ && spec_.limit_of_normed) clamp_(c.stream, {q, c.step.token_count * row, spec_.qkv_limit});
   if (rope_) {
     rope_(c.stream, {rope_table_.get(), c.step.positions, c.step.token_count, rope_spec_.rotary_dim / 2,
                      rope_spec_.pairs, spec_.head_dim, spec_.head_count, has_keys ? spec_.kv_head_count : 0, q, row,
@@ -205,20 +260,29 @@ void Attention::rotate_and_write(const StepContext& c, const PagedKv& cache) con
 }
 
 void Attention::apply_gate(const StepContext& c, const float* gate) const {
-  gate_(c.stream, {.x = ungated_.get(),
+  gate_(c.stream, {.x = seen_.get(),
                    .x_stride = spec_.q_width(),
                    .gate = gate,
                    .gate_stride = row_width(),
                    .row_count = c.step.token_count,
-                   .group_count = 1,
-                   .width = spec_.q_width(),
+                   .group_count = spec_.gate_of_heads ? spec_.head_count : 1,
+                   .width = spec_.gate_of_heads ? spec_.head_dim : spec_.q_width(),
                    .weight = nullptr,
                    .group_weights = false,
                    .epsilon = 0,
-                   .activation = NormGate::kSigmoid,
+                   .activation = spec_.gate,
                    .gate_first = false,
+                   .gate_of_groups = spec_.gate_of_heads,
                    .out = attended_.get(),
                    .out_format = handed_on_});
+}
+
+// Leaves out what stands behind a head's values, to a place that nothing reads.
+void Attention::cut_values(const StepContext& c) const {
+  const std::int64_t rows = c.step.token_count * spec_.head_count, cut = spec_.head_dim - spec_.value_dim;
+  auto* const values = static_cast<float*>(attended_.get());
+  split_rows_(c.stream,
+              {seen_.get(), rows, spec_.value_dim, cut, values, spec_.value_dim, values + rows * spec_.value_dim, cut});
 }
 
 void Attention::run(const StepContext& c, const Activations& input, const LayerMemory& memory, float* out) const {
@@ -228,19 +292,22 @@ void Attention::run(const StepContext& c, const Activations& input, const LayerM
   float* const q = qkv_.get();
   MatmulInput x(c.stream, conversions_, input.data, input.format, tokens, width_);
   run_side_by_side(projections_, c.stream, x, tokens, q, row);
-  if (clamp_) clamp_(c.stream, {q, tokens * row, spec_.qkv_limit});
+  if (clamp_ && !spec_.limit_of_normed) clamp_(c.stream, {q, tokens * row, spec_.qkv_limit});
   rotate_and_write(c, cache);
   // Gates read float32.
-  void* const sums = spec_.gated ? ungated_.get() : attended_.get();
+  void* const sums = is_worked_on(spec_) ? seen_.get() : attended_.get();
+  const DistanceBiases biases{biases_.get(), static_cast<std::int32_t>(spec_.bias_rows.size() / 2)};
   if (steps_) {
-    steps_->run(c, q, row, cache, {sinks_.get(), slopes_.get()}, sums);
+    steps_->run(c, q, row, cache, {sinks_.get(), slopes_.get(), biases}, sums);
   } else {
     attention_(c.stream, {q, row, spec_.head_count, c.step, cache, spec_.mask, spec_.scale, spec_.softcap, sums,
-                          spec_.gated ? Format::kF32 : handed_on_, workspace_.get(), workspace_bytes_, sinks_.get(),
-                          slopes_.get()});
+                          is_worked_on(spec_) ? Format::kF32 : handed_on_, workspace_.get(), workspace_bytes_,
+                          sinks_.get(), slopes_.get(), biases});
   }
-  if (spec_.gated) apply_gate(c, q + row - spec_.q_width());
-  MatmulInput attended(c.stream, conversions_, attended_.get(), handed_on_, tokens, spec_.q_width());
+  if (spec_.gated) apply_gate(c, q + spec_.q_width() + 2 * spec_.kv_width());
+  if (split_rows_) cut_values(c);
+  if (seen_norm_) seen_norm_->run(c.stream, seen_.get(), tokens, nullptr, attended_.get(), handed_on_);
+  MatmulInput attended(c.stream, conversions_, attended_.get(), handed_on_, tokens, spec_.seen_width());
   output_.run(c.stream, attended, tokens, out, width_);
 }
 

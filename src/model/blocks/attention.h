@@ -29,7 +29,12 @@ class Attention {
   bool rope_normalizes() const;
   void normalize(const StepContext& context) const;
   // Of a token's queries, keys and values, and gates where there are some.
-  std::int64_t row_width() const { return (spec_.gated ? 2 : 1) * spec_.q_width() + 2 * spec_.kv_width(); }
+  std::int64_t row_width() const {
+    constexpr std::int64_t kAlignment = 4;  // of rows, in elements
+    const std::int64_t width = spec_.q_width() + 2 * spec_.kv_width() + spec_.gate_width();
+    return (width + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  void cut_values(const StepContext& context) const;
   void apply_gate(const StepContext& context, const float* gate) const;
   void rotate_and_write(const StepContext& context, const PagedKv& cache) const;
 
@@ -38,9 +43,10 @@ class Attention {
   Format handed_on_;
   const MatmulConversions& conversions_;
   std::vector<Linear> projections_;  // q, k and v, or one that holds all
-  std::optional<Norm> q_norm_, k_norm_, v_norm_;
+  std::optional<Norm> q_norm_, k_norm_, v_norm_, seen_norm_;
   Planned<const float> sinks_;   // [heads], or nothing
   Planned<const float> slopes_;  // likewise
+  Planned<const float> biases_;  // [heads, distances], or nothing
   Linear output_;
   RopeSpec rope_spec_;
   Planned<const float> rope_table_;
@@ -51,7 +57,8 @@ class Attention {
   std::optional<AttentionInSteps> steps_;  // this instead
   Kernel<GatedRmsNormArgs> gate_;          // without a norm
   Planned<float> qkv_;                     // [tokens, row_width()]
-  Planned<float> ungated_;                 // [tokens, q_width]
+  Kernel<SplitRowsArgs> split_rows_;       // where values are shorter than keys
+  Planned<float> seen_;                    // [tokens, q_width], before it is gated, cut or normalized
   Planned<void> attended_;                 // [tokens, q_width]
   Planned<void> workspace_;
   std::int64_t workspace_bytes_ = 0;

@@ -17,7 +17,9 @@ AttentionInSteps::AttentionInSteps(Binder& binder, const AttentionSpec& spec, st
   const StepLimits& limits = binder.limits();
   const std::int64_t scores = spec.head_count * std::min(limits.tokens_max, limits.context) * limits.context;
   score_rows_ = binder.work_space().area<float>("scores", scores * std::int64_t{sizeof(float)});
-  if (kernels.activation_format != Format::kBf16 || spec.gated) return;  // gates read float32
+  if (kernels.activation_format != Format::kBf16 || spec.gated || spec.value_dim > 0 || spec.norm_of_seen) {
+    return;  // what comes next reads float32
+  }
   round_bf16_ = binder.kernel(kernels.round_bf16, name("round_bf16"));
   sums_ = binder.work_space().area<float>("weighted sums",
                                           limits.tokens_max * spec.out_width() * std::int64_t{sizeof(float)});
@@ -34,7 +36,7 @@ void AttentionInSteps::run(const StepContext& c, const float* q, std::int64_t q_
     const std::int64_t rows = heads * part.token_count;
     scores_(c.stream, {q + part.first_token * q_stride, q_stride, heads, step, cache, scores});
     scale_(c.stream, {scores, rows * part.key_count, spec_.scale, spec_.softcap});
-    mask_(c.stream, {scores, heads, step, spec_.mask, of_heads.slopes});
+    mask_(c.stream, {scores, heads, step, spec_.mask, of_heads.slopes, of_heads.biases});
     softmax_(c.stream, {scores, rows, part.key_count, of_heads.sinks, part.token_count});
     weighted_sum_(c.stream, {scores, heads, step, cache, sums + part.first_token * spec_.out_width()});
   }

@@ -17,6 +17,7 @@ class AttentionInSteps {
   struct OfHeads {
     const float* sinks = nullptr;
     const float* slopes = nullptr;
+    DistanceBiases biases = {};
   };
   AttentionInSteps(Binder& binder, const AttentionSpec& spec, std::int64_t layer);
   // out [tokens, out_width], of the form that the device's operators hand on = attention of q [tokens, heads,

@@ -61,6 +61,11 @@ class RowSource {
     };
     const std::int64_t from = place(row), most = std::min(count, piece.rows - row);
     std::int64_t run = 1;
+    if (from == Linear::Part::kZeros) {
+      // Zeros in every format: scales are.
+      std::memset(to, 0, static_cast<std::size_t>(row_bytes_));
+      return run;
+    }
     while (run < most && place(row + run) == from + run) ++run;
     std::memcpy(to, piece.tensor->rows(from, from + run, made), static_cast<std::size_t>(run * row_bytes_));
     return run;
@@ -224,7 +229,7 @@ void Linear::bind_bias(Binder& binder, std::span<const Part> parts, const Option
       for (std::int64_t i = 0; i < piece.count; ++i) {
         const std::int64_t from = !piece.order.empty() ? piece.order[static_cast<std::size_t>(i)]
                                                        : RowSource::file_row(i, piece.count, options);
-        *out++ = in_file == 0 ? 0.0f : factor * values[static_cast<std::size_t>(from)];
+        *out++ = in_file == 0 || from == Part::kZeros ? 0.0f : factor * values[static_cast<std::size_t>(from)];
       }
     }
   };

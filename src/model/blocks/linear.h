@@ -63,11 +63,13 @@ class Linear {
   struct Part {
     std::string name;  // the tensor's name without ".weight"
     std::int64_t out;
-    // Which of the tensor's `file_rows` rows it is, in this order; empty: all of them, and their number is `out`.
+    // Which of the tensor's `file_rows` rows it is, in this order, or kZeros; empty: all of them, and their number is
+    // `out`.
     std::vector<std::int64_t> rows = {};
     std::int64_t file_rows = 0;
     float factor = 1;  // times the options'
 
+    static constexpr std::int64_t kZeros = -1;
     std::int64_t rows_in_file() const { return rows.empty() ? out : file_rows; }
   };
   // Rows [begin, end) of a tensor that has `file_rows`.

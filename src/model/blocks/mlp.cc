@@ -59,6 +59,11 @@ Mlp::Mlp(Binder& binder, const ModelSpec& spec, const MlpSpec& mlp, std::int64_t
   const std::int64_t tokens = binder.limits().tokens_max;
   gate_up_rows_ = binder.work_space().area<float>(
       "gate and up", tokens * (spec_.gated ? 2 : 1) * spec_.width * std::int64_t{sizeof(float)});
+  if (spec_.norm_of_hidden) {
+    hidden_norm_.emplace(binder, binder.name(Weight::kFfHiddenNorm, layer), spec_.width, spec.norm);
+    plain_hidden_ =
+        binder.work_space().area<float>("hidden, as it is", tokens * spec_.width * std::int64_t{sizeof(float)});
+  }
   hidden_ = binder.work_space().area<void>("hidden", format_bytes(handed_on_, tokens * spec_.width));
 }
 
@@ -68,12 +73,14 @@ void Mlp::run(const StepContext& c, const Activations& input, float* out) const 
   MatmulInput x(c.stream, conversions_, input.data, input.format, tokens, width_);
   run_side_by_side(gate_up_, c.stream, x, tokens, rows, spec_.gated ? 2 * ff : ff);
   if (cutoff_) cutoff_(c.stream, {rows, tokens, ff, spec_.gated ? 2 * ff : ff, *spec_.cutoff});
+  void* const made = hidden_norm_ ? plain_hidden_.get() : hidden_.get();
+  const Format format = hidden_norm_ ? Format::kF32 : handed_on_;
   if (spec_.gated) {
-    gated_activation_(
-        c.stream, {spec_.activation, rows, rows + ff, tokens, ff, 2 * ff, hidden_.get(), handed_on_, {}, spec_.xielu});
+    gated_activation_(c.stream, {spec_.activation, rows, rows + ff, tokens, ff, 2 * ff, made, format, {}, spec_.xielu});
   } else {
-    activation_(c.stream, {spec_.activation, rows, tokens * ff, hidden_.get(), handed_on_, spec_.xielu});
+    activation_(c.stream, {spec_.activation, rows, tokens * ff, made, format, spec_.xielu});
   }
+  if (hidden_norm_) hidden_norm_->run(c.stream, plain_hidden_.get(), tokens, nullptr, hidden_.get(), handed_on_);
   MatmulInput hidden(c.stream, conversions_, hidden_.get(), handed_on_, tokens, ff);
   down_.run(c.stream, hidden, tokens, out, width_);
 }

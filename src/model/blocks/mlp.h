@@ -36,6 +36,8 @@ class Mlp {
   Kernel<GatedActivationArgs> gated_activation_;
   Planned<float> gate_up_rows_;  // [tokens, 2 ff_width], or without gating [tokens, ff_width]
   Planned<void> hidden_;         // [tokens, ff_width]
+  std::optional<Norm> hidden_norm_;
+  Planned<float> plain_hidden_;  // [tokens, ff_width]; with hidden_norm_
 };
 
 }  // namespace hearth

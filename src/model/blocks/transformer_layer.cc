@@ -38,7 +38,8 @@ std::optional<Norm> bind_norm_after(const LayerParts& parts, Weight weight, std:
 
 // The form of what a layer's feed-forward part reads.
 Format input_format(const LayerParts& parts, std::int64_t layer) {
-  return layer_of(parts, layer).norm_before ? parts.binder.kernels().activation_format : Format::kF32;
+  const LayerSpec& spec = layer_of(parts, layer);
+  return spec.norm_before && !spec.adds_to_norm ? parts.binder.kernels().activation_format : Format::kF32;
 }
 Format mixer_input_format(const LayerParts& parts, std::int64_t layer) {
   // What goes beside the mixer is added to x.
@@ -60,6 +61,9 @@ std::optional<TransformerLayer::Mixer> TransformerLayer::bind_mixer(const LayerP
   if (const auto* mamba = std::get_if<MambaSpec>(&spec.mixer)) {
     return Mixer(std::in_place_type<Mamba>, parts, *mamba, layer, input);
   }
+  if (const auto* lightning = std::get_if<LightningSpec>(&spec.mixer)) {
+    return Mixer(std::in_place_type<Lightning>, parts, *lightning, layer, input);
+  }
   return Mixer(std::in_place_type<ShortConv>, parts, layer, input);
 }
 
@@ -76,6 +80,8 @@ TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
     : width_(parts.spec.width),
       parallel_(layer_of(parts, layer).parallel),
       norm_of_sum_(layer_of(parts, layer).norm_of_sum),
+      adds_to_norm_(layer_of(parts, layer).adds_to_norm),
+      mixer_sum_factor_(layer_of(parts, layer).mixer_sum_factor),
       handed_on_(parts.binder.kernels().activation_format),
       mixer_input_(mixer_input_format(parts, layer)),
       mixer_norm_(bind_norm_before(parts, Weight::kAttentionNorm, layer)),
@@ -87,7 +93,7 @@ TransformerLayer::TransformerLayer(const LayerParts& parts, std::int64_t layer)
   Binder& binder = parts.binder;
   const std::int64_t tokens = binder.limits().tokens_max;
   bind_end(parts, layer);
-  if (!mixer_norm_ || !ff_norm_ || parallel_ || dense_ || !leaves_delta()) {
+  if (!mixer_norm_ || !ff_norm_ || parallel_ || dense_ || !leaves_delta() || mixer_sum_factor_ != 1) {
     residual_add_ = binder.kernel(binder.kernels().residual_add, fmt::format("layer {} residual_add", layer));
   }
   if (const auto& beside = layer_of(parts, layer).beside) {
@@ -114,11 +120,16 @@ void TransformerLayer::bind_end(const LayerParts& parts, std::int64_t layer) {
   if (parts.spec.alt_up) alt_up_.emplace(parts, layer);
   if (parts.spec.layer_input_width > 0) input_.emplace(parts, layer);
   if (spec.output_scale) output_scale_ = binder.scalar(binder.name(Weight::kLayerScale, layer), 1);
+  if (spec.sum_factor != 1) output_scale_ = spec.sum_factor;
 }
 
 Activations TransformerLayer::read(const StepContext& c, const std::optional<Norm>& norm, bool add_delta,
                                    Format format) const {
   const std::int64_t tokens = c.step.token_count;
+  if (norm && adds_to_norm_) {
+    norm->run(c.stream, add_delta ? c.delta : c.x, tokens, add_delta ? c.x : nullptr, c.x, Format::kF32);
+    return {c.x, Format::kF32};
+  }
   if (norm) {
     norm->run(c.stream, add_delta ? c.delta : c.x, tokens, add_delta ? c.x : nullptr, normed_.get(), format);
     return {normed_.get(), format};
@@ -190,7 +201,9 @@ void TransformerLayer::run_parts(const StepContext& c, const LayerMemory& memory
   if (laurel_) laurel_->run(c, static_cast<const float*>(input.data));
   if (!feed_forward_) return;
   if (!parallel_) {
-    run_feed_forward(c, read(c, ff_norm_, !laurel_, handed_on_), c.delta);
+    const bool is_added = laurel_ || mixer_sum_factor_ != 1;
+    if (mixer_sum_factor_ != 1) residual_add_(c.stream, {c.x, c.delta, c.step.token_count * width_, mixer_sum_factor_});
+    run_feed_forward(c, read(c, ff_norm_, !is_added, handed_on_), c.delta);
     finish(c, ff_post_norm_, c.delta);
     return;
   }

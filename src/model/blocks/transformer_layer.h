@@ -12,6 +12,7 @@
 #include "model/blocks/latent_attention.h"
 #include "model/blocks/laurel.h"
 #include "model/blocks/layer_input.h"
+#include "model/blocks/lightning.h"
 #include "model/blocks/mamba.h"
 #include "model/blocks/mlp.h"
 #include "model/blocks/short_conv.h"
@@ -39,10 +40,11 @@ class TransformerLayer {
   void finish(const StepContext& context, const std::optional<Norm>& norm, float* delta) const;
 
   std::int64_t width_;
-  bool parallel_, norm_of_sum_;
+  bool parallel_, norm_of_sum_, adds_to_norm_;
+  float mixer_sum_factor_;
   Format handed_on_, mixer_input_;
   std::optional<Norm> mixer_norm_, ff_norm_, mixer_post_norm_, ff_post_norm_;
-  using Mixer = std::variant<Attention, LatentAttention, ShortConv, DeltaNet, Mamba>;
+  using Mixer = std::variant<Attention, LatentAttention, ShortConv, DeltaNet, Mamba, Lightning>;
   using FeedForward = std::variant<Mlp, Experts>;
   static std::optional<Mixer> bind_mixer(const LayerParts& parts, std::int64_t layer);
   static std::optional<FeedForward> bind_feed_forward(const LayerParts& parts, std::int64_t layer);
