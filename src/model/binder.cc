@@ -51,7 +51,7 @@ std::string Binder::name(Weight weight, std::int64_t layer, std::int64_t expert)
     end = names.find('|', begin);
     std::string candidate = names.substr(begin, end - begin);
     try {
-      if (look_up(candidate + ".weight") != nullptr) return candidate;
+      if (look_up(candidate + ".weight") != nullptr || look_up(candidate) != nullptr) return candidate;
     } catch (const Unsupported&) {
       return candidate;  // whoever binds it reports it
     }

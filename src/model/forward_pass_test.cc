@@ -133,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(Families, HuggingFaceModel,
                          testing::Values("llama3-rope", "mistral-swa", "qwen2", "qwen3", "gpt2", "gpt_bigcode",
                                          "gemma2", "gemma3n", "gemma4_moe", "olmo2", "phi", "glm4_moe", "qwen2_moe",
                                          "lfm2", "bloom", "mpt", "ministral3", "nemotron_h_moe", "olmo", "opt",
-                                         "nanochat"),
+                                         "nanochat", "laguna", "mimo_v2_flash", "minimax"),
                          [](const auto& test) {
                            std::string name = test.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -375,6 +375,24 @@ TEST(Settings, KimiLinearIsReadInBothSpellings) {
                Unsupported);
 }
 
+// What scales its layers and ends follows from its depth and width; heads' values are as wide as they may be.
+TEST(Settings, MiniCpmThreeHasLatentAttentionWithScales) {
+  const ModelSpec spec = spec_of(
+      config_with(R"("q_lora_rank":24,"kv_lora_rank":32,"qk_rope_head_dim":8,"qk_nope_head_dim":16,"scale_emb":12,)"
+                  R"("scale_depth":1.4,"dim_model_base":16)",
+                  "minicpm3"));
+  const AttentionSpec& attention = spec.layers[1].attention();
+  EXPECT_EQ(attention.latent->value_dim, 32);
+  EXPECT_EQ(attention.latent->key_dim, 16);
+  EXPECT_FLOAT_EQ(attention.scale, 1 / std::sqrt(24.0f));
+  EXPECT_EQ(spec.ropes[0].pairs, RopePairs::kHalfSplit);
+  EXPECT_EQ(spec.ropes[0].rotary_dim, 8);
+  EXPECT_FLOAT_EQ(spec.layers[0].residual_scale, 1.4f / std::sqrt(2.0f));
+  EXPECT_FLOAT_EQ(spec.embedding_scale, 12);
+  EXPECT_FLOAT_EQ(spec.logit_scale, 0.25f);
+  EXPECT_THROW(spec_of(config_with(R"("sparse_config":{"topk":64})", "minicpm")), Unsupported);
+}
+
 // T5's buckets: of 16 for each side, the last from a distance of 91 on.
 TEST(Settings, MpnetsBiasesAreOfBuckets) {
   const auto rows =

@@ -100,7 +100,7 @@ def ternary(random, n, k, divides=False):
     trits = random.integers(-1, 2, (n, k))
     bytes_of = np.bitwise_or.reduce((trits + 1).reshape(4, n // 4, k) << (2 * np.arange(4))[:, None, None])
     scale = of_bf16(random.uniform(40, 60, 1) if divides else random.uniform(0.01, 0.02, 1))
-    return ({"weight": bytes_of.astype(np.uint8), "weight_scale": bf16_bits(scale)},
+    return ({"weight": ("U8", bytes_of.astype(np.uint8)), "weight_scale": bf16_bits(scale)},
             trits.astype(np.float32) * (1 / scale if divides else scale))
 
 

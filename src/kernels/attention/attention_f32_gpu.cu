@@ -49,6 +49,15 @@ HEARTH_DEVICE const float* query_of(const AttentionParams& p, int token, int hea
   return p.q + token * p.q_stride + static_cast<std::int64_t>(head < last ? head : last) * p.head_dim;
 }
 
+// A score with what its key's distance takes from it or adds.
+HEARTH_DEVICE float with_distance(const AttentionParams& p, int token, int head, int key, float dot) {
+  const int offset = key - p.step.positions[token], reach = opaque(p.bias_reach);
+  const float distance = magnitude(static_cast<float>(offset));
+  if (reach == 0) return fma_exact(-(p.slopes[head] * p.slope_scale), distance, dot);
+  const int within = offset < -reach ? -reach : offset > reach ? reach : offset;
+  return fma_exact(p.slopes[head * (2 * reach + 1) + reach + within], p.slope_scale, dot);
+}
+
 // The scores of the keys of the block from `first_key` on; minus infinity for a hidden one.
 template <class Element, int kHeads>
 HEARTH_DEVICE void score_keys(const AttentionParams& p, F32Shared<kHeads>& shared, int token, int first_head,
@@ -79,12 +88,7 @@ HEARTH_DEVICE void score_keys(const AttentionParams& p, F32Shared<kHeads>& share
       for (int mask = kLanes / 2; mask > 0; mask /= 2) dot[h] += shuffle_xor(dot[h], mask);
       if (kHeads == 1 && p.softcap > 0) dot[h] = p.softcap * tanh_accurate(dot[h] * p.cap_scale);
       if (kHeads == 1 && p.slopes != nullptr) {
-        const Slope slope = slope_of(p, opaque(token), opaque(first_head));
-        dot[h] = fma_exact(-slope.factor, magnitude(static_cast<float>(first_key + key - slope.position)), dot[h]);
-      }
-      if (kHeads == 1 && p.biases.of_heads != nullptr) {
-        const int position = p.step.positions[opaque(token)];
-        dot[h] = fma_exact(p.biases.at(opaque(first_head), first_key + key - position), p.slope_scale, dot[h]);
+        dot[h] = with_distance(p, opaque(token), opaque(first_head), first_key + key, dot[h]);
       }
       if (lane == 0) shared.scores[h][key] = is_seen ? dot[h] : kMinusInfinity;
     }

@@ -47,7 +47,10 @@ AttentionParams params_of(const AttentionArgs& args) {
   p.out = args.out;
   p.sinks = args.sinks;
   p.slopes = args.slopes;
-  p.biases = args.biases;
+  if (args.biases.of_heads != nullptr) {
+    p.slopes = args.biases.of_heads;
+    p.bias_reach = args.biases.reach;
+  }
   p.step = args.step;
   p.mask = args.mask;
   p.q_stride = args.q_stride;
@@ -75,6 +78,7 @@ void check(const AttentionArgs& args) {
   CHECK(args.out_format == Format::kF32 || args.out_format == Format::kBf16);
   // The maximum is taken of q . k, and queries are read 16 bytes at a time.
   CHECK(args.scale > 0);
+  CHECK(args.biases.of_heads == nullptr || args.biases.reach > 0);
   CHECK((args.slopes != nullptr) + (args.biases.of_heads != nullptr) + (args.softcap != 0) <= 1);
   CHECK(args.q_stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(args.q) % 16 == 0);
   CHECK(args.step.key_count_max > 0);
@@ -161,7 +165,7 @@ void launch_wide(Stream& stream, const AttentionParams& p) {
   const std::int64_t blocks = p.step.token_count * ceil_divide(p.head_count, kHeads);
   const bool together = blocks >= kWideBlocksMin * gpu_stream(stream).gpu().properties().multiprocessor_count &&
                         (p.kv_heads == 1 || p.head_count / p.kv_heads % kHeads == 0) && p.softcap == 0 &&
-                        p.sinks == nullptr && p.slopes == nullptr && p.biases.of_heads == nullptr;
+                        p.sinks == nullptr && p.slopes == nullptr;
   launch(stream, together ? GpuKernel::attention_wide_4 : GpuKernel::attention_wide_1,
          {together ? blocks : p.step.token_count * p.head_count}, kAttentionF32Threads, p);
 }

@@ -12,7 +12,6 @@
 
 #include <cstdint>
 
-#include "kernels/attention/distance_biases.h"
 #include "kernels/attention/mask.h"
 #include "kernels/attention/paged_kv.h"
 
@@ -70,8 +69,7 @@ struct AttentionParams {
   float* part_weights;  // [sequences, heads, parts_stride, 2]: the maximum and the sum of weights; a negative sum: none
   std::byte* packed;    // [sequences, kv_heads, parts_stride]: blocks as attention_pack leaves them; null: none
   const float* sinks;   // [heads], or null
-  const float* slopes;  // [heads], or null; times slope_scale they are of q . k
-  DistanceBiases biases;  // likewise
+  const float* slopes;  // [heads], or null; times slope_scale they are of q . k; or biases, with bias_reach
   StepView step;
   Mask mask;
   std::int64_t q_stride;
@@ -87,6 +85,7 @@ struct AttentionParams {
   float cap_scale;
   float exponent_scale;
   float slope_scale;
+  std::int32_t bias_reach;   // attention_f32, attention_wide: not 0: `slopes` are DistanceBiases::of_heads
   std::int32_t unit_tokens;  // tile: so many tokens are cut into tiles together: the step's, or 1
   std::int32_t unit_tiles;   // tile: tiles of a unit; split: tiles of 16 rows of a token's heads in a group
   std::int32_t split_count;  // split: blocks of threads that share a sequence's keys

@@ -49,7 +49,8 @@
   FAMILY(jamba)                 \
   FAMILY(laguna)                \
   FAMILY(mimo2)                 \
-  FAMILY(bitnet)
+  FAMILY(bitnet)                \
+  FAMILY(minicpm)
 
 namespace hearth {
 

@@ -28,7 +28,8 @@ constexpr OwnName kOwnNames[]{
 
 std::span<const Architecture> glm_family() {
   static constexpr Architecture kFamily[]{{"chatglm", "glm", NameScheme::kLlama, read_glm},
-                                          {"glm4", "glm4", NameScheme::kLlama, read_glm4, kOwnNames}};
+                                          {"glm4", "glm4", NameScheme::kLlama, read_glm4, kOwnNames},
+                                          {"", "glm4v_text", NameScheme::kLlama, read_glm4, kOwnNames}};
   return kFamily;
 }
 

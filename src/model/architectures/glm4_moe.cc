@@ -47,6 +47,7 @@ constexpr OwnName kOwnNames[]{{NameScheme::kGguf, Weight::kFfNorm, "blk.{}.post_
 std::span<const Architecture> glm4_moe_family() {
   static constexpr Architecture kFamily[]{
       {"glm4moe", "glm4_moe", NameScheme::kLlama, read_glm4_moe, kOwnNames, FamilyKind::kExperts},
+      {"", "glm4v_moe_text", NameScheme::kLlama, read_glm4_moe, kOwnNames, FamilyKind::kExperts},
       {"dots1", "dots1", NameScheme::kLlama, read_dots1, {}, FamilyKind::kExperts},
       {"", "solar_open", NameScheme::kLlama, read_solar_open, {}, FamilyKind::kExperts}};
   return kFamily;

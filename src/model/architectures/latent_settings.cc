@@ -31,7 +31,7 @@ void check(const Settings& settings, const AttentionSpec& spec) {
 
 }  // namespace
 
-AttentionSpec read_latent_attention(const Settings& settings) {
+AttentionSpec read_latent_attention(const Settings& settings, LatentValues values) {
   AttentionSpec spec;
   LatentSpec latent;
   // Layers of another kind may have none.
@@ -41,19 +41,24 @@ AttentionSpec read_latent_attention(const Settings& settings) {
   latent.rank = settings.required(settings::kLatentRank, kLatentSizeMax);
   latent.rope_dim = settings.required(settings::kLatentRopeDim, kLatentSizeMax);
   latent.q_rank = settings.positive(settings::kLatentQueryRank).value_or(0);
+  // As wide as all heads together are to be, where it is not said.
+  const bool of_width = values == LatentValues::kOfWidth && spec.head_count > 0;
+  const std::int64_t width_of_head =
+      of_width ? settings.required(settings::kWidth, kLatentSizeMax) / spec.head_count : 0;
   if (settings.is_gguf()) {
     // Those of the cache's rows, where the heads' own are said beside them.
     const auto row_dim = settings.positive(settings::kHeadDim), row_values = settings.positive(settings::kValueDim);
     settings.per_layer(settings::kKvHeads);
     const auto key = settings.positive(settings::kLatentHeadDim), value = settings.positive(settings::kLatentValueDim);
     latent.key_dim = std::min(key.value_or(row_dim.value_or(0)), kLatentSizeMax) - latent.rope_dim;
-    latent.value_dim = std::min(value.value_or(row_values.value_or(0)), kLatentSizeMax);
+    latent.value_dim = std::min(value.value_or(row_values.value_or(width_of_head)), kLatentSizeMax);
     latent.norm_epsilon = static_cast<float>(settings.number(settings::kRmsEpsilon).value_or(1e-6));
     // Files of the small models say a rank that they do not have.
     if (settings.source().find("blk.0.attn_q.weight") != nullptr) latent.q_rank = 0;
   } else {
     latent.key_dim = settings.required(settings::kLatentKeyDim, kLatentSizeMax);
-    latent.value_dim = settings.required(settings::kLatentValueDim, kLatentSizeMax);
+    latent.value_dim = of_width ? settings.positive(settings::kLatentValueDim).value_or(width_of_head)
+                                : settings.required(settings::kLatentValueDim, kLatentSizeMax);
     latent.norm_epsilon = 1e-6f;  // whatever rms_norm_eps says
   }
   spec.kv_head_count = 1;

@@ -1,11 +1,8 @@
 // Families of Llama's shape with small differences: Seed-OSS (ByteDance 2025), whose GGUF files call the second norm
 // otherwise; ERNIE 4.5 (Baidu 2025), whose rope has adjacent pairs; Arcee (2025), without a gate; HunYuan (Tencent
 // 2025), dense or of experts, which norms queries and keys behind the rope; Helium (Kyutai 2025); InternLM 2 (Cai et
-// al. 2024), whose projections are fused group by group; MiniCPM (Hu et al. 2024), whose depth and width scale what is
-// added and what comes out; EuroBERT (Boizard et al. 2025), whose tokens see both ways.
+// al. 2024), whose projections are fused group by group; EuroBERT (Boizard et al. 2025), whose tokens see both ways.
 #include <fmt/format.h>
-
-#include <cmath>
 
 #include "base/error.h"
 #include "model/architectures/common.h"
@@ -86,29 +83,6 @@ ModelSpec read_internlm2(const Settings& settings) {
   return spec;
 }
 
-// GGUF files without the three numbers are of the first models, which all have these.
-ModelSpec read_minicpm(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent, .epsilon = 1e-5});
-  if (settings.positive({settings::kExpertCount.gguf, {"num_experts"}})) {
-    throw Unsupported(fmt::format("{}: MiniCPM with experts is not supported", settings.file_name()));
-  }
-  if (settings.config("sparse_config") != nullptr) {
-    throw Unsupported(fmt::format("{}: attention to some blocks alone (sparse_config)", settings.file_name()));
-  }
-  const auto number = [&](const Setting& setting, double fallback) {
-    return settings.positive_number(setting).value_or(fallback);
-  };
-  const auto width = static_cast<double>(spec.width), layers = static_cast<double>(spec.layer_count());
-  const double residual = number({"", {"scale_depth"}}, 1.4) / std::sqrt(layers);
-  const double divisor = width / number({"", {"dim_model_base"}}, 256);
-  spec.embedding_scale = static_cast<float>(number({"embedding_scale", {"scale_emb"}}, 12));
-  spec.logit_scale = static_cast<float>(1 / number({"logit_scale"}, divisor));
-  for (LayerSpec& layer : spec.layers) {
-    layer.residual_scale = static_cast<float>(number({"residual_scale"}, residual));
-  }
-  return spec;
-}
-
 ModelSpec read_eurobert(const Settings& settings) {
   ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit, .epsilon = 1e-5});
   settings.boolean({"attention.causal", {"causal", "is_causal"}});
@@ -148,7 +122,6 @@ std::span<const Architecture> llama_kin_family() {
       {"hunyuan-dense", "hunyuan_v1_dense", NameScheme::kLlama, read_hunyuan, kHunyuanNames},
       {"hunyuan-moe", "hunyuan_v1_moe", NameScheme::kLlama, read_hunyuan_moe, kHunyuanNames, FamilyKind::kExperts},
       {"", "helium", NameScheme::kLlama, read_helium},
-      {"minicpm", "minicpm", NameScheme::kLlama, read_minicpm},
       {"eurobert", "eurobert", NameScheme::kLlama, read_eurobert, {}, FamilyKind::kEncoder},
       {"internlm2", "internlm2", NameScheme::kLlama, read_internlm2, kInternlmNames}};
   return kFamily;

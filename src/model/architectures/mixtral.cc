@@ -74,7 +74,9 @@ ModelSpec read_minimax(const Settings& settings) {
   if (const auto window = settings.positive(settings::kSlidingWindow)) {
     slide(std::vector<bool>(spec.layers.size(), true), *window, spec);
   }
-  const ExpertsSpec experts = read_experts(settings, {.normalize = true});
+  ExpertsSpec experts = read_experts(settings, {.normalize = true});
+  experts.width = spec.layers.front().mlp().width;
+  experts.shared_width = 0;
   for (LayerSpec& layer : spec.layers) layer.feed_forward = experts;
   settings.integer({"", {"block_size"}});  // of a program that computes tokens together
   const SumFactors full = read_sum_factors(settings, "full_attn_alpha_factor", "full_attn_beta_factor");
