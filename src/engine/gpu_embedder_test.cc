@@ -30,6 +30,19 @@ TEST_P(GpuEmbedderTest, IsWhatThePaperSays) {
   EXPECT_LT(error(ComputeMode::kBf16), 3e-2);
 }
 
+// Biases by distance are in kernels of their own there.
+TEST_P(GpuEmbedderTest, MpnetIsWhatItIsOnTheCpu) {
+  const std::filesystem::path folder = model_testing::data_folder() / "hf/mpnet";
+  Tokens text(50);
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<std::int32_t>(i * i % 40);
+  EmbedderRun run{.compute = ComputeMode::kF32, .step_tokens = 64};
+  CpuDevice cpu(2);
+  const std::vector<float> expected = states_of(folder, cpu, {text}, run).at(0);
+  EXPECT_LT(model_testing::relative_error(states_of(folder, gpu(), {text}, run).at(0), expected), 1e-5);
+  run.compute = ComputeMode::kBf16;
+  EXPECT_LT(model_testing::relative_error(states_of(folder, gpu(), {text}, run).at(0), expected), 3e-2);
+}
+
 TEST_P(GpuEmbedderTest, PairsHaveTwoTypesOfTokens) {
   const TinyBert model;
   const std::vector<Tokens> texts{some_text(3, 12), some_text(4, 9)};

@@ -1,5 +1,5 @@
 """Plain forward passes of tiny models in double precision, written from the published descriptions, and the files of
-random weights that the program reads in their place. As a program it writes tests/data/hf/bloom and mpt."""
+random weights that the program reads in their place. As a program it writes tests/data/hf/bloom, mpt and mpnet."""
 import json
 import math
 import pathlib
@@ -72,6 +72,7 @@ class Model:
         self.buckets = False              # biases by distance, in T5's buckets
         self.windows = {}                 # layer: positions that a token sees
         self.gate_bias = None             # of gate and up, where not as everywhere
+        self.experts = 0                  # so many in every other layer, of which each token asks two
         self.__dict__.update(options)
         self.weights = Weights(len(repr(sorted(options.items()))))
         self.head_dim = self.width // self.heads
@@ -133,7 +134,20 @@ class Model:
         mixed = np.einsum("htj,jhd->thd", scores / scores.sum(-1, keepdims=True), v)
         return self.linear(mixed.reshape(len(x), -1), p + "o", self.width)
 
+    def mixture(self, x, p):
+        scores = np.exp(self.linear(x, p + "router", self.experts, False))
+        scores /= scores.sum(-1, keepdims=True)
+        up = self.weights(p + "e_up.weight", self.experts, FF, self.width)
+        down = self.weights(p + "e_down.weight", self.experts, self.width, FF)
+        out = np.zeros_like(x)
+        for t, row in enumerate(x):
+            for e in np.argsort(-scores[t], kind="stable")[:2]:
+                out[t] += scores[t][e] * (down[e] @ ACTIVATIONS[self.act](up[e] @ row))
+        return out
+
     def feed_forward(self, x, p):
+        if self.experts and int(p[:-1]) % 2 == 1:
+            return self.mixture(x, p)
         hidden = self.linear(x, p + "up", FF, self.gate_bias)
         act = ACTIVATIONS[self.act]
         hidden = act(self.linear(x, p + "gate", FF, self.gate_bias)) * hidden if self.gated else act(hidden)
@@ -198,8 +212,14 @@ MPT = {"n1": "norm_1", "n2": "norm_2", "qkv": "attn.Wqkv", "o": "attn.out_proj",
        "down": "ffn.down_proj", "qn": "attn.q_ln", "kn": "attn.k_ln"}
 MPT_ENDS = {"embed": "transformer.wte", "positions": "transformer.wpe", "last": "transformer.norm_f", "head": "lm_head",
             "layer": "transformer.blocks"}
+MPNET = {"n1": "attention.LayerNorm", "n2": "output.LayerNorm", "q": "attention.attn.q", "k": "attention.attn.k",
+         "v": "attention.attn.v", "o": "attention.attn.o", "up": "intermediate.dense", "down": "output.dense"}
+MPNET_ENDS = {"embed": "embeddings.word_embeddings", "positions": "embeddings.position_embeddings",
+              "embed_norm": "embeddings.LayerNorm", "layer": "encoder.layer",
+              "biases": "encoder.relative_attention_bias"}
 GGUF = {"n1": "attn_norm", "n2": "ffn_norm", "qkv": "attn_qkv", "o": "attn_output", "up": "ffn_up", "down": "ffn_down",
-        "qn": "attn_q_norm", "kn": "attn_k_norm"}
+        "qn": "attn_q_norm", "kn": "attn_k_norm", "router": "ffn_gate_inp", "e_up": "ffn_up_exps",
+        "e_down": "ffn_down_exps"}
 GGUF_ENDS = {"embed": "token_embd", "embed_norm": "token_embd_norm", "positions": "position_embd",
              "types": "token_types", "last": "output_norm", "head": "output", "layer": "blk"}
 
@@ -297,3 +317,8 @@ if __name__ == "__main__":
                           "attn_config": {"alibi_bias_max": 12, "clip_qkv": 0.7, "kv_n_heads": 2}},
                   MPT, MPT_ENDS, Model(width=48, layers=3, heads=6, kv_heads=2, slopes=alibi_slopes(6, 12), limit=0.7,
                                        act="gelu", rotary=0, qkv_in_order=True))
+    mpnet = Model(sees_all=True, norm_of_sum=True, embedding_norm=True, norms_bias=True, eps=1e-12, bias=True,
+                  act="gelu", rotary=0, positions=2, buckets=True)
+    mpnet.states([0])
+    write_folder(pathlib.Path(__file__).resolve().parent.parent / "data/hf/mpnet",
+                 {"model_type": "mpnet", "max_position_embeddings": CONTEXT + 2}, MPNET, MPNET_ENDS, mpnet)

@@ -7,8 +7,8 @@ import struct
 import numpy as np
 
 from cli_case import main
-from family_model import (BLOOM, BLOOM_ENDS, CONTEXT, FF, LAYERS, MPT, MPT_ENDS, VOCABULARY, WIDTH, FamilyCase, Model,
-                          alibi_slopes, word_pieces)
+from family_model import (BLOOM, BLOOM_ENDS, CONTEXT, FF, GGUF, LAYERS, MPNET, MPNET_ENDS, MPT, MPT_ENDS, VOCABULARY,
+                          WIDTH, FamilyCase, Model, alibi_slopes, word_pieces)
 
 TOKENS = np.random.default_rng(3).integers(0, VOCABULARY, 21).tolist()
 
@@ -188,11 +188,8 @@ ENCODERS = {
         ENCODER | {"bias": True, "act": "gelu_new", "rotary": 0, "positions": 0, "types": True, "embedding_width": 16,
                    "shared_layers": True}),
     "mpnet": (
-        {"model_type": "mpnet", "relative_attention_num_buckets": 32, "max_position_embeddings": CONTEXT + 2},
-        {"n1": "attention.LayerNorm", "n2": "output.LayerNorm", "q": "attention.attn.q", "k": "attention.attn.k",
-         "v": "attention.attn.v", "o": "attention.attn.o", "up": "intermediate.dense", "down": "output.dense"},
-        {"embed": "embeddings.word_embeddings", "positions": "embeddings.position_embeddings",
-         "embed_norm": "embeddings.LayerNorm", "layer": "encoder.layer", "biases": "encoder.relative_attention_bias"},
+        {"model_type": "mpnet", "relative_attention_num_buckets": 32, "max_position_embeddings": CONTEXT + 2}, MPNET,
+        MPNET_ENDS,
         ENCODER | {"bias": True, "act": "gelu", "rotary": 0, "positions": 2, "buckets": True}),
     "jina-bert 2": (
         {"model_type": "bert", "position_embedding_type": "alibi", "feed_forward_type": "geglu"},
@@ -275,6 +272,18 @@ class Families(FamilyCase):
                 self.assert_close(np.array(printed), expected[0] / np.linalg.norm(expected[0]), 1e-5)
                 self.refused("logits", folder, "--tokens", 1, "--out", out, words=["hearth embed"])
                 self.hearth("plan", folder)
+
+    def test_an_encoder_of_experts(self):
+        model = Model(**ENCODER | {"bias": True, "act": "gelu", "types": True, "experts": 6})
+        expected = model.states(TOKENS)
+        names = GGUF | {"n1": "attn_output_norm", "n2": "layer_output_norm"}
+        path = self.write_gguf("nomic-bert-moe", {
+            "attention.causal": False, "moe_every_n_layers": 2, "expert_count": 6, "expert_used_count": 2,
+            "rope.freq_base": 10000.0}, model, names=names)
+        out = self.path("states.npy")
+        self.hearth("embed", path, "--tokens", ",".join(map(str, TOKENS)), "--compute", "f32", "--pooling", "none",
+                    "--out", out)
+        self.assert_close(np.load(out), expected, 1e-5)
 
     def test_a_served_encoder(self):
         config, names, ends, options = ENCODERS["distilbert"]

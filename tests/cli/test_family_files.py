@@ -326,7 +326,8 @@ class FamilyFiles(CliCase):
                 ("laguna", {"num_attention_heads_per_layer": [4, 5, 6]}, "5 query heads"),
                 ("mimo v2 flash", {"swa_v_head_dim": 8}, "swa_v_head_dim"),
                 ("mimo v2 flash", {"v_head_dim": 16}, "values of size 16"),
-                ("minimax text", {"mlp_alpha_factor": 0.0}, "mlp_alpha_factor")):
+                ("minimax text", {"mlp_alpha_factor": 0.0}, "mlp_alpha_factor"),
+                ("minimax text", {"head_dim": 264}, "heads of 264")):
             options, config, names, *_ = FAMILIES[name]
             model = FamilyModel(**options)
             model.logits(TOKENS)

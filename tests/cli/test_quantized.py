@@ -120,8 +120,8 @@ METHODS = {
     "gptq of 8 bits": Method({"quant_method": "gptq", "bits": 8}, gptq, "int8", bits=8, zeros=False),
     "packed int4": Method(compressed("pack-quantized"), packed, "int4"),
     "packed int4 with zero points": Method(compressed("pack-quantized"), packed, "int4", zeros=True),
-    "bitnet": Method({"quant_method": "bitnet", "linear_class": "autobitlinear", "quantization_mode": "offline"}, ternary,
-                     "int4"),
+    "bitnet": Method({"quant_method": "bitnet", "linear_class": "autobitlinear", "quantization_mode": "offline"},
+                     ternary, "int4"),
     "bitnet whose scale divides": Method({"quant_method": "bitnet"}, ternary, "int4", divides=True),
     "packed int8": Method(compressed("pack-quantized"), packed, "int8", bits=8),
 }

@@ -1,5 +1,5 @@
-"""Writes tests/data/hf/laguna, mimo_v2_flash and minimax: tiny checkpoints of random weights, their logits for a prompt,
-and what greedy decoding adds, all by the formulas of family_formulas.py in double precision."""
+"""Writes tests/data/hf/laguna, mimo_v2_flash and minimax: tiny checkpoints of random weights, their logits for a
+prompt, and what greedy decoding adds, all by the formulas of family_formulas.py in double precision."""
 import json
 
 import numpy as np

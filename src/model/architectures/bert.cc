@@ -1,8 +1,8 @@
 // Encoders with a norm of each sum: BERT (Devlin et al. 2019), RoBERTa and XLM-RoBERTa (Conneau et al. 2020), whose
 // positions begin behind that of padding, DistilBERT (Sanh et al. 2019) without types of text, and Nomic's BERT (2024)
-// with a rope and a gate; ELECTRA (Clark et al. 2020) and ALBERT (Lan et al. 2020), whose embeddings may be narrower,
-// and whose layers are all the same one in ALBERT; MPNet (Song et al. 2020) with biases by distance; Jina's BERT 2
-// (Günther et al. 2023) with ALiBi and a gate. Every token sees every other.
+// with a rope and a gate, or with experts; ELECTRA (Clark et al. 2020) and ALBERT (Lan et al. 2020), whose embeddings
+// may be narrower, and whose layers are all the same one in ALBERT; MPNet (Song et al. 2020) with biases by distance;
+// Jina's BERT 2 (Günther et al. 2023) with ALiBi and a gate. Every token sees every other.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "model/architectures/common.h"
+#include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
 
 namespace hearth {
@@ -145,6 +146,10 @@ ModelSpec read_distilbert(const Settings& settings) {
 }
 
 ModelSpec read_nomic(const Settings& settings) {
+  if (settings.positive({"", {"num_experts"}})) {
+    throw Unsupported(fmt::format(
+        "{}: checkpoints of Nomic's BERT with experts are not supported, their GGUF files are", settings.file_name()));
+  }
   refuse_if(settings, {"", {"prenorm"}}, "a norm before each part");
   refuse_if(settings, {"", {"parallel_block"}}, "both halves of a layer side by side");
   refuse_if(settings, {"", {"use_rms_norm"}}, "an RMS norm");
@@ -161,6 +166,21 @@ ModelSpec read_nomic(const Settings& settings) {
     spec.context_max = std::min(spec.context_max, trained);
   }
   spec.token_types = settings.is_gguf() || settings.integer({"", {"type_vocab_size"}}).value_or(2) > 0;
+  return spec;
+}
+
+// Experts in every so many layers; no part has a gate.
+ModelSpec read_nomic_moe(const Settings& settings) {
+  ModelSpec spec = read_nomic(settings);
+  ExpertsSpec experts = read_experts(settings, {.gguf_normalize = false});
+  experts.gated = false;
+  experts.activation = Activation::kGelu;
+  const std::int64_t every = settings.required({"moe_every_n_layers"}, spec.layer_count());
+  for (std::int64_t i = 0; i < spec.layer_count(); ++i) {
+    LayerSpec& layer = spec.layers[static_cast<std::size_t>(i)];
+    layer.mlp().gated = false;
+    if (i % every == 1) layer.feed_forward = experts;
+  }
   return spec;
 }
 
@@ -251,6 +271,7 @@ std::span<const Architecture> bert_family() {
       {"", "albert", NameScheme::kLlama, read_albert, kAlbertNames, FamilyKind::kEncoder},
       {"", "mpnet", NameScheme::kLlama, read_mpnet, kMpnetNames, FamilyKind::kEncoder},
       {"", "distilbert", NameScheme::kLlama, read_distilbert, kDistilbertNames, FamilyKind::kEncoder},
+      {"nomic-bert-moe", "", NameScheme::kLlama, read_nomic_moe, kNomicNames, FamilyKind::kEncoder},
       {"nomic-bert", "nomic_bert", NameScheme::kLlama, read_nomic, kNomicNames, FamilyKind::kEncoder}};
   return kFamily;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "kernels/selective_scan/selective_scan.h"
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
@@ -97,6 +98,10 @@ ModelSpec read_minimax(const Settings& settings) {
     layer.attention().output_factor = mixer.added / mixer.x;
     if (!is_linear) continue;
     const AttentionSpec attention = layer.attention();
+    if (attention.head_dim > kScanStateMax) {
+      throw Unsupported(fmt::format("{}: lightning attention with heads of {}; supported are up to {}",
+                                    settings.file_name(), attention.head_dim, kScanStateMax));
+    }
     layer.mixer = LightningSpec{.heads = attention.head_count,
                                 .head_dim = attention.head_dim,
                                 .rates = lightning_rates(attention.head_count, i, spec.layers.size()),
