@@ -357,7 +357,10 @@ TEST(Settings, KimiLinearIsReadInBothSpellings) {
       R"("linear_key_head_dim":16,"linear_conv_kernel_dim":5,"rope_interleave":true,)"
       R"("rope_parameters":{"rope_type":"default","rope_theta":10000.0})";
   const ModelSpec written = spec(own);
-  for (const ModelSpec& model : {published, written}) {
+  const ModelSpec later =
+      spec(R"("num_experts":4,"layer_types":["linear_attention","full_attention"],"linear_num_heads":3,)"
+           R"("linear_head_dim":16,"linear_conv_kernel_dim":5,"mla_use_nope":true)");
+  for (const ModelSpec& model : {published, written, later}) {
     const DeltaSpec& delta = std::get<DeltaSpec>(model.layers[0].mixer);
     EXPECT_EQ(delta.k_heads, 3);
     EXPECT_EQ(delta.v_heads, 3);
@@ -367,7 +370,7 @@ TEST(Settings, KimiLinearIsReadInBothSpellings) {
     EXPECT_EQ(model.layers[1].attention().rope, -1);
   }
   for (const std::string_view refused : {R"(,"forget_gate_lower_bound":-5.0)", R"(,"use_full_rank_output_gate":true)",
-                                         R"(,"linear_num_value_heads":6)"}) {
+                                         R"(,"mla_use_output_gate":true)", R"(,"linear_num_value_heads":6)"}) {
     EXPECT_THROW(spec(std::string(own) + std::string(refused)), Unsupported) << refused;
   }
   EXPECT_THROW(spec(R"("n_routed_experts":4,"layer_types":["conv","full_attention"],"linear_num_key_heads":3,)"

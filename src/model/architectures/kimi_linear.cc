@@ -19,11 +19,10 @@ namespace {
 
 constexpr std::int64_t kConvKernelMax = 1024, kHeadsMax = 1 << 16;
 
-// A number of config.json's `linear_attn_config`, or where there is none the setting `own_key`.
-std::int64_t of_linear_attention(const Settings& settings, std::string_view key, std::string_view own_key,
-                                 std::int64_t max) {
+// A number of config.json's `linear_attn_config`, or where there is none the setting `own`.
+std::int64_t of_linear_attention(const Settings& settings, std::string_view key, const Setting& own, std::int64_t max) {
   const boost::json::object* config = settings.config_object("linear_attn_config");
-  if (config == nullptr) return settings.required({"", {own_key}}, max);
+  if (config == nullptr) return settings.required(own, max);
   const auto value = integer_field(*config, key, settings.file_name());
   if (!value || *value <= 0 || *value > max) {
     throw InvalidInput(
@@ -50,10 +49,13 @@ DeltaSpec read_delta(const Settings& settings, const AttentionSpec& attention, f
     delta.length_epsilon = epsilon;
     delta.plain_products = true;
   } else {
-    delta.k_heads = of_linear_attention(settings, "num_heads", "linear_num_key_heads", kHeadsMax);
-    delta.k_dim = of_linear_attention(settings, "head_dim", "linear_key_head_dim", kDeltaKeyDimMax);
+    delta.k_heads =
+        of_linear_attention(settings, "num_heads", {"", {"linear_num_key_heads", "linear_num_heads"}}, kHeadsMax);
+    delta.k_dim =
+        of_linear_attention(settings, "head_dim", {"", {"linear_key_head_dim", "linear_head_dim"}}, kDeltaKeyDimMax);
     check_values(settings, delta);
-    delta.kernel = of_linear_attention(settings, "short_conv_kernel_size", "linear_conv_kernel_dim", kConvKernelMax);
+    delta.kernel =
+        of_linear_attention(settings, "short_conv_kernel_size", {"", {"linear_conv_kernel_dim"}}, kConvKernelMax);
   }
   delta.v_heads = delta.k_heads;
   delta.v_dim = delta.k_dim;
@@ -110,6 +112,7 @@ ModelSpec read_kimi_linear(const Settings& settings) {
   if (settings.config("forget_gate_lower_bound") != nullptr) {
     throw Unsupported(fmt::format("{}: a decay with a lower bound (forget_gate_lower_bound)", settings.file_name()));
   }
+  refuse_if(settings, {"", {"mla_use_output_gate"}}, "a gate on what latent attention sees (mla_use_output_gate)");
   refuse_if(settings, {"", {"use_full_rank_output_gate"}}, "a gate of one matrix (use_full_rank_output_gate)");
   AttentionSpec attention = read_latent_attention(settings);
   attention.latent->plain_queries = settings.is_gguf();
