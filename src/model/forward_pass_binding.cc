@@ -109,7 +109,8 @@ void ForwardPass::bind_embeddings() {
   bind_positions();
   bind_token_types();
   if (spec_.embedding_norm) {
-    embedding_norm_.emplace(binder_, binder_.name(Weight::kEmbeddingNorm), spec_.sum_width(), spec_.norm);
+    embedding_norm_.emplace(binder_, binder_.name(Weight::kEmbeddingNorm), spec_.sum_width(),
+                            spec_.own_embedding_norm.value_or(spec_.norm));
   }
   if (spec_.layer_input_width > 0) layer_inputs_.emplace(binder_, spec_);
   if (spec_.alt_up) alt_up_.emplace(binder_, spec_);
@@ -172,7 +173,8 @@ void ForwardPass::bind_layers() {
 
 void ForwardPass::bind_output(const Settings& settings) {
   if (spec_.output_norm) {
-    output_norm_.emplace(binder_, binder_.name(Weight::kOutputNorm), spec_.width, spec_.norm);
+    output_norm_.emplace(binder_, binder_.name(Weight::kOutputNorm), spec_.width,
+                         spec_.own_output_norm.value_or(spec_.norm));
   }
   const std::int64_t rows = options_.logit_rows_max;
   WorkSpace& work_space = binder_.work_space();

@@ -59,6 +59,7 @@ struct AttentionSpec {
   PositionScale query_scale;  // of the queries, in the end
   QueryKeyNorm query_key_norm = QueryKeyNorm::kNone;
   NormKind query_key_norm_kind = NormKind::kRms;
+  bool plain_query_key_norm = false;    // it has no weights
   bool query_key_norm_by_head = false;  // each head has weights of its own
   bool query_key_norm_rotated = false;  // the norm is of what has been rotated
   std::vector<float> slopes;            // ALiBi: what each head takes from a score for each position; empty: nothing
@@ -201,8 +202,11 @@ struct ExpertsSpec {
   bool router_norm = false;  // the router reads a norm of the residual stream of its own
   // Not 0: experts read and say rows of so many elements, to and from which matrices lead (LatentMoE, Nemotron 3).
   std::int64_t row_width = 0;
+  float shared_factor = 1;  // of what the shared one says
 
-  MlpSpec shared() const { return {shared_width, activation, gated}; }
+  MlpSpec shared() const {
+    return {.width = shared_width, .activation = activation, .gated = gated, .down_factor = shared_factor};
+  }
 };
 
 // x += scale * after(mixer(before(x))), then the same with the feed-forward part. Where `parallel`, both read x as it
@@ -269,6 +273,8 @@ struct ModelSpec {
   std::int64_t context_max = 0;  // positions that the model was made for
 
   NormSpec norm;
+  // Where those of embeddings, behind parts, or before the output are others.
+  std::optional<NormSpec> own_embedding_norm, own_norm_after, own_output_norm;
   std::vector<RopeSpec> ropes;
   std::vector<LayerSpec> layers;
 

@@ -1,6 +1,7 @@
 #include "quantize/spec_metadata.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 
@@ -174,6 +175,10 @@ bool is_same_rope(const RopeSpec& a, const RopeSpec& b, std::int64_t context_max
   return true;
 }
 
+bool is_same_norm(const NormSpec& a, const NormSpec& b) {
+  return a.kind == b.kind && a.has_weights == b.has_weights && are_close(a.epsilon, b.epsilon);
+}
+
 std::string attention_difference(const AttentionSpec& a, const AttentionSpec& b) {
   if (a.latent || b.latent) return "latent attention";
   if (a.head_count != b.head_count || a.kv_head_count != b.kv_head_count || a.head_dim != b.head_dim) return "heads";
@@ -186,7 +191,7 @@ std::string attention_difference(const AttentionSpec& a, const AttentionSpec& b)
   }
   if (a.query_key_norm != b.query_key_norm || a.query_key_norm_kind != b.query_key_norm_kind ||
       a.query_key_norm_by_head != b.query_key_norm_by_head || a.query_key_norm_rotated != b.query_key_norm_rotated ||
-      a.value_norm != b.value_norm) {
+      a.plain_query_key_norm != b.plain_query_key_norm || a.value_norm != b.value_norm) {
     return "norms of queries and keys";
   }
   if (a.sinks != b.sinks || a.values_of_keys != b.values_of_keys || a.keys_of_layer != b.keys_of_layer ||
@@ -218,7 +223,7 @@ bool is_same_experts(const ExpertsSpec& a, const ExpertsSpec& b) {
   return a.width == b.width && a.row_width == b.row_width && a.activation == b.activation &&
          a.gating.limit == b.gating.limit && a.gating.up_offset == b.gating.up_offset &&
          is_same_routing(a.routing, b.routing) && a.shared_width == b.shared_width && a.gated == b.gated &&
-         a.shared_gate == b.shared_gate && a.router_norm == b.router_norm;
+         a.shared_gate == b.shared_gate && a.shared_factor == b.shared_factor && a.router_norm == b.router_norm;
 }
 
 std::string layer_difference(const LayerSpec& a, const LayerSpec& b) {
@@ -273,9 +278,11 @@ std::string first_difference(const ModelSpec& a, const ModelSpec& b) {
   if (a.vocabulary != b.vocabulary || a.width != b.width || a.embedding_width != b.embedding_width ||
       a.projects_normed != b.projects_normed || a.context_max != b.context_max)
     return "sizes";
-  if (a.norm.kind != b.norm.kind || a.norm.has_weights != b.norm.has_weights ||
-      !are_close(a.norm.epsilon, b.norm.epsilon))
-    return "norms";
+  const auto others = [](const ModelSpec& spec) {
+    return std::array{spec.norm, spec.own_embedding_norm.value_or(spec.norm), spec.own_norm_after.value_or(spec.norm),
+                      spec.own_output_norm.value_or(spec.norm)};
+  };
+  if (!std::ranges::equal(others(a), others(b), is_same_norm)) return "norms";
   if (a.layers.size() != b.layers.size()) return "the number of layers";
   for (std::size_t i = 0; i < a.layers.size(); ++i) {
     if (std::string found = layer_difference(a.layers[i], b.layers[i]); !found.empty()) return found;

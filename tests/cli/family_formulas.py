@@ -34,11 +34,14 @@ class FamilyModel:
         self.part_norms = False         # of what heads see, and of what the last matrix reads
         self.adds_to_norm = False       # parts are added to what their norm has made
         self.sums = ((1, 1), (1, 1))    # then: what the mixer's norm and it are times, and the second part's
-        self.lightning_layers = ()
+        self.lightning_layers, self.lightning_epsilon = (), 1e-6
         self.mamba_layers, self.expert_layers = (), ()
         self.experts, self.used, self.score, self.normalize, self.routed_scale = 6, 2, "softmax", True, 1.0
         self.groups = None              # (groups, groups that are used)
         self.router_bias, self.shared, self.latent, self.expert_ff = False, 0, 0, EXPERT_FF
+        self.embedding_norm = self.centered = False  # weights of layers' norms are less one
+        self.parallel, self.shared_scale = False, 1.0  # of what the shared expert says
+        self.plain_heads, self.softcap = 0, 0  # what queries are times behind a norm of heads without weights
         self.positions = 0              # not 0: learned ones, behind so many rows of their table
         self.norm_of_sum = False        # of what a part adds and what it adds to; and none in the end
         self.embedding_width = WIDTH
@@ -58,6 +61,13 @@ class FamilyModel:
         return x @ self.weight(name, out, x.shape[-1]).T
 
     def norm(self, x, name):
+        part = name.split(".")[-1]
+        if name == "embed_norm" or self.plain_heads and part in ("qn", "kn"):
+            y = x / np.sqrt((x ** 2).mean(-1, keepdims=True) + self.eps)
+            return y * self.plain_heads if part == "qn" else y
+        if self.centered and part in CENTERED:
+            eps = self.eps if part in ("n1", "n2") else 1e-8
+            return x / np.sqrt((x ** 2).mean(-1, keepdims=True) + eps) * (1 + self.weight(name, x.shape[-1]))
         if self.norm_kind == "plain layer":
             x = x - x.mean(-1, keepdims=True)
             return x / np.sqrt((x ** 2).mean(-1, keepdims=True) + self.eps)
@@ -151,7 +161,7 @@ class FamilyModel:
             state = np.exp(-rates)[:, None, None] * state + k[:, :, None] * v[:, None, :]
             out.append(np.einsum("hd,hde->he", q, state).reshape(-1))
         out = np.array(out)
-        out = out / np.sqrt((out ** 2).mean(-1, keepdims=True) + 1e-6) * self.weight(p + "ln", inner)
+        out = out / np.sqrt((out ** 2).mean(-1, keepdims=True) + self.lightning_epsilon) * self.weight(p + "ln", inner)
         return self.linear(out / (1 + np.exp(-self.linear(x, p + "ag", inner))), p + "lo", WIDTH)
 
     def mamba(self, x, layer):
@@ -213,7 +223,7 @@ class FamilyModel:
         if self.latent:
             said = self.linear(said, p + "lat.out", WIDTH)
         if self.shared:
-            said = said + self.mlp(x, p + "s.up", p + "s.down", p + "s.gate", self.shared)
+            said = said + self.shared_scale * self.mlp(x, p + "s.up", p + "s.down", p + "s.gate", self.shared)
         return said
 
     def feed_forward(self, x, layer):
@@ -228,6 +238,8 @@ class FamilyModel:
             x = self.linear(x, "project_in", WIDTH)
         if self.positions:
             x = x + self.weight("positions", CONTEXT + self.positions, WIDTH)[self.positions:][:len(x)]
+        if self.embedding_norm:
+            x = self.norm(x, "embed_norm")
         for i in range(self.layers):
             p = f"{i}."
             if self.parts is not None:
@@ -236,6 +248,10 @@ class FamilyModel:
                 continue
             mixer = self.mamba if i in self.mamba_layers else self.attention
             mixer = self.lightning if i in self.lightning_layers else mixer
+            if self.parallel:
+                y = self.norm(x, p + "n1")
+                x = x + mixer(y, i) + self.feed_forward(y, i)
+                continue
             if self.adds_to_norm:
                 for run, before, (kept, added) in zip((mixer, self.feed_forward), ("n1", "n2"), self.sums):
                     x = self.norm(x, p + before)
@@ -251,16 +267,19 @@ class FamilyModel:
         x = x if self.norm_of_sum else self.norm(x, "last")
         if self.embedding_width != WIDTH:
             x = self.linear(x, "project_out", self.embedding_width)
-        return self.linear(x, "head", VOCABULARY) * self.logit_scale
+        logits = self.linear(x, "head", VOCABULARY) * self.logit_scale
+        return self.softcap * np.tanh(logits / self.softcap) if self.softcap else logits
 
 
+CENTERED = ("n1", "n1p", "n2", "n2p")  # norms, with FamilyModel.centered
 # Names within a layer, where they are not whole up to ".weight" or ".bias".
 WHOLE = {"rbias", "m.A", "m.D", "m.dt.bias", "sinks"}
 CHECKPOINT = {
     "n1": "input_layernorm", "n2": "post_attention_layernorm", "q": "self_attn.q_proj", "k": "self_attn.k_proj",
     "v": "self_attn.v_proj", "o": "self_attn.o_proj", "qn": "self_attn.q_norm", "kn": "self_attn.k_norm",
     "ag": "self_attn.gate_proj", "sinks": "self_attn.sinks", "an": "self_attn.attn_sub_norm",
-    "fn": "mlp.ffn_sub_norm", "lqkv": "self_attn.qkv_proj", "ln": "self_attn.norm", "lo": "self_attn.out_proj", "gate": "mlp.gate_proj", "up": "mlp.up_proj", "down": "mlp.down_proj",
+    "fn": "mlp.ffn_sub_norm", "lqkv": "self_attn.qkv_proj", "ln": "self_attn.norm", "lo": "self_attn.out_proj",
+    "gate": "mlp.gate_proj", "up": "mlp.up_proj", "down": "mlp.down_proj",
     "router": "mlp.gate", "rbias": "mlp.gate.e_score_correction_bias", "e": "mlp.experts.{}.{}_proj",
     "s.gate": "mlp.shared_experts.gate_proj", "s.up": "mlp.shared_experts.up_proj",
     "s.down": "mlp.shared_experts.down_proj", "m.in": "mamba.in_proj", "m.conv": "mamba.conv1d", "m.x": "mamba.x_proj",
@@ -270,7 +289,8 @@ CHECKPOINT = {
 GGUF = {
     "n1": "attn_norm", "n1p": "post_attention_norm", "n2": "ffn_norm", "n2p": "post_ffw_norm", "q": "attn_q",
     "k": "attn_k", "v": "attn_v", "o": "attn_output", "qn": "attn_q_norm", "kn": "attn_k_norm", "ag": "attn_gate",
-    "sinks": "attn_sinks.weight", "an": "attn_sub_norm", "fn": "ffn_sub_norm",
+    "sinks": "attn_sinks.weight", "an": "attn_sub_norm", "fn": "ffn_sub_norm", "lqkv": "attn_qkv", "ln": "attn_norm_2",
+    "lo": "attn_output",
     "qkv": "attn_qkv", "gate": "ffn_gate", "up": "ffn_up", "down": "ffn_down", "router": "ffn_gate_inp",
     "rbias": "exp_probs_b.bias", "e": "ffn_{}_exps", "s.gate": "ffn_gate_shexp", "s.up": "ffn_up_shexp",
     "s.down": "ffn_down_shexp", "lat.in": "ffn_latent_down", "lat.out": "ffn_latent_up", "m.in": "ssm_in",
@@ -288,6 +308,7 @@ def adjacent_pairs(rows):
 def laid_out(model, names, is_gguf, adjacent=False):
     """{tensor: values} of what the formulas drew."""
     tensors, fused = {}, {}
+    adjacent = adjacent or "adjacent" in names
     for full, values in model.drawn.items():
         layer, _, name = full.partition(".")
         if not layer.isdigit():
@@ -296,7 +317,7 @@ def laid_out(model, names, is_gguf, adjacent=False):
             prefix = names["layer"].format(layer)
         bias = name.endswith(".bias")
         name = name.removesuffix(".bias")
-        if adjacent and name in "qk":
+        if adjacent and name in ("q", "k", "qn", "kn"):
             values = adjacent_pairs(values)
         if name in ("q", "k", "v") and "qkv" in names and (not is_gguf or names.get("fuses")):
             fused.setdefault(prefix, {})[name] = values
@@ -313,6 +334,8 @@ def laid_out(model, names, is_gguf, adjacent=False):
                 for e, matrix in enumerate(values):
                     tensors[f"{prefix}{names['e'].format(e, names.get('e.' + part, part))}.weight"] = matrix
             continue
+        if is_gguf and model.centered and name in CENTERED:
+            values = 1 + values
         if is_gguf and name == "m.A":
             values = -np.exp(values)
         if name == "m.conv" and not bias and not is_gguf:

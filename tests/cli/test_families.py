@@ -158,6 +158,7 @@ ELECTRA_ENDS = {"embed": "electra.embeddings.word_embeddings", "positions": "ele
                 "types": "electra.embeddings.token_type_embeddings", "embed_norm": "electra.embeddings.LayerNorm",
                 "layer": "electra.encoder.layer"}
 ENCODER = {"sees_all": True, "norm_of_sum": True, "embedding_norm": True, "norms_bias": True, "eps": 1e-12}
+JINA3 = ENCODER | {"bias": True, "act": "gelu", "rope_base": 20000.0, "types": True, "qkv_in_order": True}
 ENCODERS = {
     "roberta within a larger model": (
         {"model_type": "roberta", "pad_token_id": 1, "max_position_embeddings": CONTEXT + 2}, BERT,
@@ -198,6 +199,20 @@ ENCODERS = {
          "embed_norm": "embeddings.LayerNorm", "layer": "encoder.layer"},
         ENCODER | {"bias": True, "act": "gelu", "rotary": 0, "types": True, "slopes": alibi_slopes(4), "gated": True,
                    "gate_bias": False}),
+    "jina's third embeddings": (
+        {"model_type": "jina_embeddings_v3", "position_embedding_type": "rotary", "layer_norm_eps": 1e-12,
+         "rope_parameters": {"rope_type": "default", "rope_theta": 20000.0}, "lora_rank": 4},
+        {"n1": "norm1", "n2": "norm2", "qkv": "mixer.Wqkv", "o": "mixer.out_proj", "up": "mlp.fc1", "down": "mlp.fc2"},
+        {"embed": "roberta.embeddings.word_embeddings", "types": "roberta.embeddings.token_type_embeddings",
+         "embed_norm": "roberta.emb_ln", "layer": "roberta.encoder.layers"}, JINA3),
+    "nomic-bert as transformers writes it": (
+        {"model_type": "nomic_bert", "hidden_act": "silu", "head_dim": 8,
+         "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}},
+        {"n1": "norm1", "n2": "norm2", "qkv": "attn.Wqkv", "o": "attn.out_proj", "gate": "mlp.fc12", "up": "mlp.fc11",
+         "down": "mlp.fc2"},
+        {"embed": "embeddings.word_embeddings", "types": "embeddings.token_type_embeddings", "embed_norm": "emb_ln",
+         "layer": "encoder.layers"},
+        ENCODER | {"gated": True, "act": "silu", "rope_base": 1000.0, "types": True, "qkv_in_order": True}),
     "eurobert": (
         {"model_type": "eurobert", "rms_norm_eps": 1e-5}, LLAMA, LLAMA_ENDS,
         {"rms": True, "gated": True, "sees_all": True}),
@@ -273,17 +288,21 @@ class Families(FamilyCase):
                 self.refused("logits", folder, "--tokens", 1, "--out", out, words=["hearth embed"])
                 self.hearth("plan", folder)
 
-    def test_an_encoder_of_experts(self):
-        model = Model(**ENCODER | {"bias": True, "act": "gelu", "types": True, "experts": 6})
-        expected = model.states(TOKENS)
+    def test_encoders_of_gguf(self):
         names = GGUF | {"n1": "attn_output_norm", "n2": "layer_output_norm"}
-        path = self.write_gguf("nomic-bert-moe", {
-            "attention.causal": False, "moe_every_n_layers": 2, "expert_count": 6, "expert_used_count": 2,
-            "rope.freq_base": 10000.0}, model, names=names)
-        out = self.path("states.npy")
-        self.hearth("embed", path, "--tokens", ",".join(map(str, TOKENS)), "--compute", "f32", "--pooling", "none",
-                    "--out", out)
-        self.assert_close(np.load(out), expected, 1e-5)
+        for architecture, settings, options in (
+                ("nomic-bert-moe", {"moe_every_n_layers": 2, "expert_count": 6, "expert_used_count": 2,
+                                    "rope.freq_base": 10000.0},
+                 ENCODER | {"bias": True, "act": "gelu", "types": True, "experts": 6}),
+                ("jina-bert-v3", {"rope.freq_base": 20000.0}, JINA3)):
+            with self.subTest(architecture):
+                model = Model(**options)
+                expected = model.states(TOKENS)
+                path = self.write_gguf(architecture, {"attention.causal": False} | settings, model, names=names)
+                out = self.path("states.npy")
+                self.hearth("embed", path, "--tokens", ",".join(map(str, TOKENS)), "--compute", "f32", "--pooling",
+                            "none", "--out", out)
+                self.assert_close(np.load(out), expected, 1e-5)
 
     def test_a_served_encoder(self):
         config, names, ends, options = ENCODERS["distilbert"]

@@ -51,6 +51,16 @@ MIMO = SIGMOID | {"layers": 3, "expert_layers": (1, 2), "windows": {1: 6, 2: 6},
 MIMO_SIZES = {"model_type": "mimo_v2_flash", "n_routed_experts": 6, "num_experts_per_tok": 2,
               "moe_intermediate_size": EXPERT_FF, "n_shared_experts": None, "v_head_dim": 4,
               "attention_value_scale": 0.707, "sliding_window": 6, "routed_scaling_factor": 2.5}
+GGUF_MIMO = GGUF_EXPERTS | {
+    "attention.head_count_kv": [2, 4, 4], "attention.value_length": 4, "attention.value_scale": 0.707,
+    "attention.sliding_window": 6, "attention.sliding_window_pattern": [False, True, True], "rope.dimension_count": 4,
+    "rope.freq_base_swa": 100.0, "expert_weights_scale": 2.5}
+MINIMAX = {"layers": 3, "expert_layers": (0, 1, 2), "lightning_layers": (0, 1), "adds_to_norm": True, "kv_heads": 2,
+           "rotary": 4, "sums": ((1.5, 1.0), (1.5, 1.0))}
+MUSE = {"layers": 3, "windows": {0: 6, 1: 6}, "rope_layers": (0, 1), "query_key_norm": "heads", "norm_after": True,
+        "attention_gate": True, "embedding_norm": True, "centered": True, "logit_scale": 0.5, "softcap": 2.0}
+COHERE = {"layers": 3, "expert_layers": (1, 2), "windows": {1: 6}, "rope_layers": (0, 1), "parallel": True,
+          "shared": 2 * EXPERT_FF, "shared_scale": 0.5, "routed_scale": 0.5, "logit_scale": 0.5}
 MIMO_NAMES = {"sinks": "self_attn.attention_sink_bias"}
 
 # name: (the formulas' keywords, config.json beside the sizes or None, names in checkpoints, GGUF's architecture or
@@ -189,7 +199,7 @@ FAMILIES = {
         EXPERTS | LAGUNA | {"gating": "per-element"},
         LAGUNA_NAMES | {"rbias": "mlp.gate.e_score_correction_bias", "s.gate": "mlp.shared_experts.gate_proj",
                         "s.up": "mlp.shared_experts.up_proj", "s.down": "mlp.shared_experts.down_proj"},
-        "laguna", GGUF_EXPERTS | GGUF_LAGUNA, False),
+        "laguna", GGUF_EXPERTS | GGUF_LAGUNA | {"fuses": True}, False),
     "mimo v2 flash": (
         MIMO, MIMO_SIZES | {
             "hybrid_layer_pattern": [0, 1, 1], "moe_layer_freq": [0, 1, 1], "swa_num_key_value_heads": 4,
@@ -197,17 +207,14 @@ FAMILIES = {
             "layernorm_epsilon": 1e-5, "rms_norm_eps": None, "rope_theta": 10000.0, "swa_rope_theta": 100.0,
             "partial_rotary_factor": 0.5, "swa_head_dim": HEAD_DIM, "swa_v_head_dim": 4,
             "swa_num_attention_heads": 4}, MIMO_NAMES,
-        "mimo2", GGUF_EXPERTS | {
-            "attention.head_count_kv": [2, 4, 4], "attention.value_length": 4, "attention.value_scale": 0.707,
-            "attention.sliding_window": 6, "attention.sliding_window_pattern": [False, True, True],
-            "rope.dimension_count": 4, "rope.freq_base_swa": 100.0, "expert_weights_scale": 2.5}, False),
+        "mimo2", GGUF_MIMO, False),
     "mimo v2 flash as transformers writes it": (
         MIMO, MIMO_SIZES | {
             "layer_types": LATER_SLIDING, "mlp_layer_types": ["dense", "sparse", "sparse"],
             "rope_parameters": {
                 "full_attention": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
                 "sliding_attention": {"rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 0.5}}},
-        MIMO_NAMES, None, {}, False),
+        {"sinks": "self_attn.sinks"}, "mimo2", GGUF_MIMO | {"fuses": True}, False),
     "bitnet": (
         {"part_norms": True, "act": "relu2"}, {"model_type": "bitnet", "hidden_act": "relu2"}, {}, "bitnet",
         {"hidden_activation": "relu2"}, False),
@@ -220,6 +227,62 @@ FAMILIES = {
          "linear_attn_beta_factor": 0.75, "mlp_alpha_factor": 2.0, "mlp_beta_factor": 0.5},
         {"ag": "self_attn.output_gate", "router": "block_sparse_moe.gate",
          "e.gate": "w1", "e.down": "w2", "e.up": "w3", "e": "block_sparse_moe.experts.{}.{}"}, None, {}, False),
+    "minimax text as it was published": (
+        MINIMAX | {"lightning_epsilon": 1e-6},
+        {"model_type": "minimax_text_01", "num_local_experts": 6, "num_experts_per_tok": 2,
+         "intermediate_size": EXPERT_FF, "attn_type_list": [0, 0, 1], "rotary_dim": 4, "postnorm": True,
+         "shared_intermediate_size": 0, "layernorm_full_attention_alpha": 1.5, "layernorm_full_attention_beta": 1.0,
+         "layernorm_linear_attention_alpha": 1.5, "layernorm_linear_attention_beta": 1.0, "layernorm_mlp_alpha": 1.5,
+         "layernorm_mlp_beta": 1.0},
+        {"ag": "self_attn.output_gate", "router": "block_sparse_moe.gate", "e.gate": "w1", "e.down": "w2",
+         "e.up": "w3", "e": "block_sparse_moe.experts.{}.{}"}, None, {}, False),
+    "minimax text as GGUF has it": (
+        MINIMAX | {"lightning_epsilon": 1e-5}, None, {}, "minimax-01",
+        {"feed_forward_length": EXPERT_FF, "expert_count": 6, "expert_used_count": 2, "residual_scale": 1.5,
+         "rope.dimension_count": 4, "full_attention_interval": 3}, False),
+    "hy 3": (
+        SIGMOID | {"layers": 3, "expert_layers": (1, 2), "shared": EXPERT_FF, "query_key_norm": "heads"},
+        EXPERTS | {"model_type": "hy_v3", "num_shared_experts": 1, "router_scaling_factor": 2.5, "qk_norm": True,
+                   "mlp_layer_types": ["dense", "sparse", "sparse"], "enable_moe_fp32_combine": True},
+        {"router": "mlp.router.gate", "rbias": "mlp.expert_bias", "s.gate": "mlp.shared_mlp.gate_proj",
+         "s.up": "mlp.shared_mlp.up_proj", "s.down": "mlp.shared_mlp.down_proj"},
+        "hy_v3", GGUF_EXPERTS | {
+            "expert_shared_feed_forward_length": EXPERT_FF, "expert_weights_norm": True, "expert_weights_scale": 2.5,
+            "expert_gating_func": 2}, False),
+    "hy 3 as transformers has it": (
+        SIGMOID | {"layers": 3, "expert_layers": (1, 2), "shared": 2 * EXPERT_FF, "query_key_norm": "heads"},
+        EXPERTS | {"model_type": "hy_v3", "num_shared_experts": 2, "router_scaling_factor": 2.5,
+                   "first_k_dense_replace": 1}, {"rbias": "mlp.e_score_correction_bias"}, None, {}, False),
+    "cohere 2 of experts": (
+        COHERE | {"score": "sigmoid"},
+        EXPERTS | {"model_type": "cohere2_moe", "intermediate_size": EXPERT_FF, "prefix_dense_intermediate_size": FF,
+                   "num_shared_experts": 2, "expert_selection_fn": "sigmoid", "logit_scale": 0.5, "sliding_window": 6,
+                   "layer_types": ["full_attention", "sliding_attention", "full_attention"],
+                   "mlp_layer_types": ["dense", "sparse", "sparse"], "prefix_dense_sliding_window_pattern": 1},
+        {"adjacent": True},
+        "cohere2moe", GGUF_EXPERTS | {
+            "expert_shared_count": 2, "leading_dense_block_count": 1, "expert_weights_norm": True,
+            "expert_gating_func": 2, "logit_scale": 0.5, "attention.sliding_window": 6,
+            "attention.sliding_window_pattern": [False, True, False]}, True),
+    "cohere 2 of experts by a softmax": (
+        COHERE,
+        EXPERTS | {"model_type": "cohere2_moe", "intermediate_size": EXPERT_FF, "prefix_dense_intermediate_size": FF,
+                   "num_shared_experts": 2, "logit_scale": 0.5, "sliding_window": 6,
+                   "layer_types": ["full_attention", "sliding_attention", "full_attention"],
+                   "first_k_dense_replace": 1},
+        {"adjacent": True}, None, {}, True),
+    "muse glimmer": (
+        MUSE | {"plain_heads": 3.87},
+        {"model_type": "muse_glimmer", "text_config": {
+            "model_type": "muse_glimmer_text", "qk_scale_factor": 3.87, "output_multiplier": 0.5, "sliding_window": 6,
+            "final_logit_softcapping": 2.0, "layer_types": SLIDING, "post_norm_eps": 1e-8,
+            "layer_rope_theta": [10000.0, 10000.0, 0]}},
+        SEES | {"n1p": "post_attention_layernorm", "n2": "pre_feedforward_layernorm",
+                "n2p": "post_feedforward_layernorm"}, None, {}, False),
+    "muse glimmer as GGUF has it": (
+        MUSE, None, {}, "muse-glimmer",
+        {"logit_scale": 0.5, "final_logit_softcapping": 2.0, "attention.sliding_window": 6,
+         "attention.sliding_window_pattern": [True, True, False]}, True),
     "qwen 2.5 that sees": (
         {}, {"model_type": "qwen2_5_vl", "rope_scaling": {"type": "mrope", "mrope_section": [2, 1, 1]},
              "vision_config": {"depth": 1}}, {},

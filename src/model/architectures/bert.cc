@@ -2,7 +2,8 @@
 // positions begin behind that of padding, DistilBERT (Sanh et al. 2019) without types of text, and Nomic's BERT (2024)
 // with a rope and a gate, or with experts; ELECTRA (Clark et al. 2020) and ALBERT (Lan et al. 2020), whose embeddings
 // may be narrower, and whose layers are all the same one in ALBERT; MPNet (Song et al. 2020) with biases by distance;
-// Jina's BERT 2 (Günther et al. 2023) with ALiBi and a gate. Every token sees every other.
+// Jina's BERT 2 (Günther et al. 2023) with ALiBi and a gate, and Jina's third embeddings (Sturua et al. 2024) with a
+// rope. Every token sees every other.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -169,6 +170,20 @@ ModelSpec read_nomic(const Settings& settings) {
   return spec;
 }
 
+// Without the small matrices for each task that may be added to its own.
+ModelSpec read_jina3(const Settings& settings) {
+  const auto positions = settings.text({"", {"position_embedding_type"}}).value_or("rotary");
+  if (positions != "rotary") {
+    throw Unsupported(
+        fmt::format("{}: position_embedding_type '{}'; supported is rotary", settings.file_name(), positions));
+  }
+  ModelSpec spec = read_encoder(settings, 1e-5);
+  read_rope(settings, RopePairs::kHalfSplit, spec);
+  spec.token_types = settings.is_gguf() ? settings.source().find("token_types.weight") != nullptr
+                                        : settings.integer({"", {"type_vocab_size"}}).value_or(1) > 0;
+  return spec;
+}
+
 // Experts in every so many layers; no part has a gate.
 ModelSpec read_nomic_moe(const Settings& settings) {
   ModelSpec spec = read_nomic(settings);
@@ -258,6 +273,18 @@ constexpr OwnName kNomicNames[]{{NameScheme::kGguf, Weight::kAttentionPostNorm, 
                                 {NameScheme::kLlama, Weight::kFfDown, "encoder.layers.{}.mlp.fc2"},
                                 {NameScheme::kLlama, Weight::kFfPostNorm, "encoder.layers.{}.norm2"}};
 
+constexpr OwnName kJina3Names[]{{NameScheme::kGguf, Weight::kAttentionPostNorm, "blk.{}.attn_output_norm"},
+                                {NameScheme::kGguf, Weight::kFfPostNorm, "blk.{}.layer_output_norm"},
+                                {NameScheme::kLlama, Weight::kTokenEmbedding, "embeddings.word_embeddings"},
+                                {NameScheme::kLlama, Weight::kTokenTypeEmbedding, "embeddings.token_type_embeddings"},
+                                {NameScheme::kLlama, Weight::kEmbeddingNorm, "emb_ln"},
+                                {NameScheme::kLlama, Weight::kQueryKeyValue, "encoder.layers.{}.mixer.Wqkv"},
+                                {NameScheme::kLlama, Weight::kAttentionOutput, "encoder.layers.{}.mixer.out_proj"},
+                                {NameScheme::kLlama, Weight::kAttentionPostNorm, "encoder.layers.{}.norm1"},
+                                {NameScheme::kLlama, Weight::kFfUp, "encoder.layers.{}.mlp.fc1"},
+                                {NameScheme::kLlama, Weight::kFfDown, "encoder.layers.{}.mlp.fc2"},
+                                {NameScheme::kLlama, Weight::kFfPostNorm, "encoder.layers.{}.norm2"}};
+
 }  // namespace
 
 std::span<const Architecture> bert_family() {
@@ -267,6 +294,7 @@ std::span<const Architecture> bert_family() {
       {"", "roberta", NameScheme::kLlama, read_roberta, kBertNames, FamilyKind::kEncoder},
       {"", "camembert", NameScheme::kLlama, read_roberta, kBertNames, FamilyKind::kEncoder},
       {"jina-bert-v2", "", NameScheme::kLlama, read_jina, kBertNames, FamilyKind::kEncoder},
+      {"jina-bert-v3", "jina_embeddings_v3", NameScheme::kLlama, read_jina3, kJina3Names, FamilyKind::kEncoder},
       {"", "electra", NameScheme::kLlama, read_electra, kBertNames, FamilyKind::kEncoder},
       {"", "albert", NameScheme::kLlama, read_albert, kAlbertNames, FamilyKind::kEncoder},
       {"", "mpnet", NameScheme::kLlama, read_mpnet, kMpnetNames, FamilyKind::kEncoder},

@@ -84,6 +84,13 @@ bool give_listed_experts(const Settings& settings, const ExpertsSpec& experts, M
   return true;
 }
 
+void give_experts_in_file(const Settings& settings, const ExpertsSpec& experts, ModelSpec& spec) {
+  for (std::size_t i = 0; i < spec.layers.size(); ++i) {
+    const bool has_router = settings.source().find(fmt::format("blk.{}.ffn_gate_inp.weight", i)) != nullptr;
+    if (has_router) spec.layers[i].feed_forward = experts;
+  }
+}
+
 void give_experts(const Settings& settings, const ExpertsSpec& experts, ModelSpec& spec) {
   const std::int64_t dense = settings.positive(settings::kDenseLayers).value_or(0);
   const std::int64_t step = settings.positive({"", {"decoder_sparse_step"}}).value_or(1);

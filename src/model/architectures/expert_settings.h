@@ -26,4 +26,7 @@ void give_experts(const Settings& settings, const ExpertsSpec& experts, ModelSpe
 // Gives them to the layers that config.json's `mlp_layer_types` calls sparse; false: there is no such list.
 bool give_listed_experts(const Settings& settings, const ExpertsSpec& experts, ModelSpec& spec);
 
+// Gives them to the layers that have a router in a GGUF file.
+void give_experts_in_file(const Settings& settings, const ExpertsSpec& experts, ModelSpec& spec);
+
 }  // namespace hearth

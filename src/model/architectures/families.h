@@ -50,7 +50,9 @@
   FAMILY(laguna)                \
   FAMILY(mimo2)                 \
   FAMILY(bitnet)                \
-  FAMILY(minicpm)
+  FAMILY(minicpm)               \
+  FAMILY(hy3)                   \
+  FAMILY(muse_glimmer)
 
 namespace hearth {
 

@@ -91,22 +91,20 @@ ModelSpec read_mimo2(const Settings& settings) {
   is_published(settings) ? read_published_ropes(settings, spec) : read_ropes_of_types(settings, spec);
   const ExpertsSpec experts = read_experts(
       settings, {.score = RouterScore::kSigmoid, .normalize = true, .gguf_normalize = true, .sum_offset = 1e-20f});
-  std::vector<bool> has_experts = marked_layers(settings, "moe_layer_freq", spec);
+  const std::vector<bool> has_experts = marked_layers(settings, "moe_layer_freq", spec);
   for (std::size_t i = 0; i < has_experts.size(); ++i) {
-    if (settings.is_gguf()) {
-      has_experts[i] = settings.source().find(fmt::format("blk.{}.ffn_gate_inp.weight", i)) != nullptr;
-    }
     if (has_experts[i]) spec.layers[i].feed_forward = experts;
   }
   give_listed_experts(settings, experts, spec);
+  give_experts_in_file(settings, experts, spec);
   for (LayerSpec& layer : spec.layers) {
     if (layer.has_experts()) layer.experts().shared_width = 0;
   }
   return spec;
 }
 
-constexpr OwnName kMimoNames[]{
-    {NameScheme::kLlama, Weight::kAttentionSinks, "model.layers.{}.self_attn.attention_sink_bias"}};
+constexpr OwnName kMimoNames[]{{NameScheme::kLlama, Weight::kAttentionSinks,
+                                "model.layers.{0}.self_attn.attention_sink_bias|model.layers.{0}.self_attn.sinks"}};
 
 }  // namespace
 

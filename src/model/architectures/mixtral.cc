@@ -60,36 +60,64 @@ std::vector<float> lightning_rates(std::int64_t heads, std::size_t layer, std::s
 struct SumFactors {
   float x, added;
 };
-SumFactors read_sum_factors(const Settings& settings, std::string_view x, std::string_view added) {
-  const auto number = [&](std::string_view key) {
-    const double value = settings.number({"", {key}}).value_or(1);
+SumFactors read_sum_factors(const Settings& settings, const Setting& x, const Setting& added) {
+  const auto number = [&](const Setting& setting) {
+    const double value = settings.number(setting).value_or(1);
     if (value > 0) return static_cast<float>(value);
-    throw InvalidInput(fmt::format("{}: setting '{}' is {}", settings.file_name(), key, value));
+    throw InvalidInput(fmt::format("{}: setting '{}' is {}", settings.file_name(),
+                                   settings.is_gguf() ? setting.gguf : setting.config[0], value));
   };
   return {number(x), number(added)};
 }
 
+// Which layers have attention: those with a 1 in the published config.json, or of a type that transformers lists; every
+// eighth one of a GGUF file that does not say it.
+std::vector<bool> minimax_attention_layers(const Settings& settings) {
+  std::vector<bool> result(static_cast<std::size_t>(settings.layer_count()));
+  if (settings.is_gguf()) {
+    const std::vector<bool> recurrent = recurrent_layers_of_gguf(settings, 8);
+    for (std::size_t i = 0; i < result.size(); ++i) result[i] = !recurrent[i];
+    return result;
+  }
+  const std::vector<LayerKind> kinds = listed_layer_kinds(settings);
+  const auto marked = settings.per_layer({"", {"attn_type_list"}});
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result[i] = marked ? (*marked)[i] != 0 : i < kinds.size() ? kinds[i] == LayerKind::kAttention : i % 2 == 0;
+  }
+  return result;
+}
+
 ModelSpec read_minimax(const Settings& settings) {
-  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kAdjacent, .epsilon = 1e-5});
+  for (const bool refused : {settings.positive({"", {"shared_intermediate_size"}}).has_value(),
+                             settings.boolean({"", {"postnorm"}}) == false}) {
+    if (!refused) continue;
+    throw Unsupported(
+        fmt::format("{}: an expert that all tokens ask (shared_intermediate_size) or sums of what norms "
+                    "read (postnorm)",
+                    settings.file_name()));
+  }
+  ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit, .epsilon = 1e-5});
   read_rotary_dim(settings, spec);
   if (const auto window = settings.positive(settings::kSlidingWindow)) {
     slide(std::vector<bool>(spec.layers.size(), true), *window, spec);
   }
-  ExpertsSpec experts = read_experts(settings, {.normalize = true});
+  ExpertsSpec experts = read_experts(settings, {.normalize = true, .gguf_normalize = true});
   experts.width = spec.layers.front().mlp().width;
   experts.shared_width = 0;
   for (LayerSpec& layer : spec.layers) layer.feed_forward = experts;
   settings.integer({"", {"block_size"}});  // of a program that computes tokens together
-  const SumFactors full = read_sum_factors(settings, "full_attn_alpha_factor", "full_attn_beta_factor");
-  const SumFactors linear = read_sum_factors(settings, "linear_attn_alpha_factor", "linear_attn_beta_factor");
-  const SumFactors ff = read_sum_factors(settings, "mlp_alpha_factor", "mlp_beta_factor");
-  std::vector<LayerKind> kinds = listed_layer_kinds(settings);
-  for (std::size_t i = kinds.size(); i < spec.layers.size(); ++i) {
-    kinds.push_back(i % 2 == 0 ? LayerKind::kAttention : LayerKind::kRecurrence);
-  }
+  const SumFactors full =
+      read_sum_factors(settings, {"residual_scale", {"full_attn_alpha_factor", "layernorm_full_attention_alpha"}},
+                       {"", {"full_attn_beta_factor", "layernorm_full_attention_beta"}});
+  const SumFactors linear =
+      read_sum_factors(settings, {"residual_scale", {"linear_attn_alpha_factor", "layernorm_linear_attention_alpha"}},
+                       {"", {"linear_attn_beta_factor", "layernorm_linear_attention_beta"}});
+  const SumFactors ff = read_sum_factors(settings, {"residual_scale", {"mlp_alpha_factor", "layernorm_mlp_alpha"}},
+                                         {"", {"mlp_beta_factor", "layernorm_mlp_beta"}});
+  const std::vector<bool> attends = minimax_attention_layers(settings);
   for (std::size_t i = 0; i < spec.layers.size(); ++i) {
     LayerSpec& layer = spec.layers[i];
-    const bool is_linear = kinds[i] == LayerKind::kRecurrence;
+    const bool is_linear = !attends[i];
     const SumFactors& mixer = is_linear ? linear : full;
     layer.adds_to_norm = true;
     layer.mixer_sum_factor = mixer.x;
@@ -105,13 +133,15 @@ ModelSpec read_minimax(const Settings& settings) {
     layer.mixer = LightningSpec{.heads = attention.head_count,
                                 .head_dim = attention.head_dim,
                                 .rates = lightning_rates(attention.head_count, i, spec.layers.size()),
-                                .norm_epsilon = 1e-6f,
+                                .norm_epsilon = settings.is_gguf() ? spec.norm.epsilon : 1e-6f,
                                 .output_factor = attention.output_factor};
   }
   return spec;
 }
 
 constexpr OwnName kMinimaxNames[]{
+    {NameScheme::kGguf, Weight::kRecurrenceOutput, "blk.{}.attn_output"},
+    {NameScheme::kGguf, Weight::kRecurrenceNorm, "blk.{}.attn_norm_2"},
     {NameScheme::kLlama, Weight::kQueryKeyValue, "model.layers.{}.self_attn.qkv_proj"},
     {NameScheme::kLlama, Weight::kAttentionGate, "model.layers.{}.self_attn.output_gate"},
     {NameScheme::kLlama, Weight::kRecurrenceOutput, "model.layers.{}.self_attn.out_proj"},
@@ -133,7 +163,11 @@ constexpr OwnName kOwnNames[]{
 std::span<const Architecture> mixtral_family() {
   static constexpr Architecture kFamily[]{
       {"", "mixtral", NameScheme::kLlama, read_mixtral, kOwnNames, FamilyKind::kExperts},
-      {"", "minimax", NameScheme::kLlama, read_minimax, kMinimaxNames, FamilyKind::kHybrid,
+      {"minimax-01", "minimax", NameScheme::kLlama, read_minimax, kMinimaxNames, FamilyKind::kHybrid,
+       "attention, lightning attention"},
+      {"", "minimax_text_01", NameScheme::kLlama, read_minimax, kMinimaxNames, FamilyKind::kHybrid,
+       "attention, lightning attention"},
+      {"", "minimax_m1", NameScheme::kLlama, read_minimax, kMinimaxNames, FamilyKind::kHybrid,
        "attention, lightning attention"},
       {"minimax-m2", "minimax_m2", NameScheme::kLlama, read_minimax_m2, kOwnNames, FamilyKind::kExperts}};
   return kFamily;

@@ -32,16 +32,31 @@ Linear::Part rows_of_shards(const std::string& name, const AttentionSpec& spec, 
   return part;
 }
 
-// A head's values with zeros behind them up to head_dim; in the file they are shorter.
-Linear::Part padded_values(const std::string& name, const AttentionSpec& spec) {
+// A head's values with zeros behind them up to head_dim; in the file they are shorter, and from row `first` of
+// `file_rows` on.
+Linear::Part padded_values(const std::string& name, const AttentionSpec& spec, std::int64_t first,
+                           std::int64_t file_rows) {
   Linear::Part part{name, spec.kv_width()};
-  part.file_rows = spec.kv_head_count * spec.value_dim;
+  part.file_rows = file_rows;
   for (std::int64_t head = 0; head < spec.kv_head_count; ++head) {
     for (std::int64_t i = 0; i < spec.head_dim; ++i) {
-      part.rows.push_back(i < spec.value_dim ? head * spec.value_dim + i : Linear::Part::kZeros);
+      part.rows.push_back(i < spec.value_dim ? first + head * spec.value_dim + i : Linear::Part::kZeros);
     }
   }
   return part;
+}
+
+// Queries, keys and values of a tensor that has them one below the other.
+std::vector<Linear::Part> parts_of_fused(const std::string& name, const AttentionSpec& spec) {
+  const std::int64_t q = spec.q_width(), qk = q + spec.kv_width();
+  const std::int64_t rows = qk + spec.kv_head_count * (spec.value_dim > 0 ? spec.value_dim : spec.head_dim);
+  return {Linear::rows_of(name, 0, q, rows), Linear::rows_of(name, q, qk, rows),
+          spec.value_dim > 0 ? padded_values(name, spec, qk, rows) : Linear::rows_of(name, qk, rows, rows)};
+}
+
+// Whether the rows of queries, keys and values are all that there are, as they are.
+bool is_plain(const AttentionSpec& spec) {
+  return !spec.gated && spec.value_dim == 0 && spec.key_factor == 1 && spec.value_factor == 1;
 }
 
 // Fused where the file has one tensor for queries, keys and values, else three that write side by side.
@@ -63,7 +78,7 @@ std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer
     const auto part = [&](std::int64_t place) { return rows_of_shards(fused, spec, model.qvk_shards, place); };
     return Linear::bind_side_by_side(binder, std::array{part(0), part(2), part(1)}, model.width, {.input = input});
   }
-  if (is_fused) {
+  if (is_fused && is_plain(spec)) {
     const Linear::Options options{.transposed = model.transposed_linears,
                                   .interleaved_groups = model.interleaved_qkv_heads ? spec.kv_head_count : 0,
                                   .interleaved_queries = spec.head_count / spec.kv_head_count,
@@ -79,7 +94,10 @@ std::vector<Linear> bind_projections(const LayerParts& parts, std::int64_t layer
   std::vector<Linear::Part> pieces{{name(Weight::kQuery), spec.q_width()},
                                    {name(Weight::kKey), spec.kv_width()},
                                    {name(Weight::kValue), spec.kv_width()}};
-  if (spec.value_dim > 0) pieces[2] = padded_values(pieces[2].name, spec);
+  if (spec.value_dim > 0) {
+    pieces[2] = padded_values(pieces[2].name, spec, 0, spec.kv_head_count * spec.value_dim);
+  }
+  if (is_fused) pieces = parts_of_fused(fused, spec);
   pieces[1].factor = spec.key_factor;
   pieces[2].factor = spec.value_factor;
   if (spec.values_of_keys) pieces[2].name = pieces[1].name;
@@ -100,6 +118,7 @@ std::optional<Norm> bind_head_norm(const LayerParts& parts, Weight weight, std::
   if (spec.query_key_norm == QueryKeyNorm::kNone) return std::nullopt;
   NormSpec norm = parts.spec.norm;
   norm.kind = spec.query_key_norm_kind;
+  if (spec.plain_query_key_norm) norm.has_weights = false;
   const bool of_heads = spec.query_key_norm == QueryKeyNorm::kHead;
   return Norm(parts.binder, parts.binder.name(weight, layer), of_heads ? spec.head_dim : heads * spec.head_dim, norm,
               spec.query_key_norm_by_head ? heads : 1);

@@ -33,7 +33,8 @@ std::optional<Norm> bind_ff_norm(const LayerParts& parts, std::int64_t layer) {
 
 std::optional<Norm> bind_norm_after(const LayerParts& parts, Weight weight, std::int64_t layer) {
   if (!layer_of(parts, layer).norm_after && !layer_of(parts, layer).norm_of_sum) return std::nullopt;
-  return bind_norm(parts, weight, layer);
+  return Norm(parts.binder, parts.binder.name(weight, layer), parts.spec.width,
+              parts.spec.own_norm_after.value_or(parts.spec.norm));
 }
 
 // The form of what a layer's feed-forward part reads.
