@@ -8,6 +8,7 @@
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
+#include "model/architectures/layer_sizes.h"
 
 namespace hearth {
 namespace {
@@ -33,16 +34,6 @@ ModelSpec read_cohere2(const Settings& settings) {
     if (!slides[i]) spec.layers[i].attention().rope = -1;
   }
   return spec;
-}
-
-// Of a GGUF file with a period: counted from a layer that sees everything.
-std::vector<bool> windowed_cohere_layers(const Settings& settings, const ModelSpec& spec) {
-  const bool listed = !settings.is_gguf() || settings.list(settings::kSlidingPattern).has_value();
-  if (listed) return sliding_layers(settings, spec, 4);
-  const std::int64_t period = settings.positive(settings::kSlidingPattern).value_or(4);
-  std::vector<bool> windowed(spec.layers.size());
-  for (std::size_t i = 0; i < windowed.size(); ++i) windowed[i] = static_cast<std::int64_t>(i) % period != 0;
-  return windowed;
 }
 
 bool is_one_of(const Settings& settings, std::string_view key, std::string_view usual, std::string_view other) {
@@ -73,7 +64,7 @@ ModelSpec read_cohere2_moe(const Settings& settings) {
   if (const auto epsilon = settings.positive_number(settings::kRmsEpsilon)) {
     spec.norm = {NormKind::kRms, static_cast<float>(*epsilon)};
   }
-  const std::vector<bool> windowed = windowed_cohere_layers(settings, spec);
+  const std::vector<bool> windowed = layers_with_window(settings, spec, 4);
   slide(windowed, settings.positive(settings::kSlidingWindow).value_or(4096), spec);
   const auto dense_width = settings.positive({"", {"prefix_dense_intermediate_size"}});
   for (LayerSpec& layer : spec.layers) layer.mlp().width = dense_width.value_or(layer.mlp().width);

@@ -13,15 +13,6 @@
 namespace hearth {
 namespace {
 
-// Counted from a layer that sees everything, where a file has the period.
-std::vector<bool> windowed_laguna_layers(const Settings& settings, const ModelSpec& spec) {
-  if (!settings.is_gguf() || settings.list(settings::kSlidingPattern)) return sliding_layers(settings, spec, 1);
-  const std::int64_t period = settings.positive(settings::kSlidingPattern).value_or(4);
-  std::vector<bool> windowed(spec.layers.size());
-  for (std::size_t i = 0; i < windowed.size(); ++i) windowed[i] = static_cast<std::int64_t>(i) % period != 0;
-  return windowed;
-}
-
 // Whether a layer has one gate for each head: as config.json says, and of a GGUF file its tensor.
 bool has_gates_of_heads(const Settings& settings, std::int64_t layer_heads) {
   if (settings.is_gguf()) {
@@ -59,7 +50,7 @@ ModelSpec read_laguna(const Settings& settings) {
   const bool of_heads = has_gates_of_heads(settings, spec.layers.front().attention().head_count);
   for (LayerSpec& layer : spec.layers) layer.attention().gate_of_heads = of_heads;
   if (const auto window = settings.positive(settings::kSlidingWindow)) {
-    slide(windowed_laguna_layers(settings, spec), *window, spec);
+    slide(layers_with_window(settings, spec, 1), *window, spec);
   }
   read_ropes_of_types(settings, spec);
   const ExpertsSpec experts = read_laguna_experts(settings);

@@ -31,6 +31,15 @@ AttentionSpec read_shared_sizes(const Settings& settings, std::int64_t config_he
   return attention;
 }
 
+std::vector<bool> layers_with_window(const Settings& settings, const ModelSpec& spec, std::int64_t config_pattern) {
+  const bool is_listed = !settings.is_gguf() || settings.list(settings::kSlidingPattern).has_value();
+  if (is_listed) return sliding_layers(settings, spec, config_pattern);
+  const std::int64_t period = settings.positive(settings::kSlidingPattern).value_or(4);
+  std::vector<bool> windowed(spec.layers.size());
+  for (std::size_t i = 0; i < windowed.size(); ++i) windowed[i] = static_cast<std::int64_t>(i) % period != 0;
+  return windowed;
+}
+
 void give_layer_heads(const Settings& settings, const Setting& heads, const Setting& kv_heads, ModelSpec& spec) {
   settings.per_layer(settings::kHeads);  // of all, where each layer has its own
   const auto queries = settings.per_layer(heads), keys = settings.per_layer(kv_heads);
