@@ -23,7 +23,7 @@ class FamilyModel:
         self.layers, self.heads, self.kv_heads, self.act, self.gated, self.eps = 2, 4, 2, "silu", True, 1e-5
         self.norm_kind = "rms"          # "rms", "layer", and for norms without weights "plain layer"
         self.query_key_norm = None      # "heads", "all": as one row
-        self.norm_rotated = self.norm_after = self.attention_gate = False
+        self.norm_before, self.norm_rotated, self.norm_after, self.attention_gate = True, False, False, False
         self.parts = None               # parts: each layer is "attention" or "experts" alone
         self.rotary, self.base, self.yarn, self.rope_layers, self.query_scale = HEAD_DIM, 10000.0, None, None, None
         self.windows = {}               # layer: positions that a token sees
@@ -262,7 +262,7 @@ class FamilyModel:
                 x = self.norm(x + self.feed_forward(x, i), p + "n2")
                 continue
             for run, before, after in ((mixer, "n1", "n1p"), (self.feed_forward, "n2", "n2p")):
-                y = run(self.norm(x, p + before), i)
+                y = run(self.norm(x, p + before) if self.norm_before else x, i)
                 x = x + self.residual_scale * (self.norm(y, p + after) if self.norm_after else y)
         x = x if self.norm_of_sum else self.norm(x, "last")
         if self.embedding_width != WIDTH:

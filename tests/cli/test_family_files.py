@@ -271,6 +271,33 @@ FAMILIES = {
                    "layer_types": ["full_attention", "sliding_attention", "full_attention"],
                    "first_k_dense_replace": 1},
         {"adjacent": True}, None, {}, True),
+    "granite with windows": (
+        {"layers": 3, "windows": {1: 6, 2: 6}, "sinks": (0, 1, 2), "rope_layers": (1, 2), "embedding_scale": 2.0,
+         "logit_scale": 0.25, "residual_scale": 0.5, "attention_scale": 0.4},
+        {"model_type": "granite_swa", "embedding_multiplier": 2.0, "logits_scaling": 4.0, "residual_multiplier": 0.5,
+         "attention_multiplier": 0.4, "sliding_window": 6, "layer_types": LATER_SLIDING,
+         "layer_rope_theta": [0, 10000.0, 10000.0],
+         "rope_parameters": {"rope_type": "default", "rope_theta": 5000.0}}, {},
+        "granite_swa", {
+            "embedding_scale": 2.0, "logit_scale": 4.0, "residual_scale": 0.5, "attention.scale": 0.4,
+            "attention.sliding_window": 6, "attention.sliding_window_pattern": [False, True, True],
+            "attention.rope_pattern": [False, True, True]}, True),
+    "mellum": (
+        {"layers": 3, "expert_layers": (0, 1, 2), "query_key_norm": "heads", "windows": {1: 6, 2: 6},
+         "window_rope": (100.0, HEAD_DIM)},
+        EXPERTS | {"model_type": "mellum", "norm_topk_prob": True, "sliding_window": 6, "layer_types": LATER_SLIDING,
+                   "mlp_layer_types": ["sparse"] * 3, "rope_parameters": {
+                       "full_attention": {"rope_type": "default", "rope_theta": 10000.0},
+                       "sliding_attention": {"rope_type": "default", "rope_theta": 100.0}}}, {},
+        "mellum", GGUF_EXPERTS | {
+            "attention.sliding_window": 6, "attention.sliding_window_pattern": [False, True, True],
+            "rope.freq_base_swa": 100.0}, False),
+    "flex olmo": (
+        {"expert_layers": (0, 1), "normalize": False, "query_key_norm": "all", "norm_before": False,
+         "norm_after": True},
+        {"model_type": "flex_olmo", "num_experts": 6, "num_experts_per_tok": 2, "intermediate_size": EXPERT_FF,
+         "norm_topk_prob": False},
+        {"n1p": "post_attention_layernorm", "n2p": "post_feedforward_layernorm"}, None, {}, False),
     "muse glimmer": (
         MUSE | {"plain_heads": 3.87},
         {"model_type": "muse_glimmer", "text_config": {

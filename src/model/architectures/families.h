@@ -52,7 +52,8 @@
   FAMILY(bitnet)                \
   FAMILY(minicpm)               \
   FAMILY(hy3)                   \
-  FAMILY(muse_glimmer)
+  FAMILY(muse_glimmer)          \
+  FAMILY(mellum)
 
 namespace hearth {
 

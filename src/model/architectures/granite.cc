@@ -1,9 +1,11 @@
 // Granite 3 and later (IBM 2024): Llama's shape with four multipliers, dense or of experts, with or without one that
-// all tokens ask.
+// all tokens ask; or (2026) with windows on some layers, sinks, and ropes of layers' own.
 #include "model/architectures/common.h"
 #include "model/architectures/expert_settings.h"
 #include "model/architectures/families.h"
 #include "model/architectures/granite_settings.h"
+#include "model/architectures/hybrid_settings.h"
+#include "model/architectures/layer_sizes.h"
 
 namespace hearth {
 
@@ -38,6 +40,32 @@ ModelSpec read_granite_moe(const Settings& settings) {
   return spec;
 }
 
+// The rope of this base, like the first one; none for 0.
+int rope_of_base(double base, ModelSpec& spec) {
+  if (base == 0) return -1;
+  for (std::size_t i = 0; i < spec.ropes.size(); ++i) {
+    if (spec.ropes[i].base == base) return static_cast<int>(i);
+  }
+  RopeSpec rope = spec.ropes.front();
+  rope.base = base;
+  spec.ropes.push_back(std::move(rope));
+  return static_cast<int>(spec.ropes.size()) - 1;
+}
+
+ModelSpec read_granite_swa(const Settings& settings) {
+  ModelSpec spec = read_granite(settings);
+  slide(layers_with_window(settings, spec, 4), settings.positive(settings::kSlidingWindow).value_or(128), spec);
+  const std::vector<double> bases = config_numbers(settings, "layer_rope_theta", spec.layers.size());
+  const auto rotated = settings.list({"attention.rope_pattern"});
+  for (std::size_t i = 0; i < spec.layers.size(); ++i) {
+    AttentionSpec& attention = spec.layers[i].attention();
+    attention.sinks = true;
+    if (!bases.empty()) attention.rope = rope_of_base(bases[i], spec);
+    if (rotated && i < rotated->size() && (*rotated)[i] == 0) attention.rope = -1;
+  }
+  return spec;
+}
+
 constexpr OwnName kExpertNames[]{
     {NameScheme::kLlama, Weight::kRouter, "model.layers.{}.block_sparse_moe.router.layer"},
     {NameScheme::kLlama, Weight::kExpertGate, ""},
@@ -51,6 +79,7 @@ constexpr OwnName kExpertNames[]{
 std::span<const Architecture> granite_family() {
   static constexpr Architecture kFamily[]{
       {"granite", "granite", NameScheme::kLlama, read_granite},
+      {"granite_swa", "granite_swa", NameScheme::kLlama, read_granite_swa},
       {"granitemoe", "granitemoe", NameScheme::kLlama, read_granite_moe, kExpertNames, FamilyKind::kExperts},
       {"", "granitemoeshared", NameScheme::kLlama, read_granite_moe, kExpertNames, FamilyKind::kExperts}};
   return kFamily;

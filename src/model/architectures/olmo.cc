@@ -40,6 +40,16 @@ ModelSpec read_olmoe(const Settings& settings) {
   return spec;
 }
 
+// FlexOlmo (2025): OLMo 2 with OLMoE's experts.
+ModelSpec read_flex_olmo(const Settings& settings) {
+  ModelSpec spec = read_olmoe(settings);
+  for (LayerSpec& layer : spec.layers) {
+    layer.norm_before = false;
+    layer.norm_after = true;
+  }
+  return spec;
+}
+
 ModelSpec read_olmo2(const Settings& settings) {
   ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit});
   for (LayerSpec& layer : spec.layers) {
@@ -57,10 +67,12 @@ ModelSpec read_olmo2(const Settings& settings) {
 }  // namespace
 
 std::span<const Architecture> olmo_family() {
-  static constexpr Architecture kFamily[]{{"olmo", "olmo", NameScheme::kLlama, read_olmo},
-                                          {"olmoe", "olmoe", NameScheme::kLlama, read_olmoe, {}, FamilyKind::kExperts},
-                                          {"olmo2", "olmo2", NameScheme::kLlama, read_olmo2},
-                                          {"", "olmo3", NameScheme::kLlama, read_olmo2}};
+  static constexpr Architecture kFamily[]{
+      {"olmo", "olmo", NameScheme::kLlama, read_olmo},
+      {"olmoe", "olmoe", NameScheme::kLlama, read_olmoe, {}, FamilyKind::kExperts},
+      {"", "flex_olmo", NameScheme::kLlama, read_flex_olmo, {}, FamilyKind::kExperts},
+      {"olmo2", "olmo2", NameScheme::kLlama, read_olmo2},
+      {"", "olmo3", NameScheme::kLlama, read_olmo2}};
   return kFamily;
 }
 
