@@ -24,8 +24,6 @@ constexpr int kRun = 8;  // keys that stand one after another in memory, whateve
 constexpr int kRuns = kKeys / kRun;
 static_assert(kKeys == 32, "a block's visible keys are the bits of one word");
 
-using F32x4 = float __attribute__((vector_size(16)));
-
 // Tokens [token_begin, token_end) of one sequence times `head_count` query heads from `head_begin`.
 struct Tile {
   std::int64_t token_begin;
@@ -54,22 +52,6 @@ struct TileState {
   float total_sum[kRowsMax];
   std::uint32_t visible[kRowsMax];  // bit j: key j of the block
 };
-
-HEARTH_INLINE F32x4 low_half(F32x8 v) {
-  return __builtin_shufflevector(v, v, 0, 1, 2, 3);
-}
-HEARTH_INLINE F32x4 high_half(F32x8 v) {
-  return __builtin_shufflevector(v, v, 4, 5, 6, 7);
-}
-
-// sum_lanes of four vectors at once.
-HEARTH_INLINE F32x4 sum_lanes_of_4(const F32x8* v) {
-  F32x4 a[4];
-  for (int i = 0; i < 4; ++i) a[i] = low_half(v[i]) + high_half(v[i]);
-  const F32x4 b01 = __builtin_shufflevector(a[0], a[1], 0, 1, 4, 5) + __builtin_shufflevector(a[0], a[1], 2, 3, 6, 7);
-  const F32x4 b23 = __builtin_shufflevector(a[2], a[3], 0, 1, 4, 5) + __builtin_shufflevector(a[2], a[3], 2, 3, 6, 7);
-  return __builtin_shufflevector(b01, b23, 0, 2, 4, 6) + __builtin_shufflevector(b01, b23, 1, 3, 5, 7);
-}
 
 HEARTH_INLINE float max_lanes(F32x8 v) {
   const F32x4 a = low_half(v), b = high_half(v), c = a > b ? a : b;

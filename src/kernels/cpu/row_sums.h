@@ -9,7 +9,6 @@
 
 namespace hearth::HEARTH_ISA {
 
-using F32x4 = float __attribute__((vector_size(16)));
 using F64x4 = double __attribute__((vector_size(32)));
 
 HEARTH_INLINE F64x4 widen(const float* p) {

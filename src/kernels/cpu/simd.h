@@ -11,6 +11,7 @@
 
 namespace hearth::HEARTH_ISA {
 
+using F32x4 = float __attribute__((vector_size(16)));
 using F32x8 = float __attribute__((vector_size(32)));
 using I32x8 = std::int32_t __attribute__((vector_size(32)));
 
@@ -52,6 +53,22 @@ HEARTH_INLINE F32x8 multiply_add(F32x8 a, F32x8 b, F32x8 c) {
 HEARTH_INLINE float sum_lanes(F32x8 v) {
   const float a0 = v[0] + v[4], a1 = v[1] + v[5], a2 = v[2] + v[6], a3 = v[3] + v[7];
   return (a0 + a2) + (a1 + a3);
+}
+
+HEARTH_INLINE F32x4 low_half(F32x8 v) {
+  return __builtin_shufflevector(v, v, 0, 1, 2, 3);
+}
+HEARTH_INLINE F32x4 high_half(F32x8 v) {
+  return __builtin_shufflevector(v, v, 4, 5, 6, 7);
+}
+
+// sum_lanes of four vectors at once.
+HEARTH_INLINE F32x4 sum_lanes_of_4(const F32x8* v) {
+  F32x4 a[4];
+  for (int i = 0; i < 4; ++i) a[i] = low_half(v[i]) + high_half(v[i]);
+  const F32x4 b01 = __builtin_shufflevector(a[0], a[1], 0, 1, 4, 5) + __builtin_shufflevector(a[0], a[1], 2, 3, 6, 7);
+  const F32x4 b23 = __builtin_shufflevector(a[2], a[3], 0, 1, 4, 5) + __builtin_shufflevector(a[2], a[3], 2, 3, 6, 7);
+  return __builtin_shufflevector(b01, b23, 0, 2, 4, 6) + __builtin_shufflevector(b01, b23, 1, 3, 5, 7);
 }
 
 HEARTH_INLINE F32x8 max(F32x8 a, F32x8 b) {

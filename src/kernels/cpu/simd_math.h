@@ -11,7 +11,6 @@
 
 namespace hearth::HEARTH_ISA {
 
-using F32x4 = float __attribute__((vector_size(16)));
 using I32x4 = std::int32_t __attribute__((vector_size(16)));
 
 // g++ compares vectors that are wider than the machine's one element at a time. So the halves are compared one after

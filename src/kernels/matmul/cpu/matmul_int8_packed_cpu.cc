@@ -11,11 +11,24 @@ constexpr int kTokenTile = 4;
 
 #if defined(__AVX2__)
 
+// step(j) for j in [0, kCount). With the sums of several tokens in registers there are none left for more steps at
+// once.
+template <int kCount, int kTokens, class Step>
+HEARTH_INLINE void for_columns(Step step) {
+  if constexpr (kTokens > 2) {
+#pragma GCC unroll 1
+    for (int j = 0; j < kCount; ++j) step(j);
+  } else {
+    for (int j = 0; j < kCount; ++j) step(j);
+  }
+}
+
 // sums[t][r] = sum over the block of w[r][k] * x[t][k], exactly, for tiles of bytes.
 template <int kTokens, class Tile>
 HEARTH_INLINE void byte_sums(const Tile& tile, const PanelInputs& x, I32x8* sums) {
-  __m256i acc[kTokens] = {};
-  for (int j = 0; j < 8; ++j) {
+  __m256i acc[kTokens];
+  for (int t = 0; t < kTokens; ++t) acc[t] = _mm256_setzero_si256();
+  for_columns<8, kTokens>([&](int j) __attribute__((always_inline)) {
     const __m256i w = load_bytes(tile.q[j]);
     const __m256i magnitude = _mm256_abs_epi8(w);
     for (int t = 0; t < kTokens; ++t) {
@@ -23,7 +36,7 @@ HEARTH_INLINE void byte_sums(const Tile& tile, const PanelInputs& x, I32x8* sums
       const __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(broadcast4(x.q(t) + 4 * j), w));
       acc[t] = _mm256_add_epi32(acc[t], add_pairs(pairs));
     }
-  }
+  });
   for (int t = 0; t < kTokens; ++t) sums[t] = reinterpret_cast<I32x8>(acc[t]);
 }
 
@@ -31,8 +44,9 @@ HEARTH_INLINE void byte_sums(const Tile& tile, const PanelInputs& x, I32x8* sums
 template <int kTokens, class Tile>
 HEARTH_INLINE void nibble_sums(const Tile& tile, __m256i zeros, const PanelInputs& x, I32x8* sums) {
   const __m256i low_nibbles = _mm256_set1_epi8(15);
-  __m256i acc[kTokens] = {};
-  for (int j = 0; j < 4; ++j) {
+  __m256i acc[kTokens];
+  for (int t = 0; t < kTokens; ++t) acc[t] = _mm256_setzero_si256();
+  for_columns<4, kTokens>([&](int j) __attribute__((always_inline)) {
     const __m256i w = load_bytes(tile.q[j]);
     const __m256i low = _mm256_and_si256(w, low_nibbles);
     const __m256i high = _mm256_and_si256(_mm256_srli_epi16(w, 4), low_nibbles);
@@ -41,7 +55,7 @@ HEARTH_INLINE void nibble_sums(const Tile& tile, __m256i zeros, const PanelInput
       acc[t] = _mm256_add_epi16(acc[t], _mm256_maddubs_epi16(low, broadcast4(x.q(t) + 4 * j)));
       acc[t] = _mm256_add_epi16(acc[t], _mm256_maddubs_epi16(high, broadcast4(x.q(t) + 16 + 4 * j)));
     }
-  }
+  });
   for (int t = 0; t < kTokens; ++t) {
     const __m256i of_zeros = _mm256_mullo_epi32(zeros, _mm256_set1_epi32(x.sum(t, 0)));
     sums[t] = reinterpret_cast<I32x8>(_mm256_sub_epi32(add_pairs(acc[t]), of_zeros));

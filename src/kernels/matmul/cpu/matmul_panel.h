@@ -25,11 +25,17 @@ class PanelInputs {
   HEARTH_INLINE const std::int8_t* code_values() const { return code_values_; }
   HEARTH_INLINE const std::int8_t* q(int t) const { return x_.q + first_ + t * k_; }
   // Of block b, counted from the column.
-  HEARTH_INLINE float scale(int t, int b) const { return x_.scale[(first_ + t * k_) / kActivationBlock + b]; }
-  HEARTH_INLINE std::int32_t sum(int t, int b) const { return x_.sum[(first_ + t * k_) / kActivationBlock + b]; }
-  HEARTH_INLINE float group_sum(int t, int g) const { return x_.group_sum[(first_ + t * k_) / kActivationGroup + g]; }
+  HEARTH_INLINE float scale(int t, int b) const { return x_.scale[at<kActivationBlock>(t) + b]; }
+  HEARTH_INLINE std::int32_t sum(int t, int b) const { return x_.sum[at<kActivationBlock>(t) + b]; }
+  HEARTH_INLINE float group_sum(int t, int g) const { return x_.group_sum[at<kActivationGroup>(t) + g]; }
 
  private:
+  // Unsigned: a shift. Both are multiples of kSize.
+  template <std::int64_t kSize>
+  HEARTH_INLINE std::int64_t at(int t) const {
+    return static_cast<std::uint64_t>(first_) / kSize + t * (static_cast<std::uint64_t>(k_) / kSize);
+  }
+
   const QuantizedActivations& x_;
   std::int64_t k_, first_;
   const std::int8_t* code_values_;
@@ -85,7 +91,8 @@ template <class Tile, int kTokens>
 HEARTH_INLINE void panel_tokens(const MatmulArgs& a, const Tile* tiles, std::int64_t panel, std::int64_t first_token,
                                 const std::int8_t* code_values) {
   constexpr std::size_t kReadAheadBytes = 2048;
-  F32x8 acc[kTokens] = {};
+  F32x8 acc[kTokens];
+  for (int t = 0; t < kTokens; ++t) acc[t] = F32x8{};
   // The first tokens that need a panel wait for the memory: it is one run of it, so what comes next is known.
   const bool reads_ahead = first_token == 0;
   for (std::int64_t i = 0; i < a.k / Tile::kColumns; ++i) {
@@ -95,13 +102,21 @@ HEARTH_INLINE void panel_tokens(const MatmulArgs& a, const Tile* tiles, std::int
     add_tile<kTokens>(tiles[i], PanelInputs(a, first_token, i * Tile::kColumns, code_values), acc);
   }
   const std::int64_t n = panel * kPanelRows;
+  if (n + kPanelRows <= a.n) {
+    const F32x8 bias = a.bias != nullptr ? load(a.bias + n) : F32x8{};
+    for (int t = 0; t < kTokens; ++t) store(a.y + (first_token + t) * a.y_stride + n, acc[t] * a.scale + bias);
+    return;
+  }
   for (int t = 0; t < kTokens; ++t) {
     float* y = a.y + (first_token + t) * a.y_stride + n;
-    for (std::int64_t r = 0; r < std::min(kPanelRows, a.n - n); ++r) {
+    for (std::int64_t r = 0; r < a.n - n; ++r) {
       y[r] = acc[t][r] * a.scale + (a.bias != nullptr ? a.bias[n + r] : 0.0f);
     }
   }
 }
+
+// Tokens that meet a panel before the next one is read: what they write of the rows stays in the caches meanwhile.
+inline constexpr std::int64_t kTokensOfRun = 64;
 
 // `kTokenTile` tokens share what is unpacked; it changes no bit.
 template <class Tile, int kTokenTile>
@@ -112,17 +127,18 @@ HEARTH_INLINE void run_panels(Stream& stream, const MatmulArgs& a, const std::in
   const std::int64_t tiles = a.k / Tile::kColumns;
   const std::int64_t grain = std::max<std::int64_t>(1, panels / (8 * pool.thread_count()));
   pool.run_ranges(panels, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t panel = begin; panel < end; ++panel) {
-      const Tile* first = reinterpret_cast<const Tile*>(a.weights) + panel * tiles;
-      std::int64_t t = 0;
-      for (; t + kTokenTile <= a.token_count; t += kTokenTile) {
-        panel_tokens<Tile, kTokenTile>(a, first, panel, t, code_values);
+    for (std::int64_t t0 = 0; t0 < a.token_count; t0 += kTokensOfRun) {
+      const std::int64_t t1 = std::min(t0 + kTokensOfRun, a.token_count);
+      for (std::int64_t panel = begin; panel < end; ++panel) {
+        const Tile* first = reinterpret_cast<const Tile*>(a.weights) + panel * tiles;
+        std::int64_t t = t0;
+        for (; t + kTokenTile <= t1; t += kTokenTile) panel_tokens<Tile, kTokenTile>(a, first, panel, t, code_values);
+        // What is left over, as in steps with a few drafted tokens: in pairs.
+        if constexpr (kTokenTile > 2) {
+          for (; t + 2 <= t1; t += 2) panel_tokens<Tile, 2>(a, first, panel, t, code_values);
+        }
+        if (t < t1) panel_tokens<Tile, 1>(a, first, panel, t, code_values);
       }
-      // What is left over, as in steps with a few drafted tokens: in pairs.
-      if constexpr (kTokenTile > 2) {
-        for (; t + 2 <= a.token_count; t += 2) panel_tokens<Tile, 2>(a, first, panel, t, code_values);
-      }
-      if (t < a.token_count) panel_tokens<Tile, 1>(a, first, panel, t, code_values);
     }
   });
 }
