@@ -95,6 +95,12 @@ void matmul_on_cpu(BenchmarkRunner& run) {
   for (const Format format : {Format::kQ8_0, Format::kQ4_0, Format::kQ4K, Format::kQ6K}) {
     measure(Compute::kInt8, format);
   }
+  // Decode of every format with integers: matrices that no cache holds.
+  for (const FormatTraits& format : all_formats()) {
+    if (matmuls(run.kernels, Compute::kInt8)[format.format]) {
+      measure_matrix(run, Compute::kInt8, format.format, 32768, 4096, {1});
+    }
+  }
 }
 
 void matmul(BenchmarkRunner& run) {

@@ -186,9 +186,20 @@ TEST_P(MatmulTest, ManyTokensAndSegments) {
   }
 }
 
-// A GPU has other kernels for many tokens, with the same bits.
+// Many tokens have a way of their own, with the same bits.
+TEST_P(MatmulTest, ManyTokensShareChunksOfRows) {
+  if (run.is_gpu()) return;
+  for (const Format format : formats_told_apart(run)) {
+    const std::int64_t k = 2 * std::max<std::int64_t>(traits(format).block_elements, 32);
+    for (const Compute compute : {Compute::kF32, Compute::kBf16}) check(compute, format, 19, 6, k);
+  }
+  // A chunk's rows and some; the tokens of a task and some; a part of a vector.
+  check(Compute::kF32, Format::kF32, 515, 70, 43);
+  check(Compute::kBf16, Format::kF32, 64, 9, 1030);
+}
+
 TEST_P(MatmulTest, ManyTokensTakeTheTileKernel) {
-  if (!run.is_gpu()) return check(Compute::kF32, Format::kF32, 200, 9, 40);
+  if (!run.is_gpu()) return;
   for (const Format format : formats_told_apart(run)) {
     const bool long_k = format == Format::kQ4_1 || format == Format::kF32;
     check(Compute::kBf16, format, run.tokens(300, 200), format == Format::kQ4_1 ? 150 : 20, long_k ? 1280 : 256);
