@@ -6,6 +6,8 @@
 // times the activation's scale. Then, where the format has minimums, lane g mod 8 subtracts minimum g times the
 // activations' sum over group g. Last, the lanes are added by sum_lanes.
 #include <algorithm>
+#include <cstddef>
+#include <type_traits>
 
 #include "formats/integer_block.h"
 #include "kernels/cpu/simd.h"
@@ -24,12 +26,45 @@ struct Chunk {
   alignas(32) float min[kChunkGroups];
 };
 
+#if defined(__AVX2__)
+// The integers of 24 bytes of codes: what Mxfp6E2m3Block::unpack() writes, at once in place of one after the other. The
+// bytes are read where they lie: loads of a copy would wait for the stores that made it.
+HEARTH_INLINE void unpack_e2m3(const std::byte* bytes, std::int8_t* q) {
+  const auto half = [&](int first) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + first)); };
+  // Four codes are three bytes; then two are 12 bits in 16, and each is a byte.
+  const __m256i fours = _mm256_shuffle_epi8(_mm256_set_m128i(half(8), half(0)),
+                                            _mm256_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1,  //
+                                                             4, 5, 6, -1, 7, 8, 9, -1, 10, 11, 12, -1, 13, 14, 15, -1));
+  const auto bits = [](__m256i v, int mask) { return _mm256_and_si256(v, _mm256_set1_epi32(mask)); };
+  const __m256i pairs = _mm256_or_si256(bits(fours, 0xfff), _mm256_slli_epi32(bits(fours, 0xfff000), 4));
+  const __m256i codes = _mm256_or_si256(bits(pairs, 0x3f003f), _mm256_slli_epi32(bits(pairs, 0xfc00fc0), 2));
+  // Below 16 the code is the magnitude; bit 4 and bit 5, the sign, are moved to where instructions look.
+  const __m256i large = _mm256_shuffle_epi8(
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40, 44, 48, 52, 56, 60)),
+      codes);
+  const __m256i magnitude = _mm256_blendv_epi8(bits(codes, 0x0f0f0f0f), large, _mm256_slli_epi16(codes, 3));
+  const __m256i sign = _mm256_or_si256(_mm256_slli_epi16(codes, 2), _mm256_set1_epi8(1));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), _mm256_sign_epi8(magnitude, sign));
+}
+#endif
+
+template <class Block>
+HEARTH_INLINE void unpack_block(const std::byte* blocks, std::int64_t b, std::int8_t* q, float* scale, float* min) {
+#if defined(__AVX2__)
+  if constexpr (std::is_same_v<Block, Mxfp6E2m3Block>) {
+    const std::byte* block = blocks + b * std::int64_t{sizeof(Block)};
+    scale[0] = scale[1] = e8m0_to_f32(static_cast<std::uint8_t>(*block), E2m3::kUnitExponent);
+    return unpack_e2m3(block + offsetof(Block, codes), q);
+  }
+#endif
+  load_block<Block>(blocks, b).unpack(q, scale, min);
+}
+
 template <class Block>
 HEARTH_INLINE void unpack_chunk(const std::byte* blocks, std::int64_t columns, Chunk& chunk) {
   constexpr int kGroups = Block::kElements / kInt8GroupElements;
   for (std::int64_t b = 0; b < columns / Block::kElements; ++b) {
-    load_block<Block>(blocks, b).unpack(chunk.q + b * Block::kElements, chunk.scale + b * kGroups,
-                                        chunk.min + b * kGroups);
+    unpack_block<Block>(blocks, b, chunk.q + b * Block::kElements, chunk.scale + b * kGroups, chunk.min + b * kGroups);
   }
 }
 
