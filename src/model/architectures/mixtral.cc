@@ -75,7 +75,8 @@ SumFactors read_sum_factors(const Settings& settings, const Setting& x, const Se
 std::vector<bool> minimax_attention_layers(const Settings& settings) {
   std::vector<bool> result(static_cast<std::size_t>(settings.layer_count()));
   if (settings.is_gguf()) {
-    const std::vector<bool> recurrent = recurrent_layers_of_gguf(settings, 8);
+    const std::vector<bool> recurrent =
+        recurrent_layers_of_gguf(settings, settings.positive({"full_attention_interval"}).value_or(8));
     for (std::size_t i = 0; i < result.size(); ++i) result[i] = !recurrent[i];
     return result;
   }
