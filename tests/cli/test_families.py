@@ -189,8 +189,8 @@ ENCODERS = {
         ENCODER | {"bias": True, "act": "gelu_new", "rotary": 0, "positions": 0, "types": True, "embedding_width": 16,
                    "shared_layers": True}),
     "mpnet": (
-        {"model_type": "mpnet", "relative_attention_num_buckets": 32, "max_position_embeddings": CONTEXT + 2}, MPNET,
-        MPNET_ENDS,
+        {"model_type": "mpnet", "relative_attention_num_buckets": 32, "pad_token_id": 0,
+         "max_position_embeddings": CONTEXT + 2}, MPNET, MPNET_ENDS,
         ENCODER | {"bias": True, "act": "gelu", "rotary": 0, "positions": 2, "buckets": True}),
     "jina-bert 2": (
         {"model_type": "bert", "position_embedding_type": "alibi", "feed_forward_type": "geglu"},

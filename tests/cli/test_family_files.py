@@ -223,6 +223,7 @@ FAMILIES = {
          "sums": ((1.5, 0.75), (2.0, 0.5))},
         {"model_type": "minimax", "num_local_experts": 6, "num_experts_per_tok": 2, "intermediate_size": EXPERT_FF,
          "layer_types": ["linear_attention", "full_attention", "linear_attention"], "block_size": 4,
+         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
          "full_attn_alpha_factor": 1.5, "full_attn_beta_factor": 0.75, "linear_attn_alpha_factor": 1.5,
          "linear_attn_beta_factor": 0.75, "mlp_alpha_factor": 2.0, "mlp_beta_factor": 0.5},
         {"ag": "self_attn.output_gate", "router": "block_sparse_moe.gate",

@@ -101,15 +101,19 @@ ModelSpec read_albert(const Settings& settings) {
 }
 
 // GGUF files have lost the rows before the first position; they call themselves BERT.
-ModelSpec read_roberta(const Settings& settings) {
+ModelSpec read_behind_padding(const Settings& settings, std::int64_t padding) {
   ModelSpec spec = read_bert(settings);
-  spec.position_offset = settings.integer({"", {"pad_token_id"}}).value_or(1) + 1;
+  spec.position_offset = padding + 1;
   if (spec.position_offset < 0 || spec.position_offset >= spec.context_max) {
     throw InvalidInput(fmt::format("{}: setting 'pad_token_id' is {}; there are {} positions", settings.file_name(),
                                    spec.position_offset - 1, spec.context_max));
   }
   spec.context_max -= spec.position_offset;
   return spec;
+}
+
+ModelSpec read_roberta(const Settings& settings) {
+  return read_behind_padding(settings, settings.integer({"", {"pad_token_id"}}).value_or(1));
 }
 
 // T5's buckets, 16 for each side, those of later keys behind the others: single distances up to 7, then steps of a
@@ -128,7 +132,7 @@ std::vector<std::int32_t> mpnet_bias_rows() {
 }
 
 ModelSpec read_mpnet(const Settings& settings) {
-  ModelSpec spec = read_roberta(settings);
+  ModelSpec spec = read_behind_padding(settings, 1);  // whatever the file says
   spec.token_types = false;
   // Other programs take this number whatever the file says.
   const std::int64_t buckets = settings.integer({"", {"relative_attention_num_buckets"}}).value_or(32);

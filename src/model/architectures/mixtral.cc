@@ -99,6 +99,10 @@ ModelSpec read_minimax(const Settings& settings) {
   }
   ModelSpec spec = read_gated_decoder(settings, {.gguf_pairs = RopePairs::kHalfSplit, .epsilon = 1e-5});
   read_rotary_dim(settings, spec);
+  // transformers rotates whole heads, whatever share of them the file says.
+  if (!settings.is_gguf() && !settings.positive(settings::kRotaryDim)) {
+    spec.ropes.front().rotary_dim = spec.layers.front().attention().head_dim;
+  }
   if (const auto window = settings.positive(settings::kSlidingWindow)) {
     slide(std::vector<bool>(spec.layers.size(), true), *window, spec);
   }
