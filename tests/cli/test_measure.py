@@ -244,8 +244,9 @@ class Imatrix(CliCase):
 class Eval(CliCase):
     options = ("--device", "cpu", "--compute", "f32")
     # Contexts of more than a block of the cache, whose choices share it.
-    QUESTIONS = [{"context": "the happy dog and the big tree in a little house of one very happy friend said: " + end,
-                  "choices": ["day time", "dög", "a very happy little friend", "up"], "gold": gold}
+    QUESTIONS = [{"context": "the happy dog and the big tree in a little house of one very happy friend said, "
+                             "not up and not down, but out of the house: " + end,
+                  "choices": ["day time", "dög", "happy friend", "up"], "gold": gold}
                  for end, gold in (("it is a", 0), ("you that ", 1), ("with on", "up"), ("he", 2), ("his for", 3))]
 
     def reference(self, delimiter=" ", bos=True):
