@@ -21,7 +21,8 @@ HEARTH_DEVICE FloatPair rotate(FloatPair v, Angle angle) {
 
 // A token's position, and where the cache keeps it: known before the step's first kernel starts.
 struct Target {
-  std::int64_t token, position;
+  std::int64_t token;
+  std::int32_t position;
   CacheSlot slot;  // if there is a cache to write to
 };
 HEARTH_DEVICE Target target_of(const RopeArgs& p, std::int64_t token) {
