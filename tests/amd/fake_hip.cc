@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <new>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,8 +26,16 @@ constexpr std::size_t kAlignment = 256;
 enum HipError : int { kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kInvalidDevice = 101, kNotFound = 500 };
 enum HipAttribute : int { kIntegrated = 16, kMultiprocessorCount = 63, kSharedBytes = 74, kWarpSize = 87 };
 
+// Whether one of these blocks has all of the bytes.
+bool holds(const std::map<std::uint64_t, std::size_t>& blocks, std::uint64_t address, std::size_t bytes) {
+  auto block = blocks.upper_bound(address);
+  if (block == blocks.begin()) return false;
+  --block;
+  return address - block->first <= block->second && bytes <= block->second - (address - block->first);
+}
+
 // Device memory, in blocks of exactly the size that was asked for.
-class Blocks : public Memory {
+class Blocks {
  public:
   std::byte* allocate(std::size_t bytes) {
     if (bytes > kMemoryBytes - used_) return nullptr;
@@ -44,12 +53,7 @@ class Blocks : public Memory {
     ::operator delete (data, std::align_val_t{kAlignment});
     return true;
   }
-  bool contains(std::uint64_t address, std::size_t bytes) const override {
-    auto block = blocks_.upper_bound(address);
-    if (block == blocks_.begin()) return false;
-    --block;
-    return address - block->first <= block->second && bytes <= block->second - (address - block->first);
-  }
+  bool contains(std::uint64_t address, std::size_t bytes) const { return holds(blocks_, address, bytes); }
   std::size_t available() const { return kMemoryBytes - used_; }
 
  private:
@@ -62,9 +66,30 @@ using Work = std::function<int()>;
 struct Stream {
   bool capturing = false;
   std::vector<Work> recorded;
+  Stream* joined = nullptr;  // that whose capture this one's work belongs to, while it goes on
+};
+struct Event {
+  Stream* capture = nullptr;  // in which it was recorded
 };
 
+std::set<Stream*> streams;
+
+// The stream whose capture takes what is put into this one, or null.
+Stream* capture_of(Stream* stream) {
+  if (stream == nullptr || stream->capturing) return stream;
+  return streams.contains(stream->joined) && stream->joined->capturing ? stream->joined : nullptr;
+}
+
 Blocks blocks;
+std::map<std::uint64_t, std::size_t> pinned;  // what kernels can read of the host's
+
+// What a kernel may touch.
+class KernelMemory : public Memory {
+ public:
+  bool contains(std::uint64_t address, std::size_t bytes) const override {
+    return blocks.contains(address, bytes) || holds(pinned, address, bytes);
+  }
+};
 int current_device = 0;
 
 bool is_device(int index) {
@@ -72,9 +97,9 @@ bool is_device(int index) {
 }
 
 int enqueue(void* handle, Work work) {
-  auto* stream = static_cast<Stream*>(handle);
-  if (stream == nullptr || !stream->capturing) return work();
-  stream->recorded.push_back(std::move(work));
+  Stream* const capture = capture_of(static_cast<Stream*>(handle));
+  if (capture == nullptr) return work();
+  capture->recorded.push_back(std::move(work));
   return kSuccess;
 }
 
@@ -167,9 +192,11 @@ int hipFree(void* data) {
 }
 int hipHostMalloc(void** data, std::size_t bytes, unsigned) {
   *data = ::operator new (bytes, std::align_val_t{kAlignment});
+  pinned.emplace(reinterpret_cast<std::uint64_t>(*data), bytes);
   return kSuccess;
 }
 int hipHostFree(void* data) {
+  if (pinned.erase(reinterpret_cast<std::uint64_t>(data)) == 0) return kInvalidValue;
   ::operator delete (data, std::align_val_t{kAlignment});
   return kSuccess;
 }
@@ -203,25 +230,34 @@ int hipMemcpyDtoDAsync(void* to, void* from, std::size_t bytes, void* stream) {
 }
 
 int hipStreamCreateWithFlags(void** stream, unsigned) {
-  *stream = new Stream;
+  *stream = *streams.insert(new Stream).first;
   return kSuccess;
 }
 int hipStreamDestroy(void* stream) {
+  streams.erase(static_cast<Stream*>(stream));
   delete static_cast<Stream*>(stream);
   return kSuccess;
 }
 int hipStreamSynchronize(void*) {
   return kSuccess;
 }
+int hipStreamWaitEvent(void* stream, void* event, unsigned) {
+  // All is done when it is enqueued: only a capture that another stream joins is left to note.
+  Stream* const capture = static_cast<Event*>(event)->capture;
+  if (streams.contains(capture) && capture->capturing && capture != stream)
+    static_cast<Stream*>(stream)->joined = capture;
+  return kSuccess;
+}
 int hipEventCreateWithFlags(void** event, unsigned) {
-  *event = new char;
+  *event = new Event;
   return kSuccess;
 }
 int hipEventDestroy(void* event) {
-  delete static_cast<char*>(event);
+  delete static_cast<Event*>(event);
   return kSuccess;
 }
-int hipEventRecord(void*, void*) {
+int hipEventRecord(void* event, void* stream) {
+  static_cast<Event*>(event)->capture = capture_of(static_cast<Stream*>(stream));
   return kSuccess;
 }
 int hipEventSynchronize(void*) {
@@ -258,7 +294,7 @@ int hipModuleLaunchKernel(void* handle, unsigned x, unsigned y, unsigned z, unsi
   if (kernel->shared_bytes + shared_bytes > kSharedBytesMax) return kInvalidValue;
   const auto* begin = static_cast<const std::byte*>(params[0]);
   return enqueue(stream, [=, copy = std::vector(begin, begin + kernel->params_bytes)] {
-    run_grid(*kernel, {x, y, z}, shared_bytes, copy.data(), blocks);
+    run_grid(*kernel, {x, y, z}, shared_bytes, copy.data(), KernelMemory());
     return int{kSuccess};
   });
 }

@@ -96,7 +96,7 @@ struct SimtGraph {
 // All that the driver knows. Never destroyed: devices may be closed when the program's statics are.
 struct State {
   std::map<std::byte*, std::size_t> blocks;  // device memory
-  std::set<void*> pinned;
+  std::map<std::byte*, std::size_t> pinned;  // host memory that kernels can read
   std::set<SimtStream*> streams;
   std::set<SimtEvent*> events;
   std::set<SimtModule*> modules;
@@ -115,9 +115,20 @@ bool is_capturing() {
   return std::any_of(state().streams.begin(), state().streams.end(), [](const SimtStream* s) { return s->capturing; });
 }
 
+// That in which an address lies, or an empty one.
+std::span<const std::byte> block_of(const std::map<std::byte*, std::size_t>& blocks, const void* address) {
+  const auto* data = static_cast<const std::byte*>(address);
+  auto found = blocks.upper_bound(const_cast<std::byte*>(data));
+  if (found == blocks.begin()) return {};
+  --found;
+  return data - found->first <= static_cast<std::ptrdiff_t>(found->second)
+             ? std::span<const std::byte>(found->first, found->second)
+             : std::span<const std::byte>();
+}
+
 // Whether the bytes lie within one live block.
 bool is_device_memory(const void* data, std::size_t bytes) {
-  const std::span block = simt_memory_block(data);
+  const std::span block = block_of(state().blocks, data);
   return !block.empty() &&
          bytes <= static_cast<std::size_t>(block.data() + block.size() - static_cast<const std::byte*>(data));
 }
@@ -250,12 +261,12 @@ int allocate_pinned(void** host, std::size_t bytes) {
   if (bytes == 0) return kInvalidValue;
   *host = ::operator new (bytes, std::align_val_t{kAlignment});
   std::memset(*host, kPattern, bytes);
-  state().pinned.insert(*host);
+  state().pinned.emplace(static_cast<std::byte*>(*host), bytes);
   return kSuccess;
 }
 
 int free_pinned(void* host) {
-  if (state().pinned.erase(host) == 0) return kInvalidValue;
+  if (state().pinned.erase(static_cast<std::byte*>(host)) == 0) return kInvalidValue;
   run_all_pending();
   ::operator delete (host, std::align_val_t{kAlignment});
   return kSuccess;
@@ -539,11 +550,8 @@ int simt_enqueue(void* stream, std::function<void()> work) {
 }
 
 std::span<const std::byte> simt_memory_block(const void* address) {
-  auto found = state().blocks.upper_bound(static_cast<std::byte*>(const_cast<void*>(address)));
-  if (found == state().blocks.begin()) return {};
-  --found;
-  const std::span<const std::byte> block(found->first, found->second);
-  return address <= block.data() + block.size() ? block : std::span<const std::byte>();
+  const auto block = block_of(state().blocks, address);
+  return block.empty() ? block_of(state().pinned, address) : block;
 }
 
 GpuCode simt_code() {

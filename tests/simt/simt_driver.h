@@ -24,7 +24,7 @@ const DriverApi& simt_driver();
 GpuCode simt_code();
 
 // For drivers that differ from this one in how they run kernels (tests/amd): puts work into a stream, as a launch does,
-// and finds the block of device memory that an address lies in, or an empty one.
+// and finds the block of device or pinned memory that an address lies in, or an empty one.
 int simt_enqueue(void* stream, std::function<void()> work);
 std::span<const std::byte> simt_memory_block(const void* address);
 
