@@ -65,6 +65,8 @@ TEST(AmdEmulatorTest, ModifiersAndConstants) {
   machine.run("v_mov_b32_e32 v2, 0xffff8001");  // the lower half is a subnormal f16
   machine.run("v_cvt_f32_f16_e32 v0, v2");
   EXPECT_EQ(machine.value(0), -0x1p-24f);
+  machine.run("v_cvt_f32_f16_e64 v0, -v2");
+  EXPECT_EQ(machine.value(0), 0x1p-24f);
   machine.run("s_movk_i32 s3, 0xfffe");
   machine.run("s_mulk_i32 s3, 0x7");
   EXPECT_EQ(machine.wave->scalar[3], static_cast<std::uint32_t>(-14));

@@ -59,7 +59,8 @@ class Source {
     } else {
       word <<= left_;
       word = part_signed_ ? static_cast<u32>(static_cast<i32>(word) >> right_) : word >> right_;
-      word = (word & keep_) ^ flip_;
+      constexpr int kSignMoves = 32 - 8 * static_cast<int>(sizeof(T));  // the modifiers are those of 32 bits
+      word = (word & keep_ >> kSignMoves) ^ flip_ >> kSignMoves;
       if constexpr (sizeof(T) == 4)
         return std::bit_cast<T>(word);
       else

@@ -530,7 +530,7 @@ void add_conversions(Table& table) {
       {"v_cvt_f32_ubyte1", map<[](u32 a) { return (static_cast<float>(a >> 8 & 0xff)); }>},
       {"v_cvt_f32_ubyte2", map<[](u32 a) { return (static_cast<float>(a >> 16 & 0xff)); }>},
       {"v_cvt_f32_ubyte3", map<[](u32 a) { return (static_cast<float>(a >> 24)); }>},
-      {"v_cvt_f32_f16", map<[](u32 a) { return f16_to_f32(static_cast<std::uint16_t>(a & 0xffffu)); }>},
+      {"v_cvt_f32_f16", map<[](u16 a) { return f16_to_f32(a); }>},
       {"v_cvt_f32_f64", map<[](double a) { return static_cast<float>(a); }>},
       {"v_cvt_f64_f32", map<[](float a) { return static_cast<double>(a); }>},
       {"v_cvt_f64_i32", map<[](i32 a) { return static_cast<double>(a); }>},
