@@ -77,7 +77,8 @@ struct Fixture {
   double float32_error_max() const { return path.filename() == "lfm2" ? 1e-5 : 1e-4; }
   bool has_experts() const {
     const std::string name = path.filename().string();
-    return name.find("moe") != std::string::npos || name == "gpt_oss" || name.starts_with("deepseek");
+    return name.find("moe") != std::string::npos || name == "gpt_oss" || name.starts_with("deepseek") ||
+           name == "laguna" || name == "mimo_v2_flash" || name == "minimax";
   }
   std::vector<std::int32_t> all() const {
     std::vector<std::int32_t> tokens = prompt;
