@@ -44,7 +44,7 @@ std::string pattern_of(std::string_view name) {
     pattern += is_number ? std::string_view("{}") : part;
   }
   for (const std::string_view ending : {".weight", ".bias"}) {
-    if (pattern.ends_with(ending)) pattern.resize(pattern.size() - ending.size());
+    if (pattern.ends_with(ending)) pattern.erase(pattern.size() - ending.size());
   }
   return pattern;
 }
