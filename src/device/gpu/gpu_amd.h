@@ -58,14 +58,6 @@ HEARTH_DEVICE T shuffle_xor(T value, int mask) {
   const int lane = static_cast<int>(__builtin_amdgcn_mbcnt_hi(~0u, __builtin_amdgcn_mbcnt_lo(~0u, 0u)));
   return shuffle(value, lane ^ mask);
 }
-HEARTH_DEVICE std::uint32_t wave_max(std::uint32_t word) {
-  HEARTH_UNROLL
-  for (int mask = kWaveSize / 2; mask > 0; mask /= 2) {
-    const std::uint32_t other = shuffle_xor(word, mask);
-    word = other > word ? other : word;
-  }
-  return word;
-}
 HEARTH_DEVICE std::uint64_t ballot(bool condition) {
 #if defined(__GFX9__)
   return __builtin_amdgcn_ballot_w64(condition);
@@ -83,9 +75,6 @@ HEARTH_DEVICE int opaque(int value) {
 HEARTH_DEVICE std::uint32_t unmerged(std::uint32_t word) {
   asm("" : "+v"(word));
   return word;
-}
-HEARTH_DEVICE std::uint32_t shuffle_in_four(std::uint32_t value, int i) {
-  return shuffle(value, thread_index() % kWaveSize / 4 * 4 + i);
 }
 HEARTH_DEVICE std::uint32_t exchange_halves(std::uint32_t word) {
 #if defined(__GFX9__)
@@ -183,12 +172,6 @@ HEARTH_DEVICE std::uint32_t permute_bytes(std::uint32_t low, std::uint32_t high,
       (selector & 7u) | (selector & 0x70u) << 4 | (selector & 0x700u) << 8 | (selector & 0x7000u) << 12;
   return __builtin_amdgcn_perm(high, low, bytes);
 }
-HEARTH_DEVICE std::uint32_t nibbles_below_eight(std::uint32_t nibbles) {
-  std::uint32_t bytes = 0;
-  HEARTH_UNROLL
-  for (int i = 0; i < 4; ++i) bytes |= (nibbles >> (4 * i) & 8u) == 0 ? 0x7fu << (8 * i) : 0u;
-  return bytes;
-}
 HEARTH_DEVICE std::uint32_t select_bytes(std::uint32_t low, std::uint32_t high, std::uint32_t selector) {
   return __builtin_amdgcn_perm(high, low, selector);
 }
@@ -262,3 +245,5 @@ HEARTH_DEVICE void pin(Mma::C& c) {
 }
 
 }  // namespace hearth::gpu
+
+#include "device/gpu/gpu_without_instruction.h"

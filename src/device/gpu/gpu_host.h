@@ -102,14 +102,6 @@ template <class T>
 HEARTH_DEVICE T shuffle_xor(T value, int mask) {
   return shuffle(value, (simt::thread_index() % kWaveSize) ^ mask);
 }
-HEARTH_DEVICE std::uint32_t wave_max(std::uint32_t word) {
-  HEARTH_UNROLL
-  for (int mask = kWaveSize / 2; mask > 0; mask /= 2) {
-    const std::uint32_t other = shuffle_xor(word, mask);
-    word = other > word ? other : word;
-  }
-  return word;
-}
 HEARTH_DEVICE std::uint64_t ballot(bool condition) {
   const std::byte* conditions = simt::wave_share(&condition, 1);
   std::uint64_t bits = 0;
@@ -122,9 +114,6 @@ HEARTH_DEVICE int opaque(int value) {
 }
 HEARTH_DEVICE std::uint32_t unmerged(std::uint32_t word) {
   return word;
-}
-HEARTH_DEVICE std::uint32_t shuffle_in_four(std::uint32_t value, int i) {
-  return shuffle(value, thread_index() % kWaveSize / 4 * 4 + i);
 }
 HEARTH_DEVICE std::uint32_t exchange_halves(std::uint32_t word) {
   return shuffle_xor(word, 16);
@@ -205,11 +194,6 @@ HEARTH_DEVICE std::uint32_t permute_bytes(std::uint32_t low, std::uint32_t high,
     result |= static_cast<std::uint32_t>(bytes >> (8 * (selector >> 4 * i & 7)) & 0xff) << 8 * i;
   }
   return result;
-}
-HEARTH_DEVICE std::uint32_t nibbles_below_eight(std::uint32_t nibbles) {
-  std::uint32_t bytes = 0;
-  for (int i = 0; i < 4; ++i) bytes |= (nibbles >> (4 * i) & 8u) == 0 ? 0x7fu << (8 * i) : 0u;
-  return bytes;
 }
 HEARTH_DEVICE std::uint32_t select_bytes(std::uint32_t low, std::uint32_t high, std::uint32_t selector) {
   const std::uint32_t nibbles =
@@ -300,3 +284,5 @@ struct Mma : Fragments {
 HEARTH_DEVICE void pin(Mma::C&) {}
 
 }  // namespace hearth::gpu
+
+#include "device/gpu/gpu_without_instruction.h"
