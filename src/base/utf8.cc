@@ -1,6 +1,7 @@
 // The well-formedness table of the Unicode Standard (table 3-7): only a lead byte's second byte has a range of its own.
 #include "base/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -44,6 +45,11 @@ Utf8Char decode_utf8(std::string_view text, std::size_t position) {
     code_point = code_point << 6 | (byte & 0x3FU);
   }
   return {code_point, lead.bytes, true, false};
+}
+
+std::size_t count_code_points(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 void append_utf8(char32_t code_point, std::string& out) {

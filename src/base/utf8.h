@@ -21,6 +21,9 @@ struct Utf8Char {
 // `position` is less than the text's size.
 Utf8Char decode_utf8(std::string_view text, std::size_t position);
 
+// Of well-formed text; of other, the bytes that do not continue a character.
+std::size_t count_code_points(std::string_view text);
+
 void append_utf8(char32_t code_point, std::string& out);
 std::string to_utf8(char32_t code_point);
 

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/json_value.h"
 #include "base/thread_pool.h"
+#include "base/utf8.h"
 #include "commands/interrupt.h"
 #include "commands/measure/log_probability.h"
 #include "commands/measure/questions.h"
@@ -82,7 +83,7 @@ Picks picks_of(const Question& question, std::span<const double> log_likelihoods
   std::vector<double> by_characters, by_bytes;
   for (std::size_t i = 0; i < log_likelihoods.size(); ++i) {
     const std::string& choice = question.choices[i];
-    by_characters.push_back(log_likelihoods[i] / static_cast<double>(character_count(choice)));
+    by_characters.push_back(log_likelihoods[i] / static_cast<double>(count_code_points(choice)));
     by_bytes.push_back(log_likelihoods[i] / static_cast<double>(choice.size()));
   }
   return {greatest(log_likelihoods), greatest(by_characters), greatest(by_bytes)};

@@ -116,8 +116,4 @@ Continuation encode_continuation(const Tokenizer& tokenizer, std::string context
   return result;
 }
 
-std::int64_t character_count(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
-
 }  // namespace hearth

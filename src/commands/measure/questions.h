@@ -35,7 +35,4 @@ struct Continuation {
 Continuation encode_continuation(const Tokenizer& tokenizer, std::string context, std::string continuation,
                                  bool add_special);
 
-// Code points of a text in UTF-8.
-std::int64_t character_count(std::string_view text);
-
 }  // namespace hearth

@@ -123,11 +123,6 @@ bool is_utf8(std::string_view bytes) {
   return true;
 }
 
-std::size_t count_code_points(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
 std::size_t byte_offset(std::string_view text, std::size_t index) {
   std::size_t position = 0;
   for (; position < text.size(); ++position) {

@@ -7,13 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace hearth::jinja {
 
 // Whether the bytes are well-formed UTF-8 (no surrogates, no overlong forms).
 bool is_utf8(std::string_view bytes);
 
 // All of these take valid UTF-8.
-std::size_t count_code_points(std::string_view text);
 // The byte where code point `index` begins; text.size() if there are no more than `index`.
 std::size_t byte_offset(std::string_view text, std::size_t index);
 char32_t decode_at(std::string_view text, std::size_t& position);  // advances `position` past the code point
